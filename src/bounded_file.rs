@@ -43,7 +43,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When an open file is not a regular file.
 pub(crate) fn ensure_regular(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() { Ok(()) } else { Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file")) }
+    if file.metadata()?.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file"))
+    }
 }
 
 /// Like [`read`], on a thread that may block. Errors begin with the path.
@@ -95,8 +99,8 @@ pub(crate) fn open_input(path: &Path) -> io::Result<Input> {
     Ok(Cursor::new(start).chain(file))
 }
 
-/// Waits for the writer of a pipe that was opened without blocking. Until a writer comes, reading such a pipe returns end
-/// of file. Returns the byte that was read to detect the writer, if any.
+/// Waits for the writer of a pipe that was opened without blocking. Until a writer comes, reading such a pipe returns
+/// end of file. Returns the byte that was read to detect the writer, if any.
 fn await_writer(mut pipe: &File) -> io::Result<Vec<u8>> {
     // Linux reports a hang-up only after a writer has come and gone: the pipe is empty, which is not an error. A system
     // that reports a hang-up immediately does not wait here.

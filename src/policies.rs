@@ -1,4 +1,4 @@
-//! The policy: which one is live, its versions, and who may change it.
+//! The policy use-cases: the live policy, its versions, and changes.
 
 mod error;
 mod seen_reviewers;
@@ -30,60 +30,60 @@ pub use seen_reviewers::{RecordingAuthenticator, SeenReviewers};
 pub struct Live {
     /// Its version; 0 for the built-in one.
     pub version: u64,
-    /// Who set it, and when; `None` for the built-in one.
+    /// Author and time; `None` for the built-in one.
     pub head: Option<PolicyHead>,
     /// The policy.
     pub policy: Arc<Policy>,
 }
 
-/// What can be told about the policy now.
+/// Status of the policy.
 #[derive(Clone, Debug)]
 pub struct PolicyStatus {
-    /// The one that judges.
+    /// The live policy, which decides calls.
     pub live: Arc<Live>,
-    /// Why the policy file's present content is not live.
+    /// The problem of the policy file, if its current content is not live.
     pub fault: Option<FileFault>,
 }
 
-/// A policy file that cannot be used.
+/// The problem of a policy file that cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileFault {
-    /// What is wrong, with places; one line for each problem.
+    /// The problems with their positions, one per line.
     pub error: String,
-    /// When that was found.
+    /// When they were found.
     pub at: Time,
 }
 
-/// A policy with its version, to be shown.
+/// A policy with its version, for display.
 #[derive(Clone, Debug)]
 pub struct PolicyView {
     /// The version; 0 for the built-in one.
     pub version: u64,
-    /// Who set it, and when.
+    /// Author and time.
     pub head: Option<PolicyHead>,
     /// The policy.
     pub document: Document,
 }
 
-/// Everything that can be done with the policy.
+/// The policy use-cases.
 pub struct Policies {
-    /// All of it: warnings look at the newest approvals and at tokens as well.
+    /// The whole store: warnings also read the newest approvals and the tokens.
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     blocking_pool: BlockingPool,
-    /// How long an approved call can be claimed where the policy does not say.
+    /// Default claim window of approved calls.
     claim_window: Duration,
-    /// The file that the policy is taken from.
+    /// The policy file, if the policy comes from one.
     file: Option<PathBuf>,
     status: watch::Sender<PolicyStatus>,
     seen: Arc<SeenReviewers>,
 }
 
 impl Policies {
-    /// Takes the newest stored policy, or the built-in one.
+    /// Loads the newest stored policy, or the built-in one.
     ///
     /// # Errors
-    /// When the stored policy cannot be used: a call must not be judged by any other.
+    /// When the stored policy cannot be used: no other policy may decide calls.
     pub async fn from_store(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -100,7 +100,7 @@ impl Policies {
         Ok(Arc::new(Self::new(store, clock, claim_window, None, live)))
     }
 
-    /// Takes a policy that was read from a file, and keeps it as a version if it is new.
+    /// Starts with a policy from a file, and records it as a version if it is new.
     ///
     /// # Errors
     /// A failure of the store.
@@ -126,25 +126,25 @@ impl Policies {
         Self { store, clock, blocking_pool: BlockingPool::new(1), claim_window, file, status, seen: Arc::default() }
     }
 
-    /// How things stand, and every change from now on.
+    /// Follows the status.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<PolicyStatus> {
         self.status.subscribe()
     }
 
-    /// The file that the policy is taken from, and what is wrong with it.
+    /// The policy file, and its problem if it cannot be loaded.
     #[must_use]
     pub fn file(&self) -> Option<(&PathBuf, Option<FileFault>)> {
         self.file.as_ref().map(|path| (path, self.status.borrow().fault.clone()))
     }
 
-    /// Remembers reviewers, for warnings.
+    /// The names of reviewers who called, for warnings.
     #[must_use]
     pub fn seen_reviewers(&self) -> Arc<SeenReviewers> {
         Arc::clone(&self.seen)
     }
 
-    /// Where policies are compiled and tried: one at a time, apart from what callers of approvals wait for.
+    /// Compiles and tests policies one at a time, apart from the work of approvals.
     #[must_use]
     pub const fn blocking_pool(&self) -> &BlockingPool {
         &self.blocking_pool
@@ -170,7 +170,7 @@ impl Policies {
         }
     }
 
-    /// Versions older than `before`, the newest first, and whether there are more.
+    /// Versions older than `before`, the newest first, and whether more exist.
     ///
     /// # Errors
     /// [`Error::Access`], or a failure of the store.
@@ -212,9 +212,9 @@ impl Policies {
                 _ => Ok(PolicyHead { version: version + 1, author, comment, at: now }),
             };
         }
-        principal.ensure_not_revoked()?; // compiling may have taken long
+        principal.ensure_not_revoked()?; // checked again, because compiling may have taken long
         let this = Arc::clone(self);
-        // In a task of its own: a caller that leaves must not keep a version that is recorded from becoming live.
+        // In its own task: a recorded version must become live, even if the caller leaves.
         let setting = tokio::spawn(async move {
             let new = NewPolicy { document, author, comment, request_id, expected, now };
             let stored = this.store.put_policy(new).await?;
@@ -225,7 +225,8 @@ impl Policies {
         setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
 
-    /// What a policy says of calls, which are given the time, and that policy. Nothing is recorded.
+    /// Evaluates calls with a policy, and returns that policy and the verdicts. `calls` gets the current time. Nothing is
+    /// recorded.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.
@@ -256,7 +257,7 @@ impl Policies {
         Ok((judged_by, verdicts))
     }
 
-    /// Takes what the policy file holds now: a policy, or what is wrong with it, which leaves the live one as it is.
+    /// Loads the content of the policy file: a policy, or its problems, which leave the live policy unchanged.
     ///
     /// # Errors
     /// A failure of the store.
@@ -268,7 +269,7 @@ impl Policies {
                 let version = live.version;
                 self.publish(live);
                 if self.status.send_if_modified(|status| status.fault.take().is_some()) {
-                    tracing::info!(version, "the policy file is good again, and live");
+                    tracing::info!(version, "the policy file is valid again, and live");
                 }
             }
             (Err(error), _) => {
@@ -283,7 +284,7 @@ impl Policies {
         Arc::clone(&self.status.borrow().live)
     }
 
-    /// Makes a policy live whose version is durable, unless a newer one is live already.
+    /// Makes a policy with a durable version live, unless a newer one is live.
     fn publish(&self, live: Live) {
         let version = live.version;
         let by = live.head.as_ref().map(|head| head.author.to_string());
@@ -294,7 +295,7 @@ impl Policies {
             }
             is_newer
         });
-        // Only now: the store's writer reads the status, and must not wait for a log that nobody reads.
+        // Logs after the update: the store's writer reads the status, and must not wait for a blocked log.
         if is_newer {
             tracing::info!(version, by = by.as_deref(), "the policy is live");
         }

@@ -63,8 +63,8 @@ pub fn write<M: FileForm>(message: &M) -> String {
 
 /// The JSON Schema (2020-12) of such files for editors, indented.
 ///
-/// It covers what [`read`] rejects as far as a schema can express it, and also a rule without an effect, which later checks
-/// reject. It allows neither lowerCamelCase nor null.
+/// It covers what [`read`] rejects as far as a schema can express it, and also a rule without an effect, which later
+/// checks reject. It allows neither lowerCamelCase nor null.
 #[must_use]
 pub fn json_schema<M: FileForm>() -> String {
     format!("{:#}\n", json_schema::of(&descriptor::<M>()))
@@ -109,8 +109,8 @@ fn is_within(outer: &str, path: &str) -> bool {
 }
 
 impl<M> Read<M> {
-    /// Adds a problem that a later check found in the field `path`, such as `rules[3].when`; the empty path is the file.
-    /// Does nothing if that field or one around it was omitted as invalid: the check has not seen its value.
+    /// Adds a problem that a later check found in the field `path`, such as `rules[3].when`; the empty path is the
+    /// file. Does nothing if that field or one around it was omitted as invalid: the check has not seen its value.
     pub fn refuse(&mut self, path: &str, message: impl Into<String>) {
         if !self.unread.iter().any(|unread| is_within(unread, path)) {
             self.problems.add(self.place(path), path, message);

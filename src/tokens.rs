@@ -75,7 +75,10 @@ impl Tokens {
             let usable = token.revoked.is_none() && permissions.contains(&Permission::DecideForOthers);
             if usable && decides_for.is_empty() {
                 let id = token.id;
-                tracing::warn!(token = %id, subject, "this token can no longer decide for others; create a token that names issuers");
+                tracing::warn!(
+                    token = %id, subject,
+                    "this token can no longer decide for others; create a token that names issuers"
+                );
             }
             registry.insert(token);
         }
@@ -180,8 +183,8 @@ impl Tokens {
         Ok(TokenPage { tokens, more, at: now })
     }
 
-    /// Revokes a token. After this returns, every call with it is rejected, and its open streams end. An already revoked
-    /// token is returned unchanged.
+    /// Revokes a token. After this returns, every call with it is rejected, and its open streams end. An already
+    /// revoked token is returned unchanged.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::NotFound`], or a failure of the store.
@@ -228,8 +231,8 @@ impl Tokens {
         self.registry.before(None, 1, same).pop()
     }
 
-    /// At the limit, removes the token that expired first. Never removes a token that is only revoked: importing an older
-    /// export would make it valid again.
+    /// At the limit, removes the token that expired first. Never removes a token that is only revoked: importing an
+    /// older export would make it valid again.
     async fn make_room(&self, now: Time) -> Result<(), Error> {
         if self.registry.count() < self.limit {
             return Ok(());

@@ -131,8 +131,8 @@ pub(super) static TABLE: [Setting; 59] = [
     key("limits.unauthenticated_connections", count(1, MANY, |c| &mut c.limits.connections.unauthenticated_connections),
         "Maximum number of unauthenticated connections: those without an authenticated call"),
     key("limits.unauthenticated_per_address", count(1, MANY, |c| &mut c.limits.connections.unauthenticated_per_address),
-        "Maximum number of unauthenticated connections per IPv4 address or IPv6 /64 network; clients behind a load balancer \
-         share its address"),
+        "Maximum number of unauthenticated connections per IPv4 address or IPv6 /64 network; clients behind a load \
+         balancer share its address"),
     key("limits.unauthenticated_idle", Kind::Duration { min: SECOND, max: DAY, slot: |c| &mut c.limits.connections.unauthenticated_idle },
         "Idle timeout of an unauthenticated connection, since its last health check or scrape"),
     key("limits.handshake_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(60), slot: |c| &mut c.limits.connections.handshake_timeout },

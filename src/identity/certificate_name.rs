@@ -54,8 +54,8 @@ impl Kind {
     }
 }
 
-/// A domain in lower case. Rejects `/`, which would act as the end of a label, and `@`, which would act as the end of an
-/// email address's local part.
+/// A domain in lower case. Rejects `/`, which would act as the end of a label, and `@`, which would act as the end of
+/// an email address's local part.
 fn labels(domain: &str) -> Option<String> {
     let sound = domain.split('.').all(|label| !label.is_empty() && !label.contains(['/', '@']));
     sound.then(|| domain.to_ascii_lowercase())

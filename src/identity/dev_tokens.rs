@@ -38,7 +38,10 @@ pub enum DevTokensError {
         source: io::Error,
     },
     /// The content of the file is invalid.
-    #[error("{} does not contain valid development tokens: {reason}; remove the file to create new tokens", path.display())]
+    #[error(
+        "{} does not contain valid development tokens: {reason}; remove the file to create new tokens",
+        path.display()
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

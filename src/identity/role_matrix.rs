@@ -1,7 +1,8 @@
 //! The table of roles and the calls that they allow, and about which approvals.
 //!
-//! Other rules are elsewhere: the policy defines eligible voters (`domain/requirement.rs`), callers cannot decide on their
-//! own requests (`domain/transition/decide.rs`), and a token limits for whom a bridge decides (`authorization.rs`).
+//! Other rules are elsewhere: the policy defines eligible voters (`domain/requirement.rs`), callers cannot decide on
+//! their own requests (`domain/transition/decide.rs`), and a token limits for whom a bridge decides
+//! (`authorization.rs`).
 
 use crate::domain::Role;
 

@@ -1,37 +1,40 @@
 use crate::{blocking_pool::PoolError, identity::AccessDenied, policy::Problem, store::StoreError};
 
-/// Why a use-case of the policy failed.
+/// Errors of the policy use-cases.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The caller may not do this.
+    /// The caller is denied.
     #[error(transparent)]
     Access(#[from] AccessDenied),
-    /// There is no such version of the policy.
+    /// The version does not exist.
     #[error("the policy has no version {0}")]
     VersionNotFound(u64),
-    /// The policy is taken from a file, at this path.
-    #[error("the policy comes from the server's file {0}; change that")]
+    /// The server takes the policy from the file at this path.
+    #[error("the server takes the policy from the file {0}; change that file")]
     FromFile(String),
-    /// Work that takes long was not done.
+    /// Long-running work was not done.
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// A defect.
     #[error("internal error: {0}")]
     Internal(String),
-    /// The store refused or failed.
+    /// The store rejected the call or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why there is no policy to start with.
+/// Why the server has no policy at its start.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The stored policy is not one that this build can use.
-    #[error("version {version} of the policy, which is live in the store, cannot be used: {}; start with --policy FILE to replace it", list(.problems))]
+    /// This build cannot use the stored policy.
+    #[error(
+        "cannot load version {version} of the policy from the store: {}; start with --policy FILE to replace it",
+        list(.problems)
+    )]
     Unusable {
         /// Its version.
         version: u64,
-        /// What is wrong.
+        /// The problems.
         problems: Vec<Problem>,
     },
     /// The store failed.

@@ -1,4 +1,4 @@
-//! Reviewers who have called.
+//! Names of reviewers who called, for policy warnings.
 
 use std::{
     collections::BTreeSet,
@@ -13,16 +13,15 @@ use crate::{
     policy::Known,
 };
 
-/// Most names of each kind that are remembered: more than an organisation has reviewers, and some megabytes.
+/// Maximum number of names of each kind: more than an organization has reviewers; a few megabytes.
 const NAMES_MAX: usize = 10_000;
 
-/// Reviewers and their groups as they were authenticated since the server started, for warnings about policies that
-/// name others.
+/// Reviewers and groups that authenticated since the server started, for warnings about policies that name others.
 #[derive(Debug, Default)]
 pub struct SeenReviewers(RwLock<Known>);
 
 impl SeenReviewers {
-    /// Remembers a caller, if it is a reviewer. Agents, whose calls are many, cost nothing.
+    /// Remembers a caller if it is a reviewer. Cheap for agents, which call often.
     pub fn record(&self, principal: &Principal) {
         if !principal.roles.contains(&Role::Reviewer) {
             return;
@@ -39,7 +38,7 @@ impl SeenReviewers {
         remember(&mut known.groups, principal.groups.iter().cloned());
     }
 
-    /// Everybody who is remembered.
+    /// All remembered names.
     #[must_use]
     pub(super) fn known(&self) -> Known {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -54,11 +53,11 @@ fn remember(names: &mut BTreeSet<String>, new: impl IntoIterator<Item = String>)
     }
 }
 
-/// An [`Authenticator`] that records the reviewers whom another one recognises.
+/// An [`Authenticator`] that records the reviewers that another one authenticates.
 pub struct RecordingAuthenticator<A> {
-    /// Who recognises callers.
+    /// Authenticates callers.
     pub authenticator: A,
-    /// Where they are recorded.
+    /// Records reviewers.
     pub seen: Arc<SeenReviewers>,
 }
 

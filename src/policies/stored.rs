@@ -1,4 +1,4 @@
-//! Policies as the store keeps them.
+//! Stored policies: recording, decoding and compiling them.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::{
     store::{NewPolicy, PolicyStore, PolicyVersion, StoreError},
 };
 
-/// Records a file's policy as a version, unless the newest is the same.
+/// Records a file's policy as a new version, unless the newest version is equal.
 pub(super) async fn record(
     store: &dyn PolicyStore,
     path: &Path,
@@ -34,9 +34,9 @@ pub(super) fn text(document: &Document) -> Result<Arc<str>, Error> {
 pub(super) fn document(stored: &PolicyVersion) -> Result<Document, Error> {
     let wrong = |what: &dyn std::fmt::Display| Error::Internal(format!("a stored policy: {what}"));
     let document = serde_json::from_str(&stored.document).map_err(|error| wrong(&error))?;
-    // A rule that lost a restriction which only another version knows would be for more calls.
+    // Without a restriction that only another build knows, a rule would apply to more calls.
     if text(&document)? != stored.document {
-        return Err(wrong(&"it says what this version does not understand"));
+        return Err(wrong(&"it has content that this build does not understand"));
     }
     Ok(document)
 }

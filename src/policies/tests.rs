@@ -1,4 +1,4 @@
-//! The policy on the in-memory store, with a clock that the tests hold in their hands.
+//! The policy use-cases on the in-memory store, with a manual clock.
 
 use std::sync::{
     Mutex,
@@ -46,7 +46,7 @@ fn rejecting() -> Arc<Policy> {
     compiled(json!([{"name": "no", "tools": ["*"], "auto_reject": {}}]))
 }
 
-/// What the policy is kept in and dated by.
+/// The store and the clock of the policy.
 struct World {
     clock: Arc<ManualClock>,
     store: Arc<Staged>,
@@ -85,7 +85,7 @@ fn live(policies: &Policies) -> u64 {
 }
 
 #[tokio::test]
-async fn the_newest_stored_policy_is_taken_up_again() {
+async fn the_newest_stored_policy_is_loaded() {
     let world = World::new();
     let policies = opened(&world).await;
     assert!(matches!(judged(&policies), (Effect::RequireApproval(_), version) if version == "0"));
@@ -97,7 +97,7 @@ async fn the_newest_stored_policy_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn a_stored_policy_that_cannot_be_used_is_no_reason_to_use_another() {
+async fn an_unusable_stored_policy_is_not_replaced_by_another() {
     let world = World::new();
     for (version, document) in [
         (1, "nonsense"),
@@ -126,7 +126,7 @@ async fn a_stored_policy_that_cannot_be_used_is_no_reason_to_use_another() {
 }
 
 #[tokio::test]
-async fn a_stored_policy_of_before_names_had_one_form_is_used_and_asks_those_it_names() {
+async fn a_stored_policy_from_before_names_were_normalized_asks_the_reviewers_it_names() {
     let world = World::new();
     let named = |reviewer: &str| {
         let asks = json!({ "reviewers": [reviewer] });
@@ -149,14 +149,14 @@ async fn a_stored_policy_of_before_names_had_one_form_is_used_and_asks_those_it_
         let policies = opened(&world).await;
         let (Effect::RequireApproval(asked), _) = judged(&policies) else { panic!("it asks") };
         let [panel] = asked.panels.as_slice() else { panic!("{asked:?}") };
-        // Nobody is not anybody: a rule without reviewers would ask all of them.
+        // The reviewer stays, even if it matches no one: a rule without reviewers would ask all reviewers.
         assert_eq!(panel.reviewers.len(), 1, "{reviewer:?}");
         assert!(!panel.reviewers[0].is(&operator().actor, &["finance".to_owned()].into()), "{reviewer:?}");
     }
 }
 
 #[tokio::test]
-async fn a_policy_is_not_live_before_it_is_durable_and_then_whoever_waits() {
+async fn a_policy_becomes_live_once_durable_even_if_the_caller_leaves() {
     let world = World::new();
     let policies = opened(&world).await;
     world.store.hold();
@@ -174,7 +174,7 @@ async fn a_policy_is_not_live_before_it_is_durable_and_then_whoever_waits() {
     assert_eq!(judged(&policies), (Effect::AutoApprove, "1".to_owned()));
 }
 
-/// A log may wait for a terminal that nobody reads. Who looks at the policy, as the store's writer does, must not.
+/// A log may block on a terminal. Readers of the policy, such as the store's writer, must not wait for it.
 #[tokio::test]
 async fn the_policy_can_be_read_while_a_new_one_is_logged() {
     struct Reader(tokio::sync::watch::Receiver<PolicyStatus>, Arc<AtomicUsize>);
@@ -224,7 +224,7 @@ async fn the_log_names_the_author_of_a_new_policy() {
 }
 
 #[tokio::test]
-async fn a_repetition_does_not_bring_an_old_version_back() {
+async fn a_repeated_call_does_not_restore_an_old_version() {
     let policies = opened(&World::new()).await;
     let first = PolicyChange { request_id: Some("one".into()), ..change(approving()) };
     let head = policies.set(&operator(), first.clone()).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_repetition_does_not_bring_an_old_version_back() {
 }
 
 #[tokio::test]
-async fn what_is_live_already_makes_no_version_and_is_never_brought_back() {
+async fn an_equal_policy_creates_no_version_and_its_repetition_restores_none() {
     let policies = opened(&World::new()).await;
     let first = policies.set(&operator(), change(approving())).await.unwrap();
     let keyed = PolicyChange { request_id: Some("same".into()), comment: "again".into(), ..change(approving()) };
@@ -248,7 +248,7 @@ async fn what_is_live_already_makes_no_version_and_is_never_brought_back() {
 }
 
 #[tokio::test]
-async fn only_operators_set_and_try() {
+async fn only_operators_set_and_test() {
     let policies = opened(&World::new()).await;
     for principal in [agent(), reviewer(1)] {
         let set = policies.set(&principal, change(approving())).await;
@@ -262,7 +262,7 @@ async fn only_operators_set_and_try() {
 }
 
 #[tokio::test]
-async fn what_is_tried_says_by_which_policy() {
+async fn a_test_reports_its_policy() {
     let policies = opened(&World::new()).await;
     policies.set(&operator(), change(approving())).await.unwrap();
     policies.set(&operator(), change(rejecting())).await.unwrap();
@@ -280,9 +280,9 @@ async fn what_is_tried_says_by_which_policy() {
     assert!(matches!(unknown, Err(Error::VersionNotFound(7))));
 }
 
-/// Whoever is revoked does nothing more, even by what was on its way.
+/// A revoked caller can do nothing, even with a call that started before.
 #[tokio::test]
-async fn nothing_is_set_for_whom_was_revoked() {
+async fn a_revoked_caller_sets_no_policy() {
     let (policies, mallory) = (opened(&World::new()).await, operator());
     mallory.revocation.revoke();
     assert_eq!(policies.set(&mallory, change(approving())).await.unwrap_err(), AccessDenied::Revoked.into());

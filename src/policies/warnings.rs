@@ -1,4 +1,4 @@
-//! What is probably not meant in a policy, by what the server has seen.
+//! Warnings about a policy, from the names that the server has seen.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -10,12 +10,12 @@ use crate::{
     store::{Filter, Order, Query},
 };
 
-/// Approvals whose tools and callers warnings are about: the newest.
+/// Number of the newest approvals whose tools and callers are known names.
 const RECENT: usize = 1_000;
 
 impl Policies {
-    /// What is probably not meant in a policy: names that nearly are those of the newest approvals, of `tools`, of
-    /// tokens and of the reviewers who called; rules that are walked around. Empty if it cannot be told.
+    /// Warnings about a policy: names that are similar to those of the newest approvals, of `tools`, of tokens and of
+    /// reviewers who called; rules that can be bypassed. Empty if the names cannot be read.
     pub async fn warnings(&self, by: &Actor, policy: Arc<Policy>, tools: BTreeSet<String>) -> Vec<Problem> {
         let warnings = async {
             let mut known = self.known().await?;
@@ -23,15 +23,15 @@ impl Policies {
             Ok(self.blocking_pool.run(by, move || policy.warnings(&known)).await?)
         };
         warnings.await.unwrap_or_else(|error: Error| {
-            tracing::warn!(%error, "cannot tell what is probably not meant in the policy");
+            tracing::warn!(%error, "cannot check the policy for warnings");
             Vec::new()
         })
     }
 
-    /// Logs what is probably not meant in the live policy.
+    /// Logs the warnings about the live policy.
     pub async fn log_warnings(&self) {
         for warning in self.warnings(&Actor::policy_file(), Arc::clone(&self.live().policy), BTreeSet::new()).await {
-            tracing::warn!(field = warning.path, "the policy may not say what is meant: {}", warning.message);
+            tracing::warn!(field = warning.path, "policy warning: {}", warning.message);
         }
     }
 

@@ -1,7 +1,7 @@
 //! JSON Schema of files, for editors: completion, and marks at problems before a command runs.
 //!
-//! It is generated from the descriptors, with the protos' comments as descriptions. Fields have the proto's names. Every
-//! oneof requires one member, as the messages with a file form do.
+//! It is generated from the descriptors, with the protos' comments as descriptions. Fields have the proto's names.
+//! Every oneof requires one member, as the messages with a file form do.
 
 use std::collections::{BTreeMap, BTreeSet};
 

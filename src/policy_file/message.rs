@@ -115,8 +115,8 @@ impl Reader<'_> {
         Some(message)
     }
 
-    /// The field of an entry's key, which may be misspelled; changes the key to the field's name. A misspelled key can only
-    /// mean a field that is still `free`: no other key names it.
+    /// The field of an entry's key, which may be misspelled; changes the key to the field's name. A misspelled key can
+    /// only mean a field that is still `free`: no other key names it.
     fn field_of(
         &mut self,
         entry: &mut Entry,

@@ -73,8 +73,8 @@ fn is_number(text: &str) -> bool {
         && all(exponent.strip_prefix(['-', '+']).unwrap_or(exponent), u8::is_ascii_digit)
 }
 
-/// The decimal literal of a number, like JSON's, except for leading zeros and bare points. `None` for infinity, NaN, and
-/// hexadecimal or octal numbers of more than 128 bits.
+/// The decimal literal of a number, like JSON's, except for leading zeros and bare points. `None` for infinity, NaN,
+/// and hexadecimal or octal numbers of more than 128 bits.
 pub(super) fn decimal(text: &str) -> Option<Cow<'_, str>> {
     let radix = |digits, radix| u128::from_str_radix(digits, radix).ok().map(|number| number.to_string().into());
     if let Some(digits) = text.strip_prefix("0o") {

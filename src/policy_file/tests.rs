@@ -309,7 +309,8 @@ cases:
     time: 5
 ";
     let expected = [
-        "2:20: cases[0].arguments.n: is a number that a double cannot represent exactly; write the string \"9007199254740993\"",
+        "2:20: cases[0].arguments.n: is a number that a double cannot represent exactly; write the string \
+         \"9007199254740993\"",
         "2:43: cases[0].arguments.inf: is a number that a double cannot represent exactly; write the string \".inf\"",
         "2:56: cases[0].arguments.a[1]: is a number that a double cannot represent exactly; write the string \
          \"1.00000000000000000001\"",

@@ -1,7 +1,7 @@
 //! Parses YAML into a tree of nodes with positions.
 //!
-//! The tree is built from the parser's events without recursion, and is at most [`DEPTH_MAX`] deep, so that its users may
-//! recurse. Aliases are not followed: the tree is never larger than the file.
+//! The tree is built from the parser's events without recursion, and is at most [`DEPTH_MAX`] deep, so that its users
+//! may recurse. Aliases are not followed: the tree is never larger than the file.
 
 use std::{
     collections::{HashMap, hash_map::Entry as Seen},

@@ -227,8 +227,8 @@ fn everything_wrong_is_reported_together() {
     let set = ["retain=10m".to_owned(), "drain".to_owned(), "limits.stream=1".to_owned()];
     let flags = ServeFlags { data_dir: Some(String::new()), set: set.to_vec(), ..Default::default() };
     let expected = [
-        "signoff.toml:1:10: listen: 'nowhere' is not allowed; allowed: an IP address and port, such as 127.0.0.1:7766 or \
-         [::1]:7766",
+        "signoff.toml:1:10: listen: 'nowhere' is not allowed; allowed: an IP address and port, such as 127.0.0.1:7766 \
+         or [::1]:7766",
         "signoff.toml:2:1: unknown key colour",
         "signoff.toml:5:9: limits.chain: 17 is not allowed; allowed: 0–16",
         "signoff.toml:6:10: limits.labels: '3' is not allowed; allowed: 0–32",

@@ -68,8 +68,8 @@ fn kind(claims: &Claims, subject: &str) -> ActorKind {
     if own || said { ActorKind::Service } else { ActorKind::Person }
 }
 
-/// The valid groups. Invalid ones are ignored, which is safe because groups only add rights. Rejecting the token would let
-/// everyone who can name groups at the provider lock others out.
+/// The valid groups. Invalid ones are ignored, which is safe because groups only add rights. Rejecting the token would
+/// let everyone who can name groups at the provider lock others out.
 fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
     // Names of claims may contain dots: some providers require URLs.
     let found = claims.get(path).or_else(|| {

@@ -142,7 +142,10 @@ impl Shared {
             }
             (Ok(None), before) => before,
             (Err(error), before) => {
-                tracing::warn!(%error, has_keys = before.is_some(), "cannot load the provider's keys; old keys are used for up to a day");
+                tracing::warn!(
+                    %error, has_keys = before.is_some(),
+                    "cannot load the provider's keys; old keys are used for up to a day"
+                );
                 return;
             }
         };

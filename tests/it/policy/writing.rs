@@ -104,7 +104,7 @@ async fn files_are_taken_as_tools_write_them() {
     assert!(live(&mut client).await.file.unwrap().error.contains("No such file"));
     fs::write(&file, text("made-anew")).unwrap();
     until_whole(&mut client, "made-anew").await;
-    until_logged(&server, &mut client, "the policy file is good again, and live version=5").await;
+    until_logged(&server, &mut client, "the policy file is valid again, and live version=5").await;
 }
 
 #[tokio::test]
