@@ -1,8 +1,8 @@
-//! The operator's commands: a gRPC client of a running server. Those that need no server (`serve`, `store`, `export`,
-//! `import`) are here too; the program, `main.rs`, lists them.
+//! The commands of `signoff`. Most are gRPC clients of a running server. `serve`, `config check`, `store`, `export` and
+//! `import` need no server; `main.rs` lists them.
 //!
-//! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
-//! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.
+//! People get tables and sentences. With `--json`, programs get protocol messages, one JSON object per line. Text from
+//! other users is data: the commands print its invisible characters as escapes.
 
 mod arguments;
 mod call;
@@ -56,70 +56,71 @@ pub use serve::serve;
 pub use store::{StoreCommand, store};
 pub use transfer::{ExportArgs, ImportArgs, export, import};
 
-/// The commands that talk to a server. Mount it with `#[command(flatten)]` beside the server's own commands.
+/// The commands that connect to a server. Flattened into the program's command list.
 #[derive(Debug, clap::Subcommand)]
 pub enum ClientCommand {
-    /// Ask for approval of a tool call and wait for the decision; the exit code tells the outcome
+    /// Request approval of a tool call and wait for the decision; the exit code is the outcome
     Request(request::RequestArgs),
-    /// Run a command once it is approved: ask, wait, claim, run, and report how it ended
+    /// Run a command after approval: request, wait, claim, run, and report the outcome
     Exec(exec::ExecArgs),
-    /// List what waits for a decision, the oldest first
+    /// List pending approvals, oldest first
     Pending(pending::PendingArgs),
     /// Show one approval in full
     Show(show::ShowArgs),
-    /// Approve a pending call, as it is or with edited arguments
+    /// Approve a pending call, optionally with edited arguments
     Approve(decide::ApproveArgs),
     /// Reject a pending call
     Reject(decide::RejectArgs),
-    /// Withdraw a pending request of one's own
+    /// Cancel your own pending request
     Cancel(decide::CancelArgs),
     /// Revoke an approved call before it is claimed, so that it never runs
     Revoke(revoke::RevokeArgs),
-    /// Freeze calls in an emergency: none is claimed until the thaw, and new requests are rejected
+    /// Freeze calls in an emergency: block claims and reject new requests until the thaw
     Freeze(freeze::FreezeArgs),
     /// End a freeze
     Thaw(freeze::ThawArgs),
-    /// List the freezes that stand, the oldest first
+    /// List active freezes, oldest first
     Freezes,
-    /// Show how the server is: its policy, what is pending, and what is frozen
+    /// Show the server's status: version, policy, pending approvals, and active freezes
     Status,
-    /// List approvals of any status, the newest first
+    /// List approvals of any status, newest first
     History(history::HistoryArgs),
-    /// Check and try policies; read and set the server's
+    /// Check and test policy files; show and set the server's policy
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Make, list and take back the server's own tokens
+    /// Create, list, and revoke the server's tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Ask the server who it takes you for
+    /// Show the identity that the server sees for your credentials
     Whoami,
-    /// Ask whether the server is serving; exits 0 when it is, else 1
+    /// Check whether the server is serving; exit 0 if it is, 1 if not
     Health(health::HealthArgs),
     /// Print a completion script for a shell
     Completions {
-        /// The shell to complete for
+        /// Shell to complete for
         shell: clap_complete::Shell,
     },
 }
 
-/// The command line with its help as it should be: options of a connection only where there is one.
+/// Removes the connection options from the help of commands that do not connect.
 pub fn hide_unused_options(root: clap::Command) -> clap::Command {
     connection::hide_unused_options(root)
 }
 
-/// Checks what clap does not: options of a connection on a command that connects to nothing are an error of use.
+/// Rejects connection options on commands that do not connect. Clap cannot: the options are global.
 ///
 /// # Errors
 ///
 /// The error to print, with exit code 2.
 pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-    connection::refuse_unused_options(root, matches)
+    connection::reject_unused_options(root, matches)
 }
 
-/// Runs one command and returns the process's exit code: 0 success, 1 failure, 2 usage; `request` and `exec` have more,
-/// listed in their help. Failures are printed to stderr. `root` gives the program's whole command, for completions.
+/// Runs one command and returns the exit code of the process: 0 success, 1 failure, 2 usage error. The help of
+/// `request` and `exec` lists theirs. Prints failures to stderr. `root` returns the whole command line, for
+/// completions.
 ///
-/// Needs a tokio runtime with I/O and time. Ctrl-C is handled by `request` and `exec` alone.
+/// Needs a tokio runtime with I/O and time. Only `request` and `exec` handle Ctrl-C.
 pub async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
     let mut console = Console::standard(connection.json);
     let interrupt = async {
@@ -158,7 +159,7 @@ async fn execute(
         ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),
     };
     done.unwrap_or_else(|failure| {
-        console.failure(&failure, connection.has_token());
+        console.failure(&failure, connection.credentials());
         failure.exit_code()
     })
 }

@@ -1,4 +1,4 @@
-//! A tool's arguments, from the command line to a `google.protobuf.Struct` and back, with nothing changed on the way.
+//! Converts a tool's arguments between the command line and `google.protobuf.Struct`, without loss.
 
 use std::{collections::BTreeMap, fmt, io, path::Path};
 
@@ -11,22 +11,22 @@ use serde::{
 use super::{failure::Failure, text::escape};
 use crate::{bounded_file, wire::double::survives};
 
-/// Longest JSON that is read, in bytes: more than a server takes, so that it is the server that says what it allows.
+/// Maximum size of JSON input, in bytes. Above the server's limit, so that the server's error names that limit.
 const JSON_MAX: usize = 16 << 20;
 
 /// The flags that set single arguments.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pairs<'a> {
-    /// `KEY=VALUE`, the value read as JSON when it is JSON.
+    /// `KEY=VALUE`, the value parsed as JSON if it is valid JSON.
     pub(super) json: &'a [String],
-    /// `KEY=VALUE`, the value taken as text.
+    /// `KEY=VALUE`, the value always text.
     pub(super) text: &'a [String],
 }
 
 /// Builds the arguments: the object of `json` (`JSON`, `@file` or `-`), with each of `pairs` set in it.
 pub(super) fn build(json: Option<&str>, pairs: Pairs<'_>) -> Result<Struct, Failure> {
     let mut fields = json.map(|json| object("--args-json", json)).transpose()?.unwrap_or_default().fields;
-    let mut given = BTreeMap::new();
+    let mut single = BTreeMap::new();
     let flags =
         pairs.json.iter().map(|pair| ("--arg", pair)).chain(pairs.text.iter().map(|pair| ("--arg-string", pair)));
     for (flag, pair) in flags {
@@ -34,23 +34,24 @@ pub(super) fn build(json: Option<&str>, pairs: Pairs<'_>) -> Result<Struct, Fail
         let value = if flag == "--arg" && is_json(text) {
             parse(text).map_err(|error| match unfit(text).filter(|number| *number == text) {
                 Some(number) => Failure::Usage(format!(
-                    "--arg {key}: the number {number} does not fit a double exactly; give it as text: --arg-string {key}={text}"
+                    "--arg {key}: the number {number} does not fit a double exactly; pass it as text: \
+                     --arg-string {key}={text}"
                 )),
                 None => Failure::Usage(format!("--arg {key}: {error}")),
             })?
         } else {
             Value { kind: Some(Kind::StringValue(text.to_owned())) }
         };
-        if given.insert(key.to_owned(), value).is_some() {
-            return Err(Failure::Usage(format!("{flag} {key}: given twice")));
+        if single.insert(key.to_owned(), value).is_some() {
+            return Err(Failure::Usage(format!("{flag} {key}: set twice")));
         }
     }
-    fields.append(&mut given);
+    fields.append(&mut single);
     Ok(Struct { fields })
 }
 
-/// A hint for each value of `--arg` that is read as a number, and then is not written as it was: `1.10` is a version more
-/// often than a number.
+/// A hint for each value of `--arg` that is parsed as a number and printed in another form. `1.10` is more often a
+/// version than a number.
 pub(super) fn hints(pairs: Pairs<'_>) -> Vec<String> {
     let hint = |pair: &String| {
         let (key, text) = split("--arg", pair).ok()?;
@@ -59,9 +60,7 @@ pub(super) fn hints(pairs: Pairs<'_>) -> Vec<String> {
         let changes = read != text.trim() && number.as_f64().is_some();
         changes.then(|| {
             let (key, text) = (escape(key), escape(text));
-            format!(
-                "hint: --arg {key}={text} is the number {read}; for the text {text}, give --arg-string {key}={text}"
-            )
+            format!("hint: --arg {key}={text} is the number {read}; for the text {text}, use --arg-string {key}={text}")
         })
     };
     pairs.json.iter().filter_map(hint).collect()
@@ -76,7 +75,7 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// Reads a JSON object: given as it is, in a file (`@path`), or on standard input (`-`). `flag` is named in errors.
+/// Reads a JSON object: literal JSON, a file (`@path`), or standard input (`-`). Errors name `flag`.
 pub(super) fn object(flag: &str, source: &str) -> Result<Struct, Failure> {
     let unreadable = |error: io::Error| Failure::Usage(format!("{flag} {source}: {error}"));
     let text = match source.strip_prefix('@') {
@@ -96,12 +95,12 @@ pub(super) fn object(flag: &str, source: &str) -> Result<Struct, Failure> {
 
 fn parse(text: &str) -> Result<Value, String> {
     if let Some(number) = unfit(text) {
-        return Err(format!("the number {number} does not fit a double exactly; give it as a string: \"{number}\""));
+        return Err(format!("the number {number} does not fit a double exactly; pass it as a string: \"{number}\""));
     }
-    serde_json::from_str(text).map(|Strict(value)| value).map_err(|error| format!("not JSON: {error}"))
+    serde_json::from_str(text).map(|Strict(value)| value).map_err(|error| format!("not valid JSON: {error}"))
 }
 
-/// The first number of valid JSON that would be read as another one.
+/// The first number in valid JSON that a double would change.
 fn unfit(json: &str) -> Option<&str> {
     if is_json(json) { numbers(json).find(|number| !survives(number)) } else { None }
 }
@@ -128,7 +127,7 @@ fn numbers(json: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// JSON as a protobuf value; refuses an object that has a key twice, which readers would understand differently.
+/// JSON as a protobuf value. Rejects duplicate keys, because parsers disagree about which one counts.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -158,7 +157,7 @@ impl<'de> de::Visitor<'de> for StrictVisitor {
         Ok(Kind::NumberValue(value))
     }
 
-    // What these would round is refused by its literal.
+    // Numbers that these casts would round are rejected by their literals.
     #[allow(clippy::cast_precision_loss)]
     fn visit_u64<E>(self, value: u64) -> Result<Kind, E> {
         Ok(Kind::NumberValue(value as f64))
@@ -185,7 +184,7 @@ impl<'de> de::Visitor<'de> for StrictVisitor {
         let mut fields = BTreeMap::new();
         while let Some((key, Strict(value))) = entries.next_entry::<String, _>()? {
             if fields.contains_key(&key) {
-                return Err(de::Error::custom(format!("the key {key:?} is there twice")));
+                return Err(de::Error::custom(format!("duplicate key {key:?}")));
             }
             fields.insert(key, value);
         }
@@ -193,7 +192,7 @@ impl<'de> de::Visitor<'de> for StrictVisitor {
     }
 }
 
-/// A protobuf object as JSON, for showing it.
+/// A protobuf object as JSON, for display.
 pub(super) fn to_json(object: &Struct) -> serde_json::Value {
     signoff_client::decode(object).into()
 }
@@ -237,19 +236,19 @@ mod tests {
         let texts = ["v=1.10", "n=007", "b=true", "j={\"a\":1}", "e=", "eq=a=b"];
         let expected = r#"{"b":"true","e":"","eq":"a=b","j":"{\"a\":1}","n":"007","v":"1.10"}"#;
         assert_eq!(built_with_texts(None, &[], &texts), Ok(expected.to_owned()));
-        assert!(built_with_texts(None, &["v=1"], &["v=1"]).unwrap_err().contains("--arg-string v: given twice"));
+        assert!(built_with_texts(None, &["v=1"], &["v=1"]).unwrap_err().contains("--arg-string v: set twice"));
         assert!(built_with_texts(None, &[], &["v"]).unwrap_err().starts_with("--arg-string \"v\": expected KEY=VALUE"));
     }
 
     #[test]
-    fn numbers_that_are_written_otherwise_get_a_hint() {
+    fn numbers_that_print_differently_get_a_hint() {
         let hints = |pair: &str| hints(Pairs { json: &owned(&[pair]), text: &[] });
         for (pair, read) in
             [("v=1.10", "1.1"), ("v=1e10", "10000000000"), ("v=1.0", "1"), ("v=-0", "0"), ("v=2E1", "20")]
         {
             let text = pair.strip_prefix("v=").unwrap();
             let expected =
-                format!("hint: --arg {pair} is the number {read}; for the text {text}, give --arg-string {pair}");
+                format!("hint: --arg {pair} is the number {read}; for the text {text}, use --arg-string {pair}");
             assert_eq!(hints(pair), [expected]);
         }
         for pair in ["v=1.1", "v=5", "v=-7", "v=text", "v=\"1.10\"", "v=007", "v=[1.10]", "v=true", "v=", "v"] {
@@ -258,17 +257,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn invalid_arguments_are_rejected() {
         for (json, pairs, expected) in [
             (None, vec!["novalue"], "expected KEY=VALUE"),
             (None, vec!["=1"], "expected KEY=VALUE"),
-            (None, vec!["a=1", "a=2"], "given twice"),
+            (None, vec!["a=1", "a=2"], "set twice"),
             (None, vec!["a=9007199254740993"], "9007199254740993 does not fit a double"),
-            (None, vec!["id=9007199254740993"], "give it as text: --arg-string id=9007199254740993"),
-            (None, vec!["id=123e4567"], "give it as text: --arg-string id=123e4567"),
-            (None, vec![r#"a={"b":1,"b":2}"#], "there twice"),
+            (None, vec!["id=9007199254740993"], "pass it as text: --arg-string id=9007199254740993"),
+            (None, vec!["id=123e4567"], "pass it as text: --arg-string id=123e4567"),
+            (None, vec![r#"a={"b":1,"b":2}"#], "duplicate key \"b\""),
             (Some("[1]"), vec![], "expected a JSON object"),
-            (Some("{"), vec![], "not JSON"),
+            (Some("{"), vec![], "not valid JSON"),
             (Some(r#"{"a":[{"b":12345678901234567890}]}"#), vec![], "12345678901234567890 does not fit"),
             (Some("@/no/such/file"), vec![], "/no/such/file"),
             (Some("@/dev/zero"), vec![], "/dev/zero: is larger than the limit of 16777216 bytes"),

@@ -1,4 +1,4 @@
-//! A call as it is given on the command line, and what becomes of one that gets no answer.
+//! A call from the command line, and the messages for a call without a decision.
 
 use std::time::Duration;
 
@@ -17,44 +17,44 @@ use crate::config::parse_duration;
 
 #[derive(Debug, Args)]
 pub(super) struct CallArgs {
-    /// An argument of the call; VALUE is read as JSON when it is valid JSON (5, true, "5", [1,2]), else as text
+    /// Argument of the call; VALUE is JSON if it is valid JSON (5, true, "5", [1,2]), otherwise text
     #[arg(long = "arg", value_name = "KEY=VALUE")]
     args: Vec<String>,
-    /// An argument of the call; VALUE is taken as text, whatever it looks like
+    /// Argument of the call; VALUE is always text
     #[arg(long = "arg-string", value_name = "KEY=VALUE")]
     arg_strings: Vec<String>,
-    /// All arguments as a JSON object: JSON, @FILE, or - for standard input; --arg and --arg-string set single ones
-    /// in it
+    /// All arguments as a JSON object: JSON, @FILE, or - for standard input; --arg and --arg-string override single
+    /// arguments
     #[arg(long, value_name = "JSON|@FILE|-")]
     args_json: Option<String>,
     /// Name of the agent that makes the call
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     agent: String,
-    /// The agent's run (conversation, job) that the call belongs to
+    /// Id of the agent's run (conversation, job) that makes the call
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     run_id: String,
-    /// Which call of the run it is: a second run with the same --run-id finds the approval of the first
+    /// Id of the call in the run; a repeated command with the same --run-id and --call-id finds the same approval
     #[arg(long, value_name = "ID", requires = "run_id")]
     call_id: Option<String>,
-    /// Why the tool is to be run; shown to reviewers
+    /// Reason for the call; shown to reviewers
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// How long to wait for a decision, such as 90s, 5m or 1h30m; the server's default is 5m
-    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
+    /// Time to wait for a decision, such as 90s, 5m or 1h30m [default: set by the server, usually 5m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// A label, for policy rules and for finding the approval again
+    /// Label for policy rules and filters; repeatable
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
-    /// Idempotency key: the same request with the same key attaches to the same approval; made up when not given
+    /// Idempotency key: the same request with the same key finds the same approval [default: generated]
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     request_id: Option<String>,
-    /// JSON Schema that the arguments, and any edit of them, must satisfy: JSON or @FILE
+    /// JSON Schema for the arguments and for edits of them: JSON or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     schema: Option<String>,
 }
 
 impl CallArgs {
-    /// The arguments of --args-json, --arg and --arg-string. Says which numbers may be meant as text.
+    /// The arguments of --args-json, --arg and --arg-string. Prints a hint for numbers that may be meant as text.
     pub(super) fn arguments(&self, console: &mut Console) -> Result<Struct, Failure> {
         let pairs = Pairs { json: &self.args, text: &self.arg_strings };
         let arguments = arguments::build(self.args_json.as_deref(), pairs)?;
@@ -89,12 +89,12 @@ impl CallArgs {
     }
 }
 
-/// A refusal as it is told: a person at a terminal reads the developer's text, and anybody else may be a model.
+/// The text of a refusal. A person at a terminal gets the developer's text; other readers may be models.
 pub(super) fn text(refusal: &Refusal, console: &Console) -> String {
     if console.is_read_by_a_model() { refusal.to_string() } else { refusal.developer_text() }
 }
 
-/// A refusal that is a failure of the command, with what can be done after it.
+/// Converts a refusal to a failure of the command, with a hint for what to do next.
 pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String, console: &Console) -> Failure {
     let text = text(&refusal, console);
     match refusal.kind {
@@ -105,12 +105,12 @@ pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String, console: 
     }
 }
 
-/// What a person can do once the command is gone.
-pub(super) fn aftermath(wait: &Wait, withdrawn: bool) -> String {
-    let again = format!("repeat the command with --request-id {} to wait for it again", escape(wait.request_id()));
+/// What a person can do after the command has ended.
+pub(super) fn aftermath(wait: &Wait, cancelled: bool) -> String {
+    let again = format!("repeat the command with --request-id {} to continue waiting", escape(wait.request_id()));
     match wait.approval_id().map(escape) {
-        Some(id) if withdrawn => format!("the server withdraws approval {id}, as asked; see `signoff show {id}`"),
+        Some(id) if cancelled => format!("the server cancels approval {id}; see `signoff show {id}`"),
         Some(id) => format!("the approval stays open: see `signoff show {id}`, or {again}"),
-        None => format!("the server had not answered: {again}"),
+        None => format!("the server did not answer: {again}"),
     }
 }

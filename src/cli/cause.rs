@@ -31,7 +31,7 @@ pub(super) fn words(error: &(dyn Error + 'static)) -> String {
 /// With TLS 1.3 a client is connected before the server looks at its certificate. The server's alert then fails the
 /// first call, and h2 keeps only the alert's text, so this compares text.
 pub(super) fn certificate_problem(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let alert = successors(Some(error), |error| error.source()).find_map(|error| {
+    let alert = successors(Some(error), |error| (*error).source()).find_map(|error| {
         let text = error.to_string();
         let (_, name) = text.split_once(ALERT)?;
         Some(name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_owned())

@@ -1,4 +1,4 @@
-//! Reaching the server: address, certificates, token, keepalive.
+//! Connecting to the server: address, certificates, token, timeout.
 
 use std::{
     convert::Infallible,
@@ -13,7 +13,10 @@ use clap::{ArgMatches, builder::OsStringValueParser, error::ErrorKind, parser::V
 use signoff_client::{ConnectError, Options, Transport};
 use tonic::Request;
 
-use super::{cause::innermost, failure::Failure};
+use super::{
+    cause::innermost,
+    failure::{Credentials, Failure},
+};
 use crate::bounded_file;
 use crate::proto::v1::{
     access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
@@ -29,46 +32,46 @@ pub(super) type PolicyClient = PolicyServiceClient<Transport>;
 pub(super) type AccessClient = AccessServiceClient<Transport>;
 pub(super) type AdminClient = AdminServiceClient<Transport>;
 
-/// Longest token file, in bytes: more than a server takes in a header.
+/// Maximum size of a token file, in bytes. Larger than any header that a server accepts.
 const TOKEN_MAX: usize = 64 << 10;
 
-/// Flags of every command that talks to a server; global, so they may stand anywhere on the command line.
+/// Options of every command that connects to a server. Global, so they may appear anywhere on the command line.
 ///
-/// The environment is read here and not by clap, which would repeat what it sets in every usage line.
+/// Read from the environment here, not by clap: clap would repeat the environment's values in every usage line.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
     /// Address of the server [default: http://127.0.0.1:7766] [env: SIGNOFF_ADDRESS]
     #[arg(long, global = true, value_name = "URL")]
     pub address: Option<String>,
-    /// Bearer token; other users of the machine can see it: prefer --token-file or the environment [env: SIGNOFF_TOKEN]
+    /// Bearer token; visible to other users of this machine: prefer --token-file or the environment [env:
+    /// SIGNOFF_TOKEN]
     #[arg(long, global = true, value_parser = parse_token)]
     pub token: Option<Token>,
-    /// File with the bearer token
+    /// File that contains the bearer token
     #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub token_file: Option<OsString>,
-    /// PEM file with the authorities that the server's certificate may come from, in place of the system's [env:
-    /// SIGNOFF_CA]
+    /// PEM file with the CA certificates to trust instead of the system's [env: SIGNOFF_CA]
     #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub ca: Option<OsString>,
-    /// PEM file with a certificate to show to the server, and its chain [env: SIGNOFF_CERTIFICATE]
+    /// PEM file with the client certificate and its chain [env: SIGNOFF_CERTIFICATE]
     #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub certificate: Option<OsString>,
-    /// PEM file with that certificate's private key [env: SIGNOFF_KEY]
+    /// PEM file with the private key of the client certificate [env: SIGNOFF_KEY]
     #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub key: Option<OsString>,
-    /// Send the token without TLS to a server that is not on this machine [env: SIGNOFF_INSECURE]
+    /// Send the token without TLS to a server on another machine [env: SIGNOFF_INSECURE]
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// Print the protocol's messages as JSON, one object per line; errors too, on stderr
+    /// Print protocol messages as JSON, one object per line, and errors as JSON on stderr
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
 }
 
-/// The options of a connection, by their names.
+/// Ids of the connection options.
 const OPTIONS: [&str; 7] = ["address", "token", "token_file", "ca", "certificate", "key", "insecure"];
 
-/// The commands that connect to nothing, with all below them.
+/// Commands that do not connect, including their subcommands.
 const UNCONNECTED: [&[&str]; 9] = [
     &["serve"],
     &["config"],
@@ -81,9 +84,10 @@ const UNCONNECTED: [&[&str]; 9] = [
     &["policy", "schema"],
 ];
 
-/// Leaves the options of a connection out of the help of commands that have none.
+/// Removes the connection options from the help of commands that do not connect.
 ///
-/// What clap hands down to a command it leaves alone where the command has the option already.
+/// Gives each of these commands its own hidden copy. Clap does not propagate a global option to a command that already
+/// has it.
 pub(super) fn hide_unused_options(mut root: clap::Command) -> clap::Command {
     let options: Vec<_> =
         root.get_arguments().filter(|option| OPTIONS.contains(&option.get_id().as_str())).cloned().collect();
@@ -109,8 +113,8 @@ fn hide(command: clap::Command, path: &[&str], options: &[clap::Arg]) -> clap::C
     }
 }
 
-/// Refuses options of a connection where there is none: they would seem to do something.
-pub(super) fn refuse_unused_options(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+/// Rejects connection options on commands that do not connect: the user would believe that they have an effect.
+pub(super) fn reject_unused_options(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let (mut path, mut last) = (Vec::new(), matches);
     while let Some((name, below)) = last.subcommand() {
         path.push(name);
@@ -126,12 +130,12 @@ pub(super) fn refuse_unused_options(root: &mut clap::Command, matches: &ArgMatch
         None => Ok(()),
         Some(option) => Err(root.error(
             ErrorKind::ArgumentConflict,
-            format!("`{}` connects to no server; leave out --{}", path.join(" "), option.replace('_', "-")),
+            format!("`{}` does not connect to a server; remove --{}", path.join(" "), option.replace('_', "-")),
         )),
     }
 }
 
-/// A bearer token. Its `Debug` form does not show it.
+/// A bearer token. Its `Debug` output hides the value.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -141,49 +145,54 @@ impl fmt::Debug for Token {
     }
 }
 
-// Never fails: clap would print a refused value. What a header cannot carry is refused on connecting.
+// Never fails: clap would print a rejected value. Connecting rejects a token that a header cannot carry.
 fn parse_token(text: &str) -> Result<Token, Infallible> {
     Ok(Token(text.trim().to_owned()))
 }
 
-/// A variable of the environment. An empty one counts as unset.
+/// An environment variable. An empty value counts as unset.
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
 fn text_of(name: &str) -> Result<Option<String>, Failure> {
     let text = variable(name).map(OsString::into_string).transpose();
-    text.map_err(|_| Failure::Usage(format!("{name} is not Unicode")))
+    text.map_err(|_| Failure::Usage(format!("{name}: not valid UTF-8")))
 }
 
 fn is_set(name: &str) -> Result<bool, Failure> {
     match text_of(name)?.as_deref() {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),
-        Some(other) => Err(Failure::Usage(format!("{name} is true or false (or 1 or 0), not {other:?}"))),
+        Some(other) => Err(Failure::Usage(format!("{name}: {other:?} is not allowed; allowed: true, false, 1, 0"))),
     }
 }
 
-/// The token in a file, without the line end that editors leave behind it.
+/// Reads the token in a file, without the line end that editors add.
 fn token_in(path: &Path) -> Result<Token, Failure> {
     let wrong = |problem: &dyn fmt::Display| Failure::Files(vec![format!("{}: {problem}", path.display())]);
     let text = bounded_file::read_input(path, TOKEN_MAX).and_then(bounded_file::text).map_err(|error| wrong(&error))?;
     match text.trim() {
-        "" => Err(wrong(&"has no token in it")),
+        "" => Err(wrong(&"contains no token")),
         token => Ok(Token(token.to_owned())),
     }
 }
 
 impl ConnectionArgs {
-    /// Whether a token was given, wherever it comes from.
-    pub(super) fn has_token(&self) -> bool {
-        let given = self.token.as_ref().is_some_and(|token| !token.0.is_empty());
-        given || self.token_file.is_some() || variable("SIGNOFF_TOKEN").is_some()
+    /// What this command identifies itself with, from options and environment.
+    pub(super) fn credentials(&self) -> Credentials {
+        let token = self.token.as_ref().is_some_and(|token| !token.0.is_empty());
+        let address = self.address().unwrap_or_default().to_ascii_lowercase();
+        Credentials {
+            token: token || self.token_file.is_some() || variable("SIGNOFF_TOKEN").is_some(),
+            certificate: self.certificate.is_some() || variable("SIGNOFF_CERTIFICATE").is_some(),
+            tls: address.starts_with("https://"),
+        }
     }
 
     fn token(&self) -> Result<Option<Token>, Failure> {
         match (&self.token, &self.token_file) {
-            (Some(_), Some(_)) => Err(Failure::Usage("give --token or --token-file, not both".to_owned())),
+            (Some(_), Some(_)) => Err(Failure::Usage("--token and --token-file are both set; set only one".to_owned())),
             (Some(token), None) => Ok(Some(token.clone())),
             (None, Some(path)) => token_in(&PathBuf::from(path)).map(Some),
             (None, None) => Ok(text_of("SIGNOFF_TOKEN")?.map(|token| Token(token.trim().to_owned()))),
@@ -212,7 +221,7 @@ impl ConnectionArgs {
         Ok(options)
     }
 
-    /// Where the server is looked for.
+    /// The server's address.
     pub(super) fn address(&self) -> Result<String, Failure> {
         match self.address.as_ref().filter(|address| !address.is_empty()) {
             Some(address) => Ok(address.clone()),
@@ -220,27 +229,27 @@ impl ConnectionArgs {
         }
     }
 
-    /// Connects now, so that a server that is not there is told apart from one that went away.
+    /// Connects immediately, so that an unreachable server fails before the first call.
     pub(super) async fn client(&self) -> Result<signoff_client::Client, Failure> {
         signoff_client::Client::connect(&self.options()?).await.map_err(Failure::from)
     }
 
-    /// Connects with the first call, which may be tried again while the server is not there.
+    /// Connects with the first call, which can be retried while the server is unreachable.
     pub(super) fn lazy_client(&self) -> Result<signoff_client::Client, Failure> {
         signoff_client::Client::new(&self.options()?).map_err(Failure::from)
     }
 
-    /// As [`client`](Self::client), for the policy.
+    /// Like [`client`](Self::client), for the policy.
     pub(super) async fn policies(&self) -> Result<PolicyClient, Failure> {
         Ok(self.client().await?.policies())
     }
 
-    /// As [`client`](Self::client), for tokens.
+    /// Like [`client`](Self::client), for tokens.
     pub(super) async fn access(&self) -> Result<AccessClient, Failure> {
         Ok(self.client().await?.access())
     }
 
-    /// As [`client`](Self::client), for freezes and the status.
+    /// Like [`client`](Self::client), for freezes and the status.
     pub(super) async fn admin(&self) -> Result<AdminClient, Failure> {
         Ok(self.client().await?.admin())
     }
@@ -251,9 +260,7 @@ impl From<ConnectError> for Failure {
         match error {
             ConnectError::Exposed { address } => Self::Exposed { address },
             ConnectError::File { .. } => Self::Files(vec![error.to_string()]),
-            ConnectError::HalfIdentity => {
-                Self::Usage("--certificate and --key are given together, or not at all".to_owned())
-            }
+            ConnectError::HalfIdentity => Self::Usage("--certificate and --key: set both or neither".to_owned()),
             ConnectError::Address { address, problem } => Self::Usage(format!("address {address}: {problem}")),
             ConnectError::Transport { address, error } => Self::unreachable(&address, innermost(&error)),
             other => Self::Usage(other.to_string()),
@@ -261,8 +268,7 @@ impl From<ConnectError> for Failure {
     }
 }
 
-/// The cause of all causes: those above it only repeat it.
-/// A call that is answered at once, or not at all.
+/// A unary call, with the timeout of a call that the server answers immediately.
 pub(super) fn unary<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(UNARY_TIMEOUT);

@@ -1,4 +1,4 @@
-//! Where output goes: results to stdout, everything else to stderr.
+//! The command's output: results to stdout, everything else to stderr.
 
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 
@@ -7,39 +7,39 @@ use std::os::fd::AsFd;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    failure::Failure,
+    failure::{Credentials, Failure},
     json,
     table::{Table, fit},
     text::escape,
 };
 
-/// The width of a terminal that does not tell its own.
+/// Width for a terminal that does not report its own.
 const USUAL_WIDTH: usize = 80;
 
-/// Longest answer to a question, in bytes; a longer one is a no.
+/// Maximum size of an answer, in bytes. A longer answer counts as no.
 const ANSWER_MAX: u64 = 1 << 10;
 
-/// The terminal, or what stands in for it.
+/// The streams that a command reads and writes, and the width of their terminals.
 pub(super) struct Console {
     pub(super) out: Box<dyn Write + Send>,
     pub(super) err: Box<dyn Write + Send>,
     pub(super) input: Box<dyn BufRead + Send>,
-    /// Results go to stderr too: stdout is somebody else's.
+    /// Results go to stderr too: stdout belongs to the command that `exec` runs.
     pub(super) results_to_stderr: bool,
-    /// Print messages as JSON.
+    /// Print protocol messages as JSON.
     pub(super) json: bool,
-    /// Somebody sits in front of it and can answer.
+    /// A person at the terminal can answer.
     pub(super) can_ask: bool,
-    /// Width of the terminal on which results are read, if it is one.
+    /// Width of stdout's terminal; `None` without one.
     pub(super) out_width: Option<usize>,
-    /// Width of the terminal that stderr is, if it is one: a line can be overwritten there.
+    /// Width of stderr's terminal, where a line can be overwritten; `None` without one.
     pub(super) err_width: Option<usize>,
-    /// Width of the live line that stands on the terminal now.
+    /// Width of the live line that is on the terminal now.
     pub(super) live: usize,
 }
 
 impl Console {
-    /// The process's own streams. Colours are dropped where anstream says so: no terminal, `NO_COLOR`, `TERM=dumb`.
+    /// The streams of the process. anstream removes colours without a terminal, with `NO_COLOR`, or with `TERM=dumb`.
     pub(super) fn standard(json: bool) -> Self {
         Self {
             out: if json { Box::new(io::stdout()) } else { Box::new(anstream::stdout()) },
@@ -54,12 +54,12 @@ impl Console {
         }
     }
 
-    /// Whether a model may read what goes to stderr: no person does, and no program that asked for JSON.
+    /// Whether a model may read stderr: it is not a terminal, and no program asked for JSON.
     pub(super) fn is_read_by_a_model(&self) -> bool {
         self.err_width.is_none() && !self.json
     }
 
-    /// A line of results. Its parts must be escaped already.
+    /// Prints a line of results. Its parts must already be escaped.
     pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
         self.clear_live()?;
         let out = self.results();
@@ -71,14 +71,14 @@ impl Console {
         if self.results_to_stderr { &mut *self.err } else { &mut *self.out }
     }
 
-    /// A message as a line of JSON.
+    /// Prints a message as a line of JSON.
     pub(super) fn message<M: json::Printed>(&mut self, message: &M) -> io::Result<()> {
         let mut line = json::line(message)?;
         line.push(b'\n');
         self.raw(&line)
     }
 
-    /// Bytes of results, as they are.
+    /// Prints bytes of results without changing them.
     pub(super) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.clear_live()?;
         let out = self.results();
@@ -86,22 +86,22 @@ impl Console {
         out.flush()
     }
 
-    /// A line beside the results. Its parts must be escaped already.
+    /// Prints a line to stderr. Its parts must already be escaped.
     pub(super) fn note(&mut self, line: &str) -> io::Result<()> {
         self.clear_live()?;
         writeln!(self.err, "{line}")?;
         self.err.flush()
     }
 
-    /// A table: for the terminal's width, or whole where it is not read on one.
+    /// Prints a table: fitted to the terminal's width, or uncut without a terminal.
     pub(super) fn table(&mut self, table: &Table) -> io::Result<()> {
         let width = if self.results_to_stderr { self.err_width } else { self.out_width };
         let text = table.lines(width).join("\n");
         self.line(&text)
     }
 
-    /// Replaces the live line, which stays within the terminal: clearing it would leave a rest behind. The last column
-    /// stays free, as some terminals go to the next line after it.
+    /// Replaces the live line. The line is cut to the terminal's width, because a wrapped line could not be cleared.
+    /// The last column stays free: some terminals wrap after it.
     pub(super) fn live(&mut self, line: &str) -> io::Result<()> {
         self.clear_live()?;
         let line = fit(&escape(line), self.err_width.unwrap_or(USUAL_WIDTH).saturating_sub(1));
@@ -110,7 +110,7 @@ impl Console {
         self.err.flush()
     }
 
-    // Spaces instead of an escape sequence: right on every terminal, NO_COLOR or not.
+    // Spaces work on every terminal, also with NO_COLOR. An escape sequence does not.
     fn clear_live(&mut self) -> io::Result<()> {
         match std::mem::take(&mut self.live) {
             0 => Ok(()),
@@ -118,34 +118,34 @@ impl Console {
         }
     }
 
-    /// Asks a yes-or-no question; anything but a yes is a no. Waits in place: nothing else is going on.
+    /// Asks a yes-or-no question. Every answer except yes is no. Blocks the thread; nothing else runs at this time.
     pub(super) fn confirm(&mut self, question: &str) -> io::Result<bool> {
         self.clear_live()?;
         write!(self.err, "{question} [y/N] ")?;
         self.err.flush()?;
-        // Bytes: the limit may cut a character in two.
+        // Reads bytes, because the limit may split a character.
         let mut answer = Vec::new();
         self.input.as_mut().take(ANSWER_MAX + 1).read_until(b'\n', &mut answer)?;
         let complete = answer.len() as u64 <= ANSWER_MAX;
         Ok(complete && matches!(answer.trim_ascii().to_ascii_lowercase().as_slice(), b"y" | b"yes"))
     }
 
-    /// Prints why a command failed. A reader that went away is not told that it did.
-    pub(super) fn failure(&mut self, failure: &Failure, has_token: bool) {
+    /// Prints why a command failed. Prints nothing if the reader of its output has closed the pipe.
+    pub(super) fn failure(&mut self, failure: &Failure, credentials: Credentials) {
         if failure.is_broken_pipe() {
             return;
         }
-        let report = failure.report(has_token);
+        let report = failure.report(credentials);
         let text = if self.json { report.to_json() } else { report.to_string() };
-        // Nothing is left to report to when stderr is gone too.
+        // If stderr has failed too, there is nowhere left to report to.
         _ = self.note(&text);
     }
 }
 
-/// The width of the terminal that a stream is, if it is one.
+/// The width of a stream's terminal; `None` without one.
 fn width(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
-    let told = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
-    stream.is_terminal().then(|| told().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH))
+    let reported = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    stream.is_terminal().then(|| reported().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH))
 }
 
 #[cfg(test)]
@@ -174,9 +174,9 @@ mod tests {
         let padded = |length: usize| format!("{:length$}\n", "y");
         assert!(confirms(&padded(longest - 1)));
         assert!(!confirms(&padded(longest)));
-        // Its first bytes alone would be a yes.
+        // The first bytes alone would be a yes.
         assert!(!confirms(&format!("{:longest$}es, but not now\n", "y")));
-        // Two bytes each: the limit cuts one.
+        // Each character has two bytes: the limit splits one.
         assert!(!confirms(&"é".repeat(longest)));
     }
 }

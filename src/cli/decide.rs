@@ -1,4 +1,4 @@
-//! `signoff approve`, `reject` and `cancel`: one decision on one approval, on what was looked at.
+//! `signoff approve`, `reject` and `cancel`: one decision on one approval, as the user saw it.
 
 use clap::Args;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ use crate::proto::v1::{
 pub struct ApproveArgs {
     #[command(flatten)]
     decide: DecideArgs,
-    /// Approve these arguments, a JSON object, instead of those asked for
+    /// Approve with these arguments instead of the requested ones; a JSON object
     #[arg(long, value_name = "JSON|@FILE")]
     edit: Option<String>,
 }
@@ -37,21 +37,21 @@ pub struct RejectArgs {
     decide: DecideArgs,
 }
 
-/// Without --digest or --revision, what is to be decided is shown first, and a terminal is asked.
+/// Without --digest and --revision the command shows the approval first, and asks on a terminal.
 #[derive(Debug, Args)]
 struct DecideArgs {
     #[arg(help = ids::HELP)]
     id: String,
-    /// A comment for the requester
+    /// Comment for the requester
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
-    /// Decide what has this digest, without showing it again
+    /// Decide only if the approval has this digest; do not show it first
     #[arg(long, value_name = "DIGEST", conflicts_with = "revision")]
     digest: Option<String>,
-    /// Decide what had this revision, without showing it again
+    /// Decide only if nothing changed since this revision; do not show the approval first
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
-    /// Do not ask: decide what is shown
+    /// Show the approval and decide on it without asking
     #[arg(long, short)]
     yes: bool,
 }
@@ -60,7 +60,7 @@ struct DecideArgs {
 pub struct CancelArgs {
     #[arg(help = ids::HELP)]
     id: String,
-    /// Why it is withdrawn
+    /// Reason for the cancellation
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
@@ -90,20 +90,20 @@ async fn decide(
     console: &mut Console,
 ) -> Result<(), Failure> {
     let verb = if choice == VoteChoice::Approve { "approve" } else { "reject" };
-    let given = args.digest.map(Seen::Digest).or(args.revision.map(Seen::Revision));
-    if given.is_none() && !args.yes && !console.can_ask {
+    let seen = args.digest.map(Seen::Digest).or(args.revision.map(Seen::Revision));
+    if seen.is_none() && !args.yes && !console.can_ask {
         return Err(Failure::Usage(format!(
-            "there is no terminal to ask on: to {verb} what you looked at, give its --digest (or --revision); \
-             to {verb} it whatever it is, give --yes"
+            "cannot ask without a terminal: set --digest (or --revision) to {verb} what you reviewed, \
+             or --yes to {verb} the current state"
         )));
     }
-    // What stands for whatever waits now was not looked at before.
-    if ids::is_only(&args.id) && (given.is_some() || args.yes) {
-        return Err(Failure::Usage(format!("`-` needs your answer: to {verb} without being asked, give the id")));
+    // The user cannot have reviewed `-`: it resolves only now.
+    if ids::is_only(&args.id) && (seen.is_some() || args.yes) {
+        return Err(Failure::Usage(format!("`-` always asks first: to {verb} without a question, give the id")));
     }
     let client = connection.client().await?;
     let approval_id = ids::resolve(&args.id, Waiting::ForMyDecision, &client).await?;
-    let seen = match given {
+    let seen = match seen {
         Some(seen) => seen,
         None => {
             let review = Review { verb, yes: args.yes, comment: &args.comment, edit: edited_arguments.as_ref() };
@@ -127,7 +127,7 @@ async fn decide(
     report(response.approval.as_ref(), console)
 }
 
-/// What is to be decided, and how.
+/// The review before a decision.
 struct Review<'a> {
     verb: &'static str,
     yes: bool,
@@ -136,7 +136,7 @@ struct Review<'a> {
 }
 
 impl Review<'_> {
-    /// Shows what is to be decided, and asks unless told not to. Returns the digest that was shown.
+    /// Shows the approval, and asks unless --yes is set. Returns the digest that was shown.
     async fn ask(&self, id: &str, client: &Client, console: &mut Console) -> Result<Seen, Failure> {
         let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: true };
         let answer = client.approvals().get_approval(unary(request)).await?;
@@ -147,10 +147,10 @@ impl Review<'_> {
         if let Some(decision) = approval.decision.as_ref().filter(|_| !is_pending(&approval)) {
             return Err(Failure::Stopped(format!("already {}", describe::plain_decision(decision))));
         }
-        // The digest is what is decided on: it must be that of what is shown.
+        // The decision names the digest, so it must be the digest of the arguments that are shown.
         let arguments = approval.arguments.clone().unwrap_or_default();
         if signoff_client::digest(&approval.tool_name, &arguments) != approval.digest {
-            return Err(Failure::Protocol("a digest that is not that of the tool and its arguments"));
+            return Err(Failure::Protocol("the digest does not match the tool and its arguments"));
         }
         console.note(&review::field("Approval", &escape(&approval.id)))?;
         let lines = review::subject(&approval, &response.events);
@@ -162,7 +162,10 @@ impl Review<'_> {
             self.show_edit(&approval, edit, console)?;
         }
         if approval.comment_required && self.comment.is_empty() {
-            return Err(Failure::Usage(format!("the policy wants a comment: give --comment to {} it", self.verb)));
+            return Err(Failure::Usage(format!(
+                "the policy requires a comment: set --comment to {} the call",
+                self.verb
+            )));
         }
         if !self.yes && !console.confirm(&format!("{} this?", self.verb))? {
             return Err(Failure::Stopped("not decided".to_owned()));
@@ -172,11 +175,11 @@ impl Review<'_> {
 
     fn show_edit(&self, approval: &Approval, edit: &prost_types::Struct, console: &mut Console) -> Result<(), Failure> {
         if !approval.edits_allowed {
-            return Err(Failure::Stopped("the policy does not allow edits of this call".to_owned()));
+            return Err(Failure::Stopped("the policy does not allow edits to this call".to_owned()));
         }
         let changes = difference::lines(approval.arguments.as_ref(), Some(edit), ["as shown", "as you edit it"]);
         if changes.is_empty() {
-            return Err(Failure::Usage("--edit changes nothing: the arguments are these already".to_owned()));
+            return Err(Failure::Usage("--edit changes nothing: the arguments are already the same".to_owned()));
         }
         console.note("Your edit")?;
         Ok(review::indented(changes).try_for_each(|line| console.note(&line))?)
@@ -203,7 +206,7 @@ fn is_pending(approval: &Approval) -> bool {
     approval.status == i32::from(ApprovalStatus::Pending)
 }
 
-/// Says how the approval stands now.
+/// Prints the status of the approval after the call.
 fn report(approval: Option<&Approval>, console: &mut Console) -> Result<(), Failure> {
     let Some(approval) = approval else { return Err(Failure::Protocol("no approval")) };
     let line = match &approval.decision {

@@ -1,4 +1,4 @@
-//! The protocol's values in words: statuses, actors, events. Everything returned is escaped.
+//! Protocol values in words: statuses, actors, events. Every returned text is escaped.
 
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use crate::proto::v1::{
     RuleTrace, TokenState, VoteChoice, event::Kind,
 };
 
-/// An enum value without its prefix; a value that this program does not know, as a number.
+/// An enum value without its prefix. An unknown value is `UNKNOWN(number)`.
 fn word(name: Option<&'static str>, prefix: &str, number: i32) -> String {
     name.map_or_else(|| format!("UNKNOWN({number})"), |name| name.strip_prefix(prefix).unwrap_or(name).to_owned())
 }
@@ -32,13 +32,13 @@ macro_rules! words {
 words! {
     /// A status, for example `PENDING`.
     status(ApprovalStatus) = "APPROVAL_STATUS_";
-    /// A policy's demand, for example `REQUIRE_APPROVAL`.
+    /// The effect of a policy, for example `REQUIRE_APPROVAL`.
     effect(PolicyEffect) = "POLICY_EFFECT_";
-    /// What became of a rule, for example `MATCHED`.
+    /// The outcome of a rule, for example `MATCHED`.
     rule_outcome(RuleOutcome) = "RULE_OUTCOME_";
     /// A vote, for example `APPROVE`.
     choice(VoteChoice) = "VOTE_CHOICE_";
-    /// How urgent something is, for example `HIGH`.
+    /// A priority, for example `HIGH`.
     priority(Priority) = "PRIORITY_";
     /// A role, for example `REVIEWER`.
     role(Role) = "ROLE_";
@@ -46,15 +46,15 @@ words! {
     permission(Permission) = "PERMISSION_";
     /// The kind of an actor, for example `PERSON`.
     kind(ActorKind) = "ACTOR_KIND_";
-    /// Whether a token is good, for example `ACTIVE`.
+    /// The state of a token, for example `ACTIVE`.
     token_state(TokenState) = "TOKEN_STATE_";
-    /// How a caller was recognised, for example `CERTIFICATE`.
+    /// How a caller was authenticated, for example `CERTIFICATE`.
     method(AuthenticationMethod) = "AUTHENTICATION_METHOD_";
-    /// A result, for example `SUCCEEDED`.
+    /// The result of an execution, for example `SUCCEEDED`.
     result(ExecutionResult) = "EXECUTION_RESULT_";
 }
 
-/// The colour of a status: green for yes, red for no, yellow for not yet.
+/// The colour of a status: green for approved, red for rejected, yellow for pending.
 pub(super) fn colour(value: i32) -> Option<AnsiColor> {
     match ApprovalStatus::try_from(value) {
         Ok(ApprovalStatus::Approved | ApprovalStatus::AutoApproved) => Some(AnsiColor::Green),
@@ -68,18 +68,18 @@ fn style(value: i32) -> Style {
     colour(value).map_or_else(Style::new, |colour| Style::new().fg_color(Some(colour.into())))
 }
 
-/// A status with its colour, for a stream that drops colours where they do not belong.
+/// A status with its colour. The stream removes the colour where it is not supported.
 pub(super) fn painted(value: i32) -> String {
     let style = style(value);
     format!("{style}{}{style:#}", status(value))
 }
 
-/// A cell of a table with a status in it.
+/// A table cell with a status.
 pub(super) fn cell(value: i32) -> Cell {
     Cell::styled(status(value), style(value))
 }
 
-/// The approving votes of each panel, of those needed, and how many voted against: `1/2`, `1/2 0/1, 1 no`.
+/// Approving votes and quorum of each panel, then the rejecting votes: `1/2`, `1/2 0/1, 1 no`.
 pub(super) fn votes(approval: &Approval) -> String {
     let panels: Vec<_> = approval.panels.iter().map(|panel| format!("{}/{}", panel.approvals, panel.quorum)).collect();
     let against = approval.votes.iter().filter(|vote| vote.choice == i32::from(VoteChoice::Reject)).count();
@@ -87,17 +87,17 @@ pub(super) fn votes(approval: &Approval) -> String {
     format!("{}{against}", panels.join(" "))
 }
 
-/// The priority of what is more urgent than others.
+/// The priority, if it is above normal.
 pub(super) fn raised_priority(approval: &Approval) -> Option<String> {
     (approval.priority > i32::from(Priority::Normal)).then(|| priority(approval.priority))
 }
 
-/// Whether the call may be run, or might have been.
+/// Whether the status is an approval. The call may still be revoked or its claim window closed.
 pub(super) fn is_approved(approval: &Approval) -> bool {
     matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
 }
 
-/// Whether it is approved, and can still be claimed at this time of the server.
+/// Whether the call is approved and can still be claimed at this server time.
 pub(super) fn can_be_claimed(approval: &Approval, now: DateTime<Utc>) -> bool {
     let untouched = approval.claim.is_none() && approval.revocation.is_none();
     let decided = approval.decision.as_ref().and_then(|decision| decision.decide_time.as_ref()).and_then(instant);
@@ -105,7 +105,7 @@ pub(super) fn can_be_claimed(approval: &Approval, now: DateTime<Utc>) -> bool {
     is_approved(approval) && untouched && decided.zip(window).is_none_or(|(decided, window)| decided + window > now)
 }
 
-/// How far an approved call has come: claimed, revoked, or how it ended.
+/// The progress of an approved call: claimed, revoked, or its result.
 pub(super) fn progress_of_claim(approval: &Approval) -> String {
     if approval.revocation.is_some() {
         return "REVOKED".to_owned();
@@ -114,7 +114,7 @@ pub(super) fn progress_of_claim(approval: &Approval) -> String {
     claim.outcome.as_ref().map_or_else(|| "CLAIMED".to_owned(), |outcome| result(outcome.result))
 }
 
-/// Who it was.
+/// The name of an actor; `-` without one.
 pub(super) fn actor(actor: Option<&Actor>) -> String {
     let Some(actor) = actor else { return "-".to_owned() };
     match ActorKind::try_from(actor.kind) {
@@ -124,32 +124,32 @@ pub(super) fn actor(actor: Option<&Actor>) -> String {
     }
 }
 
-/// How far those are whom one rule asks.
+/// The votes of the reviewers that one rule asks.
 pub(super) fn panel(panel: &Panel) -> String {
     let reviewers: Vec<_> = panel.reviewers.iter().map(|reviewer| escape(reviewer)).collect();
     let of = if reviewers.is_empty() { String::new() } else { format!(" of {}", reviewers.join(", ")) };
     format!("{} of {} approving votes{of}", panel.approvals, panel.quorum)
 }
 
-/// Who brought it, if that was somebody else.
+/// The bridge that submitted a vote, if there is one.
 pub(super) fn via(actor: Option<&Actor>) -> String {
     actor.map_or_else(String::new, |submitter| format!(" through {}", self::actor(Some(submitter))))
 }
 
-/// For whom somebody decides who is not these people.
+/// The people that a bridge may decide for.
 pub(super) fn decides_for(scope: &DecidesFor) -> String {
     let joined = |names: &[String]| names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
     let people = format!("people of {}", joined(&scope.issuers));
     if scope.groups.is_empty() { people } else { format!("{people} in {}", joined(&scope.groups)) }
 }
 
-/// The agent's name; `-` when none was given.
+/// The agent's name; `-` without one.
 pub(super) fn agent(approval: &Approval) -> String {
     let name = approval.agent.as_ref().map_or("", |agent| &agent.name);
     if name.is_empty() { "-".to_owned() } else { escape(name) }
 }
 
-/// Arguments on one line, not shortened and not escaped.
+/// Arguments on one line, neither cut nor escaped.
 pub(super) fn compact(arguments: Option<&Struct>) -> String {
     arguments.map_or_else(|| "{}".to_owned(), |arguments| arguments::to_json(arguments).to_string())
 }
@@ -157,16 +157,16 @@ pub(super) fn compact(arguments: Option<&Struct>) -> String {
 /// An object over several lines.
 pub(super) fn pretty(object: Option<&Struct>) -> Vec<String> {
     let json = object.map_or_else(|| serde_json::json!({}), arguments::to_json);
-    // JSON escapes line ends inside strings: what is left are the lines of the layout.
+    // JSON escapes line ends in strings, so every line end here belongs to the layout.
     format!("{json:#}").lines().map(escape).collect()
 }
 
-/// The comment behind what it is about, if there is one.
+/// Appends a comment to a text, if there is one.
 pub(super) fn commented(text: String, comment: &str) -> String {
     if comment.is_empty() { text } else { format!("{text}: {}", escape(comment)) }
 }
 
-/// What was decided, by whom, and the comment; in colour.
+/// The decision, its author and comment; in colour.
 pub(super) fn decision(decision: &Decision) -> String {
     sentence(&painted(decision.status), decision)
 }
@@ -179,25 +179,26 @@ pub(super) fn plain_decision(decision: &Decision) -> String {
 fn sentence(status: &str, decision: &Decision) -> String {
     if let Some(remembered) = &decision.remembered_rejection {
         let by = actor(remembered.decided_by.as_ref());
-        let what = format!("{status}, as {by} rejected the same call in approval {}", escape(&remembered.approval_id));
+        let what =
+            format!("{status}, because {by} rejected the same call in approval {}", escape(&remembered.approval_id));
         return commented(what, &remembered.comment);
     }
     let via = via(decision.submitted_by.as_ref());
     commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
 }
 
-/// Who revoked an approval, when and why, as the end of a sentence.
+/// Who revoked an approval, when and why; ends a sentence.
 pub(super) fn revocation(revocation: &Revocation) -> String {
     let (by, at) = (actor(revocation.revoked_by.as_ref()), moment(revocation.revoke_time.as_ref()));
     commented(format!("revoked by {by} at {at}"), &revocation.reason)
 }
 
-/// What became of a claimed call.
+/// The outcome of a claimed call.
 pub(super) fn outcome(outcome: &ExecutionOutcome) -> String {
     commented(result(outcome.result), &outcome.message)
 }
 
-/// How the policy judged a call, without its trace.
+/// The policy's verdict, without its trace.
 pub(super) fn policy(policy: &PolicyEvaluation) -> String {
     let mut text = effect(policy.effect);
     for (before, part) in [(", rule ", &policy.rule), (", version ", &policy.policy_version)] {
@@ -213,7 +214,7 @@ pub(super) fn event(event: &Event) -> String {
     let by = actor(event.actor.as_ref());
     let what = match &event.kind {
         Some(Kind::Requested(requested)) => {
-            format!("{} asked for by {by}, {}", painted(requested.status), escape(&requested.digest))
+            format!("{} requested by {by}, {}", painted(requested.status), escape(&requested.digest))
         }
         Some(Kind::Voted(vote)) => {
             let voter = actor(vote.decided_by.as_ref().or(event.actor.as_ref()));
@@ -225,7 +226,7 @@ pub(super) fn event(event: &Event) -> String {
         Some(Kind::Escalated(escalated)) => {
             let reviewers: Vec<_> = escalated.reviewers.iter().map(|reviewer| escape(reviewer)).collect();
             let more =
-                if reviewers.is_empty() { String::new() } else { format!(", {} asked too", reviewers.join(", ")) };
+                if reviewers.is_empty() { String::new() } else { format!(", also asks {}", reviewers.join(", ")) };
             format!("escalated by rule {}: {}{more}", escape(&escalated.rule), priority(escalated.priority))
         }
         Some(Kind::Edited(edited)) => {
@@ -238,12 +239,12 @@ pub(super) fn event(event: &Event) -> String {
         }
         Some(Kind::Reported(reported)) => format!("reported by {by}: {}", outcome(reported)),
         Some(Kind::Revoked(revoked)) => commented(format!("revoked by {by}"), &revoked.reason),
-        None => format!("something that this version does not know, by {by}"),
+        None => format!("unknown kind of event, by {by}"),
     };
     format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)
 }
 
-/// What became of each rule, a line each.
+/// The outcome of each rule, a line each.
 pub(super) fn trace(policy: &PolicyEvaluation) -> Vec<String> {
     let line = |rule: &RuleTrace| {
         let line = format!("{}  {}", rule_outcome(rule.outcome), escape(&rule.rule));
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn words_without_prefix_and_unknown_ones_as_numbers() {
+    fn unknown_values_are_numbers() {
         assert_eq!(status(ApprovalStatus::TimedOut.into()), "TIMED_OUT");
         assert_eq!(status(99), "UNKNOWN(99)");
         assert_eq!(choice(VoteChoice::Approve.into()), "APPROVE");
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn events_on_one_line_whatever_they_carry() {
+    fn every_event_is_one_line() {
         let time = Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 });
         let vote = Vote {
             decided_by: person("bob"),
@@ -297,11 +298,11 @@ mod tests {
         };
         let edited = Event { revision: 3, event_time: time, actor: person("bob"), kind: Some(Kind::Edited(edited)) };
         assert_eq!(event(&edited), "2026-01-01T00:00:00Z  #3 edited by dev/bob: {\"to\":\"x\\u{202e}y\"}, sha256:ab");
-        assert!(event(&Event::default()).contains("does not know"));
+        assert!(event(&Event::default()).contains("unknown kind of event"));
     }
 
     #[test]
-    fn pretty_arguments_keep_their_lines_and_show_what_hides() {
+    fn pretty_arguments_escape_invisible_characters() {
         for c in crate::unicode::samples::INVISIBLE {
             let object = Some(arguments::object("", &serde_json::json!({ c.to_string(): c }).to_string()).unwrap());
             let shown = pretty(object.as_ref()).concat() + &escape(&compact(object.as_ref()));

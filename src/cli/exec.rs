@@ -18,38 +18,39 @@ use super::{
     call::{CallArgs, aftermath, failure, text},
     connection::ConnectionArgs,
     console::Console,
-    failure::Failure,
+    failure::{Credentials, Failure},
     progress_printer::ProgressPrinter,
     text::escape,
 };
 use crate::config::parse_duration;
 
 const EXIT_CODES: &str = "\
-COMMAND is what reviewers see, as the argument `command`, and what is run, without a shell, once it is approved. When a
-reviewer edits `command`, the edited one is run. Edits of other arguments reach COMMAND in SIGNOFF_ARGUMENTS; unless
---reads-arguments says that it reads them there, it is not run then. SIGNOFF_APPROVAL_ID is the approval's id; the credentials
-of this command (SIGNOFF_TOKEN, SIGNOFF_CERTIFICATE, SIGNOFF_KEY) are kept from COMMAND.
+Reviewers see COMMAND as the argument `command`. After approval it runs without a shell. If a reviewer edits `command`,
+the edited command runs. Edits of other arguments reach COMMAND only in SIGNOFF_ARGUMENTS: without --reads-arguments,
+such an edit prevents the run. COMMAND gets the approval's id in SIGNOFF_APPROVAL_ID. It does not get SIGNOFF_TOKEN,
+SIGNOFF_CERTIFICATE and SIGNOFF_KEY.
 
 Exit codes:
-    COMMAND's own, when it ran; 128 + N when signal N ended it
+    the exit code of COMMAND, if it ran; 128 + N if signal N ended it
   120  rejected, by a person or by the policy
   121  timed out
   122  cancelled
-  123  not run for another reason: revoked, stopped by an operator's freeze, started before, approved too long ago,
-       edited in a way that COMMAND cannot take, ...
-  125  approval could not be asked for: refused by the server, server not reachable for --patience, ...
-  126  COMMAND cannot be started
-  127  COMMAND is not there
-128+N  signal N (an interrupt is 2) came before COMMAND was started; later ones are passed on to it
-    2  usage: the command line makes no sense
+  123  not run for another reason: revoked, frozen, already started, claim window closed, an edit that COMMAND cannot
+       take, ...
+  125  approval not requested: rejected by the server, server not reachable within --patience, ...
+  126  COMMAND cannot start
+  127  COMMAND not found
+128+N  signal N (an interrupt is 2) came before COMMAND started; later signals are passed on to COMMAND
+    2  usage error
 
-Where standard error is not a terminal, a model may read it: it then says what a model may know. --json has the details.";
+If standard error is not a terminal, a model may read it: messages then contain only what a model may know. With
+--json they have the details.";
 
-/// The argument that holds the command line.
+/// The argument that contains the command line.
 const COMMAND: &str = "command";
-/// What COMMAND does not get: it is to do what was approved, not to ask for more.
+/// Removed from COMMAND's environment: it must do what was approved, not request more.
 const CREDENTIALS: [&str; 3] = ["SIGNOFF_TOKEN", "SIGNOFF_CERTIFICATE", "SIGNOFF_KEY"];
-/// How long the report of an outcome may still take when a signal asks to end.
+/// Maximum time for the report of the outcome after a signal.
 const HURRY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
@@ -60,26 +61,25 @@ pub struct ExecArgs {
     tool: String,
     #[command(flatten)]
     call: CallArgs,
-    /// COMMAND reads its arguments from the environment variable SIGNOFF_ARGUMENTS, as JSON, and so follows edits of
-    /// them
+    /// Declare that COMMAND reads its arguments as JSON from SIGNOFF_ARGUMENTS, and so follows edits of them
     #[arg(long)]
     reads_arguments: bool,
-    /// How long to try to reach the server before the request is taken, and for the claim and the report
-    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_duration)]
+    /// Maximum time to reach the server, for each of request, claim, and report
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     patience: Duration,
-    /// Withdraw the approval when this command is interrupted while it waits; it stays open otherwise
+    /// Cancel the request if this command is interrupted while it waits [default: the approval stays open]
     #[arg(long)]
     cancel_on_interrupt: bool,
-    /// Print progress as lines; a terminal shows it anyway
+    /// Print progress as lines; a terminal always shows progress
     #[arg(long)]
     progress: bool,
-    /// What to run, and its arguments
+    /// Command to run, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
-/// Returns the exit code: see [`EXIT_CODES`]. Standard output belongs to COMMAND; what is told beside it is told as
-/// well as possible, as no outcome depends on whether anybody reads it.
+/// Returns the exit code: see [`EXIT_CODES`]. Standard output belongs to COMMAND. A message that cannot be written is
+/// lost: the outcome does not depend on it.
 pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
     let asked = args.call.arguments(console)?;
@@ -91,7 +91,7 @@ pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &m
         .check_edit(move |edited| edited_command(edited, &others, reads_arguments).map(|_| ()));
     match (Exec { args, asked, signals: Signals::listen()? }).gate(&call, connection, console).await {
         Err(failure) if failure.exit_code() == 1 => {
-            console.failure(&failure, connection.has_token());
+            console.failure(&failure, connection.credentials());
             Ok(125)
         }
         done => done,
@@ -103,7 +103,7 @@ struct Exec {
     args: ExecArgs,
     /// The arguments without the command line.
     asked: Struct,
-    /// From the beginning: none is lost between the steps.
+    /// Listens from the start, so that no signal is lost between the steps.
     signals: Signals,
 }
 
@@ -126,12 +126,12 @@ impl Exec {
                 Err(refusal) => return refused(refusal, || aftermath(&wait, false), console),
             }
         };
-        // Not cut off by a signal: a claim that was granted must be reported.
+        // A signal does not stop this: a granted claim must be reported.
         let id = decided.id.clone();
         match client.claim(call, *decided).await {
             Ok(permit) => Ok(self.execute(permit, console).await),
             Err(refusal) => {
-                let hint = || format!("it was approved, and may have been claimed: see `signoff show {}`", escape(&id));
+                let hint = || format!("the approval may have been claimed: see `signoff show {}`", escape(&id));
                 refused(refusal, hint, console)
             }
         }
@@ -176,7 +176,7 @@ impl Exec {
         if status.success() { Ok(()) } else { Err(Failed::Ended(status)) }
     }
 
-    /// Waits for COMMAND, and passes signals on to it.
+    /// Waits until COMMAND ends, and passes signals on to it.
     async fn until_end(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
         loop {
             tokio::select! {
@@ -187,7 +187,7 @@ impl Exec {
     }
 }
 
-/// What a reviewer made of the command line, if it may be run: `asked` are the other arguments, as they were.
+/// The command line after a reviewer's edit, if it can run. `asked` are the other arguments before the edit.
 fn edited_command(edited: &Map<String, Value>, asked: &Struct, reads_arguments: bool) -> Result<Vec<String>, String> {
     let mut others = edited.clone();
     let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
@@ -196,7 +196,7 @@ fn edited_command(edited: &Map<String, Value>, asked: &Struct, reads_arguments: 
     if reads_arguments || signoff_client::decode(asked) == others {
         return Ok(command);
     }
-    Err(format!("changes more than `{COMMAND}`, and without --reads-arguments that does not reach COMMAND"))
+    Err(format!("changes more than `{COMMAND}`, which needs --reads-arguments"))
 }
 
 /// The arguments with the command line among them.
@@ -205,28 +205,28 @@ fn with_command(mut arguments: Struct, command: &[String]) -> Result<Struct, Fai
     let list = WireValue { kind: Some(ValueKind::ListValue(ListValue { values: words })) };
     match arguments.fields.insert(COMMAND.to_owned(), list) {
         None => Ok(arguments),
-        Some(_) => Err(Failure::Usage(format!("the argument `{COMMAND}` is what stands after `--`"))),
+        Some(_) => Err(Failure::Usage(format!("the argument `{COMMAND}` is reserved for the command line after `--`"))),
     }
 }
 
-async fn interrupted(wait: Wait, withdraw: bool, console: &mut Console) {
-    if !withdraw {
+async fn interrupted(wait: Wait, cancel: bool, console: &mut Console) {
+    if !cancel {
         return tell(console, &format!("interrupted; {}", aftermath(&wait, false)));
     }
     let id = wait.approval_id().map_or_else(|| "the approval".to_owned(), |id| format!("approval {id}"));
     match wait.withdraw().await {
-        Ok(()) => tell(console, &format!("interrupted; {id} is withdrawn")),
+        Ok(()) => tell(console, &format!("interrupted; {id} is cancelled")),
         Err(refusal) => {
             let problem = text(&refusal, console);
-            tell(console, &format!("interrupted; {id} could not be withdrawn: {problem}"));
+            tell(console, &format!("interrupted; cannot cancel {id}: {problem}"));
         }
     }
 }
 
-/// Tells what is not the outcome's to depend on.
+/// Prints a message that the outcome does not depend on.
 fn tell(console: &mut Console, text: &str) {
     if console.json {
-        console.failure(&Failure::Stopped(text.to_owned()), true);
+        console.failure(&Failure::Stopped(text.to_owned()), Credentials::default());
     } else {
         _ = console.note(&escape(text));
     }
@@ -240,12 +240,12 @@ fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Consol
         Kind::RequestFailed(_) | Kind::Unavailable { .. } => return Err(failure(refusal, hint, console)),
         _ => 123,
     };
-    let told = text(&refusal, console);
-    tell(console, &told);
+    let message = text(&refusal, console);
+    tell(console, &message);
     Ok(code)
 }
 
-/// Why COMMAND has not succeeded. The text is the outcome that is reported.
+/// Why COMMAND did not succeed. Its text is reported as the outcome.
 #[derive(Debug)]
 enum Failed {
     Ended(ExitStatus),
@@ -260,9 +260,9 @@ impl fmt::Display for Failed {
         match self {
             Self::Ended(status) => write!(f, "{status}"),
             Self::NotStarted { program, error } => write!(f, "not run: {program}: {error}"),
-            Self::Lost(error) => write!(f, "run, but how it ended is not known: {error}"),
-            Self::Unfit(problem) => write!(f, "not run: {problem}"),
-            Self::Interrupted(signal) => write!(f, "not run: signal {signal} came first"),
+            Self::Lost(error) => write!(f, "run, but its exit status is unknown: {error}"),
+            Self::Unfit(problem) => write!(f, "not run: the edit {problem}"),
+            Self::Interrupted(signal) => write!(f, "not run: interrupted by signal {signal}"),
         }
     }
 }

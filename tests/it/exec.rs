@@ -1,4 +1,4 @@
-//! `signoff exec`: a command runs with a yes, once, as it was approved.
+//! `signoff exec`: a command runs only after approval, once, and as approved.
 
 use std::process::Stdio;
 
@@ -45,7 +45,7 @@ fn edited(command: &[&str], others: &[(&str, &str)]) -> Struct {
 }
 
 #[tokio::test]
-async fn the_commands_end_is_the_outcome_and_the_exit_code() {
+async fn the_commands_result_is_the_outcome_and_the_exit_code() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     for (script, code, result, message) in [
@@ -59,14 +59,14 @@ async fn the_commands_end_is_the_outcome_and_the_exit_code() {
         assert_eq!(asked.fields["command"], words(&["sh", "-c", script]));
         let (ended, out, err) = ended(child).await;
         assert_eq!(ended, Some(code), "{err}");
-        assert_eq!(out, if code == 0 { "done" } else { "" }, "stdout is the command's alone");
+        assert_eq!(out, if code == 0 { "done" } else { "" }, "only the command writes to stdout");
         assert!(err.contains(&approval.id), "{err}");
         assert_eq!(outcome(&server, &approval.id).await, (result, message.to_owned()));
     }
 }
 
 #[tokio::test]
-async fn without_a_yes_it_is_not_run() {
+async fn a_command_without_approval_does_not_run() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let mark = data.path().join("mark");
@@ -95,13 +95,13 @@ async fn without_a_yes_it_is_not_run() {
     assert!(code == Some(125) && err.contains(r#""reason":"UNAUTHENTICATED""#), "{code:?} {err}");
     let child = exec(&server, &["--tool", "deploy", "--arg", "command=x"], &touch).spawn().unwrap();
     let (code, _, err) = ended(child).await;
-    assert!(code == Some(2) && err.contains("what stands after `--`"), "{code:?} {err}");
+    assert!(code == Some(2) && err.contains("reserved for the command line after `--`"), "{code:?} {err}");
     assert!(!mark.exists());
 }
 
-/// The gate's patience: a server that is not there yet is waited for, and one that never comes is told with its address.
+/// The gate waits for a server that starts late. If none starts, the error has the address.
 #[tokio::test]
-async fn a_server_that_is_late_is_waited_for() {
+async fn the_gate_waits_for_a_server_that_starts_late() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -119,7 +119,7 @@ async fn a_server_that_is_late_is_waited_for() {
 }
 
 #[tokio::test]
-async fn the_edited_command_is_what_runs() {
+async fn the_edited_command_runs() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let child = exec(&server, &["--tool", "deploy"], &["echo", "asked"]).spawn().unwrap();
@@ -127,7 +127,7 @@ async fn the_edited_command_is_what_runs() {
     let (code, out, err) = ended(child).await;
     assert_eq!((code, out.as_str()), (Some(0), "edited\n"), "{err}");
 
-    // Not a command line any more.
+    // No longer a command line.
     let child = exec(&server, &["--tool", "deploy"], &["echo", "asked"]).spawn().unwrap();
     let approval = approve(&server, Some(edited(&[], &[]))).await;
     let (code, out, err) = ended(child).await;
@@ -155,7 +155,7 @@ async fn edits_of_other_arguments_reach_a_command_that_reads_them() {
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_be_started_is_told_apart() {
+async fn a_command_that_cannot_start_has_its_own_exit_code() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     for (command, code) in [("no-such-command-anywhere", 127), ("/", 126)] {
@@ -180,7 +180,7 @@ async fn signals_end_the_wait_or_reach_the_command() {
         kill_process(pid(&child), signal).unwrap();
         let (code, _, err) = ended(child).await;
         assert_eq!(code, Some(expected), "{err}");
-        assert_eq!(err.contains("is withdrawn"), status == ApprovalStatus::Cancelled, "{err}");
+        assert_eq!(err.contains("is cancelled"), status == ApprovalStatus::Cancelled, "{err}");
         assert_eq!(get(&mut agent, &approval.id).await.status(), status);
         if status == ApprovalStatus::Pending {
             reviewer.decide(decide(&approval, "d", VoteChoice::Reject)).await.unwrap();
@@ -199,9 +199,9 @@ async fn signals_end_the_wait_or_reach_the_command() {
     }
 }
 
-/// What a reviewer may edit is not handed the agent's own rights.
+/// A reviewer may edit the command, so it must not get the agent's credentials.
 #[tokio::test]
-async fn credentials_are_kept_from_the_command() {
+async fn the_command_does_not_get_the_credentials() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let mut command = exec(&server, &["--tool", "lookup"], &["env"]);
@@ -211,9 +211,9 @@ async fn credentials_are_kept_from_the_command() {
     assert!(out.contains("SIGNOFF_ADDRESS=") && !out.contains("SIGNOFF_TOKEN"), "{out}");
 }
 
-/// Standard input is read once, and nobody need read standard error.
+/// Standard input is read once, and standard error may be a pipe that no program reads.
 #[tokio::test]
-async fn arguments_from_standard_input_can_be_edited_beside_a_deaf_standard_error() {
+async fn arguments_from_stdin_can_be_edited_while_stderr_is_not_read() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let mut command = exec(&server, &["--tool", "deploy", "--args-json", "-"], &["echo", "asked"]);

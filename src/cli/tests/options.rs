@@ -30,7 +30,7 @@ fn parsed(line: &[&str]) -> Result<Cli, clap::Error> {
 }
 
 #[test]
-fn commands_that_connect_to_nothing_have_no_options_of_a_connection() {
+fn commands_without_a_connection_hide_its_options() {
     command().debug_assert();
     for line in [&["policy", "check"][..], &["policy", "test"], &["policy", "schema"], &["completions"]] {
         let help = help(line);
@@ -44,7 +44,7 @@ fn commands_that_connect_to_nothing_have_no_options_of_a_connection() {
 }
 
 #[test]
-fn an_option_without_effect_is_an_error_of_use() {
+fn an_option_without_effect_is_a_usage_error() {
     for line in [
         &["policy", "check", "p.yaml", "--token", "x"][..],
         &["--token", "x", "policy", "check", "p.yaml"],
@@ -52,7 +52,7 @@ fn an_option_without_effect_is_an_error_of_use() {
     ] {
         let error = parsed(line).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("connects to no server; leave out --token"), "{error}");
+        assert!(error.to_string().contains("does not connect to a server; remove --token"), "{error}");
     }
     assert!(parsed(&["policy", "check", "p.yaml", "--json"]).is_ok());
     assert!(parsed(&["--token", "x", "pending"]).is_ok());
@@ -87,10 +87,10 @@ async fn a_token_may_come_from_a_file() {
     assert_eq!(*server.fake.tokens.lock().unwrap(), ["Bearer from-a-file"]);
 
     let (code, err) = ran(decide(&["--token-file", file, "--token", "x"])).await;
-    assert!(code == 2 && err.contains("--token or --token-file, not both"), "{err}");
+    assert!(code == 2 && err.contains("--token and --token-file are both set"), "{err}");
     std::fs::write(&path, " \n").unwrap();
     let (code, err) = ran(decide(&["--token-file", file])).await;
-    assert!(code == 1 && err.contains("token: has no token in it"), "{err}");
+    assert!(code == 1 && err.contains("token: contains no token"), "{err}");
     let (_, err) = ran(decide(&["--token-file", "/no/such/file"])).await;
     assert!(err.contains("/no/such/file: "), "{err}");
     assert_eq!(server.fake.tokens.lock().unwrap().len(), 1);
@@ -102,7 +102,7 @@ async fn arguments_that_look_like_numbers_can_be_texts() {
     server.fake.request.answers(vec![Send(update(1, ApprovalStatus::Pending)), Hang(Arc::new(Notify::new()))]);
     let line = ["request", "deploy", "--arg", "version=1.10", "--arg-string", "tag=1e10", "--arg", "n=5"];
     let ran = run(&server.address, &line, None, async |out| out.contains("approval ").await).await;
-    let hint = "hint: --arg version=1.10 is the number 1.1; for the text 1.10, give --arg-string version=1.10\n";
+    let hint = "hint: --arg version=1.10 is the number 1.1; for the text 1.10, use --arg-string version=1.10\n";
     assert!(ran.err.starts_with(hint), "{ran:?}");
     let asked = server.fake.request.asked().remove(0).arguments.unwrap();
     assert_eq!(arguments::to_json(&asked).to_string(), r#"{"n":5,"tag":"1e10","version":1.1}"#);

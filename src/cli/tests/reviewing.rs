@@ -79,7 +79,7 @@ async fn a_digest_of_something_else_is_not_decided_on() {
     let forged = Approval { digest: "sha256:bb".to_owned(), ..approval(1, ApprovalStatus::Pending) };
     server.fake.get.answers(shown(forged));
     let ran = at_terminal(&server, &["approve", ID, "--yes"], "").await;
-    let expected = "error: the server sent a digest that is not that of the tool and its arguments\n";
+    let expected = "error: invalid response from the server: the digest does not match the tool and its arguments\n";
     assert_eq!((ran.code, ran.err.as_str()), (1, expected));
     assert!(server.fake.decide.asked().is_empty());
 }
@@ -90,7 +90,10 @@ async fn a_comment_that_the_policy_wants_is_asked_for_before_the_answer() {
     let pending = || Approval { comment_required: true, ..approval(1, ApprovalStatus::Pending) };
     server.fake.get.answers(shown(pending()));
     let ran = at_terminal(&server, &["reject", ID], "y\n").await;
-    assert!(ran.code == 2 && ran.err.contains("the policy wants a comment: give --comment to reject it"), "{ran:?}");
+    assert!(
+        ran.code == 2 && ran.err.contains("the policy requires a comment: set --comment to reject the call"),
+        "{ran:?}"
+    );
     assert!(server.fake.decide.asked().is_empty());
     server.fake.get.answers(shown(pending()));
     server.fake.decide.answers(decided(ApprovalStatus::Rejected));

@@ -42,7 +42,7 @@ async fn a_drained_stream_is_taken_up_where_it_ended() {
     let lines: Vec<_> = ran.out.lines().collect();
     let expected = [
         format!("approval {ID}, deadline -"),
-        format!("-  #1 PENDING asked for by dev/alice, {}", signoff_client::digest("send_email", arguments)),
+        format!("-  #1 PENDING requested by dev/alice, {}", signoff_client::digest("send_email", arguments)),
         "-  #2 APPROVED by dev/alice: because".to_owned(),
     ];
     assert_eq!(lines, expected);
@@ -206,7 +206,7 @@ async fn waiting_stops_when_the_deadline_has_passed() {
 async fn an_interrupted_wait_tells_how_to_go_on() {
     for (flags, expected) in [
         (vec![], format!("stays open: see `signoff show {ID}`")),
-        (vec!["--cancel-on-disconnect"], "withdraws".to_owned()),
+        (vec!["--cancel-on-disconnect"], "the server cancels approval".to_owned()),
     ] {
         let server = Server::start().await;
         let hanging = Hang(Arc::new(Notify::new()));
