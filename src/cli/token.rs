@@ -1,4 +1,4 @@
-//! `signoff token`: the server's own tokens, through a running server or in the data directory of a stopped one.
+//! `signoff token`: the server's tokens, through a running server or in the data directory of a stopped one.
 
 mod backend;
 mod create;
@@ -16,14 +16,14 @@ use super::{
 };
 use crate::proto::v1::{Token, TokenState};
 
-/// What to do with tokens.
+/// The subcommands of `signoff token`.
 #[derive(Debug, clap::Subcommand)]
 pub enum TokenCommand {
-    /// Make a token and print its secret, which is shown this once
+    /// Create a token and print its secret, which is shown only once
     Create(Box<create::CreateArgs>),
-    /// List tokens, the newest first
+    /// List tokens, newest first
     List(list::ListArgs),
-    /// Take a token back: calls with it are refused, and its open streams end
+    /// Revoke a token: the server rejects its calls and ends its open streams
     Revoke(revoke::RevokeArgs),
 }
 
@@ -43,12 +43,13 @@ fn table(tokens: &[Token], view: View) -> Table {
     let mut table = Table::new(&[
         Column::whole("ID"),
         Column::at_least(12, "OWNER"),
-        Column::at_least(12, "FOR"),
+        Column::at_least(12, "ON BEHALF OF"),
         Column::at_least(12, "ROLES"),
         Column::at_least(8, "GROUPS"),
         Column::whole("STATE"),
-        Column::whole(view.header("GOOD FOR", "EXPIRES")),
+        Column::whole(view.header("EXPIRES IN", "EXPIRES")),
         Column::whole(view.header("USED AGO", "LAST USED")),
+        Column::at_least(12, "CREATOR"),
         Column::detail(16, "COMMENT"),
     ]);
     let ids = view.ids(tokens.iter().map(|token| token.token_id.as_str()));
@@ -57,7 +58,7 @@ fn table(tokens: &[Token], view: View) -> Table {
         let end = match &token.expire_time {
             Some(end) if active || !view.terminal => view.until(Some(end)),
             Some(_) => Cell::default(),
-            None => "unlimited".into(),
+            None => "never".into(),
         };
         table.row([
             id,
@@ -68,13 +69,14 @@ fn table(tokens: &[Token], view: View) -> Table {
             describe::token_state(token.state).into(),
             end,
             view.ago(token.last_use_time.as_ref()),
+            describe::actor(token.creator.as_ref()).into(),
             escape(&token.comment).into(),
         ]);
     }
     table
 }
 
-/// Roles and permissions, and for whom it decides.
+/// The roles and permissions of a token, and the people it may decide for.
 fn grants(token: &Token) -> String {
     let roles = token.roles.iter().map(|role| describe::role(*role));
     let permissions = token.permissions.iter().map(|it| describe::permission(*it));

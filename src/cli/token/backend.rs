@@ -18,27 +18,27 @@ use crate::{
     tokens::Tokens,
 };
 
-/// Where tokens are made and taken back: the same service here as there.
+/// Where tokens are created, listed and revoked. Both variants run the same service.
 pub(super) enum TokenBackend {
-    /// At a server.
+    /// On a server.
     Server(AccessClient),
-    /// In a data directory, whose holder is an operator: this is how the first token comes about.
+    /// In a data directory. Its holder counts as an operator, who can create the first token.
     Directory { api: AccessApi, store: Arc<dyn Store>, holder: Admitted },
 }
 
 impl TokenBackend {
-    /// Opens the data directory, if there is one; else connects. A directory without a store is refused unless one is
-    /// to be made: it may be mistyped.
+    /// Opens the data directory if it is set, otherwise connects. Without `create`, a directory without a store is an
+    /// error: its name may be mistyped.
     pub(super) async fn open(
         data_dir: Option<&Path>,
-        make: bool,
+        create: bool,
         connection: &ConnectionArgs,
     ) -> Result<Self, Failure> {
         let Some(path) = data_dir else { return Ok(Self::Server(connection.access().await?)) };
         let failed = |error: &dyn std::fmt::Display| Failure::Files(vec![format!("{}: {error}", path.display())]);
         private_files::keep_new_files_private();
         SystemWall::check().map_err(|error| Failure::Files(vec![error.to_string()]))?;
-        let stored = if make { StoreConfig::in_directory(path) } else { StoreConfig::existing_in_directory(path) };
+        let stored = if create { StoreConfig::in_directory(path) } else { StoreConfig::existing_in_directory(path) };
         let opened = store::open(&stored, Arc::new(())).await;
         let store = opened.map_err(|error| Failure::Files(vec![error.to_string()]))?;
         let clock = ServerClock::start(store.newest_time(), |_| ()).map_err(|error| failed(&error))?;
@@ -81,7 +81,7 @@ impl TokenBackend {
     }
 }
 
-/// A call by the holder of the data directory.
+/// A call from the holder of the data directory.
 fn held<T>(message: T, holder: &Admitted) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(holder.clone());

@@ -16,42 +16,42 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct CreateArgs {
-    /// Name of who shows it; those with the same name are the same, and cannot approve what the other asks for
+    /// Name of the owner; tokens with the same name have the same owner, who cannot approve their own requests
     #[arg(long, value_name = "NAME")]
     subject: String,
-    /// What the owner is
+    /// Kind of owner
     #[arg(long, value_name = "KIND")]
     kind: Kind,
-    /// What the owner may do; repeatable, or separated by commas
+    /// Role of the owner; repeatable or comma-separated
     #[arg(long = "role", value_name = "ROLE", value_delimiter = ',', required = true)]
     roles: Vec<RoleName>,
-    /// Groups that the owner is in, by which the policy asks reviewers; repeatable, or separated by commas
+    /// Group of the owner, which a policy can name as reviewers; repeatable or comma-separated
     #[arg(long = "group", value_name = "GROUP", value_delimiter = ',')]
     groups: Vec<String>,
-    /// The person whose agent the owner is: whatever is asked with the token is asked for them, and they cannot decide
-    /// it
+    /// Person on whose behalf the token makes every request; this person cannot decide these requests
     #[arg(long, value_name = "SUBJECT")]
     on_behalf_of: Option<String>,
-    /// Who vouches for that person, such as the OpenID provider; without it, this server's tokens
+    /// Issuer of that person's identity, such as the OpenID provider [default: local, this server's tokens]
     #[arg(long, value_name = "ISSUER", requires = "on_behalf_of", default_value = "", hide_default_value = true)]
     issuer: String,
-    /// What the owner may say about others, and is believed; repeatable, or separated by commas
+    /// Permission to act for other people; repeatable or comma-separated
     #[arg(long = "permission", value_name = "PERMISSION", value_delimiter = ',')]
     permissions: Vec<PermissionName>,
-    /// Issuer of the people the owner may decide for: an OpenID issuer, or `local`; repeatable, or separated by commas;
+    /// Issuer of the people that the owner may decide for: an OpenID issuer, or `local`; repeatable or comma-separated;
     /// required with decide-for-others
     #[arg(long = "decide-for-issuer", value_name = "ISSUER", value_delimiter = ',')]
     decide_for_issuers: Vec<String>,
-    /// Group that the owner may say these people are in; repeatable, or separated by commas
+    /// Group that the owner may assign to these people; repeatable or comma-separated
     #[arg(long = "decide-for-group", value_name = "GROUP", value_delimiter = ',', requires = "decide_for_issuers")]
     decide_for_groups: Vec<String>,
-    /// How long it is good, such as 12h or 90d; without it until it is revoked
-    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
+    /// Lifetime, such as 12h or 90d [default: until revoked]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     ttl: Option<Duration>,
-    /// What it is for
+    /// Purpose of the token
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
-    /// Work in this data directory, of a server that is not running, in place of asking a server; made when absent
+    /// Create the token in this data directory of a stopped server, not through a running one; creates the directory
+    /// if absent
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ pub struct CreateArgs {
 enum Kind {
     /// An AI agent, or the program that runs it
     Agent,
-    /// A human being
+    /// A person
     Person,
     /// Another program
     Service,
@@ -68,23 +68,23 @@ enum Kind {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum RoleName {
-    /// Asks, and sees what it asked for
+    /// Requests approvals; reads, cancels, claims and reports its own
     Agent,
-    /// Sees what the policy asks it about, and decides it
+    /// Reads and decides the approvals that the policy asks it about
     Reviewer,
-    /// Sees everything
+    /// Reads everything
     Auditor,
-    /// Sets the policy, makes tokens and takes them back
+    /// Sets the policy, manages tokens, revokes approvals, freezes calls
     Operator,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PermissionName {
-    /// On whose behalf it asks
+    /// Request approvals on behalf of other people
     AskForOthers,
-    /// Who decides, and in which groups they are: a chat bridge, whose votes count as one among those of others
+    /// Submit the decisions of other people, like a chat bridge; cannot approve alone
     DecideForOthers,
-    /// Complete a quorum alone; requires decide-for-others
+    /// Approve alone; requires decide-for-others
     DecideAlone,
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
         decides.then_some(DecidesFor { issuers: args.decide_for_issuers, groups: args.decide_for_groups });
     let ttl = args.ttl.map(prost_types::Duration::try_from).transpose();
     let request = CreateTokenRequest {
-        // Whatever repeats the call on its way makes no second token.
+        // So that a repeated call creates no second token.
         request_id: Uuid::new_v4().to_string(),
         subject: args.subject,
         kind: kind.into(),
@@ -128,9 +128,9 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
     }
     let token = made.token.ok_or(Failure::Protocol("no token"))?;
     let end = token.expire_time.as_ref();
-    let end = end.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {}", moment(Some(end))));
+    let end = end.map_or_else(|| "until revoked".to_owned(), |end| format!("until {}", moment(Some(end))));
     console.note(&format!(
-        "token {} of {} ({}), good {end}. Keep its secret, it is not shown again:",
+        "token {} of {} ({}), valid {end}. Save the secret now; it is not shown again:",
         escape(&token.token_id),
         describe::actor(token.owner.as_ref()),
         grants(&token)

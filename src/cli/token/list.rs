@@ -12,13 +12,13 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// Only those that are good now
+    /// Show only active tokens
     #[arg(long)]
     active: bool,
-    /// Print at most this many
+    /// Maximum number of tokens to print
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Look into this data directory, of a server that is not running, in place of asking a server
+    /// Read this data directory of a stopped server, not a running server
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -42,11 +42,11 @@ pub(super) async fn run(args: ListArgs, connection: &ConnectionArgs, console: &m
         return Ok(tokens.iter().try_for_each(|token| console.message(token))?);
     }
     if tokens.is_empty() {
-        return Ok(console.note("there are no tokens")?);
+        return Ok(console.note("no tokens")?);
     }
     console.table(&table(&tokens, View { terminal: console.out_width.is_some(), now: time.now() }))?;
     if !page_token.is_empty() {
-        console.note(&format!("there are more; --limit is {}", args.limit))?;
+        console.note(&format!("there are more; raise --limit ({})", args.limit))?;
     }
     Ok(())
 }

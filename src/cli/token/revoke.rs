@@ -14,10 +14,10 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct RevokeArgs {
-    /// The token's id or its first 8 or more characters; not its secret
+    /// Id of the token, or at least its first 8 characters; not the secret
     #[arg(value_name = "ID")]
     token_id: String,
-    /// Work in this data directory, of a server that is not running, in place of asking a server
+    /// Revoke the token in this data directory of a stopped server, not through a running one
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -34,7 +34,7 @@ pub(super) async fn run(args: RevokeArgs, connection: &ConnectionArgs, console: 
     Ok(console.line(&format!("revoked: {id} of {owner}, at {}", moment(token.revoke_time.as_ref())))?)
 }
 
-/// The whole id of the token that is meant: lists show the first characters on a terminal.
+/// Resolves the first characters of a token's id, as lists show them on a terminal.
 async fn resolve(given: String, backend: &mut TokenBackend) -> Result<String, Failure> {
     let Some(prefix) = Prefix::parse(&given)? else { return Ok(given) };
     let (mut found, mut page_token) = (Vec::new(), String::new());

@@ -116,5 +116,6 @@ async fn an_export_without_its_tokens_makes_room() {
     let server = Process::spawn(Path::new(&to), plain_server(Path::new(&to))).listening().await.expect("it starts");
     let (mut good, mut bad): (Client, Client) = (server.client(new.trim()), server.client(&old.secret));
     open(&mut good, ask("one")).await.unwrap();
-    unauthenticated(&bad.request_approval(ask("two")).await.unwrap_err(), "missing or unknown credentials");
+    let unknown = "missing or unknown credentials; send a valid bearer token in the `authorization` metadata";
+    unauthenticated(&bad.request_approval(ask("two")).await.unwrap_err(), unknown);
 }
