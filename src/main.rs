@@ -26,14 +26,14 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(ServeFlags),
-    /// Check the configuration, or explain it
+    /// Check the configuration, or print its reference
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Write every approval, with its events, as JSON Lines
+    /// Export a store as JSON Lines: approvals with their events, policy versions, tokens, and freezes
     Export(ExportArgs),
-    /// Read an export into a store
+    /// Import an export into a store
     Import(ImportArgs),
-    /// Check a store, or save what is whole of a damaged one
+    /// Check a store, or salvage a damaged one
     #[command(subcommand)]
     Store(StoreCommand),
     #[command(flatten)]
@@ -42,15 +42,16 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Report every error, in the files that the settings name too, or print each setting and where it comes from
+    /// Report every error in the settings and the files that they name; without errors, print each setting and its
+    /// source
     Check(ServeFlags),
-    /// Print the table of settings, as Markdown
+    /// Print the settings as a Markdown table
     Reference,
-    /// Print the table of who may make which call, as Markdown
+    /// Print which role may make which call, as a Markdown table
     Roles,
 }
 
-/// Least threads of the runtime: when the only one waits for a disk, nobody looks at the network or at timers.
+/// Minimum number of runtime threads. With one thread, a slow disk would stop the network and the timers.
 const THREADS: usize = 2;
 
 /// The whole command line.

@@ -1,4 +1,4 @@
-//! `signoff config check`: everything that is wrong with the settings and the files that they name.
+//! `signoff config check`: every problem in the settings and the files that they name.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use crate::{
     server,
 };
 
-/// Prints each setting and where it comes from, or every problem. Exits 2 when there is one, like `serve`.
+/// Prints every problem and exits 2, like `serve`. Without problems, prints each setting and its source.
 pub async fn config_check(flags: &ServeFlags) -> ExitCode {
     let environment: Vec<_> = config::environment().collect();
     let (config, problems) = match config::load(flags, environment.iter().cloned()) {
@@ -16,7 +16,7 @@ pub async fn config_check(flags: &ServeFlags) -> ExitCode {
     };
     let problems: Vec<String> = problems.into_iter().chain(server::check_files(&config).await).collect();
     if problems.is_empty() {
-        // It was loaded a moment ago.
+        // Cannot fail: the same settings were just loaded.
         anstream::print!("{}", config::check(flags, environment).unwrap_or_default());
         return ExitCode::SUCCESS;
     }

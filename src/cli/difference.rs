@@ -1,4 +1,4 @@
-//! What an edit changes, as people read changes: a unified diff of the arguments over several lines.
+//! The changes of an edit, as a unified diff of the pretty-printed arguments.
 
 use anstyle::{AnsiColor, Style};
 use prost_types::Struct;
@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 use super::describe;
 
-/// The lines that differ, with some around them; none when nothing does. Invisible characters are escaped.
+/// The lines that differ, with context; empty without a difference. Escapes invisible characters.
 pub(super) fn lines(before: Option<&Struct>, after: Option<&Struct>, names: [&str; 2]) -> Vec<String> {
     let [before, after] = [before, after].map(|object| describe::pretty(object).join("\n") + "\n");
     if before == after {
@@ -16,7 +16,7 @@ pub(super) fn lines(before: Option<&Struct>, after: Option<&Struct>, names: [&st
     diff.unified_diff().header(names[0], names[1]).to_string().lines().map(painted).collect()
 }
 
-/// In the colours of every such program.
+/// Colours a line: red for removed, green for added.
 fn painted(line: &str) -> String {
     let style = match line.as_bytes().first() {
         Some(b'-') => AnsiColor::Red.on_default(),
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_shown_with_what_is_around_it() {
+    fn changes_are_shown_with_context() {
         let expected = [
             "--- as asked",
             "+++ as edited",
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_is_not_taken_for_what_it_stands_for() {
+    fn an_escape_differs_from_its_character() {
         assert!(!shown(r#"{"a":"\u202e"}"#, r#"{"a":"\\u{202e}"}"#).is_empty());
     }
 }

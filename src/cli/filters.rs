@@ -1,4 +1,4 @@
-//! Flags that several commands share the meaning of: labels, times, statuses.
+//! Options that several commands share: labels, times, statuses.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::failure::Failure;
 use crate::{config::parse_duration, proto::v1::ApprovalStatus};
 
-/// `key=value` pairs as labels; a key given twice is refused.
+/// Parses `key=value` pairs as labels. Rejects duplicate keys.
 pub(super) fn labels(pairs: &[String]) -> Result<HashMap<String, String>, Failure> {
     let mut labels = HashMap::new();
     for pair in pairs {
@@ -15,7 +15,7 @@ pub(super) fn labels(pairs: &[String]) -> Result<HashMap<String, String>, Failur
             return Err(Failure::Usage(format!("--label {pair:?}: expected KEY=VALUE")));
         };
         if labels.insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(Failure::Usage(format!("--label {key}: given twice")));
+            return Err(Failure::Usage(format!("--label {key}: set twice")));
         }
     }
     Ok(labels)
@@ -26,12 +26,12 @@ pub(super) fn labels(pairs: &[String]) -> Result<HashMap<String, String>, Failur
 pub(super) enum TimeFilter {
     /// At this time.
     At(DateTime<Utc>),
-    /// So long before now: by the server's clock, which dates the approvals.
+    /// This duration before now, by the server's clock, which dates the approvals.
     Ago(TimeDelta),
 }
 
 impl TimeFilter {
-    /// The time that is meant, when it is `now` at the server. What is before all time is its beginning.
+    /// The absolute time, if it is `now` at the server; not before 1970.
     pub(super) fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,
@@ -40,18 +40,18 @@ impl TimeFilter {
     }
 }
 
-/// A time: RFC 3339, or a span like `24h` before now.
+/// Parses a time: RFC 3339, or a duration such as `24h` before now.
 pub(super) fn parse_time(text: &str) -> Result<TimeFilter, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(TimeFilter::At(time.to_utc()));
     }
     let span = parse_duration(text)
-        .map_err(|_| "expected a span before now, such as 24h or 7d, or a time such as 2026-01-31T12:00:00Z")?;
+        .map_err(|_| "expected a duration before now, such as 24h or 7d, or a time such as 2026-01-31T12:00:00Z")?;
     TimeDelta::from_std(span).map(TimeFilter::Ago).map_err(|_| "too long ago".to_owned())
 }
 
 pub(super) fn timestamp(time: DateTime<Utc>) -> prost_types::Timestamp {
-    // Cannot wrap: there are fewer than 2^31 nanoseconds in a second, leap seconds included.
+    // Cannot wrap: a second has fewer than 2^31 nanoseconds, even a leap second.
     prost_types::Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
 }
 
@@ -67,7 +67,7 @@ pub enum StatusFilter {
     /// The deadline passed
     #[value(alias = "timed_out")]
     TimedOut,
-    /// Withdrawn by the requester
+    /// Cancelled by the requester
     Cancelled,
     /// Approved by the policy
     #[value(alias = "auto_approved")]

@@ -1,4 +1,4 @@
-//! `signoff freeze`, `thaw` and `freezes`: stop agents in an emergency, and let them go on.
+//! `signoff freeze`, `thaw` and `freezes`: stop agents in an emergency, and let them continue.
 
 use clap::Args;
 use signoff_client::Client;
@@ -18,14 +18,14 @@ use super::{
 };
 use crate::proto::v1::{Freeze, FreezeRequest, FreezeScope, ListFreezesRequest, ThawRequest, freeze_scope::Scope};
 
-/// Freezes that are told one by one beside other output.
-const TOLD: usize = 3;
+/// Maximum number of freezes that other commands list one by one.
+const LISTED: usize = 3;
 
 #[derive(Debug, Args)]
 pub struct FreezeArgs {
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Why; sent to those whose calls it stops
+    /// Reason; sent to the callers that the freeze stops
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
@@ -36,13 +36,13 @@ struct ScopeArgs {
     /// Stop every call
     #[arg(long)]
     all: bool,
-    /// Stop the calls of this caller, given as ISSUER/SUBJECT
+    /// Stop the calls of this caller (ISSUER/SUBJECT)
     #[arg(long, value_name = "CALLER")]
     caller: Option<String>,
-    /// Stop the calls of the tools that match, for example "sql.*"
+    /// Stop the calls of matching tools, for example "sql.*"
     #[arg(long, value_name = "GLOB")]
     tool: Option<String>,
-    /// Stop the calls of the agents that say they have this name; not a barrier to an agent that lies
+    /// Stop the calls of agents with this name; agents report their own name, so a malicious agent can evade this
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
 }
@@ -57,7 +57,7 @@ impl ScopeArgs {
 
 #[derive(Debug, Args)]
 pub struct ThawArgs {
-    /// The freeze's id or the beginning of it; - for the only one that stands
+    /// Id of the freeze or its first characters, or - for the only active freeze
     #[arg(value_name = "FREEZE_ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
 }
@@ -76,7 +76,7 @@ pub(super) async fn freeze(
     }
     let freeze = response.freeze.ok_or(Failure::Protocol("no freeze"))?;
     console.line(&format!("frozen: {}, freeze {}", scope_of(&freeze), escape(&freeze.id)))?;
-    Ok(console.note("What was claimed before runs on. `signoff thaw` ends the freeze.")?)
+    Ok(console.note("Calls that were already claimed keep running. `signoff thaw` ends the freeze.")?)
 }
 
 pub(super) async fn thaw(args: ThawArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
@@ -89,7 +89,7 @@ pub(super) async fn thaw(args: ThawArgs, connection: &ConnectionArgs, console: &
     }
     let freeze = response.freeze.ok_or(Failure::Protocol("no freeze"))?;
     console.line(&format!("thawed: {}, freeze {}", scope_of(&freeze), escape(&freeze.id)))?;
-    Ok(console.note("Requests that it rejected stay rejected: agents ask again.")?)
+    Ok(console.note("Requests that the freeze rejected stay rejected; agents must ask again.")?)
 }
 
 pub(super) async fn list(connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
@@ -105,8 +105,8 @@ pub(super) async fn list(connection: &ConnectionArgs, console: &mut Console) -> 
     Ok(console.table(&table(&response.freezes, View { terminal: console.out_width.is_some(), now }))?)
 }
 
-/// The freezes that stand, for commands that show something else: none where the caller may not look, or the server
-/// does not know freezes.
+/// The active freezes, for commands that show something else. Empty if the caller may not list them, or the server is
+/// too old.
 pub(super) async fn standing(client: &Client) -> Result<Vec<Freeze>, Failure> {
     match client.admin().list_freezes(unary(ListFreezesRequest {})).await {
         Ok(response) => Ok(response.into_inner().freezes),
@@ -115,11 +115,11 @@ pub(super) async fn standing(client: &Client) -> Result<Vec<Freeze>, Failure> {
     }
 }
 
-/// Lines that say what is frozen; none when nothing is.
+/// A warning for each active freeze.
 pub(super) fn warnings(freezes: &[Freeze]) -> Vec<String> {
-    let more = freezes.len().saturating_sub(TOLD);
+    let more = freezes.len().saturating_sub(LISTED);
     let more = (more > 0).then(|| format!("FROZEN: {more} more; see `signoff freezes`"));
-    freezes.iter().take(TOLD).map(warning).chain(more).collect()
+    freezes.iter().take(LISTED).map(warning).chain(more).collect()
 }
 
 fn warning(freeze: &Freeze) -> String {
@@ -134,7 +134,7 @@ fn scope_of(freeze: &Freeze) -> String {
         Some(Scope::Caller(caller)) => format!("calls of the caller {}", escape(caller)),
         Some(Scope::Tool(tool)) => format!("calls of the tool {}", escape(tool)),
         Some(Scope::Agent(agent)) => format!("calls of the agent {}", escape(agent)),
-        None => "calls that this version cannot name".to_owned(),
+        None => "unknown scope".to_owned(),
     }
 }
 
@@ -159,20 +159,20 @@ fn table(freezes: &[Freeze], view: View) -> Table {
     table
 }
 
-/// The whole id of the freeze that is meant.
+/// Resolves the first characters of a freeze's id, or `-`.
 async fn resolve(id: String, client: &mut AdminClient) -> Result<String, Failure> {
     if id.parse::<Uuid>().is_ok() {
         return Ok(id);
     }
     let freezes = client.list_freezes(unary(ListFreezesRequest {})).await?.into_inner().freezes;
     let wanted = if id == "-" { "" } else { id.as_str() };
-    let meant: Vec<_> = freezes.iter().filter(|freeze| freeze.id.starts_with(wanted)).collect();
-    match meant.as_slice() {
+    let matching: Vec<_> = freezes.iter().filter(|freeze| freeze.id.starts_with(wanted)).collect();
+    match matching.as_slice() {
         [only] => Ok(only.id.clone()),
         [] if freezes.is_empty() => Err(Failure::Stopped("nothing is frozen".to_owned())),
-        [] => Err(Failure::Stopped(format!("no freeze that stands has an id that begins with {}", escape(&id)))),
+        [] => Err(Failure::Stopped(format!("no active freeze has an id that begins with {}", escape(&id)))),
         several => Err(Failure::Stopped(format!(
-            "{} freezes could be meant; give more of the id, as `signoff freezes` shows it",
+            "{} active freezes match; give more of the id (see `signoff freezes`)",
             several.len()
         ))),
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_frozen_is_told_in_a_line_each() {
+    fn each_freeze_is_a_line() {
         assert_eq!(warnings(&[]), [""; 0]);
         let all = frozen(Scope::All(true), "incident\u{202e} 12");
         let line = "FROZEN: all calls, by dev/alice since 2026-01-01T00:00:00Z: incident\\u{202e} 12";

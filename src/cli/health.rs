@@ -1,4 +1,4 @@
-//! `signoff health`: for probes and for people.
+//! `signoff health`: the server's health, for probes and for people.
 
 use clap::Args;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
@@ -11,12 +11,12 @@ use super::{
 
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// One service of the server, for example `signoff.v1.ApprovalService`; all of it when not given
+    /// Service to check, for example `signoff.v1.ApprovalService` [default: the whole server]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
 }
 
-/// Returns 0 when the server says SERVING, else 1.
+/// Returns 0 if the server answers SERVING, otherwise 1.
 pub(super) async fn run(args: HealthArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     let mut client = HealthClient::new(connection.client().await?.transport());
     let response = client.check(unary(HealthCheckRequest { service: args.service })).await?.into_inner();

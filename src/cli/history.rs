@@ -1,4 +1,4 @@
-//! `signoff history`: approvals of any status, the newest first.
+//! `signoff history`: approvals of any status, newest first.
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -19,28 +19,28 @@ use crate::proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovals
 
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// Only these statuses; repeatable, or separated by commas
+    /// Show only these statuses; repeatable or comma-separated
     #[arg(long = "status", value_name = "STATUS", value_delimiter = ',', ignore_case = true)]
     statuses: Vec<StatusFilter>,
-    /// Only this tool
+    /// Show only calls of this tool
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     tool: String,
-    /// Only this agent
+    /// Show only calls by this agent
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     agent: String,
-    /// Only requests of this caller
+    /// Show only requests by this caller
     #[arg(long, value_name = "ISSUER/SUBJECT", default_value = "", hide_default_value = true)]
     caller: String,
-    /// Only approvals with this label; repeatable, all must match
+    /// Show only approvals with this label; repeatable, all must match
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
-    /// Only approvals created since then: a span before now (24h, 7d), or an RFC 3339 time
+    /// Show only approvals created since this time: a duration before now (24h, 7d), or an RFC 3339 time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<TimeFilter>,
-    /// Only approvals created before then
+    /// Show only approvals created before this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<TimeFilter>,
-    /// Print at most this many
+    /// Maximum number of approvals to print
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
@@ -71,10 +71,10 @@ pub(super) async fn run(args: HistoryArgs, connection: &ConnectionArgs, console:
         rows.take(page.approvals, &page.next_page_token, console)?;
         request.page_token = page.next_page_token;
     }
-    rows.print(console, "nothing found", table)
+    rows.print(console, "no approvals match", table)
 }
 
-/// The server's time: by it the approvals are dated, and this machine's may differ.
+/// The server's time. The server dates the approvals, and this machine's clock may differ.
 async fn server_now(client: &Client) -> Result<DateTime<Utc>, Failure> {
     Ok(ServerTime::of(&client.access().get_caller(unary(GetCallerRequest {})).await?).now())
 }

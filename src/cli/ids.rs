@@ -1,5 +1,5 @@
-//! Ids as people give them: whole, by their first characters, or `-` for the only one that waits. The one place where
-//! such a text becomes an id. It never guesses: what fits several is an error that lists them.
+//! Resolves an id from the command line: a whole id, its first characters, or `-` for the only waiting approval. Never
+//! guesses: several matches are an error that lists them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -19,37 +19,38 @@ use crate::{
     proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest, ListPendingRequest},
 };
 
-/// The help of an argument that is an approval's id.
-pub(super) const HELP: &str = "The approval's id, its first 8 or more characters, or - for the only one that waits";
+/// The help of an argument with an approval's id.
+pub(super) const HELP: &str =
+    "Id of the approval, at least its first 8 characters, or - if only one approval is waiting";
 
-/// How a command names the only approval that waits.
+/// The text for the only waiting approval.
 const ONLY: &str = "-";
 /// Hexadecimal digits of a UUID.
 const DIGITS: usize = 32;
-/// Fewest digits that are looked for. An id begins with the time in milliseconds, as 12 digits: these are the approvals
-/// of about a minute.
-const FEWEST: usize = 8;
-/// Digits of the time.
+/// Minimum number of digits of a prefix. An id begins with the time in milliseconds as 12 digits, so 8 digits select
+/// about a minute.
+const MINIMUM: usize = 8;
+/// Digits of the time in an id.
 const TIME_DIGITS: usize = 12;
-/// How far the time in an id may be from the approval's own, and more.
+/// Upper bound for the difference between the time in an id and the creation time.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
-/// Candidates that an error lists.
+/// Maximum number of candidates that an error lists.
 const LISTED: usize = 10;
 
-/// What [`ONLY`] stands for.
+/// Which approvals [`ONLY`] selects from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
-    /// For the caller's decision.
+    /// Those that wait for the caller's decision.
     ForMyDecision,
-    /// For anybody's decision, of what the caller may see.
+    /// Pending approvals that the caller may see.
     ForADecision,
-    /// For anybody's decision, of what the caller itself asked for.
+    /// The caller's own pending requests.
     Mine,
-    /// For its claim, being approved; of what the caller may see.
+    /// Approved calls that the caller may see and that wait for their claim.
     ForItsClaim,
 }
 
-/// The id that is meant.
+/// Resolves the id of an approval.
 pub(super) async fn resolve(given: &str, waiting: Waiting, client: &Client) -> Result<String, Failure> {
     if given == ONLY {
         return only(waiting, client).await;
@@ -64,10 +65,10 @@ pub(super) async fn resolve(given: &str, waiting: Waiting, client: &Client) -> R
     let (found, now) = list(request, |approval, _| prefix.is_of(&approval.id), client).await?;
     let found = found.iter().map(|approval| candidate(approval, now)).collect();
     let what = format!("ids that begin with {given}");
-    one(found, &what, || format!("no approval that you may see has an id that begins with {given}"))
+    one(found, &what, || format!("no approval that you can see has an id that begins with {given}"))
 }
 
-/// The approvals that are wanted, as far as an error lists them and one more, and the server's time.
+/// The matching approvals, up to one more than an error lists, and the server's time.
 async fn list(
     mut request: ListApprovalsRequest,
     wanted: impl Fn(&Approval, DateTime<Utc>) -> bool,
@@ -88,7 +89,7 @@ async fn list(
     }
 }
 
-/// Whether a text stands for whatever waits, and so for nothing that was looked at before.
+/// Whether the text is [`ONLY`], which the user cannot have reviewed before.
 pub(super) fn is_only(given: &str) -> bool {
     given == ONLY
 }
@@ -97,7 +98,7 @@ async fn only(waiting: Waiting, client: &Client) -> Result<String, Failure> {
     let whose = match waiting {
         Waiting::ForMyDecision => "your decision",
         Waiting::ForADecision => "a decision",
-        Waiting::Mine => "a decision on what you asked for",
+        Waiting::Mine => "a decision on your request",
         Waiting::ForItsClaim => "its claim",
     };
     let of = |statuses: &[ApprovalStatus]| statuses.iter().map(|status| i32::from(*status)).collect();
@@ -117,35 +118,35 @@ async fn only(waiting: Waiting, client: &Client) -> Result<String, Failure> {
         }
         Waiting::ForItsClaim => {
             request.statuses = of(&[ApprovalStatus::Approved, ApprovalStatus::AutoApproved]);
-            // Any answer tells the server's time, and this one is small.
+            // Any response has the server's time, and this one is small.
             let answer = client.access().get_caller(unary(GetCallerRequest {})).await?;
             request.created_from = Some(timestamp(oldest_claimable(ServerTime::of(&answer).now())));
             list(request, describe::can_be_claimed, client).await?
         }
     };
     let found = found.iter().map(|approval| candidate(approval, now)).collect();
-    one(found, &format!("approvals that wait for {whose}"), || format!("nothing waits for {whose}"))
+    one(found, &format!("approvals that wait for {whose}"), || format!("no approval waits for {whose}"))
 }
 
-/// No approval that was asked for before this can still be claimed: it waited for its decision, and then for its claim.
-/// History is not read beyond that.
+/// The earliest creation time of an approval that can still be claimed: the maximum timeout plus the maximum claim
+/// window ago. Bounds how much history is read.
 fn oldest_claimable(now: DateTime<Utc>) -> DateTime<Utc> {
     let longest = TimeDelta::from_std(TIMEOUT_MAX + CLAIM_WINDOW_MAX).unwrap_or(TimeDelta::MAX);
     let oldest = now.checked_sub_signed(longest).and_then(|oldest| oldest.checked_sub_signed(SLACK));
     oldest.unwrap_or(DateTime::UNIX_EPOCH).max(DateTime::UNIX_EPOCH)
 }
 
-/// Who the server takes this client for, as `ISSUER/SUBJECT`.
+/// The identity of this client, as `ISSUER/SUBJECT`.
 async fn caller(client: &Client) -> Result<String, Failure> {
     let answer = client.access().get_caller(unary(GetCallerRequest {})).await?.into_inner();
     let actor = answer.caller.and_then(|caller| caller.actor).ok_or(Failure::Protocol("no caller"))?;
     Ok(format!("{}/{}", actor.issuer, actor.subject))
 }
 
-/// What an id may stand for, and the line about it in an error.
+/// The id of a candidate, and its line in an error.
 pub(super) type Candidate = (String, String);
 
-/// The only one of those found.
+/// The only candidate; an error if there are none or several.
 pub(super) fn one(mut found: Vec<Candidate>, what: &str, nothing: impl FnOnce() -> String) -> Result<String, Failure> {
     match found.len() {
         0 => Err(Failure::Stopped(nothing())),
@@ -178,22 +179,22 @@ fn candidate(approval: &Approval, now: DateTime<Utc>) -> Candidate {
 pub(super) struct Prefix(String);
 
 impl Prefix {
-    /// `None` when it is a whole id, or longer than one: the server says what is wrong with it.
+    /// Parses a prefix. `None` for a whole or longer id, which the server checks.
     pub(super) fn parse(given: &str) -> Result<Option<Self>, Failure> {
         let digits: String = given.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
         let shown = escape(given);
         if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
             return Err(Failure::Usage(format!(
-                "{shown} is not an id: ids have the digits 0-9 and a-f, not {}",
+                "{shown} is not an id: ids contain only the digits 0-9 and a-f, not {}",
                 escape(&other.to_string())
             )));
         }
         if digits.len() >= DIGITS {
             return Ok(None);
         }
-        if digits.len() < FEWEST {
+        if digits.len() < MINIMUM {
             return Err(Failure::Usage(format!(
-                "{shown} is too short: ids begin with the time, so those of one hour share their first characters; give {FEWEST} or more"
+                "{shown} is too short: ids begin with the time, and recent ids begin alike; give at least {MINIMUM} characters"
             )));
         }
         Ok(Some(Self(digits)))
@@ -204,7 +205,7 @@ impl Prefix {
         self.0.chars().all(|digit| digits.next() == Some(digit))
     }
 
-    /// When approvals with such ids were made: from the first to before the second.
+    /// The creation times of approvals with such ids: from the first, before the second.
     fn times(&self) -> (DateTime<Utc>, DateTime<Utc>) {
         let time = &self.0[..self.0.len().min(TIME_DIGITS)];
         let padded = |digit: &str| {
@@ -212,8 +213,8 @@ impl Prefix {
             let millis = i64::from_str_radix(&text, 16).unwrap_or(i64::MAX);
             DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
         };
-        let least = DateTime::UNIX_EPOCH;
-        let from = padded("0").checked_sub_signed(SLACK).unwrap_or(least).max(least);
+        let earliest = DateTime::UNIX_EPOCH;
+        let from = padded("0").checked_sub_signed(SLACK).unwrap_or(earliest).max(earliest);
         (from, padded("f").checked_add_signed(SLACK).unwrap_or(DateTime::<Utc>::MAX_UTC))
     }
 }
@@ -224,7 +225,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(given: &str) -> String {
+    fn rejected(given: &str) -> String {
         Prefix::parse(given).unwrap_err().to_string()
     }
 
@@ -240,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_or_no_id_is_said_to_be() {
-        assert!(refused("0198c1d").starts_with("0198c1d is too short: "), "{}", refused("0198c1d"));
-        assert!(refused("").contains("too short"));
-        assert!(refused("--").contains("too short"));
-        assert_eq!(refused("send_email"), "send_email is not an id: ids have the digits 0-9 and a-f, not s");
-        assert!(refused("0198c1d\u{202e}2").contains("not \\u{202e}"));
+    fn invalid_prefixes_are_explained() {
+        assert!(rejected("0198c1d").starts_with("0198c1d is too short: "), "{}", rejected("0198c1d"));
+        assert!(rejected("").contains("too short"));
+        assert!(rejected("--").contains("too short"));
+        assert_eq!(rejected("send_email"), "send_email is not an id: ids contain only the digits 0-9 and a-f, not s");
+        assert!(rejected("0198c1d\u{202e}2").contains("not \\u{202e}"));
     }
 
     #[test]
@@ -253,7 +254,7 @@ mod tests {
         let id = Uuid::parse_str("0198c1d2-3e4f-7abc-8def-000000000001").unwrap();
         let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
         let made = DateTime::from_timestamp(seconds.cast_signed(), nanos).unwrap();
-        for length in FEWEST..DIGITS {
+        for length in MINIMUM..DIGITS {
             let (from, before) = Prefix(id.simple().to_string()[..length].to_owned()).times();
             assert!(from < made && made < before, "{length}");
             assert!(before - from <= TimeDelta::seconds(68), "{length}");

@@ -1,7 +1,7 @@
-//! `--json`: the protocol's messages in proto3 JSON, field names as in the proto files, one object per line.
+//! `--json`: protocol messages in proto3 JSON, with the field names of the proto files, one object per line.
 //!
-//! What nobody sees is escaped in strings, so that a terminal may show the lines: JSON itself escapes the C0 controls
-//! only.
+//! Escapes invisible characters in strings, so that a terminal can safely show the lines. JSON itself escapes only the
+//! C0 control characters.
 
 use std::{io, sync::LazyLock};
 
@@ -23,7 +23,7 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 
 /// A message that commands print.
 pub(super) trait Printed: prost::Message {
-    /// Its full name.
+    /// The full name of the message.
     const NAME: &'static str;
 }
 
@@ -61,7 +61,7 @@ printed! {
     tonic_health::pb::HealthCheckResponse => "grpc.health.v1.HealthCheckResponse",
 }
 
-/// The message as one line of JSON, without the line's end.
+/// The message as one line of JSON, without a line end.
 pub(super) fn line<M: Printed>(message: &M) -> io::Result<Vec<u8>> {
     let descriptor = POOL.get_message_by_name(M::NAME).expect("every printed message is in the pool");
     let mut dynamic = DynamicMessage::new(descriptor);
@@ -73,15 +73,15 @@ pub(super) fn line<M: Printed>(message: &M) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Something of our own as JSON on one line.
+/// A value of this program as one line of JSON.
 pub(super) fn text(value: &impl Serialize) -> serde_json::Result<String> {
     let mut text = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Visible))?;
     Ok(String::from_utf8(text).expect("JSON is UTF-8"))
 }
 
-/// Writes JSON as a person can read it, equal in value to any other: `5` for the double 5.0, as protobuf's own JSON
-/// does, and an escape for each character that is invisible.
+/// Writes JSON for people, with unchanged values: `5` for the double 5.0, like protobuf's own JSON, and an escape for
+/// each invisible character.
 struct Visible;
 
 impl Formatter for Visible {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_an_escape_of_the_same_value() {
+    fn invisible_characters_are_escapes_of_the_same_value() {
         for c in INVISIBLE.iter().copied().chain(['\n', '\t']) {
             let approval = v1::Approval { tool_name: format!("a{c}b{c}"), ..Default::default() };
             let line = String::from_utf8(line(&approval).unwrap()).unwrap();

@@ -17,22 +17,22 @@ use crate::proto::v1::{Approval, ListPendingRequest, WatchPendingRequest};
 
 #[derive(Debug, Args)]
 pub struct PendingArgs {
-    /// Stay, and print what is added (+), changed (~) and removed (-)
+    /// Keep running, and print what is added (+), changed (~) and removed (-)
     #[arg(long, conflicts_with = "limit")]
     watch: bool,
-    /// Only what this token's owner can decide now
+    /// Show only approvals that you can decide now
     #[arg(long)]
     mine: bool,
-    /// Only this tool
+    /// Show only calls of this tool
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     tool: String,
-    /// Only this agent
+    /// Show only calls by this agent
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     agent: String,
-    /// Only approvals with this label; repeatable, all must match
+    /// Show only approvals with this label; repeatable, all must match
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
-    /// Print at most this many
+    /// Maximum number of approvals to print
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
@@ -102,7 +102,7 @@ pub(super) fn table(approvals: &[Approval], view: View) -> Table {
     table
 }
 
-/// Only what is more urgent than others is marked.
+/// Shows only priorities above normal.
 fn priority(approval: &Approval) -> Cell {
     describe::raised_priority(approval)
         .map_or_else(Cell::default, |priority| Cell::styled(priority, anstyle::AnsiColor::Yellow.on_default()))
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_nothing_hidden_in_it() {
+    fn a_row_hides_no_characters() {
         let arguments = r#"{"to":"\u{202e}evil\u001b[2J"}"#;
         let reason = "line\\nbreak and a reason that is much too long for a table";
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `signoff policy`: check and try policy files here; read and set the policy of a server.
+//! `signoff policy`: check and test policy files locally; show and set the policy of a server.
 
 mod cases;
 mod check;
@@ -16,26 +16,26 @@ use std::{
 use super::{connection::ConnectionArgs, console::Console, failure::Failure, text::escape};
 use crate::{bounded_file, policy_file::TEXT_MAX};
 
-/// What to do with policies.
+/// The subcommands of `signoff policy`.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Tell everything that is wrong with a policy file, or probably not meant, with line and column
+    /// Check a policy file; report errors and warnings with line and column
     Check(check::CheckArgs),
-    /// Judge the calls in a file of cases by a policy file, and compare with what they expect
+    /// Test a policy file: evaluate the calls in a file of test cases, and compare with the expected results
     Test(cases::TestArgs),
-    /// Print the JSON Schema of a kind of file, for editors
+    /// Print the JSON Schema of policy files or test cases, for editors
     Schema(schema::SchemaArgs),
     /// Print the server's policy as YAML
     Show(show::ShowArgs),
     /// Set the server's policy
     Set(set::SetArgs),
-    /// Compare a policy file with the server's policy; exits 1 when they differ
+    /// Compare a policy file with the server's policy; exit 1 if they differ
     Diff(diff::DiffArgs),
-    /// List the versions of the server's policy, the newest first
+    /// List the versions of the server's policy, newest first
     History(history::HistoryArgs),
 }
 
-/// Returns the exit code: 1 when a check, a case or a comparison fails.
+/// Returns the exit code: 1 if a check, a test case or a comparison fails.
 pub(super) async fn run(
     command: PolicyCommand,
     connection: &ConnectionArgs,
@@ -52,7 +52,7 @@ pub(super) async fn run(
     }
 }
 
-/// What a file holds; `-` is standard input.
+/// Reads a file; `-` is standard input.
 fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
     let read = if path == Path::new("-") {
         bounded_file::read_stream(io::stdin(), TEXT_MAX)
@@ -60,18 +60,18 @@ fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
         bounded_file::read_input(path, TEXT_MAX)
     };
     read.map_err(|error| {
-        // The place, as in every problem with what a file holds.
+        // With a place, like every problem in the contents of a file.
         let place = if error.kind() == io::ErrorKind::FileTooLarge { ":1:1" } else { "" };
         Failure::Files(vec![format!("{}{place}: {error}", path.display())])
     })
 }
 
-/// What reading files found wrong, a line each.
+/// A failure with a line for each problem.
 fn wrong(problems: &str) -> Failure {
     Failure::Files(problems.lines().map(str::to_owned).collect())
 }
 
-/// Tells what is probably not meant, a line each.
+/// Prints a line for each warning.
 fn warnings(console: &mut Console, warnings: &[String]) -> Result<(), Failure> {
     for warning in warnings {
         console.note(&format!("warning: {}", escape(warning)))?;
@@ -79,10 +79,10 @@ fn warnings(console: &mut Console, warnings: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file to read.
+/// The policy file to read.
 #[derive(Debug, clap::Args)]
 struct PolicyFile {
-    /// Policy file, as YAML; - for standard input
+    /// YAML policy file, or - for standard input
     #[arg(value_name = "FILE")]
     path: PathBuf,
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_end_is_told() {
+    fn files_without_an_end_are_problems() {
         let directory = tempfile::tempdir().unwrap();
         let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
         for (path, expected) in [

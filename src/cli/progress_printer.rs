@@ -1,4 +1,4 @@
-//! What is told of a wait while it goes on.
+//! Prints the progress of a wait.
 
 use std::{error::Error as _, time::Duration};
 
@@ -14,18 +14,18 @@ use super::{
 };
 use crate::proto::v1::{ApprovalUpdate, RequestApprovalResponse, event::Kind, request_approval_response::Message};
 
-/// Tells one step after the other: lines for people, the protocol's messages for programs.
+/// Prints each step of a wait: lines for people, protocol messages for programs.
 pub(super) struct ProgressPrinter {
-    /// Tell of progress where no terminal shows it as a live line.
+    /// Print progress also without a terminal, which shows it as a live line.
     progress: bool,
-    /// Where the server is looked for.
+    /// The server's address.
     address: String,
-    /// How long it is looked for until it answers once.
+    /// Maximum time until the server's first response.
     patience: Duration,
     begun: bool,
-    /// The server has answered.
+    /// The server has responded at least once.
     answered: bool,
-    /// The connection is lost, and that was told.
+    /// The connection is lost, and a message says so.
     lost: bool,
 }
 
@@ -34,7 +34,7 @@ impl ProgressPrinter {
         Self { progress, address, patience, begun: false, answered: false, lost: false }
     }
 
-    /// Everything but the end, which is the command's to tell.
+    /// Prints a step, except the last one, which the command prints.
     pub(super) fn tell(&mut self, step: Step, console: &mut Console) -> Result<(), Failure> {
         let was_lost = std::mem::replace(&mut self.lost, matches!(step, Step::Retrying { .. }));
         self.answered |= !self.lost;
@@ -47,22 +47,22 @@ impl ProgressPrinter {
                 (false, _, true) => console.live(&progress.message)?,
                 (true, false, _) | (false, false, false) => {}
             },
-            // Once, however many tries it takes.
+            // Once, for any number of retries.
             Step::Retrying { cause, .. } if !was_lost => {
                 let (what, bound) = if self.answered {
                     ("Lost the connection to", "until the approval's deadline".to_owned())
                 } else {
                     ("Cannot reach", format!("for {}", span(self.patience)))
                 };
-                // A model has no use for addresses and causes.
-                let told = if console.is_read_by_a_model() {
+                // A model does not need addresses and causes.
+                let details = if console.is_read_by_a_model() {
                     String::new()
                 } else {
                     format!(" at {}: {}", escape(&self.address), escape(&reason(&cause)))
                 };
-                console.note(&format!("{what} the approvals server{told}. Trying {bound}."))?;
+                console.note(&format!("{what} the approvals server{details}. Trying {bound}."))?;
             }
-            // The end is the command's to tell.
+            // The command prints the end.
             _ => {}
         }
         Ok(())
@@ -82,7 +82,7 @@ impl ProgressPrinter {
             update.approval.as_ref().and_then(|approval| approval.policy.as_ref()).map(|policy| &policy.message);
         for event in &update.events {
             let mut event = event.clone();
-            // The policy's message stands beside its rule already.
+            // The line with the rule already contains the policy's message.
             if let Some(Kind::Decided(decision)) = &mut event.kind
                 && Some(&decision.comment) == message
             {
@@ -94,7 +94,7 @@ impl ProgressPrinter {
     }
 }
 
-/// Why a call failed: what the server says, or the cause of all causes, which those above it only repeat.
+/// Why a call failed: the root cause, or the server's message.
 fn reason(status: &Status) -> String {
     status.source().map_or_else(|| status.message().to_owned(), words)
 }

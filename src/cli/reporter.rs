@@ -1,7 +1,7 @@
-//! What a server says whatever its log's filter: where it is, and why it does not start or ends.
+//! Messages of the server that no log filter suppresses: its address, and why it did not start or ended.
 //!
-//! People read sentences, on stdout when it has started and on stderr when it has not. Where the log is JSON, all of it
-//! is lines of that log: what collects them reads both streams, and can parse nothing else.
+//! People read sentences: on stdout after the start, on stderr if the start fails. With a JSON log, every message is a
+//! line of that log: a log collector reads both streams and can parse nothing else.
 
 use std::{
     fmt,
@@ -20,7 +20,7 @@ use crate::{
     telemetry::{self, Format},
 };
 
-/// Speaks for a server, in the form of its log.
+/// Prints messages in the format of the server's log.
 #[derive(Clone, Debug)]
 pub(super) struct Reporter {
     /// Writes JSON lines; `None` for sentences.
@@ -32,13 +32,13 @@ impl Reporter {
         Self { json: (format == LogFormat::Json).then(|| telemetry::unfiltered(Format::Json)) }
     }
 
-    /// Tells why the server does not start, or why it ended.
+    /// Prints why the server did not start, or why it ended.
     pub(super) fn failed(&self, error: &dyn std::error::Error) -> ExitCode {
         self.error(error);
         ExitCode::FAILURE
     }
 
-    /// A last sentence.
+    /// Prints an error.
     pub(in crate::cli) fn error(&self, what: impl fmt::Display) {
         match &self.json {
             Some(json) => with_default(json, || tracing::error!("{what}")),
@@ -46,7 +46,7 @@ impl Reporter {
         }
     }
 
-    /// Something that is no error.
+    /// Prints a message that is not an error.
     pub(super) fn note(&self, what: &str) {
         match &self.json {
             Some(json) => with_default(json, || tracing::info!("{what}")),
@@ -54,26 +54,26 @@ impl Reporter {
         }
     }
 
-    /// Tells everything that is wrong with the configuration: in JSON a line each.
+    /// Prints every problem of the configuration; in JSON, a line for each.
     pub(super) fn misconfigured(&self, errors: &ConfigErrors) {
         match &self.json {
             Some(json) => with_default(json, || {
                 for problem in errors.problems() {
-                    tracing::error!("the configuration cannot be used: {problem}");
+                    tracing::error!("invalid configuration: {problem}");
                 }
             }),
-            None => anstream::eprintln!("error: the configuration cannot be used\n{errors}"),
+            None => anstream::eprintln!("error: invalid configuration\n{errors}"),
         }
     }
 
-    /// Has panics reported in the form of the log, too.
+    /// With a JSON log, reports panics as lines of that log.
     pub(super) fn report_panics(&self) {
         if let Some(json) = self.json.clone() {
             std::panic::set_hook(Box::new(move |panic| with_default(&json, || panicked(panic))));
         }
     }
 
-    /// Says where the server is, and in development mode what to type next.
+    /// Prints the server's address, and in development mode the commands to try next.
     pub(super) fn listening(&self, config: &Config, server: &Server) -> io::Result<()> {
         let version = server.policy_version();
         match &self.json {
@@ -92,7 +92,8 @@ impl Reporter {
                             agent = %agent.display(),
                             reviewer = %reviewer.display(),
                             operator = %operator.display(),
-                            "DEVELOPMENT MODE: anyone who can read the data directory can approve; never use it for real"
+                            "DEVELOPMENT MODE: anyone who can read the data directory can approve; never use it in \
+                             production"
                         );
                     }
                 });
@@ -111,11 +112,11 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(place, thread, "panicked: {message}");
 }
 
-/// Which policy judges, in a few words.
+/// The live policy, in a few words.
 fn policy(config: &Config, version: u64) -> String {
     match (&config.policy, version) {
         (Some(path), version) => format!("version {version}, from {}", path.display()),
-        (None, 0) => "the built-in one, which asks for every call; see `signoff policy set`".to_owned(),
+        (None, 0) => "built-in, requires approval for every call; set one with `signoff policy set`".to_owned(),
         (None, version) => format!("version {version}"),
     }
 }
@@ -131,28 +132,28 @@ fn announce(out: &mut impl Write, config: &Config, server: &Server) -> io::Resul
     out.flush()
 }
 
-/// What to type next. No token is shown: screens are shared, and scrolled back.
+/// The commands to try next. Shows no token, because people share screens and scrollback.
 fn introduction(program: &str, DevEnvFiles { agent, reviewer, operator }: &DevEnvFiles) -> String {
     let [agent, reviewer, operator] = [agent, reviewer, operator].map(|path| shell_path(path));
     format!(
         "
-DEVELOPMENT MODE: anyone who can read the data directory can approve. Never use it for real.
+DEVELOPMENT MODE: anyone who can read the data directory can approve. Never use it in production.
 
-Ask, as the agent, in a second terminal:
+In a second terminal, request approval as the agent:
   . {agent}
   {program} request send_email --arg to=alice@company.com --reason 'Welcome mail'
 
-Decide, as the reviewer, in a third one:
+In a third terminal, decide as the reviewer:
   . {reviewer}
   {program} pending
   {program} approve -
 
-An operator, who sees everything and decides nothing, has {operator}.
-Each file sets SIGNOFF_ADDRESS and SIGNOFF_TOKEN, for the clients and grpcurl too."
+The operator sees everything and decides nothing: {operator}
+Each file sets SIGNOFF_ADDRESS and SIGNOFF_TOKEN; clients and grpcurl can use them too."
     )
 }
 
-/// A path as a shell in any directory takes it.
+/// An absolute path, quoted for a shell if necessary.
 fn shell_path(path: &Path) -> String {
     let path = absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
@@ -172,7 +173,7 @@ mod tests {
         ] {
             assert_eq!(shell_path(Path::new(path)), expected);
         }
-        assert!(shell_path(Path::new("data/agent.env")).starts_with('/'), "another terminal is elsewhere");
+        assert!(shell_path(Path::new("data/agent.env")).starts_with('/'), "another terminal has another directory");
     }
 
     #[test]
@@ -182,7 +183,7 @@ mod tests {
             "  . /data/agent.env",
             "  . /data/reviewer.env",
             "  target/release/signoff request send_email --arg to=alice@company.com --reason 'Welcome mail'",
-            "An operator, who sees everything and decides nothing, has /data/operator.env.",
+            "The operator sees everything and decides nothing: /data/operator.env",
         ] {
             assert!(text.lines().any(|found| found == line), "no {line:?} in {text}");
         }

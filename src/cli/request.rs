@@ -1,4 +1,4 @@
-//! `signoff request`: ask, and wait for as long as it takes, over as many connections as it takes.
+//! `signoff request`: requests an approval and waits for the decision, across reconnects.
 
 use std::time::Duration;
 
@@ -17,20 +17,21 @@ use crate::proto::v1::ApprovalStatus;
 const EXIT_CODES: &str = "\
 Exit codes:
     0  approved, by people or by the policy
-    2  usage: the command line makes no sense
+    2  usage error
    10  rejected, by a person or by the policy
    11  timed out
    12  cancelled
-   13  ended in a status that this version does not know; never counts as approved
-    1  any other failure: refused by the server, server not reachable, ...
+   13  unknown final status, from a newer server; not approved
+    1  any other failure: rejected by the server, server not reachable, ...
   130  interrupted; the approval stays open
 
-Where standard error is not a terminal, a model may read it: it then says what a model may know. --json has the details.";
+If standard error is not a terminal, a model may read it: messages then contain only what a model may know. With
+--json they have the details.";
 
-/// How long the server is tried before it has answered: the client's own default.
+/// Maximum time until the server's first response: the client's default.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A status of a newer server.
+/// Exit code for an unknown status of a newer server.
 const UNKNOWN: u8 = 13;
 
 #[derive(Debug, Args)]
@@ -40,10 +41,10 @@ pub struct RequestArgs {
     tool: String,
     #[command(flatten)]
     call: CallArgs,
-    /// Withdraw the approval when this command ends or loses its connection
+    /// Cancel the request when this command ends or loses its connection
     #[arg(long)]
     cancel_on_disconnect: bool,
-    /// Print progress as lines on stderr, or with --json as messages; a terminal shows it anyway
+    /// Print progress as lines on stderr, or with --json as messages; a terminal always shows progress
     #[arg(long)]
     progress: bool,
 }
@@ -97,7 +98,7 @@ async fn follow(wait: &mut Wait, printer: &mut ProgressPrinter, console: &mut Co
     }
 }
 
-/// The exit code of a last status.
+/// The exit code for a final status.
 fn exit_code(status: i32) -> u8 {
     match ApprovalStatus::try_from(status) {
         Ok(ApprovalStatus::Approved | ApprovalStatus::AutoApproved) => 0,

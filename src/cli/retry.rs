@@ -1,12 +1,12 @@
-//! Calls that are made again when they fail for a passing reason.
+//! Retries of calls that failed for a temporary reason.
 
 use signoff_client::{Backoff, is_passing};
 use tonic::Status;
 
-/// How often a call that changes something is made, at most; each time with the same request_id.
+/// Maximum number of attempts of a call that changes something. Every attempt has the same request_id.
 const CALLS: usize = 3;
 
-/// Makes a call that is idempotent by its request_id, again if it fails for a passing reason.
+/// Makes a call that its request_id makes idempotent, and retries it after temporary failures.
 #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 pub(super) async fn repeat<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
     let mut backoff = Backoff::new();

@@ -1,4 +1,4 @@
-//! What a reviewer needs to know of a call, the most important first.
+//! What a reviewer needs to know about a call, most important first.
 
 use chrono::{DateTime, Utc};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::proto::v1::{Approval, Event, RuleOutcome, Vote, event::Kind};
 
-/// A label and its value, aligned with the others.
+/// A label and its value, aligned with other fields.
 pub(super) fn field(label: &str, value: &str) -> String {
     format!("{label:<12}{value}").trim_end().to_owned()
 }
@@ -18,12 +18,12 @@ pub(super) fn indented(lines: impl IntoIterator<Item = String>) -> impl Iterator
     lines.into_iter().map(|line| format!("  {line}"))
 }
 
-/// The text, escaped, or a dash.
+/// The escaped text, or a dash.
 pub(super) fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { escape(text) }
 }
 
-/// A time, and how long ago it was.
+/// A time, and its age.
 pub(super) fn ago(time: Option<&prost_types::Timestamp>, now: DateTime<Utc>) -> String {
     match time.and_then(instant) {
         Some(then) => format!("{}, {} ago", moment(time), span(between(Some(then), Some(now)))),
@@ -31,7 +31,7 @@ pub(super) fn ago(time: Option<&prost_types::Timestamp>, now: DateTime<Utc>) -> 
     }
 }
 
-/// Who wants to run what, with which arguments, and why. `events` tell whether it was edited.
+/// Who wants to run which tool, with which arguments, and why. `events` show the edits.
 pub(super) fn subject(approval: &Approval, events: &[Event]) -> Vec<String> {
     let mut lines = vec![field("Tool", &escape(&approval.tool_name)), "Arguments".to_owned()];
     lines.extend(indented(describe::pretty(approval.arguments.as_ref())));
@@ -53,7 +53,7 @@ pub(super) fn subject(approval: &Approval, events: &[Event]) -> Vec<String> {
     lines
 }
 
-/// How a pending approval stands: how long, how many votes, how urgent, and which rule wants it.
+/// The state of a pending approval: time left, priority, votes, and the rule that requires it.
 pub(super) fn standing(approval: &Approval, now: DateTime<Utc>) -> Vec<String> {
     let mut lines = vec![field("Time left", &left(approval, now))];
     lines.extend(describe::raised_priority(approval).map(|priority| field("Priority", &priority)));
@@ -74,12 +74,12 @@ pub(super) fn standing(approval: &Approval, now: DateTime<Utc>) -> Vec<String> {
         );
     }
     if approval.comment_required {
-        lines.push(field("Comment", "every vote needs one: give --comment"));
+        lines.push(field("Comment", "required for every vote: set --comment"));
     }
     lines
 }
 
-/// Who edited it, and what that changed since it was asked for.
+/// Who edited the call, and what the edits changed.
 fn edits(approval: &Approval, events: &[Event]) -> Vec<String> {
     let Some(edit) = events.iter().rfind(|event| matches!(event.kind, Some(Kind::Edited(_)))) else {
         return Vec::new();
@@ -90,16 +90,16 @@ fn edits(approval: &Approval, events: &[Event]) -> Vec<String> {
         Some(asked) => {
             let changes = difference::lines(Some(asked), approval.arguments.as_ref(), ["as asked", "as edited"]);
             if changes.is_empty() {
-                lines.push("  back to what was asked".to_owned());
+                lines.push("  same as asked".to_owned());
             }
             lines.extend(indented(changes));
         }
-        None => lines.push("  what was asked for is not on record".to_owned()),
+        None => lines.push("  the original arguments are not on record".to_owned()),
     }
     lines
 }
 
-/// The arguments as asked; older servers did not record them.
+/// The original arguments. Older servers did not record them.
 fn asked(events: &[Event]) -> Option<&prost_types::Struct> {
     events.iter().find_map(|event| match &event.kind {
         Some(Kind::Requested(requested)) => requested.arguments.as_ref(),
@@ -115,12 +115,12 @@ fn agent(approval: &Approval) -> String {
     }
     if !agent.chain.is_empty() {
         let chain: Vec<_> = agent.chain.iter().map(|name| escape(name)).collect();
-        text = format!("{text}, handed on by {}", chain.join(", then "));
+        text = format!("{text}, handed off by {}", chain.join(", then "));
     }
     text
 }
 
-/// A vote on what is being decided: who, and how long ago.
+/// A vote on a pending approval: who, and how long ago.
 fn recent_vote(vote: &Vote, now: DateTime<Utc>) -> String {
     let by = describe::actor(vote.decided_by.as_ref()) + &describe::via(vote.submitted_by.as_ref());
     let age = span(between(vote.vote_time.as_ref().and_then(instant), Some(now)));

@@ -18,7 +18,7 @@ use crate::proto::v1::{Approval, RevokeApprovalRequest};
 pub struct RevokeArgs {
     #[arg(help = ids::HELP)]
     id: String,
-    /// Why it is revoked; sent to the requester
+    /// Reason for the revocation; sent to the requester
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
@@ -39,5 +39,5 @@ pub(super) async fn run(args: RevokeArgs, connection: &ConnectionArgs, console: 
 fn sentence(approval: &Approval) -> Result<String, Failure> {
     let revocation = approval.revocation.as_ref().ok_or(Failure::Protocol("no revocation"))?;
     let (id, by) = (escape(&approval.id), describe::revocation(revocation));
-    Ok(format!("{id} was {} and is {by}. It cannot be run any more.", describe::painted(approval.status)))
+    Ok(format!("{id} was {} and is now {by}. The call can no longer run.", describe::painted(approval.status)))
 }

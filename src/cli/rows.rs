@@ -1,4 +1,4 @@
-//! Lists of approvals: their rows, page by page, and the cells that several lists have.
+//! Lists of approvals: their pages, and the cells that several lists share.
 
 use chrono::{DateTime, Utc};
 use tonic::Response;
@@ -13,12 +13,12 @@ use super::{
 };
 use crate::proto::v1::Approval;
 
-/// As many approvals of the greatest size as one message can carry.
+/// Page size: one message can carry this number of approvals of the maximum size.
 pub(super) const PAGE: u32 = 200;
-/// Fewest characters of an id in a table: the time of its creation, to the millisecond.
+/// Minimum length of an id in a table: the creation time, in milliseconds.
 const ID_WIDTH: usize = 13;
 
-/// Where a table is read: on a terminal it is as short as it can be, elsewhere it says everything.
+/// How a table is read: short on a terminal, complete elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     pub(super) terminal: bool,
@@ -27,12 +27,12 @@ pub(super) struct View {
 }
 
 impl View {
-    /// The header of a time: `AGE` for ages, another word for times.
+    /// The header of a time column: `age` on a terminal, `time` elsewhere.
     pub(super) fn header(&self, age: &'static str, time: &'static str) -> &'static str {
         if self.terminal { age } else { time }
     }
 
-    /// How long ago a time was; elsewhere the time itself.
+    /// The age of a time; without a terminal, the time itself.
     pub(super) fn ago(&self, time: Option<&prost_types::Timestamp>) -> Cell {
         match time.and_then(instant).filter(|_| self.terminal) {
             Some(then) => span(between(Some(then), Some(self.now))).into(),
@@ -40,7 +40,7 @@ impl View {
         }
     }
 
-    /// How long it is to a time; elsewhere the time itself.
+    /// The time left until a time; without a terminal, the time itself.
     pub(super) fn until(&self, time: Option<&prost_types::Timestamp>) -> Cell {
         match time.and_then(instant).filter(|_| self.terminal) {
             Some(then) => span(between(Some(self.now), Some(then))).into(),
@@ -48,7 +48,7 @@ impl View {
         }
     }
 
-    /// The ids of the rows: on a terminal the first characters, as many as tell them apart.
+    /// The ids of the rows. On a terminal, shortened to prefixes that differ from each other.
     pub(super) fn ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<Cell> {
         let ids: Vec<_> = ids.map(escape).collect();
         let shown = if self.terminal { shortened(&ids) } else { ids };
@@ -56,13 +56,13 @@ impl View {
     }
 }
 
-/// The first characters of an id, as many as tell it from these, among which it may be.
+/// The shortest prefix of an id that differs from the ids in `among`, which may include it.
 pub(super) fn short_id<'a>(id: &str, among: impl Iterator<Item = &'a String>) -> String {
     let ids: Vec<_> = [escape(id)].into_iter().chain(among.map(|id| escape(id))).collect();
     shortened(&ids).swap_remove(0)
 }
 
-/// The shortest prefixes that differ from each other, none shorter than [`ID_WIDTH`].
+/// The shortest prefixes that differ from each other, at least [`ID_WIDTH`] long.
 fn shortened(ids: &[String]) -> Vec<String> {
     let mut sorted: Vec<_> = ids.iter().collect();
     sorted.sort_unstable();
@@ -77,7 +77,7 @@ fn shortened(ids: &[String]) -> Vec<String> {
     ids.iter().map(|id| id.chars().take(needed(id)).collect::<String>().trim_end_matches('-').to_owned()).collect()
 }
 
-/// The rows of a list that comes in pages: collected for a table, printed at once as JSON.
+/// The rows of a paged list. Collects them for a table, or prints each immediately as JSON.
 pub(super) struct Rows {
     left: u32,
     more: bool,
@@ -91,12 +91,12 @@ impl Rows {
         Self { left: limit, more: true, found: Vec::new(), printed: false, time: None }
     }
 
-    /// The size of the page to ask for next; `None` when there is enough, or no more.
+    /// The size of the next page to request; `None` at the limit or after the last page.
     pub(super) fn next_page(&self) -> Option<i32> {
         (self.more && self.left > 0).then(|| self.left.min(PAGE).cast_signed())
     }
 
-    /// Takes the answer with a page, and the time in it.
+    /// Unwraps the response with a page, and keeps its time.
     pub(super) fn answer<T>(&mut self, response: Response<T>) -> T {
         self.time = Some(ServerTime::of(&response));
         response.into_inner()
@@ -119,13 +119,13 @@ impl Rows {
         Ok(())
     }
 
-    /// Names approvals that the server cannot read.
+    /// Warns about approvals that the server cannot read.
     pub(super) fn warn(&mut self, unreadable: &[String], console: &mut Console) -> Result<(), Failure> {
         if !unreadable.is_empty() {
             let ids = unreadable.iter().map(|id| escape(id)).collect::<Vec<_>>().join(", ");
             self.printed = true;
             console.note(&format!(
-                "warning: the server cannot read {ids}: their records are damaged or too new; run `signoff store check`"
+                "warning: the server cannot read {ids}: damaged, or from a newer version; run `signoff store check`"
             ))?;
         }
         Ok(())
@@ -145,18 +145,18 @@ impl Rows {
             console.note(nothing)?;
         }
         if self.more && self.left == 0 {
-            console.note("there is more; see --limit")?;
+            console.note("there are more; raise --limit")?;
         }
         Ok(())
     }
 }
 
-/// Columns of the call itself, in every list of approvals: the most important first.
+/// Columns of the call, which every list of approvals has; the most important first.
 pub(super) const TOOL: Column = Column::at_least(14, "TOOL");
 pub(super) const CALLER: Column = Column::at_least(14, "CALLER");
 pub(super) const AGENT: Column = Column::at_least(12, "AGENT");
 
-/// The arguments on one line, whole: the table cuts them if it must.
+/// The arguments on one line, uncut: the table cuts them if necessary.
 pub(super) fn arguments(approval: &Approval) -> Cell {
     escape(&describe::compact(approval.arguments.as_ref())).into()
 }
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_as_long_as_it_takes_to_tell_them_apart() {
+    fn ids_are_shortened_while_they_differ() {
         let ids = [
             "0198c1d2-3e4f-7abc-8def-000000000001",
             "0198c1d2-3e4f-7abc-8def-000000000002",

@@ -1,4 +1,4 @@
-//! `signoff serve`: the server, from configuration to exit code.
+//! `signoff serve`: runs the server, from configuration to exit code.
 
 use std::process::ExitCode;
 
@@ -19,9 +19,11 @@ use crate::{
     telemetry::{self, Metrics},
 };
 
-/// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails,
-/// 2 for a configuration that cannot be used, or without any way to authenticate. After a failure it ends the
-/// process itself: what hangs is not waited for.
+/// Runs the server until a signal stops it.
+///
+/// Exit codes: 0 after a drain, or if stopped during the start; 1 if the server cannot start or fails; 2 for an invalid
+/// configuration, or without a way to authenticate. After a failure it ends the process itself, because other threads
+/// may hang.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
     private_files::keep_new_files_private();
     let config = match config::load(flags, config::environment()) {
@@ -51,17 +53,18 @@ pub async fn serve(flags: &ServeFlags) -> ExitCode {
 }
 
 async fn run(config: Config, reporter: &Reporter, traces: bool) -> ExitCode {
-    let (stopping, mut hangup) = match hear_stop().and_then(|stopping| Ok((stopping, signal(SignalKind::hangup())?))) {
+    let (stopping, mut hangup) = match stop_signal().and_then(|stopping| Ok((stopping, signal(SignalKind::hangup())?)))
+    {
         Ok(signals) => signals,
         Err(error) => return reporter.failed(&error),
     };
-    // In a task of its own, so that a disk that hangs while the store is opened does not keep this from being stopped.
+    // In a separate task, so that a signal can stop the process while a slow disk blocks the opening of the store.
     let starting = tokio::spawn(Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces));
     let started = tokio::select! {
         started = starting => started,
         () = stopping.cancelled() => {
-            reporter.note("stopped before the server had started");
-            return shutdown_watchdog::end(0); // it had not served, and there is nothing to lose
+            reporter.note("stopped before the server started");
+            return shutdown_watchdog::end(0); // the server has served nothing, so nothing is lost
         }
     };
     let server = match started {
@@ -83,10 +86,10 @@ async fn run(config: Config, reporter: &Reporter, traces: bool) -> ExitCode {
         return reporter.failed(&error);
     }
     let reload = server.reload();
-    // Also without any file: by default the signal would end the process.
+    // Handle SIGHUP even if no files need a reload: its default action ends the process.
     let reloading = tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP: reading files again");
+            tracing::info!("SIGHUP: reloading files");
             reload.send_replace(());
         }
     });
@@ -98,25 +101,25 @@ async fn run(config: Config, reporter: &Reporter, traces: bool) -> ExitCode {
     }
 }
 
-/// Cancelled on SIGTERM or SIGINT. These are heard on a thread that does nothing else: the runtime's own threads may
-/// all hang in the disk, on a machine with one processor the only one.
-fn hear_stop() -> std::io::Result<CancellationToken> {
+/// A token that SIGTERM or SIGINT cancels. A separate thread receives the signals, because all threads of the runtime
+/// may hang in disk accesses.
+fn stop_signal() -> std::io::Result<CancellationToken> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut terminate, mut interrupt) = {
         let _entered = runtime.enter();
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
     let stopping = CancellationToken::new();
-    let told = stopping.clone();
-    let hear = move || {
+    let stop = stopping.clone();
+    let receive = move || {
         runtime.block_on(async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         });
-        told.cancel();
+        stop.cancel();
     };
-    std::thread::Builder::new().name("signoff-signals".into()).spawn(hear)?;
+    std::thread::Builder::new().name("signoff-signals".into()).spawn(receive)?;
     Ok(stopping)
 }

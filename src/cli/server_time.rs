@@ -1,4 +1,4 @@
-//! What time it is at the server, for ages and deadlines: the clock of this machine may be wrong.
+//! The server's time, for ages and deadlines: this machine's clock may be wrong.
 
 use std::time::{Instant, SystemTime};
 
@@ -8,7 +8,7 @@ use tonic::Response;
 use super::text::instant;
 use crate::proto::v1::Approval;
 
-/// The server's time: that of an answer, and what has passed since by a clock that nobody sets.
+/// The server's time: the time of a response, plus the time since then by a monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServerTime {
     at: DateTime<Utc>,
@@ -16,8 +16,7 @@ pub(super) struct ServerTime {
 }
 
 impl ServerTime {
-    /// The time in an answer's `date`, which every HTTP server sends; to the second. This machine's own if a proxy has
-    /// taken it away.
+    /// The time in the `date` header of a response, in whole seconds. The local time if a proxy removed the header.
     #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
     pub(super) fn of<T>(response: &Response<T>) -> Self {
         let date = response.metadata().get("date").and_then(|date| date.to_str().ok());
@@ -31,7 +30,7 @@ impl ServerTime {
         self.at + self.read.elapsed()
     }
 
-    /// Follows the newest time in an approval: it has happened.
+    /// Moves forward to the newest time in an approval, because that time has passed.
     #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
     pub(super) fn follow(&mut self, approval: &Approval) {
         if let Some(newest) = approval.update_time.as_ref().and_then(instant).filter(|newest| *newest > self.now()) {

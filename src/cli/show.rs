@@ -1,4 +1,4 @@
-//! `signoff show`: one approval, with all that is known of it.
+//! `signoff show`: one approval in full.
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -19,7 +19,7 @@ use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalReques
 pub struct ShowArgs {
     #[arg(help = ids::HELP)]
     id: String,
-    /// Also show everything that was recorded, the oldest first
+    /// Also show the recorded events, oldest first
     #[arg(long)]
     events: bool,
 }
@@ -27,7 +27,7 @@ pub struct ShowArgs {
 pub(super) async fn run(args: ShowArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let client = connection.client().await?;
     let approval_id = ids::resolve(&args.id, Waiting::ForADecision, &client).await?;
-    // For people the events tell what an edit changed.
+    // People need the events to see what an edit changed.
     let include_events = args.events || !console.json;
     let answer = client.approvals().get_approval(unary(GetApprovalRequest { approval_id, include_events })).await?;
     let mut time = ServerTime::of(&answer);
@@ -63,7 +63,7 @@ fn lines(approval: &Approval, events: &[Event], with_events: bool, now: DateTime
     lines.push(field("Deadline", &moment(approval.deadline.as_ref())));
     lines.push(field("Claim for", &claim_window(approval, now)));
     if approval.cancel_on_disconnect {
-        lines.push(field("Disconnect", "withdraws it"));
+        lines.push(field("Disconnect", "cancels it"));
     }
     lines.extend(approval.policy.iter().flat_map(policy));
     if !pending && !approval.votes.is_empty() {
@@ -74,7 +74,7 @@ fn lines(approval: &Approval, events: &[Event], with_events: bool, now: DateTime
         lines.push(field("Decision", &describe::decision(decision)));
         lines.push(field("  At", &ago(decision.decide_time.as_ref(), now)));
         let seen = match decision.revision_seen {
-            0 => "nobody looked".to_owned(),
+            0 => "no review".to_owned(),
             revision => format!("revision {revision}"),
         };
         lines.push(field("  Seen", &seen));
@@ -92,7 +92,7 @@ fn lines(approval: &Approval, events: &[Event], with_events: bool, now: DateTime
     lines
 }
 
-/// How long an approved call can be claimed, and what of that is left.
+/// The claim window of an approved call, and the time left in it.
 fn claim_window(approval: &Approval, now: DateTime<Utc>) -> String {
     let Some(window) = approval.claim_window.and_then(|window| window.try_into().ok()) else { return "-".to_owned() };
     let text = format!("{} after the decision", span(window));
@@ -103,7 +103,7 @@ fn claim_window(approval: &Approval, now: DateTime<Utc>) -> String {
         Some(decided) if decided + window > now => {
             format!("{text}, {} left", span(between(Some(now), Some(decided + window))))
         }
-        Some(_) => format!("{text}, which is over"),
+        Some(_) => format!("{text}, expired"),
         None => text,
     }
 }

@@ -1,8 +1,7 @@
-//! The end of a server that cannot end by itself.
+//! Ends a server that cannot stop by itself.
 //!
-//! Threads that hang in the disk or in sled cannot be stopped. They may be the runtime's own, so that no timer of the
-//! runtime fires any more, and whoever drops the runtime waits for them. A thread that needs none of that ends the
-//! process.
+//! A thread that hangs in a disk access or in sled cannot be stopped. If it is a thread of the runtime, the runtime's
+//! timers stop firing, and dropping the runtime blocks. So a separate thread, which needs neither, ends the process.
 
 use std::{
     io,
@@ -17,25 +16,25 @@ use tokio_util::sync::CancellationToken;
 use super::reporter::Reporter;
 use crate::store::Health;
 
-/// How much longer than its parts allow the end of a server may take.
+/// Extra time beyond the sum of the shutdown timeouts.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// How long the last line may take to be written.
+/// Maximum time to write the last line.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// When a server should have ended.
+/// The time limits for the end of a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// After it was told to stop.
+    /// After the signal to stop.
     pub(super) stopping: Duration,
-    /// After its store failed.
+    /// After a failure of the store.
     pub(super) failed: Duration,
 }
 
-/// Ends the process with code 1 when a server is still there too long after it was told to stop, or its store failed.
+/// Ends the process with code 1 if the server exceeds a limit after the signal to stop or a failure of its store.
 ///
 /// # Errors
-/// When there can be no further thread.
+/// A thread cannot be started.
 pub(super) fn watch(
     runtime: Handle,
     stopping: CancellationToken,
@@ -43,8 +42,8 @@ pub(super) fn watch(
     patience: Patience,
     reporter: Reporter,
 ) -> io::Result<()> {
-    // Writing to standard error can hang: it may be a file on the same disk, or a pipe that nobody reads. So another
-    // thread writes the last line. It starts now, because a process that hangs may be unable to start one.
+    // Writing to standard error can hang: it may be a file on the same disk, or a pipe without a reader. So another
+    // thread writes the last line. It starts now, because a process that hangs may be unable to start a thread.
     let (speak, spoken) = mpsc::sync_channel::<()>(1);
     let last_words = move || {
         if spoken.recv().is_ok() {
@@ -53,12 +52,12 @@ pub(super) fn watch(
     };
     std::thread::Builder::new().name("signoff-last-words".into()).spawn(last_words)?;
     let wait = move || {
-        // Neither of the two needs the runtime's workers to wake up: signals are heard on a thread of their own.
+        // Neither future needs the runtime's workers: a separate thread receives the signals.
         let limit = runtime.block_on(async {
             tokio::select! {
                 () = stopping.cancelled() => patience.stopping,
                 failed = async { health.wait_for(|health| *health != Health::Working).await.is_ok() } => {
-                    // Otherwise the store has closed.
+                    // An error means that the store has closed.
                     if failed { patience.failed } else { patience.stopping }
                 }
             }
@@ -71,7 +70,7 @@ pub(super) fn watch(
     std::thread::Builder::new().name("signoff-last-resort".into()).spawn(wait).map(drop)
 }
 
-/// Rests for all of a span, whatever wakes the thread meanwhile.
+/// Parks the thread for the whole duration, despite early wake-ups.
 #[expect(clippy::disallowed_methods, reason = "the injected clock may belong to a runtime that hangs")]
 fn park(span: Duration) {
     let end = Instant::now() + span;
@@ -81,15 +80,12 @@ fn park(span: Duration) {
 }
 
 /// Ends the process without waiting for threads that hang.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the runtime and sled would wait for their threads, for ever if these hang"
-)]
+#[expect(clippy::disallowed_methods, reason = "the runtime and sled would wait for their threads, which may hang")]
 fn end_process(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// Ends the process with a code, at once: what hangs or has failed is neither written nor waited for again.
+/// Ends the process immediately, without waiting for anything that hangs or has failed.
 pub(super) fn end(code: i32) -> ExitCode {
     end_process(code)
 }

@@ -1,4 +1,4 @@
-//! `signoff status`: how the server is.
+//! `signoff status`: the status of the server.
 
 use super::{
     connection::{ConnectionArgs, unary},
@@ -18,18 +18,18 @@ pub(super) async fn run(connection: &ConnectionArgs, console: &mut Console) -> R
     Ok(lines(&status).iter().try_for_each(|line| console.line(line))?)
 }
 
-/// Ages are by the server's clock: this machine's may be wrong.
+/// Computes ages by the server's clock, because this machine's clock may be wrong.
 fn lines(status: &ServerStatus) -> Vec<String> {
     let now = status.server_time.as_ref().and_then(instant);
     let age = |from: &Option<prost_types::Timestamp>| span(between(from.as_ref().and_then(instant), now));
     let serving = if status.draining { "shutting down" } else { "serving" };
     let (started, up) = (moment(status.start_time.as_ref()), age(&status.start_time));
     let oldest = match &status.oldest_pending_time {
-        Some(_) => format!(", the oldest for {}", age(&status.oldest_pending_time)),
+        Some(_) => format!(", oldest {}", age(&status.oldest_pending_time)),
         None => String::new(),
     };
     let policy = match status.policy_version {
-        0 => "the built-in one".to_owned(),
+        0 => "built-in".to_owned(),
         version => format!("version {version}"),
     };
     let mut lines = vec![
@@ -68,14 +68,14 @@ mod tests {
         let expected = [
             "signoff 0.1.0, serving since 2026-01-01T00:00:00Z (1h5m)",
             "policy: version 4",
-            "pending: 3, the oldest for 5m",
+            "pending: 3, oldest 5m",
             "frozen: nothing",
         ];
         assert_eq!(lines(&status), expected);
         let scope = Some(FreezeScope { scope: Some(Scope::All(true)) });
         let freezes = vec![Freeze { scope, freeze_time: at(9), ..Freeze::default() }];
         let idle = ServerStatus { freezes, pending_count: 0, oldest_pending_time: None, policy_version: 0, ..status };
-        let expected = ["policy: the built-in one", "pending: 0", "FROZEN: all calls, by - since 2026-01-01T00:00:09Z"];
+        let expected = ["policy: built-in", "pending: 0", "FROZEN: all calls, by - since 2026-01-01T00:00:09Z"];
         assert_eq!(lines(&idle)[1..], expected);
         assert!(lines(&ServerStatus { draining: true, ..idle })[0].contains("shutting down"));
     }

@@ -1,22 +1,22 @@
-//! `signoff store`: commands for the files of a server that is not running.
+//! `signoff store`: commands for the data directory of a stopped server.
 
 mod check;
 mod salvage;
 
 use std::process::ExitCode;
 
-/// What to do with a store.
+/// The subcommands of `signoff store`.
 #[derive(Debug, clap::Subcommand)]
 pub enum StoreCommand {
-    /// Compare everything in a store with everything else, and report every fault
+    /// Verify a store, and report every fault
     #[command(long_about = check::LONG)]
     Check(check::CheckArgs),
-    /// Save what is provably whole of a damaged store, as a file for `signoff import`
+    /// Salvage the intact records of a damaged store into a file for `signoff import`
     #[command(long_about = salvage::LONG)]
     Salvage(salvage::SalvageArgs),
 }
 
-/// Runs a command, and returns the process's exit code: 0 nothing is wrong, 1 something is, or it failed; 2 usage.
+/// Runs a command and returns the exit code of the process: 0 no faults, 1 faults or a failure, 2 usage error.
 #[must_use]
 pub fn store(command: StoreCommand, json: bool) -> ExitCode {
     match command {
@@ -25,7 +25,7 @@ pub fn store(command: StoreCommand, json: bool) -> ExitCode {
     }
 }
 
-/// Says why a command could not do its work.
+/// Prints why a command failed.
 fn failed(error: &dyn std::fmt::Display) -> ExitCode {
     anstream::eprintln!("error: {error}");
     ExitCode::FAILURE

@@ -1,19 +1,21 @@
-//! Tables for people. On a terminal a row takes one line if that leaves every column readable, else two: the long texts
-//! then have a line of their own. Elsewhere, as in a pipe or a file, a row is one line and nothing is cut.
+//! Tables for people.
 //!
-//! No crate for tables does this: they wrap or cut every column alike, which leaves cells of a few characters. Widths are
-//! those of `unicode-width`.
+//! On a terminal a row takes one line if every column stays readable. Otherwise the long texts move to more lines. In a
+//! pipe or a file, a row is one line and nothing is cut.
+//!
+//! Existing table crates wrap or cut all columns alike, which leaves cells of a few characters. Widths come from
+//! `unicode-width`.
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// The header of what needs none: a JSON object is known by its looks.
+/// The header of the arguments. Details omit it, because a JSON object is easy to recognise.
 pub(super) const ARGUMENTS: &str = "ARGUMENTS";
-/// Between columns.
+/// Spaces between columns.
 const GAP: usize = 2;
-/// Before a row's second line.
+/// Spaces before a row's second line.
 const INDENT: usize = 4;
-/// What stands in an empty cell where columns are split by programs.
+/// The content of an empty cell outside a terminal, so that programs can split columns.
 const NOTHING: &str = "-";
 
 /// A column of a table.
@@ -27,9 +29,9 @@ pub(super) struct Column {
 enum ColumnKind {
     /// Never cut.
     Whole,
-    /// Cut, but to no less than this.
+    /// Cut to this width at minimum.
     AtLeast(usize),
-    /// As `AtLeast`, and moved to the second line first.
+    /// Like `AtLeast`, but moved to the second line first.
     Detail(usize),
 }
 
@@ -39,17 +41,17 @@ impl Column {
         Self { header, kind: ColumnKind::Whole }
     }
 
-    /// A column that keeps this width at least.
+    /// A column with a minimum width.
     pub(super) const fn at_least(width: usize, header: &'static str) -> Self {
         Self { header, kind: ColumnKind::AtLeast(width) }
     }
 
-    /// A column of long texts, which goes to the second line if there is no room for all; no narrower than this.
+    /// A column of long texts with a minimum width. Moves to the second line if the row is too long.
     pub(super) const fn detail(width: usize, header: &'static str) -> Self {
         Self { header, kind: ColumnKind::Detail(width) }
     }
 
-    /// The narrowest width for cells of up to `natural`.
+    /// The minimum width for cells of up to `natural`.
     fn minimum(self, natural: usize) -> usize {
         match self.kind {
             ColumnKind::Whole => natural,
@@ -58,7 +60,7 @@ impl Column {
     }
 }
 
-/// One cell: a text without invisible characters, and how it looks.
+/// One cell: a text without invisible characters, and its style.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     text: String,
@@ -76,7 +78,7 @@ impl Cell {
     }
 }
 
-/// A text; `-` is how other places say "nothing".
+/// Converts a text. `-`, which other modules use for "nothing", becomes an empty cell.
 impl From<String> for Cell {
     fn from(text: String) -> Self {
         let text = if text == NOTHING { String::new() } else { text };
@@ -108,7 +110,7 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The lines; `width` is that of a terminal.
+    /// The lines of the table; `width` is the width of the terminal, if there is one.
     pub(super) fn lines(&self, width: Option<usize>) -> Vec<String> {
         match width {
             None => self.whole(),
@@ -177,7 +179,7 @@ impl Table {
         line(&headers, widths)
     }
 
-    /// What a row has below its first line: one more line if all of it fits, else one for the texts that are long.
+    /// The lines of a row below its first: one if everything fits, otherwise a second one for the long texts.
     fn details(&self, row: &[Cell], columns: &[usize], width: usize) -> Vec<String> {
         let cells: Vec<_> = columns
             .iter()
@@ -195,7 +197,7 @@ impl Table {
         groups.into_iter().filter(|group| !group.is_empty()).map(|group| detail_line(&group, width)).collect()
     }
 
-    /// A cell after its header, where that alone tells what it is.
+    /// A cell with its header as a label.
     fn labelled(&self, column: usize, cell: &Cell) -> Cell {
         let header = self.columns[column].header;
         let label = if header == ARGUMENTS { String::new() } else { format!("{}: ", header.to_lowercase()) };
@@ -213,8 +215,8 @@ fn detail_line(cells: &[(Column, Cell)], width: usize) -> String {
     format!("{:INDENT$}{}", "", line(&cells, &widths))
 }
 
-/// Widths between a minimum and what is wanted, within `width` as far as the minimums allow: what is left is shared
-/// evenly among those that want more.
+/// Column widths between minimum and natural width. They fit into `width` if the minimums do. Space that is left goes
+/// evenly to the columns that need more.
 fn spread(wanted: &[(usize, usize)], width: usize) -> Vec<usize> {
     let mut widths: Vec<_> = wanted.iter().map(|(least, _)| *least).collect();
     let gaps = GAP * wanted.len().saturating_sub(1);
@@ -231,7 +233,7 @@ fn spread(wanted: &[(usize, usize)], width: usize) -> Vec<usize> {
     widths
 }
 
-/// Cells side by side, without blanks at the end.
+/// Cells side by side, without trailing blanks.
 fn line(cells: &[Cell], widths: &[(usize, usize)]) -> String {
     let mut line = String::new();
     let mut blanks = 0;
@@ -248,7 +250,7 @@ fn line(cells: &[Cell], widths: &[(usize, usize)]) -> String {
     line
 }
 
-/// A text in at most `width` columns of a terminal; an ellipsis marks what was cut.
+/// Cuts a text to `width` columns of a terminal, with an ellipsis at the cut.
 pub(super) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_one_line_where_there_is_room() {
+    fn a_row_that_fits_is_one_line() {
         let expected = [
             "ID   TOOL             ARGUMENTS                     REASON",
             "a1   process_payment  {\"amount\":12000,\"to\":\"acme\"}  Invoice",
@@ -308,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_have_a_line_of_their_own_where_it_is_narrow() {
+    fn long_texts_move_to_another_line_on_a_narrow_terminal() {
         let expected =
             ["ID   TOOL", "a1   process_payment", "    {\"amount\":12000,\"t…  reason: Invo…", "b22  日本語", "    {}"];
         assert_eq!(table().lines(Some(38)), expected);
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal_unless_what_is_never_cut_is() {
+    fn only_uncut_columns_exceed_the_terminal() {
         for width in 20..100 {
             for line in table().lines(Some(width)) {
                 assert!(line.width() <= width.max(35), "{width}: {line}");
@@ -334,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn cutting_counts_columns_of_the_terminal() {
+    fn a_cut_counts_terminal_columns() {
         assert_eq!(fit("abcdef", 6), "abcdef");
         assert_eq!(fit("abcdefg", 6), "abcde…");
         assert_eq!(fit("日本語", 6), "日本語");

@@ -1,4 +1,4 @@
-//! Text from others, made safe to look at; times and spans in few characters.
+//! Safe display of text from other users; short forms of times and durations.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -6,12 +6,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::unicode;
 
-/// [`unicode::escape`]: a text from others as one line that moves no cursor.
+/// [`unicode::escape`]: text from other users as one line, without control characters.
 pub(super) fn escape(text: &str) -> String {
     unicode::escape(text).into_owned()
 }
 
-/// A span of time in its two greatest units, rounded down: `45s`, `3m12s`, `2d4h`.
+/// A duration in its two largest units, rounded down: `45s`, `3m12s`, `2d4h`.
 pub(super) fn span(duration: Duration) -> String {
     const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let seconds = duration.as_secs();
@@ -24,17 +24,17 @@ pub(super) fn span(duration: Duration) -> String {
     text
 }
 
-/// A time as people write it, to the second, in UTC; `-` when there is none.
+/// A time in RFC 3339, in whole seconds and UTC; `-` without a time.
 pub(super) fn moment(time: Option<&prost_types::Timestamp>) -> String {
     time.and_then(instant).map_or_else(|| "-".to_owned(), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
-/// A protocol time as a chrono one; `None` when it is out of chrono's range.
+/// Converts a protobuf time to chrono; `None` if it is out of chrono's range.
 pub(super) fn instant(time: &prost_types::Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
 }
 
-/// From `earlier` to `later`; nothing when it is the other way round, or when either is missing.
+/// The duration from `earlier` to `later`; zero if they are reversed, or if one is missing.
 pub(super) fn between(earlier: Option<DateTime<Utc>>, later: Option<DateTime<Utc>>) -> Duration {
     earlier.zip(later).and_then(|(earlier, later)| (later - earlier).to_std().ok()).unwrap_or_default()
 }

@@ -1,6 +1,7 @@
-//! `signoff export` and `signoff import`: every version of the policy, every call that set what was
-//! set already, every token (without secrets, of which there are
-//! only hashes), every freeze, then every approval with its events, one JSON object per line.
+//! `signoff export` and `signoff import`: a store as JSON Lines.
+//!
+//! In this order: policy versions, SetPolicy calls that changed nothing, tokens (with hashes, not secrets), freezes,
+//! `request_id`s of forgotten approvals, and approvals with their events.
 
 use std::{
     fs::File,
@@ -23,33 +24,33 @@ use crate::{
     store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError, UnchangedPolicy},
 };
 
-/// Approvals read or written at once.
+/// Records per read or write.
 const BATCH: usize = 200;
 
-/// Versions of the policy read or written at once: each may be a MiB.
+/// Policy versions per read or write: each can have 1 MiB.
 const POLICIES: usize = 8;
 
-/// Longest line taken: an approval with every edit and vote that it can have is far shorter, and so is a policy.
+/// Maximum length of a line, in bytes. Far above an approval with the maximum of edits and votes, or a policy.
 const LINE_MAX: u64 = 16 << 20;
 
-/// Where to export from and to.
+/// The store to export, and the output.
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// Data directory of a server that is not running
+    /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// File to write; standard output without it
+    /// File to write; it must not exist [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// Where to import from and to.
+/// The store to import into, and the input.
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
-    /// Data directory of a server that is not running; made when absent
+    /// Data directory of a stopped server; created if absent
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// File to read; standard input without it
+    /// File to read [default: standard input]
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
 }
@@ -61,20 +62,20 @@ pub(super) struct Header {
     version: u32,
 }
 
-/// The last line of an export: without it, the file is cut.
+/// The last line of an export. Without it, the file is truncated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trailer {
     pub(super) approvals: usize,
     #[serde(default)]
     pub(super) policies: usize,
-    /// Calls that set what was set already.
+    /// SetPolicy calls that changed nothing.
     #[serde(default)]
     pub(super) unchanged_policies: usize,
     #[serde(default)]
     pub(super) tokens: usize,
     #[serde(default)]
     pub(super) freezes: usize,
-    /// `request_id`s of approvals that were forgotten.
+    /// `request_id`s of forgotten approvals.
     #[serde(default)]
     pub(super) forgotten: usize,
 }
@@ -82,12 +83,12 @@ pub(super) struct Trailer {
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { approvals, policies, unchanged_policies, tokens, freezes, forgotten } = self;
-        write!(f, "{approvals} approvals, {policies} versions of the policy and {tokens} tokens")?;
+        write!(f, "{approvals} approvals, {policies} policy versions and {tokens} tokens")?;
         if *freezes > 0 {
             write!(f, ", {freezes} freezes")?;
         }
         if *unchanged_policies > 0 {
-            write!(f, ", {unchanged_policies} request_ids of policies that changed nothing")?;
+            write!(f, ", {unchanged_policies} request_ids of unchanged policies")?;
         }
         if *forgotten == 0 { Ok(()) } else { write!(f, ", and {forgotten} request_ids of forgotten approvals") }
     }
@@ -106,13 +107,13 @@ enum Line {
     End(Trailer),
 }
 
-/// The line of a version of the policy.
+/// The line of a policy version.
 #[derive(Debug, Serialize)]
 pub(super) struct PolicyLine<'a> {
     pub(super) policy: &'a PolicyVersion,
 }
 
-/// The line of a call that set what was set already.
+/// The line of a SetPolicy call that changed nothing.
 #[derive(Debug, Serialize)]
 pub(super) struct UnchangedPolicyLine<'a> {
     pub(super) unchanged_policy: &'a UnchangedPolicy,
@@ -130,7 +131,7 @@ pub(super) struct FreezeLine<'a> {
     pub(super) freeze: &'a Freeze,
 }
 
-/// The line of a `request_id` whose approval was forgotten.
+/// The line of the `request_id` of a forgotten approval.
 #[derive(Debug, Serialize)]
 pub(super) struct ForgottenLine<'a> {
     pub(super) forgotten: &'a Forgotten,
@@ -155,19 +156,19 @@ enum TransferError {
     File(String, io::Error),
     #[error("line {0}: {1}")]
     Line(usize, String),
-    #[error("lines {first} to {last}: {source}; nothing of these lines was imported")]
+    #[error("lines {first} to {last}: {source}; these lines were not imported")]
     Batch { first: usize, last: usize, source: StoreError },
-    #[error("refusing to write an export to a terminal; name a file with --output, or redirect")]
+    #[error("cannot write an export to a terminal; set --output, or redirect standard output")]
     Terminal,
 }
 
-/// Writes everything in a store. Exits 0, or 1 with the reason.
+/// Exports a store. Exits 0, or prints an error and exits 1.
 pub async fn export(args: ExportArgs) -> ExitCode {
     finish("exported", write_all(args).await)
 }
 
-/// Reads an export into a store. What is there already is skipped, so that a stopped import can be repeated.
-/// Exits 0, or 1 with the reason.
+/// Imports an export into a store. Skips records that the store already has, so an interrupted import can be repeated.
+/// Exits 0, or prints an error and exits 1.
 pub async fn import(args: ImportArgs) -> ExitCode {
     finish("imported", read_all(args).await)
 }
@@ -205,7 +206,7 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
     })
 }
 
-/// Writes a new file that only its owner can read, as arguments can be secrets; and makes it durable.
+/// Writes a new file and makes it durable. Only the owner can read it, because arguments can be secrets.
 async fn write_file(store: &dyn Store, path: &Path) -> Result<Trailer, TransferError> {
     let failed = |error| TransferError::File(String::new(), error);
     let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
@@ -215,7 +216,7 @@ async fn write_file(store: &dyn Store, path: &Path) -> Result<Trailer, TransferE
         Ok(count)
     });
     if written.is_err() {
-        // Half an export is none, and would stand in the way of the next one.
+        // A partial export is useless, and its file would block the next attempt.
         let _ = std::fs::remove_file(path);
     }
     written
@@ -294,7 +295,7 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
     let mut lines = Lines { input: BufReader::new(input), number: 0 };
     let header: Header = lines.next()?.ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
     if header != Header::current() {
-        return Err(TransferError::Line(1, "not an export of a version that this build reads".into()));
+        return Err(TransferError::Line(1, "not an export, or not of a supported version".into()));
     }
     SystemWall::check()?;
     let store = store::open(&StoreConfig::in_directory(&args.data_dir), Arc::new(())).await?;
@@ -305,17 +306,17 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
     count
 }
 
-/// What an operator must know of an import that ended a freeze: calls run again that this store had stopped.
+/// The message for a freeze that an import ended. The operator must know: calls that this store stopped can run again.
 fn ending(freeze: &Freeze) -> String {
     let (id, scope) = (freeze.id, escape(&freeze.scope.to_string()));
     let by = freeze.thawed.as_ref().map_or_else(String::new, |thawed| {
         let at = thawed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        format!(": {} thawed it at {at}", escape(&thawed.actor.to_string()))
+        format!(", by {} at {at}", escape(&thawed.actor.to_string()))
     });
-    format!("THAWED: {scope}; freeze {id} stood here, and the export says that it ended{by}")
+    format!("THAWED: {scope}; freeze {id} was active here, but is thawed in the export{by}")
 }
 
-/// Lines of one kind: they are imported as a whole, or not at all.
+/// Lines of one kind, which are imported atomically.
 #[derive(Debug, Default)]
 enum Batch {
     #[default]
@@ -329,7 +330,7 @@ enum Batch {
 }
 
 impl Batch {
-    /// Takes one more, or gives it back: it is of another kind, or there is no room.
+    /// Adds a line. Returns it if it has another kind, or if the batch is full.
     fn take(&mut self, next: Line) -> Option<Line> {
         if let Self::Empty = self {
             *self = match next {
@@ -357,7 +358,7 @@ impl Batch {
         None
     }
 
-    /// Counts what was read.
+    /// Adds the lines of this batch to the count.
     fn count(&self, read: &mut Trailer) {
         match self {
             Self::Empty => {}
@@ -370,7 +371,7 @@ impl Batch {
         }
     }
 
-    /// Counts what was new, and notes which freezes ended.
+    /// Imports the batch. Counts the new records, and collects the freezes that ended.
     async fn import(self, store: &dyn Store, new: &mut Trailer, ended: &mut Vec<Freeze>) -> Result<(), StoreError> {
         match self {
             Self::Empty => {}
@@ -389,8 +390,8 @@ impl Batch {
     }
 }
 
-/// Returns how much was new. `ended` gets the freezes that stood in this store and that the export says were thawed, also
-/// when the import stops halfway.
+/// Imports all lines; returns the number of new records. `ended` collects the freezes that were active in this store
+/// and are thawed in the export, even if the import fails later.
 async fn read_from(
     store: &dyn Store,
     lines: &mut Lines<impl BufRead + Send>,
@@ -413,11 +414,11 @@ async fn read_from(
         batch.count(&mut read);
         let end = if let Line::End(trailer) = next { Some(trailer) } else { None };
         if let Some(written) = end.filter(|written| *written != read) {
-            let lost = format!("the file was written with {written}, but has {read}");
+            let lost = format!("the file should have {written}, but has {read}");
             return Err(TransferError::Line(lines.number, lost));
         }
-        let refused = |source| TransferError::Batch { first, last, source };
-        batch.import(store, &mut new, ended).await.map_err(refused)?;
+        let failed = |source| TransferError::Batch { first, last, source };
+        batch.import(store, &mut new, ended).await.map_err(failed)?;
         if end.is_some() {
             return Ok(new);
         }
@@ -432,15 +433,15 @@ struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// The next line after the header.
     fn entry(&mut self) -> Result<Line, TransferError> {
-        let cut = "the file is cut: it does not end with the number of its approvals";
-        self.next()?.ok_or_else(|| TransferError::Line(self.number + 1, cut.into()))
+        let truncated = "the file is truncated: its last line, with the counts, is missing";
+        self.next()?.ok_or_else(|| TransferError::Line(self.number + 1, truncated.into()))
     }
 
     fn next<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<T>, TransferError> {
         use io::Read as _;
         self.number += 1;
         let wrong = |what: String| TransferError::Line(self.number, what);
-        // Bytes: the limit may cut a character in two.
+        // Reads bytes, because the limit may split a character.
         let mut line = Vec::new();
         (&mut self.input).take(LINE_MAX + 1).read_until(b'\n', &mut line).map_err(|error| wrong(error.to_string()))?;
         if line.len() as u64 > LINE_MAX {

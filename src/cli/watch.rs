@@ -1,4 +1,4 @@
-//! `signoff pending --watch`: the live queue, continued over any number of connections.
+//! `signoff pending --watch`: the live queue, across reconnects.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,10 +24,10 @@ use crate::proto::v1::{
     watch_pending_response::{Change, Removal},
 };
 
-/// How often the live line counts down.
+/// Interval at which the live line counts down.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Runs until the server refuses for good, or the process is ended.
+/// Runs until a permanent error of the server, or the end of the process.
 #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 pub(super) async fn run(
     request: WatchPendingRequest,
@@ -65,7 +65,7 @@ pub(super) async fn run(
         }
         let delay = backoff.delay(&status);
         let cause = escape(status.message());
-        console.note(&format!("connection lost ({cause}); connecting again in {:.1} s", delay.as_secs_f64()))?;
+        console.note(&format!("connection lost ({cause}); reconnecting in {:.1} s", delay.as_secs_f64()))?;
         tokio::time::sleep(delay).await;
     }
 }
@@ -96,14 +96,13 @@ async fn show(
     Ok(())
 }
 
-/// The approval as it is now. Best effort: it tells who decided, and what became of what left the queue while nobody was
-/// connected.
+/// The current approval, if the server returns it: who decided, and what happened while the connection was lost.
 async fn now(client: &mut Client, id: &str) -> Option<Approval> {
     let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: false };
     client.get_approval(unary(request)).await.ok()?.into_inner().approval
 }
 
-/// Something to tell about the queue.
+/// A change of the queue, to print.
 #[derive(Debug, PartialEq)]
 enum News {
     Added(Approval),
@@ -112,7 +111,7 @@ enum News {
         removal: Removal,
         tool_name: String,
     },
-    /// The first snapshot is complete, with so many.
+    /// The first snapshot is complete, with this number of approvals.
     Complete(u64),
 }
 
@@ -143,7 +142,7 @@ async fn print(
         News::Removed { removal, tool_name } => {
             let end = match now(client, &removal.approval_id).await {
                 Some(Approval { decision: Some(decision), .. }) => describe::decision(&decision),
-                Some(_) => "waits on, but not in this list".to_owned(),
+                Some(_) => "still pending, but not in this list".to_owned(),
                 None if removal.status == i32::from(ApprovalStatus::Unspecified) => "no longer stored".to_owned(),
                 None => describe::painted(removal.status),
             };
@@ -154,7 +153,7 @@ async fn print(
     Ok(())
 }
 
-/// A line of short facts, and the long texts in the same one or, on a terminal, in one of their own.
+/// Prints an approval: short facts and long texts on one line, or on a terminal on two.
 fn lines(sign: &str, id: &str, approval: &Approval, time: DateTime<Utc>, console: &mut Console) -> Result<(), Failure> {
     let mut facts = vec![
         format!("{sign} {id} {}", escape(&approval.tool_name)),
@@ -194,18 +193,18 @@ impl From<&Approval> for Known {
     }
 }
 
-/// What was told so far, so that a new stream's snapshot is told as changes only.
+/// What was printed so far, so that the snapshot of a new stream prints only changes.
 #[derive(Default)]
 struct Queue {
-    /// Each approval that is pending.
+    /// The pending approvals.
     known: BTreeMap<String, Known>,
-    /// What was known before the snapshot that is arriving, and has not come up in it.
+    /// Approvals from before the snapshot in progress that have not appeared in it yet.
     missing: Option<BTreeSet<String>>,
     complete: bool,
 }
 
 impl Queue {
-    /// A stream begins, with a snapshot.
+    /// Starts the snapshot of a new stream.
     fn begin(&mut self) {
         self.missing = Some(self.known.keys().cloned().collect());
     }
@@ -215,7 +214,7 @@ impl Queue {
         Some(News::Removed { removal, tool_name })
     }
 
-    /// Shows on a terminal how many wait, and what is due first.
+    /// Shows the number of pending approvals and the next deadline on a terminal.
     fn count_down(&self, now: DateTime<Utc>, console: &mut Console) -> Result<(), Failure> {
         if !self.complete || console.json || console.err_width.is_none() {
             return Ok(());
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_snapshot_is_told_as_changes() {
+    fn a_second_snapshot_prints_only_changes() {
         let complete = |count| Change::SnapshotComplete(SnapshotComplete { count });
         let mut queue = Queue::default();
         queue.begin();

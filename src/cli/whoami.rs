@@ -1,4 +1,4 @@
-//! `signoff whoami`: who the server takes the caller for.
+//! `signoff whoami`: the identity that the server sees for the caller's credentials.
 
 use super::{
     connection::{ConnectionArgs, unary},
@@ -37,6 +37,6 @@ fn lines(caller: &Caller) -> Vec<String> {
     let method = describe::method(caller.method).to_lowercase();
     lines.push(format!("authenticated by {method}, at {}", moment(caller.authenticate_time.as_ref())));
     let end = caller.expire_time.as_ref();
-    lines.extend(end.map(|end| format!("until {}", moment(Some(end)))));
+    lines.extend(end.map(|end| format!("valid until {}", moment(Some(end)))));
     lines
 }

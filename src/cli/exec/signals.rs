@@ -1,4 +1,4 @@
-//! Signals that ask to end, from the first moment to the last.
+//! Termination signals, from the start of the command to its end.
 
 use std::{future::poll_fn, io, task::Poll};
 
@@ -10,7 +10,7 @@ use tokio::{
 
 const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 
-/// They no longer end this process by themselves.
+/// Receives the signals, which no longer end this process.
 pub(super) struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
@@ -19,7 +19,7 @@ impl Signals {
         SIGNALS.into_iter().map(listen).collect::<io::Result<_>>().map(Self)
     }
 
-    /// The next one, by its number.
+    /// Waits for the next signal; returns its number.
     pub(super) async fn next(&mut self) -> i32 {
         poll_fn(|context| {
             for (signal, arrivals) in &mut self.0 {
@@ -32,25 +32,26 @@ impl Signals {
         .await
     }
 
-    /// One that has arrived already.
+    /// A signal that has already arrived.
     pub(super) fn pending(&mut self) -> Option<i32> {
         futures_util::FutureExt::now_or_never(self.next())
     }
 }
 
-/// What a shell makes of a process that a signal ended.
+/// The exit code that a shell reports for a process that a signal ended.
 pub(super) fn exit_code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(1)
 }
 
-/// Passes a signal on. The terminal sends its own to everything in its foreground, so the child has those already.
+/// Passes a signal on to the child. Except for SIGTERM it skips a child in the terminal's foreground: the terminal has
+/// already sent the signal to the whole foreground group.
 pub(super) fn pass_on(signal: i32, child: &Child) {
     let signal = SIGNALS.into_iter().find(|known| known.as_raw() == signal);
     let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
     if let (Some(signal), Some(pid)) = (signal, pid)
         && (signal == Signal::TERM || !in_the_foreground())
     {
-        // It may have ended by itself; then the wait says so.
+        // Fails if the child has already ended; then the wait returns.
         let _ = kill_process(pid, signal);
     }
 }

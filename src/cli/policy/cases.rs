@@ -22,17 +22,17 @@ use crate::{
 pub struct TestArgs {
     #[command(flatten)]
     file: PolicyFile,
-    /// File of cases, as YAML: calls and what is expected of them
+    /// YAML file of test cases: calls and their expected results
     #[arg(value_name = "CASES")]
     cases: PathBuf,
-    /// Print the whole trace of each case that fails
+    /// Print the full trace of each case that fails
     #[arg(long)]
     trace: bool,
 }
 
-/// Returns 0 when every case is as expected, else 1.
+/// Returns 0 if every case passes, otherwise 1.
 pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure> {
-    // Both files' problems are told, not only those of the first.
+    // Reports the problems of both files together.
     let text = contents(&args.file.path)?;
     let policy = policy_file::load(&args.file.path, &text);
     let cases = policy_file::load_cases(&args.cases, &contents(&args.cases)?);
@@ -66,13 +66,13 @@ fn judge(policy: &Policy, case: &TestCase) -> Verdict {
     judgement.verdict(String::new(), claim_window())
 }
 
-/// The tools of cases whose verdict may be due to a name that nearly is another one.
+/// The tools of cases whose verdict may come from a misspelled name.
 pub(super) fn known(policy: &Policy, cases: &[TestCase]) -> Known {
     let surprised = cases.iter().filter(|case| case.is_surprised_by(&judge(policy, case)));
     Known { tools: surprised.map(|case| case.tool_name.clone()).collect(), ..Known::default() }
 }
 
-/// A server's setting, which a file does not know.
+/// The default of a server setting, which policy files do not contain.
 fn claim_window() -> Duration {
     Config::default().claim_window
 }

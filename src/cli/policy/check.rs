@@ -9,15 +9,15 @@ use crate::{cli::json, policy::Known, policy_file};
 pub struct CheckArgs {
     #[command(flatten)]
     file: PolicyFile,
-    /// File of cases, as YAML; warn about near misses between the policy's names and the tools in the cases
+    /// YAML file of test cases; also warn about its tool names that nearly match a name in the policy
     #[arg(long, value_name = "CASES")]
     cases: Option<PathBuf>,
-    /// Exit 1 when there are warnings
+    /// Exit 1 if there are warnings
     #[arg(long)]
     strict: bool,
 }
 
-/// Returns 0 when nothing is wrong, or there are only warnings; with `--strict` 1 for these.
+/// Returns 0 if there are no errors. With `--strict`, returns 1 if there are warnings.
 pub(super) fn run(args: &CheckArgs, console: &mut Console) -> Result<u8, Failure> {
     let path = &args.file.path;
     let text = contents(path)?;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &CheckArgs, console: &mut Console) -> Result<u8, Failure
         warnings(console, &found)?;
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let outcome = match found.len() {
-            0 => "nothing is wrong".to_owned(),
+            0 => "no problems".to_owned(),
             count => format!("{count} warning{}", plural(count)),
         };
         console.line(&format!(

@@ -7,13 +7,13 @@ use crate::{cli::connection::ConnectionArgs, policy_file, wire::encode};
 pub struct DiffArgs {
     #[command(flatten)]
     file: PolicyFile,
-    /// Compare with an older version; the live one when not given
+    /// Version to compare with [default: the live version]
     #[arg(long, value_name = "N")]
     version: Option<u64>,
 }
 
-/// Compares what both say, not how they are written: comments and order of fields do not count. Returns 0 when they are
-/// the same, else 1.
+/// Compares the meaning, not the text: comments and the order of fields do not count. Returns 0 if both are equivalent,
+/// otherwise 1.
 pub(super) async fn run(args: &DiffArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     let path = &args.file.path;
     let policy = policy_file::load(path, &contents(path)?).map_err(|problems| wrong(&problems))?;
@@ -22,7 +22,7 @@ pub(super) async fn run(args: &DiffArgs, connection: &ConnectionArgs, console: &
     let before = policy_file::write(&version.policy.clone().unwrap_or_default());
     let after = policy_file::write(&encode::document(policy.document()));
     if before == after {
-        console.note(&format!("{} says the same as version {}", path.display(), version.version))?;
+        console.note(&format!("{} is equivalent to version {}", path.display(), version.version))?;
         return Ok(0);
     }
     let names = (format!("version {}", version.version), path.display().to_string());

@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct HistoryArgs {
-    /// Print at most this many
+    /// Maximum number of versions to print
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
@@ -38,11 +38,11 @@ pub(super) async fn run(args: &HistoryArgs, connection: &ConnectionArgs, console
         return Ok(versions.iter().try_for_each(|version| console.message(version))?);
     }
     if versions.is_empty() {
-        return Ok(console.note("no policy was set: the built-in one asks for every call")?);
+        return Ok(console.note("no policy is set; the built-in policy requires approval for every call")?);
     }
     console.table(&table(&versions, View { terminal: console.out_width.is_some(), now: time.now() }))?;
     if !page_token.is_empty() {
-        console.note(&format!("there are more; --limit is {}", args.limit))?;
+        console.note(&format!("there are more; raise --limit ({})", args.limit))?;
     }
     Ok(())
 }

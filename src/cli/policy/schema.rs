@@ -3,7 +3,7 @@ use crate::{policy_file, proto::v1};
 
 #[derive(Debug, clap::Args)]
 pub struct SchemaArgs {
-    /// Which kind of file
+    /// Kind of file
     #[arg(value_enum, default_value_t)]
     file: File,
 }
@@ -14,7 +14,7 @@ enum File {
     /// A policy
     #[default]
     Policy,
-    /// Calls to try a policy on, and what is expected
+    /// Test cases: calls and their expected results
     Tests,
 }
 

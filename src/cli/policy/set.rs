@@ -20,24 +20,24 @@ use crate::{
 pub struct SetArgs {
     #[command(flatten)]
     file: PolicyFile,
-    /// What changes and why; kept with the version
+    /// Comment on what changes and why; stored with the version
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
-    /// Set it only if this is the live version; 0: only if none was set yet
+    /// Set the policy only if this version is live; 0: only if no policy was set yet
     #[arg(long, value_name = "N")]
     expected_version: Option<u64>,
-    /// Only ask the server whether it would take the policy
+    /// Check whether the server accepts the policy, without setting it
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Sets the policy, unless the live one says the same: that makes no version.
+/// Sets the policy. Creates no version if the live policy is equivalent.
 pub(super) async fn run(args: SetArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let path = &args.file.path;
     let policy = policy_file::load(path, &contents(path)?).map_err(|problems| wrong(&problems))?;
     let mut client = connection.policies().await?;
     let live = show::get(&mut client, None).await?;
-    // A server that has its policy from a file refuses, whatever it says.
+    // A server that reads its policy from a file rejects the call, so send it also without a change.
     if let (Some(live), None) = (live.version, live.file)
         && says_the_same(&live, &policy)
         && args.expected_version.is_none_or(|expected| expected == live.version)
@@ -45,7 +45,7 @@ pub(super) async fn run(args: SetArgs, connection: &ConnectionArgs, console: &mu
         return unchanged(live, console);
     }
     let request = SetPolicyRequest {
-        // Whatever repeats the call on its way makes no second version.
+        // So that a repeated call creates no second version.
         request_id: Uuid::new_v4().to_string(),
         policy: Some(encode::document(policy.document())),
         expected_version: args.expected_version,
@@ -65,18 +65,18 @@ pub(super) async fn run(args: SetArgs, connection: &ConnectionArgs, console: &mu
     Ok(())
 }
 
-/// Compares what both say, not how they are written. The built-in policy, version 0, is not one that was set.
+/// Compares the meaning, not the text. The built-in policy, version 0, never counts as set.
 fn says_the_same(live: &PolicyVersion, policy: &Policy) -> bool {
     let written = |document| policy_file::write(&document);
     live.version > 0 && written(live.policy.clone().unwrap_or_default()) == written(encode::document(policy.document()))
 }
 
-/// A policy that is live already makes no version: a history of versions shows what changed.
+/// Reports that the policy is already live. No version is created, so the history lists only changes.
 fn unchanged(live: PolicyVersion, console: &mut Console) -> Result<(), Failure> {
     let version = PolicyVersion { policy: None, ..live };
     if console.json {
         return Ok(console.message(&SetPolicyResponse { version: Some(version), warnings: Vec::new() })?);
     }
-    console.line(&format!("nothing changes; this is live already: {}", title(&version)))?;
+    console.line(&format!("no change; already live: {}", title(&version)))?;
     Ok(())
 }

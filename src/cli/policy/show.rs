@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
-    /// An older version; the live one when not given
+    /// Version to show [default: the live version]
     #[arg(long, value_name = "N")]
     version: Option<u64>,
 }
@@ -24,9 +24,9 @@ pub(super) async fn run(args: &ShowArgs, connection: &ConnectionArgs, console: &
     let version = response.version.unwrap_or_default();
     console.line(&format!("# {}", title(&version)))?;
     if let Some(file) = &response.file {
-        console.line(&format!("# taken from the server's file {}", escape(&file.path)))?;
+        console.line(&format!("# from the server's file {}", escape(&file.path)))?;
         for line in file.error.lines() {
-            console.note(&format!("warning: the file cannot be used: {}", escape(line)))?;
+            console.note(&format!("warning: cannot use the file: {}", escape(line)))?;
         }
     }
     let text = policy_file::write(&version.policy.unwrap_or_default());
@@ -38,7 +38,7 @@ pub(super) async fn get(client: &mut PolicyClient, version: Option<u64>) -> Resu
     Ok(client.get_policy(unary(GetPolicyRequest { version })).await?.into_inner())
 }
 
-/// Which version it is, by whom, in one line.
+/// The version and its author, in one line.
 pub(super) fn title(version: &PolicyVersion) -> String {
     if version.version == 0 {
         return "version 0, the built-in policy: every call needs approval".to_owned();

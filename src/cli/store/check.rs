@@ -7,21 +7,21 @@ use crate::{
 };
 
 pub(super) const LONG: &str = "\
-Compare everything in a store with everything else, and report every fault
+Verify a store, and report every fault
 
-Replays the history of every approval, follows the chains of events and of groups of commits, and compares records, \
-indexes, versions of the policy, tokens and the watermark. The server must not be running. The store is not changed: \
-its files are copied to another directory and opened there.
+Replays the history of every approval, verifies the hash chains of events and commit groups, and compares records, \
+indexes, policy versions, tokens and the watermark. The server must be stopped. The store does not change: the command \
+copies its files to another directory and opens the copy.
 
-Exits 0 when nothing is wrong, 1 when something is, or the store cannot be read.";
+Exit codes: 0 no faults; 1 faults, or the store cannot be read.";
 
-/// What to check.
+/// The store to check.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// Data directory of a server that is not running
+    /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// Directory for the copy, with room for all of the store [default: the system's directory for temporary files]
+    /// Directory for the copy, with space for the whole store [default: the system's temporary directory]
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
 }
@@ -47,7 +47,8 @@ fn print(findings: &Findings) {
     let Findings { approvals, events, policies, tokens, freezes, groups, faults, notes } = findings;
     let frozen = if *freezes == 0 { String::new() } else { format!("{freezes} freezes, ") };
     anstream::println!(
-        "whole: {approvals} approvals with {events} events, {policies} versions of the policy, {tokens} tokens, {frozen}{groups} groups of commits"
+        "intact: {approvals} approvals with {events} events, {policies} policy versions, {tokens} tokens, \
+         {frozen}{groups} commit groups"
     );
     for fault in faults {
         let what = escape(&fault.what);
@@ -62,7 +63,8 @@ fn print(findings: &Findings) {
     match faults.len() {
         0 => anstream::println!("no faults"),
         count => anstream::println!(
-            "{count} fault{}. Restore a backup, or save what is whole with `signoff store salvage` and import it into a new directory.",
+            "{count} fault{}. Restore a backup, or salvage the intact records with `signoff store salvage` and import \
+             them into a new directory.",
             if count == 1 { "" } else { "s" }
         ),
     }

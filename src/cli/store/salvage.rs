@@ -19,19 +19,21 @@ use crate::{
 };
 
 pub(super) const LONG: &str = "\
-Save what is provably whole of a damaged store, as a file for `signoff import`
+Salvage the intact records of a damaged store into a file for `signoff import`
 
-Reads the files without changing them, also where the server cannot open them. An approval is saved only with every \
-event that was acknowledged: what may have been decided or claimed since is left out, and named. Tokens are left out when \
-anything is unreadable, as a revoked one could come back. A freeze that was thawed may stand again. The request_id of an approval that is left out counts as \
-forgotten: its tool may have run, and for 8 days a repetition of the request is refused. The server must not be running.
+Reads the files without changing them, even if the server cannot open them. The server must be stopped.
 
-Exits 0 when nothing was left out, 1 when something was, or the store cannot be read.";
+Saves an approval only with all its acknowledged events. Names, and leaves out, every approval that may have a later \
+decision or claim. The request_id of such an approval counts as forgotten for 8 days: its tool may have run, so the \
+server rejects a repeated request. If any record is unreadable, all tokens are left out, because a revoked token could \
+become valid again. A thawed freeze may become active again.
 
-/// Where to save from and to.
+Exit codes: 0 nothing left out; 1 records left out, or the store cannot be read.";
+
+/// The damaged store, and the file to write.
 #[derive(Debug, clap::Args)]
 pub struct SalvageArgs {
-    /// Data directory of a server that is not running
+    /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     /// File to write; it must not exist
@@ -74,7 +76,7 @@ pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
     if salvaged.left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Writes a new file that only its owner can read, as arguments can be secrets; and makes it durable.
+/// Writes a new file and makes it durable. Only the owner can read it, because arguments can be secrets.
 fn write(salvaged: &Salvaged, path: &Path) -> io::Result<Trailer> {
     whole_or_none(path, |file| {
         let mut output = BufWriter::new(file);
@@ -84,7 +86,7 @@ fn write(salvaged: &Salvaged, path: &Path) -> io::Result<Trailer> {
     })
 }
 
-/// Makes a file. What fails half-way is removed: it would stand in the way of the next try.
+/// Creates a file. Removes it after an error: a partial file would block the next attempt.
 fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
     let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     let written = write(&file).and_then(|written| {
@@ -136,7 +138,7 @@ mod tests {
         write(&Salvaged::default(), &path).unwrap();
         let written = bounded_file::whole(&path);
         assert!(!written.is_empty());
-        // Another one's file stays.
+        // An existing file stays.
         assert_eq!(write(&Salvaged::default(), &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(bounded_file::whole(&path), written);
     }

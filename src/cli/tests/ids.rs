@@ -102,7 +102,7 @@ async fn the_only_one_that_waits_is_shown_and_decided_by_its_digest() {
     assert!(ran.code == 2 && ran.err.contains(ID) && ran.err.contains(COUSIN), "{ran:?}");
     server.fake.list_pending.answers(pending(&[]));
     let ran = at_terminal(&server, &["reject", "-"], "y\n").await;
-    assert_eq!((ran.code, ran.err.as_str()), (1, "error: nothing waits for your decision\n"));
+    assert_eq!((ran.code, ran.err.as_str()), (1, "error: no approval waits for your decision\n"));
     assert_eq!(server.fake.decide.asked().len(), 1);
 }
 

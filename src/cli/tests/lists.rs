@@ -31,7 +31,7 @@ async fn pages_are_followed_up_to_the_limit() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let ids: Vec<_> = ran.out.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
     assert_eq!(ids, ["ID", "p1", "p2", "p3", "p4"]);
-    assert_eq!(ran.err, "there is more; see --limit\n");
+    assert_eq!(ran.err, "there are more; raise --limit\n");
     let asked = server.fake.list_pending.asked();
     let pages: Vec<_> = asked.iter().map(|request| (request.page_size, request.page_token.as_str())).collect();
     assert_eq!(pages, [(4, ""), (2, "t1"), (1, "t2")]);
@@ -81,7 +81,7 @@ async fn unreadable_approvals_are_named() {
         let page = ListPendingResponse { approvals, unreadable_approval_ids: ids(), ..Default::default() };
         server.fake.list_pending.answers(Ok(page));
         let ran = signoff(&server.address, line).await;
-        let warning = r"warning: the server cannot read x1, x\u{1b}2: their records are damaged or too new";
+        let warning = r"warning: the server cannot read x1, x\u{1b}2: damaged, or from a newer version";
         assert!(ran.code == 0 && ran.err.starts_with(warning) && !ran.err.contains("nothing"), "{ran:?}");
     }
     let page = ListApprovalsResponse { unreadable_approval_ids: ids(), ..Default::default() };

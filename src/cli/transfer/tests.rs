@@ -45,7 +45,7 @@ async fn filled() -> MemoryStore {
             store.transition(id, Command::Decide(decide), samples::at(1)).await.unwrap();
         }
     }
-    // Forgotten, in more than one batch.
+    // Enough forgotten approvals for more than one batch.
     for n in 1_000..1_250 {
         let verdict = samples::verdict(crate::domain::Effect::AutoReject);
         store.submit(Submission { verdict, now: samples::at(-9), ..submission(n, &format!("old{n}")) }).await.unwrap();
@@ -96,7 +96,7 @@ async fn an_export_without_policies_and_tokens_is_read() {
 }
 
 #[tokio::test]
-async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
+async fn a_conflict_is_named_and_its_batch_is_not_imported() {
     let mut text = Vec::new();
     write_to(&filled().await, &mut text).await.unwrap();
     let policy = {
@@ -120,7 +120,7 @@ async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
 }
 
 #[tokio::test]
-async fn a_cut_export_is_refused() {
+async fn a_truncated_export_is_rejected() {
     let mut text = Vec::new();
     write_to(&filled().await, &mut text).await.unwrap();
     let text = String::from_utf8(text).unwrap();
@@ -129,7 +129,7 @@ async fn a_cut_export_is_refused() {
     let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().concat();
     let (without_one, without_policy) = (without(995), without(20));
     for (text, complaint) in [
-        (without_end, "the file is cut"),
+        (without_end, "the file is truncated"),
         (without_one, "and 250 request_ids of forgotten approvals, but has 449 approvals"),
         (without_policy, "version 20 of the policy is invalid: a call refers to it"),
     ] {
@@ -153,7 +153,7 @@ async fn a_bad_line_is_named() {
 }
 
 #[test]
-fn a_line_without_an_end_is_refused() {
+fn a_line_without_an_end_is_rejected() {
     let input = bounded_file::open_input(Path::new("/dev/zero")).unwrap();
     let mut lines = Lines { input: BufReader::new(input), number: 0 };
     let error = lines.next::<Header>().unwrap_err().to_string();
@@ -161,8 +161,8 @@ fn a_line_without_an_end_is_refused() {
 }
 
 #[test]
-fn a_long_line_is_refused_for_its_length_whatever_the_limit_cuts() {
-    // Two bytes each: the limit cuts one.
+fn a_long_line_is_rejected_for_its_length_even_if_the_limit_splits_a_character() {
+    // Each character has two bytes: the limit splits one.
     let text = "é".repeat(LINE_MAX as usize / 2 + 1);
     let error = Lines { input: text.as_bytes(), number: 0 }.next::<Header>().unwrap_err().to_string();
     assert_eq!(error, "line 1: is larger than the limit of 16777216 bytes");
@@ -171,7 +171,7 @@ fn a_long_line_is_refused_for_its_length_whatever_the_limit_cuts() {
 }
 
 #[tokio::test]
-async fn a_pipe_that_nobody_writes_to_is_refused() {
+async fn a_pipe_without_a_writer_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let [_, pipe, _] = bounded_file::samples::endless(directory.path());
     let data_dir = directory.path().join("data");
@@ -199,7 +199,7 @@ async fn a_freeze_that_an_import_ends_is_named() {
     let at = thawed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let (id, by) = (freeze.id, &thawed.actor);
     let expected = format!(
-        "THAWED: calls of the tool sql.*; freeze {id} stood here, and the export says that it ended: {by} thawed it at {at}"
+        "THAWED: calls of the tool sql.*; freeze {id} was active here, but is thawed in the export, by {by} at {at}"
     );
     assert_eq!(ending(&freeze), expected);
 }

@@ -96,7 +96,7 @@ async fn a_signal_ends_a_server_that_hangs_while_it_starts() {
     process.terminate();
     let status = process.ended().await;
     assert_eq!(status.code(), Some(0), "{status}\n{}", process.log());
-    assert!(process.log().contains("stopped before the server had started"), "{}", process.log());
+    assert!(process.log().contains("stopped before the server started"), "{}", process.log());
 }
 
 /// Enough approvals that a server which starts again has not read them all.
