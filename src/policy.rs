@@ -1,7 +1,7 @@
-//! The rules that decide: pure, compiled once, and explaining themselves.
+//! The rules that decide: pure, compiled once, with a trace that explains each decision.
 //!
-//! A [`Document`] is a policy as its authors write it. [`Policy::compile`] finds everything that is wrong with it, or
-//! makes a [`Policy`] of it, which judges [`Call`]s: the strictest of the rules that apply wins, whatever their order.
+//! A [`Document`] is a policy as its authors write it. [`Policy::compile`] reports every problem in it, or returns a
+//! [`Policy`], which evaluates [`Call`]s. Of all rules that match a call the strictest wins, in any order.
 
 mod change;
 mod combined_requirement;
@@ -32,7 +32,7 @@ pub use rules::Policy;
 pub use test_case::TestCase;
 pub use warnings::Known;
 
-/// A call to judge.
+/// A call to evaluate.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// The tool.
@@ -43,13 +43,13 @@ pub struct Call<'a> {
     pub agent: &'a Agent,
     /// The caller's labels.
     pub labels: &'a BTreeMap<String, String>,
-    /// Who asks.
+    /// The caller.
     pub caller: &'a Actor,
-    /// When.
+    /// The time of the request.
     pub now: Time,
 }
 
-/// A [`Call`] that owns what it consists of.
+/// A [`Call`] that owns its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedCall {
     /// The tool.
@@ -60,14 +60,14 @@ pub struct OwnedCall {
     pub agent: Agent,
     /// The caller's labels.
     pub labels: BTreeMap<String, String>,
-    /// Who asks.
+    /// The caller.
     pub caller: Actor,
-    /// When.
+    /// The time of the request.
     pub now: Time,
 }
 
 impl OwnedCall {
-    /// The call, to be judged.
+    /// Borrows the call, for evaluation.
     #[must_use]
     pub fn borrow(&self) -> Call<'_> {
         let Self { tool_name, arguments, agent, labels, caller, now } = self;
@@ -88,17 +88,17 @@ impl From<Call<'_>> for OwnedCall {
     }
 }
 
-/// How much work the conditions of one call may be together.
+/// How many steps the conditions of one call may take in total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// So little that nobody notices: for a thread that serves others.
+    /// Few enough for a thread that serves other callers.
     Quick,
-    /// All that a call may take: some milliseconds.
+    /// The maximum for a call: some milliseconds.
     Full,
 }
 
 impl Effort {
-    /// In steps, each of some nanoseconds.
+    /// The number of steps, each of some nanoseconds.
     const fn steps(self) -> u32 {
         match self {
             Self::Quick => 20_000,
@@ -107,27 +107,27 @@ impl Effort {
     }
 }
 
-/// What a policy says of a call.
+/// A policy's judgement of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// What it demands.
+    /// The effect.
     pub effect: Effect,
     /// The rule that decided, or `tools` or `unlisted_tools`.
     pub rule: Arc<str>,
-    /// That rule's message.
+    /// The rule's message.
     pub message: Arc<str>,
-    /// The rules that were looked at, as far as there is room.
+    /// The evaluated rules, up to a maximum.
     pub trace: Vec<RuleTrace>,
-    /// How many more were looked at.
+    /// Number of evaluated rules that are not in `trace`.
     pub trace_omitted: u32,
-    /// How long after its decision the call can be claimed, where the policy says so.
+    /// How long after its decision the call can be claimed, if the policy says so.
     pub claim_window: Option<Duration>,
-    /// Whether conditions failed for want of effort: more of it may lead to another judgement.
+    /// Whether conditions failed because they ran out of steps. More steps may change the judgement.
     pub exhausted: bool,
 }
 
 impl Judgement {
-    /// What is kept with an approval.
+    /// The verdict to record with an approval.
     #[must_use]
     pub fn verdict(self, policy_version: String, claim_window: Duration) -> Verdict {
         Verdict {
@@ -144,9 +144,9 @@ impl Judgement {
     }
 }
 
-/// Judges calls by whatever policy is live.
+/// Evaluates calls with the live policy.
 pub trait Judge: Send + Sync + 'static {
-    /// What is demanded of a call, and why. `None` when that takes more than the effort that was allowed; never for
-    /// [`Effort::Full`], where what cannot be judged needs approval.
+    /// The verdict on a call. `None` if it needs more steps than `effort` allows. Never `None` for [`Effort::Full`]: a
+    /// call that cannot be evaluated needs approval.
     fn judge(&self, call: &Call<'_>, effort: Effort) -> Option<Verdict>;
 }

@@ -9,21 +9,21 @@ pub struct PolicyChange {
     pub request_id: Option<String>,
     /// The policy.
     pub policy: Arc<Policy>,
-    /// The version that must be live.
+    /// The version that must be live. `None`: any.
     pub expected: Option<u64>,
     /// The author's comment.
     pub comment: String,
-    /// Only check.
+    /// Only validate, without setting it.
     pub validate_only: bool,
 }
 
-/// Which policy to try.
+/// The policy to test.
 #[derive(Clone, Debug)]
 pub enum Tried {
     /// The live one.
     Live,
     /// A version.
     Version(u64),
-    /// One that is not set.
+    /// A policy that is not set.
     Given(Arc<Policy>),
 }

@@ -1,11 +1,11 @@
-//! What several rules together ask of people: the strictest of each.
+//! Combines the requirements of several rules: of each field, the strictest value.
 
 use std::{sync::Arc, time::Duration};
 
 use super::Asks;
 use crate::domain::{Escalation, Panel, Requirement, Reviewer};
 
-/// The strictest of what was added.
+/// The strictest values of the added rules.
 #[derive(Debug, Default)]
 pub(super) struct CombinedRequirement {
     requirement: Option<Requirement>,
@@ -19,7 +19,7 @@ impl CombinedRequirement {
         combined
     }
 
-    /// A rule asks, too: its panel must reach its own quorum beside all others.
+    /// Adds a rule. Its panel must reach its own quorum, in addition to all others.
     pub(super) fn add(&mut self, rule: &Arc<str>, asks: &Asks) {
         let panel =
             Panel { rule: Arc::clone(rule), reviewers: named(&asks.reviewers), quorum: asks.quorum.unwrap_or(1) };
@@ -49,7 +49,7 @@ impl CombinedRequirement {
                 so_far.allow_edits &= allow_edits;
                 so_far.escalations.extend(escalations);
                 so_far.timeout = shorter(so_far.timeout, asks.timeout);
-                // A rule that does not remember wants its people to be asked each time.
+                // A rule that does not remember rejections wants its reviewers to be asked each time.
                 let both = so_far.remember_rejection.zip(asks.remember_rejection);
                 so_far.remember_rejection = both.map(|(one, other)| one.min(other));
             }
@@ -57,15 +57,15 @@ impl CombinedRequirement {
         self.claim_window = shorter(self.claim_window, asks.claim_window);
     }
 
-    /// How many rules ask.
+    /// Number of added rules.
     pub(super) fn panels(&self) -> usize {
         self.requirement.as_ref().map_or(0, |requirement| requirement.panels.len())
     }
 
-    /// What is asked of people, and how long the call can be claimed afterwards.
+    /// The combined requirement, and how long the call can be claimed afterwards.
     pub(super) fn into_requirement(self) -> (Requirement, Option<Duration>) {
         let mut requirement = self.requirement.unwrap_or_else(|| Requirement::any(1));
-        // By time, and among equals in an order that does not depend on the document's.
+        // By time, then by rule: independent of the order in the document.
         requirement
             .escalations
             .sort_by(|one, other| one.after.cmp(&other.after).then_with(|| one.rule.cmp(&other.rule)));
@@ -73,8 +73,8 @@ impl CombinedRequirement {
     }
 }
 
-/// Names were checked when the policy was compiled. Those of a stored policy may have no form, and then mean nobody:
-/// left out, they might leave a rule that asks anybody.
+/// Names were checked when the policy was compiled. A stored policy may contain a name without a normal form, which
+/// matches nobody. It must be kept: without it the list could be empty, which means any reviewer.
 fn named(reviewers: &[String]) -> Vec<Reviewer> {
     let read = |reviewer: &String| reviewer.parse().or_else(|_| Reviewer::on_record(reviewer)).ok();
     reviewers.iter().filter_map(read).collect()

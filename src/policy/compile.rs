@@ -1,4 +1,4 @@
-//! Compiles a policy: everything that is wrong with it, or its tables.
+//! Compiles a policy: returns its tables, or every problem.
 
 use super::{
     Document,
@@ -9,27 +9,27 @@ use super::{
     shadowing,
 };
 
-/// Stack for compiling: the parser of conditions recurses, and takes up to 4 MiB for the worst source of 1 KiB, six
-/// times that without optimisation. What is not used costs nothing.
+/// Stack size for compiling. The parser of conditions is recursive, and takes up to 4 MiB for the worst source of 1
+/// KiB, six times that without optimization. Unused stack costs nothing.
 const STACK: usize = 64 << 20;
 
-/// Problems after which conditions are not looked at any more: one that is refused may have taken long.
+/// Number of problems after which no more conditions are compiled: a rejected condition may have taken long.
 const PROBLEMS_MAX: usize = 100;
 
 impl Policy {
-    /// Compiles a policy, on a thread with a large stack. Takes about 50 µs a condition.
+    /// Compiles a policy on a thread with a large stack. Takes about 50 µs per condition.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Every problem in it.
     pub fn compile(document: Document) -> Result<Self, Vec<Problem>> {
         Self::compile_from(Origin::Author, document)
     }
 
-    /// As [`compile`](Self::compile), for a policy that was accepted before: reviewers that are not named in the one
-    /// form of names are taken as they are.
+    /// Like [`compile`](Self::compile), for a stored policy: it was accepted before, and its reviewers may be older
+    /// than the normal form of names.
     ///
     /// # Errors
-    /// Everything else that is wrong with it.
+    /// Every other problem in it.
     pub fn compile_stored(document: Document) -> Result<Self, Vec<Problem>> {
         Self::compile_from(Origin::Store, document)
     }
@@ -80,7 +80,7 @@ fn compile(origin: Origin, document: Document) -> Result<Policy, Vec<Problem>> {
         }
     }
     if !problems.0.is_empty() {
-        // Globs may be among what is wrong, and reaching is about sound rules; but other rules may be told of.
+        // The globs themselves may be invalid, and shadowing is only defined for valid rules.
         return Err(problems.0);
     }
     matchers.sort_by(|a, b| b.effect.strictness().cmp(&a.effect.strictness()).then_with(|| a.name.cmp(&b.name)));

@@ -1,9 +1,9 @@
 //! Conditions in CEL, read with the `cel` crate's parser and evaluated here.
 //!
-//! The crate's interpreter has no bound on time, adds no integer to a double, compiles patterns at every use, and takes
-//! unknown names until it meets them. Here names, functions, patterns and zones are resolved when a policy is compiled;
-//! every number is a double, as in JSON; and each evaluation pays for its steps from a [`StepBudget`] that several
-//! share. The tests hold both interpreters against each other where they must agree.
+//! The crate's interpreter has no time limit, cannot add an integer to a double, compiles patterns at every use, and
+//! detects unknown names only when it evaluates them. Here, names, functions, patterns and time zones are resolved when
+//! a policy is compiled. Every number is a double, as in JSON. Each evaluation takes its steps from a [`StepBudget`],
+//! which all conditions of a call share. The tests compare both interpreters where they must agree.
 
 mod compile;
 mod denylist;
@@ -36,13 +36,13 @@ pub(super) const SOURCE_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Condition {
     root: Expr,
-    /// Its patterns, in order.
+    /// Its patterns, in order of appearance.
     patterns: Vec<PlacedPattern>,
-    /// Whether it says the same of every call, and what.
+    /// Its value, if it is the same for every call.
     constant: Option<bool>,
 }
 
-/// A pattern, and where it stands.
+/// A pattern and its position.
 #[derive(Debug)]
 struct PlacedPattern {
     place: Option<String>,
@@ -50,33 +50,33 @@ struct PlacedPattern {
     pattern: Arc<Pattern>,
 }
 
-/// Why a condition could not be evaluated.
+/// Why the evaluation of a condition failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EvaluationError {
-    /// The call's evaluations together took too many steps.
+    /// All evaluations of the call together took too many steps.
     #[error("the evaluation exceeds the step limit; simplify the conditions")]
     TooLong,
-    /// A key or field that is not there.
+    /// A missing key, field or item.
     #[error("there is no {0}; use `has()` to test for optional values")]
     Missing(String),
-    /// Types that do not go together, numbers out of range, texts that are not what they should be.
+    /// Incompatible types, numbers out of range, or invalid texts.
     #[error("{0}")]
     Invalid(String),
 }
 
 impl Condition {
-    /// Compiles a source of at most [`SOURCE_MAX`] bytes. The parser recurses: call it where there are 64 MiB of stack.
+    /// Compiles a source of at most [`SOURCE_MAX`] bytes. The parser is recursive: call it on a stack of 64 MiB.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each a sentence, led by the column where that is known.
+    /// All problems, each a sentence, beginning with the column if known.
     pub(super) fn compile(source: &str) -> Result<Self, Vec<String>> {
         compile::compile(source)
     }
 
-    /// Whether the condition holds for a call.
+    /// Whether the condition is true for a call.
     ///
     /// # Errors
-    /// When it cannot be told.
+    /// When the evaluation fails.
     pub(super) fn holds(&self, scope: &Scope<'_>, meter: &StepBudget) -> Result<bool, EvaluationError> {
         let held = match evaluate::evaluate(&self.root, scope, meter) {
             Ok(Value::Bool(held)) => Ok(held),
@@ -85,27 +85,27 @@ impl Condition {
             }
             Err(error) => Err(error),
         };
-        // Whatever `||` or `exists` made of it.
+        // Even if `||` or `exists` absorbed the error.
         if meter.is_empty() { Err(EvaluationError::TooLong) } else { held }
     }
 
-    /// What it says of every call, if it asks nothing about the call.
+    /// Its value, if it does not depend on the call.
     pub(super) const fn constant(&self) -> Option<bool> {
         self.constant
     }
 
-    /// Whether it holds for texts that contain, match or equal something: a rule that refuses by it refuses what its
-    /// author thought of.
+    /// Whether it is true for texts that contain, match or equal something. A rule that rejects by such a condition
+    /// rejects only what its author thought of.
     pub(super) fn lists_texts(&self) -> bool {
         denylist::lists_texts(&self.root, true)
     }
 
-    /// Bytes of memory that its patterns take.
+    /// Memory of its patterns, in bytes.
     pub(super) fn pattern_bytes(&self) -> usize {
         self.patterns.iter().map(|placed| placed.pattern.bytes()).sum()
     }
 
-    /// Patterns that do not match what their author means, each with what to write.
+    /// Patterns that probably do not match what the author means, each with a suggestion.
     pub(super) fn doubtful_patterns(&self) -> impl Iterator<Item = String> {
         self.patterns.iter().filter_map(|PlacedPattern { place, source, pattern }| {
             let doubt = pattern_doubts::doubt(source, pattern)?;

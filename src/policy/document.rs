@@ -8,10 +8,10 @@ use crate::domain::Priority;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
-    /// Globs of sensitive tools, which need approval unless a rule says otherwise.
+    /// Globs of sensitive tools: they require approval unless a rule matches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
-    /// The default for every other tool; `None` asks a person.
+    /// The default for every other tool. `None` requires approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unlisted_tools: Option<RuleEffect>,
     /// The rules. Their order does not matter.
@@ -19,40 +19,40 @@ pub struct Document {
     pub rules: Vec<Rule>,
 }
 
-/// One rule. It applies to a call when all that it names fits.
+/// A rule. It matches a call if all its conditions match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// Unique in its policy.
     pub name: String,
-    /// What it is for.
+    /// The purpose of the rule.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Globs of tools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
-    /// Globs of agents; empty: every call.
+    /// Globs of agents. Empty: every call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// Labels that the call must carry.
+    /// Labels that the call must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Condition in CEL; empty: always.
+    /// Condition in CEL. Empty: always true.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub when: String,
-    /// What it demands; `None`, which no policy can have, where its author forgot.
+    /// The effect. `None` if its author forgot it, which is a problem.
     #[serde(flatten)]
     pub effect: Option<RuleEffect>,
 }
 
-/// What a rule or a default demands.
+/// The effect of a rule or a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleEffect {
-    /// Approved at once.
+    /// Approved immediately.
     AutoApprove {},
-    /// A person must decide.
+    /// Reviewers must decide.
     RequireApproval(Asks),
-    /// Rejected at once.
+    /// Rejected immediately.
     AutoReject {
         /// Why.
         #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -60,35 +60,35 @@ pub enum RuleEffect {
     },
 }
 
-/// Whom a rule asks, and how. What is `None` or empty is left to other rules, and then to the default.
+/// The reviewers that a rule asks, and how. Other rules, then the default, apply to fields that are `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asks {
-    /// Who may decide; empty: any reviewer.
+    /// Who may decide. Empty: any reviewer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reviewers: Vec<String>,
-    /// Approving votes needed; `None`: 1.
+    /// Approving votes needed. `None`: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quorum: Option<u32>,
-    /// Rejecting votes that reject; `None`: 1.
+    /// Rejecting votes that reject. `None`: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reject_threshold: Option<u32>,
     /// Whether every vote needs a comment.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub comment_required: bool,
-    /// Whether a reviewer may approve edited arguments; `None`: yes.
+    /// Whether a reviewer may approve edited arguments. `None`: yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_edits: Option<bool>,
-    /// What happens while nobody decides.
+    /// Escalations while undecided.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub escalate: Vec<Escalate>,
-    /// Longest time to wait.
+    /// Maximum time to wait.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// How long after its decision the call can be claimed.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub claim_window: Option<Duration>,
-    /// How long a rejection answers the same call in the same run; `None`: not at all.
+    /// How long a rejection also rejects the same call in the same run. `None`: not at all.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub remember_rejection: Option<Duration>,
     /// For the caller and reviewers.
@@ -96,17 +96,17 @@ pub struct Asks {
     pub message: String,
 }
 
-/// What happens once an approval has waited for a time.
+/// An escalation of an approval that has waited for some time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Escalate {
-    /// How long after the request; `None`, which no policy can have, where its author forgot.
+    /// Time after the request. `None` if its author forgot it, which is a problem.
     #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
     pub after: Option<Duration>,
-    /// Who may decide from then on too.
+    /// Additional reviewers from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviewers: Vec<String>,
-    /// How urgent it is from then on.
+    /// Minimum priority from then on.
     #[serde(default, with = "priority", skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
 }
@@ -137,7 +137,7 @@ mod priority {
     }
 }
 
-/// Serde form of a span as in protobuf's JSON: `300s`, `1.5s`.
+/// Serde form of a duration as in protobuf's JSON: `300s`, `1.5s`.
 mod seconds {
     use std::{borrow::Cow, time::Duration};
 

@@ -4,28 +4,28 @@ use globset::{GlobSet, GlobSetBuilder};
 
 use crate::domain::compile_glob;
 
-/// Whether a glob stands for itself alone.
+/// Whether a glob is a plain name.
 pub(super) fn is_literal(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
-/// Whether matching a glob takes more than looking at how a name begins or ends.
+/// Whether matching a glob needs more than comparing the beginning or end of a name.
 pub(super) fn is_costly(glob: &str) -> bool {
     let rest = glob.strip_suffix('*').or_else(|| glob.strip_prefix('*')).unwrap_or(glob);
     !is_literal(rest)
 }
 
-/// Globs, each standing for something: finds what a name stands for without looking at all of them.
+/// An index of globs with values: finds the values of a name without trying all globs.
 #[derive(Debug, Default)]
 pub(super) struct GlobIndex {
     exact: HashMap<Box<str>, Vec<u32>>,
     globs: GlobSet,
-    /// What each glob of `globs` stands for.
+    /// The value of each glob in `globs`.
     meanings: Vec<u32>,
 }
 
 impl GlobIndex {
-    /// Globs that were [checked](check_glob), with what they stand for, in rising order.
+    /// Builds an index of [checked](check_glob) globs and their values, in ascending order of value.
     pub(super) fn new<'a>(globs: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Self, String> {
         let (mut exact, mut meanings) = (HashMap::<Box<str>, Vec<u32>>::new(), Vec::new());
         let mut builder = GlobSetBuilder::new();
@@ -44,7 +44,7 @@ impl GlobIndex {
         Ok(Self { exact, globs, meanings })
     }
 
-    /// Everything that a name stands for, in rising order.
+    /// The values of all globs that match a name, in ascending order.
     pub(super) fn find(&self, name: &str) -> Vec<u32> {
         let exact = self.exact.get(name).map_or(&[][..], Vec::as_slice);
         if self.meanings.is_empty() {
@@ -58,12 +58,12 @@ impl GlobIndex {
         found
     }
 
-    /// Whether a name is spelled out, and not only matched by a pattern.
+    /// Whether a plain name is in the index, and not only a glob that matches it.
     pub(super) fn spells_out(&self, name: &str) -> bool {
         self.exact.contains_key(name)
     }
 
-    /// Whether a name stands for anything.
+    /// Whether any glob matches a name.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.exact.contains_key(name) || (!self.meanings.is_empty() && self.globs.is_match(name))
     }

@@ -1,4 +1,13 @@
-//! The strictest wins: what a policy makes of a call.
+//! Evaluates a policy for a call: the strictest rule wins.
+//!
+//! The order of rules must not matter. With "first match wins", a rule that somebody adds at the top could silently
+//! disable a rejection below it, and nobody could tell the effect of one rule without all others. So every rule for the
+//! tool is evaluated, and the strictest effect counts. No other rule can weaken a rule that rejects.
+//!
+//! A condition that fails to evaluate must not make a call pass, because the caller chooses the arguments that make it
+//! fail. So a failed rule that requires approval counts as a match, and any failed rule turns an automatic approval
+//! into a request for approval. A failed rule never rejects: an error in a policy should be seen by a person. The same
+//! holds when conditions run out of steps.
 
 use std::sync::Arc;
 
@@ -11,18 +20,18 @@ use super::{
 };
 use crate::domain::{Effect, RuleOutcome, RuleTrace};
 
-/// Most rules in a trace.
+/// Maximum number of rules in a trace.
 pub const TRACE_MAX: usize = 256;
 
-/// Most rules that may ask people about one call: bounds what is stored and sent of an approval.
+/// Maximum number of rules that may require approval of one call. Bounds the stored and sent size of an approval.
 pub const PANELS_MAX: usize = 32;
 
-/// The rule, in the trace, of a call that is rejected because more than [`PANELS_MAX`] rules ask people about it.
+/// The rule in the trace of a call that is rejected because more than [`PANELS_MAX`] rules require approval.
 pub const TOO_MANY_PANELS_RULE: &str = "_too_many_panels";
 
-/// The rules that count for a call: of each kind the first, as the strictest come first and then those whose names do.
+/// The rules that count for a call: the first of each effect. Rules come strictest first, then by name.
 ///
-/// What a failed rule counts for is decided in `count`, in `judge` and in `by_default`.
+/// `count`, `judge` and `by_default` decide what a failed rule counts for.
 #[derive(Default)]
 struct Tally<'a> {
     rejects: Option<&'a Matcher>,
@@ -39,7 +48,7 @@ impl<'a> Tally<'a> {
         };
         match (outcome, &rule.effect) {
             (RuleOutcome::NotMatched, _) => return,
-            // Arguments that make a condition fail must not be a way around what the rule demands of people.
+            // Arguments that make a condition fail must not bypass the required approval.
             (_, RuleEffect::RequireApproval(asks)) => {
                 first(&mut self.asks);
                 self.requirement.add(&rule.name, asks);
@@ -55,7 +64,7 @@ impl<'a> Tally<'a> {
 }
 
 impl Policy {
-    /// Judges a call. With more effort than was allowed, conditions fail: see [`Judgement::exhausted`].
+    /// Evaluates a call. Conditions fail once they run out of steps: see [`Judgement::exhausted`].
     #[must_use]
     pub fn judge(&self, call: &Call<'_>, effort: Effort) -> Judgement {
         let (scope, meter) = (Scope::new(*call), StepBudget::new(effort.steps()));
@@ -83,7 +92,7 @@ impl Policy {
         Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
     }
 
-    /// What the tool's default makes of a call, where no rule that works decides.
+    /// The effect of the tool's default, if no matching rule decides.
     fn by_default(
         &self,
         call: &Call<'_>,
@@ -94,10 +103,10 @@ impl Policy {
     ) -> Judgement {
         let asks = RuleEffect::RequireApproval(Asks::default());
         let (name, default, why) = if self.lists(call.tool_name) {
-            (TOOLS, &asks, "the default for a tool that is listed")
+            (TOOLS, &asks, "the default for listed tools")
         } else {
             let default = self.document().unlisted_tools.as_ref().unwrap_or(&asks);
-            (UNLISTED_TOOLS, default, "the default for every other tool")
+            (UNLISTED_TOOLS, default, "the default for other tools")
         };
         let (effect, message, claim_window) = match default {
             RuleEffect::AutoApprove {} => (Effect::AutoApprove, "", None),
@@ -107,7 +116,7 @@ impl Policy {
                 (Effect::RequireApproval(requirement), asks.message.as_str(), claim_window)
             }
         };
-        // A rule that fails where an approval would come without a person is what decides.
+        // A failed rule decides if the call would otherwise be approved automatically.
         let failed = fails.filter(|_| approved || effect == Effect::AutoApprove);
         let (effect, rule, message) = match failed {
             Some(rule) if matches!(effect, Effect::RequireApproval(_)) => {
@@ -126,7 +135,7 @@ impl Policy {
     }
 }
 
-/// To ask some of the panels would let the call pass without the others.
+/// Asking only some of the panels would let the call pass without the others.
 fn too_many_panels(panels: usize, mut trace: Vec<RuleTrace>, exhausted: bool) -> Judgement {
     let rule = Arc::from(TOO_MANY_PANELS_RULE);
     let message = format!(
@@ -148,11 +157,11 @@ fn too_many_panels(panels: usize, mut trace: Vec<RuleTrace>, exhausted: bool) ->
 }
 
 impl Judgement {
-    /// Leaves out of a long trace what did not apply, and then what stands last.
+    /// Shortens a long trace: omits rules that did not match, then the last rules.
     fn fitting(mut self) -> Self {
         if let Some(over) = self.trace.len().checked_sub(TRACE_MAX).filter(|over| *over > 0) {
             let mut leave = over;
-            // From the end, as what stands first is read first.
+            // From the end, because readers begin at the start.
             let mut kept: Vec<_> = Vec::with_capacity(TRACE_MAX);
             for one in std::mem::take(&mut self.trace).into_iter().rev() {
                 let decides = one.outcome != RuleOutcome::NotMatched;

@@ -6,36 +6,36 @@ use crate::domain::{
     limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX, LABELS_MAX},
 };
 
-/// Most rules of a policy.
+/// Maximum number of rules in a policy.
 pub const RULES_MAX: usize = 10_000;
-/// Most globs in `tools` of a policy.
+/// Maximum number of globs in `tools` of a policy.
 const TOOLS_MAX: usize = 10_000;
-/// Most globs of a rule.
+/// Maximum number of globs in a rule.
 const GLOBS_MAX: usize = 64;
-/// Most globs that are matched character by character, whatever name a caller thinks of.
+/// Maximum number of complex globs, which are matched character by character for every call.
 const COSTLY_MAX: usize = 256;
-/// Most reviewers of a rule, and of an escalation.
+/// Maximum number of reviewers in a rule, and in an escalation.
 const REVIEWERS_MAX: usize = 64;
-/// Most escalations of a rule.
+/// Maximum number of escalations in a rule.
 const ESCALATIONS_MAX: usize = 4;
-/// Longest name of a rule, in bytes; they are ASCII.
+/// Longest name of a rule, in bytes. Names are ASCII.
 pub const RULE_NAME_MAX: usize = 64;
 /// Longest description or message, in bytes.
 const PROSE_MAX: usize = 1_024;
-/// Most bytes of a policy as JSON.
+/// Maximum size of a policy as JSON, in bytes.
 pub const TEXT_MAX: usize = 1 << 20;
 
-/// What `rule` says in a trace where a default decided.
+/// The name of the default for listed tools, in traces.
 pub(super) const TOOLS: &str = "tools";
-/// What `rule` says in a trace where the default for tools that the policy does not list decided.
+/// The name of the default for other tools, in traces.
 pub const UNLISTED_TOOLS: &str = "unlisted_tools";
 
-/// Something that is wrong with a policy.
+/// A problem in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, as a path in the message `signoff.v1.Policy`, such as `rules[3].when`; empty for the whole.
+    /// The path in the message `signoff.v1.Policy`, such as `rules[3].when`. Empty for the whole policy.
     pub path: String,
-    /// What is wrong, and what is allowed.
+    /// What is wrong, and what is allowed or what to do.
     pub message: String,
 }
 
@@ -45,12 +45,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where a policy comes from, and so what its names may be.
+/// The origin of a policy, which decides how its names are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// From an author: names have their one form.
+    /// From an author: names must have the normal form.
     Author,
-    /// From the store: it was accepted once, perhaps before names had one form.
+    /// From the store: it was accepted before, perhaps before names were normalized.
     Store,
 }
 
@@ -63,7 +63,7 @@ impl Problems {
         self.0.push(Problem { path: path.into(), message: message.into() });
     }
 
-    /// What can be told without compiling anything.
+    /// Checks everything that needs no compiling.
     pub(super) fn check(&mut self, document: &Document) {
         match serde_json::to_string(document) {
             Ok(text) if text.len() <= TEXT_MAX => {}

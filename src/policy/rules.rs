@@ -11,20 +11,20 @@ use crate::domain::RuleOutcome;
 #[derive(Debug)]
 pub struct Policy {
     pub(super) document: Document,
-    /// Tools that need approval by default.
+    /// The tools that require approval by default.
     pub(super) listed: GlobIndex,
-    /// Rules by tool: places in `matchers`.
+    /// Rules by tool, as indexes into `matchers`.
     pub(super) by_tool: GlobIndex,
-    /// The strictest first, equally strict ones by name: whatever the order in the document, and what a call's effort
-    /// is spent on first.
+    /// The strictest first, then by name. Independent of the order in the document; the steps of a call are spent on
+    /// the strictest rules first.
     pub(super) matchers: Vec<Matcher>,
 }
 
-/// A compiled rule, but for its tools.
+/// A compiled rule, without its tools.
 #[derive(Debug)]
 pub(super) struct Matcher {
     pub(super) name: Arc<str>,
-    /// Place in the document.
+    /// Index in the document.
     pub(super) place: usize,
     pub(super) effect: RuleEffect,
     pub(super) message: Arc<str>,
@@ -34,13 +34,13 @@ pub(super) struct Matcher {
 }
 
 impl Policy {
-    /// Whether its author wrote this tool's name, and not only a pattern that it matches.
+    /// Whether the policy contains this tool's name, not only a glob that matches it.
     #[must_use]
     pub fn spells_out(&self, tool: &str) -> bool {
         self.listed.spells_out(tool) || self.by_tool.spells_out(tool)
     }
 
-    /// As it was written.
+    /// The document as written.
     #[must_use]
     pub const fn document(&self) -> &Document {
         &self.document
@@ -55,13 +55,13 @@ impl Policy {
         self.by_tool.find(tool).into_iter().map(|place| &self.matchers[place as usize])
     }
 
-    /// Whether a tool needs approval by default.
+    /// Whether a tool requires approval by default.
     pub(super) fn lists(&self, tool: &str) -> bool {
         self.listed.contains(tool)
     }
 }
 
-/// The built-in policy: every call needs approval.
+/// The built-in policy: every call requires approval.
 impl Default for Policy {
     fn default() -> Self {
         let (listed, by_tool) = (GlobIndex::default(), GlobIndex::default());
@@ -76,7 +76,7 @@ impl Matcher {
         } else {
             Some(GlobIndex::new(rule.agents.iter().map(|glob| (glob.as_str(), 0)))?)
         };
-        // A rule without an effect is a problem that was found already.
+        // A missing effect was already reported as a problem.
         let effect = rule.effect.clone().unwrap_or(RuleEffect::AutoReject { message: String::new() });
         let message = match &effect {
             RuleEffect::AutoApprove {} => "",
@@ -98,7 +98,7 @@ impl Matcher {
         self.labels.is_empty()
     }
 
-    /// Whether the rule applies to a call of one of its tools, and why not.
+    /// Evaluates the rule for a call of one of its tools, and explains the outcome.
     pub(super) fn evaluate(
         &self,
         call: &Call<'_>,
@@ -120,7 +120,7 @@ impl Matcher {
     }
 }
 
-/// Longest detail of a trace, in bytes.
+/// Maximum length of a detail in a trace, in bytes.
 const DETAIL_MAX: usize = 256;
 
 fn cut(mut text: String) -> String {
@@ -142,7 +142,7 @@ impl RuleEffect {
         }
     }
 
-    /// The stricter, the greater.
+    /// A higher number is stricter.
     pub(super) const fn strictness(&self) -> u8 {
         match self {
             Self::AutoApprove {} => 0,

@@ -1,5 +1,5 @@
-//! Finds shadowed rules: those that can never decide anything, as a stricter one always applies. Each is a slip, or a
-//! rule that somebody relies on in vain.
+//! Finds shadowed rules, which can never decide because a stricter rule always matches. Each is a mistake: its author
+//! expects it to have an effect.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use super::{
     rules::{Matcher, Policy},
 };
 
-/// Adds a problem for each rule that nothing reaches.
+/// Adds a problem for each shadowed rule.
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     let shadows = Cover::of_rules(policy, |effect| !matches!(effect, RuleEffect::AutoApprove {}));
     let mut in_order: Vec<_> = policy.matchers().iter().collect();
@@ -35,25 +35,25 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     }
 }
 
-/// Globs by what they cover: all that fits one of them, as far as that is plain to see.
+/// An index of globs by the globs that they cover. Finds only simple cases of covering.
 pub(super) struct Cover<'a> {
-    /// By every glob, for tools that are no globs themselves.
+    /// All globs, to look up plain tool names.
     names: GlobIndex,
-    /// By the glob itself.
+    /// Globs by their text.
     globs: HashMap<&'a str, Vec<u32>>,
-    /// By what is before the `*` at a glob's end: `sql.*` covers `sql.drop.*` too.
+    /// Globs by the text before a final `*`: `sql.*` also covers `sql.drop.*`.
     prefixes: HashMap<&'a str, Vec<u32>>,
 }
 
 impl<'a> Cover<'a> {
-    /// What rules cover that apply to every call of their tools: places in the policy's `matchers`.
+    /// The index of rules that match every call of their tools. Values are indexes into the policy's `matchers`.
     pub(super) fn of_rules(policy: &'a Policy, keep: impl Fn(&RuleEffect) -> bool) -> Self {
         let shadows = (0..).zip(policy.matchers()).filter(|(_, matcher)| matcher.always() && keep(&matcher.effect));
         let tools = |matcher: &Matcher| policy.document().rules[matcher.place].tools.iter();
         Self::new(shadows.flat_map(|(at, matcher)| tools(matcher).map(move |tool| (tool.as_str(), at))).collect())
     }
 
-    /// Globs with what they stand for.
+    /// Builds an index of globs and their values.
     pub(super) fn new(covered: Vec<(&'a str, u32)>) -> Self {
         let (mut globs, mut prefixes) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (glob, place) in &covered {
@@ -62,19 +62,19 @@ impl<'a> Cover<'a> {
                 prefixes.entry(prefix).or_default().push(*place);
             }
         }
-        // The whole policy's index was built of more.
+        // Cannot fail: the index of the whole policy, which is larger, has been built.
         let names = GlobIndex::new(covered).unwrap_or_default();
         Self { names, globs, prefixes }
     }
 
-    /// What covers all of these tools.
+    /// The values that cover all of these tools.
     fn covering_all(&self, tools: &[String]) -> BTreeSet<u32> {
         let mut tools = tools.iter().map(|tool| self.covering(tool));
         let first = tools.next().unwrap_or_default();
         tools.fold(first, |all, these| all.intersection(&these).copied().collect())
     }
 
-    /// What covers a tool, or all tools that fit a glob.
+    /// The values that cover a tool, or all tools that match a glob.
     pub(super) fn covering(&self, tool: &str) -> BTreeSet<u32> {
         if is_literal(tool) {
             return self.names.find(tool).into_iter().collect();
@@ -87,12 +87,12 @@ impl<'a> Cover<'a> {
 }
 
 impl Matcher {
-    /// What the condition says of every call; without one it holds.
+    /// The constant value of the condition. `true` without a condition.
     fn constant(&self) -> Option<bool> {
         self.condition().map_or(Some(true), super::condition::Condition::constant)
     }
 
-    /// Whether it applies to every call of its tools.
+    /// Whether it matches every call of its tools.
     fn always(&self) -> bool {
         self.any_agent() && self.any_labels() && self.constant() == Some(true)
     }

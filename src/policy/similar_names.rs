@@ -1,13 +1,13 @@
-//! How names look: which ones people, and agents, take for each other.
+//! Similar names: those that people and agents confuse.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::unicode::skeleton;
 
-/// What separates the words of a name.
+/// Separators of the words in a name.
 const SEPARATORS: [char; 5] = ['_', '-', '.', ':', '/'];
 
-/// In what a name differs from another one that it is taken for.
+/// How a name differs from a similar one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Difference {
     /// `SEND_EMAIL`, `send_email`.
@@ -23,7 +23,7 @@ pub(super) enum Difference {
 }
 
 impl Difference {
-    /// In a sentence that ends with it.
+    /// The end of a sentence about the difference.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Case => "only in upper and lower case",
@@ -35,29 +35,29 @@ impl Difference {
     }
 }
 
-/// Upper and lower case, and the compatible forms of a character, made one.
+/// Folds case, and compatibility forms of characters.
 pub(super) fn folded(name: &str) -> String {
-    // Over upper case: some lower-case letters have it in common.
+    // Via upper case: some lower-case letters share one.
     name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// As the name looks when case does not count: the same for those that may be taken for each other. As it stands too,
-/// for a capital I looks like a small l, and a small i does not.
+/// The skeletons of a name, equal for names that look the same, with and without case folding. Both are needed: a
+/// capital I looks like a small l, but a small i does not.
 pub(super) fn skeletons(name: &str) -> [String; 2] {
     [skeleton(name), skeleton(&folded(name))]
 }
 
-/// The name's words, folded, with nothing between them.
+/// The name's words, folded and joined without separators.
 pub(super) fn words(name: &str) -> String {
     folded(name).replace(SEPARATORS, "")
 }
 
-/// The name folded, with one kind of separator.
+/// The name, folded, with one kind of separator.
 pub(super) fn with_one_separator(name: &str) -> String {
     folded(name).replace(SEPARATORS, "_")
 }
 
-/// The name's last part, if it has several: what is left without the prefix of a server or a namespace.
+/// The last part of a name, without the prefix of a server or a namespace. `None` if it has only one part.
 pub(super) fn last_part(name: &str) -> Option<&str> {
     let dotted = name.rsplit(['.', ':', '/']).next().filter(|part| part.len() < name.len());
     let part = dotted.or_else(|| name.rsplit_once("__").map(|(_, part)| part))?;
@@ -65,7 +65,7 @@ pub(super) fn last_part(name: &str) -> Option<&str> {
     (!part.is_empty()).then_some(part)
 }
 
-/// In what two names differ that look the same. `None` when they do not look the same, or are the same.
+/// How two names differ that look the same. `None` if they do not look the same, or are equal.
 pub(super) fn look_difference(a: &str, b: &str) -> Option<Difference> {
     if a == b {
         return None;
@@ -77,11 +77,11 @@ pub(super) fn look_difference(a: &str, b: &str) -> Option<Difference> {
     (a[0] == b[0] || a[1] == b[1]).then_some(Difference::LookAlike)
 }
 
-/// Shortest and longest words in which one wrong letter is told: short names are often close, and long ones cost much.
+/// Length of words in which a typo is detected: short names are often similar by chance, and long ones are expensive.
 const TYPED: std::ops::RangeInclusive<usize> = 6..=40;
 
-/// Whether words differ in one letter that is missing, too many, another one, or in two that are exchanged. Not in a
-/// digit, and not at the end: `get_user` and `get_users`, `team-1` and `team-2`, `squad-a` and `squad-b` are meant.
+/// Whether words differ by one missing, additional or other letter, or by two exchanged ones. Digits and endings do not
+/// count, because they differ on purpose: `get_user` and `get_users`, `team-1` and `team-2`, `squad-a` and `squad-b`.
 fn is_mistyped(a: &str, b: &str) -> bool {
     let typed = |words: &str| TYPED.contains(&words.chars().count());
     let digits = |words: &str| words.chars().filter(char::is_ascii_digit).collect::<String>();
@@ -96,8 +96,8 @@ fn is_mistyped(a: &str, b: &str) -> bool {
         && strsim::damerau_levenshtein(a, b) == 1
 }
 
-/// What words and words that [`is_mistyped`] tells from them have in common: themselves, and all that is left of them
-/// without one letter. Never without a digit: names that only count would have it in common with many.
+/// Keys that words share with those that [`is_mistyped`] finds: the words with one letter removed. Digits are never
+/// removed: numbered names would share keys with many others.
 pub(super) fn with_one_letter_less(words: &str) -> Vec<String> {
     if !TYPED.contains(&words.chars().count()) {
         return Vec::new();
@@ -106,7 +106,7 @@ pub(super) fn with_one_letter_less(words: &str) -> Vec<String> {
     letters.map(|(at, c)| [&words[..at], &words[at + c.len_utf8()..]].concat()).collect()
 }
 
-/// In what two names of tools or groups differ that may be taken for each other.
+/// How two similar names of tools or groups differ.
 pub(super) fn difference(a: &str, b: &str) -> Option<Difference> {
     if a == b {
         return None;

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use super::OwnedCall;
 use crate::domain::{Actor, Agent, Arguments, Status, Time, Verdict};
 
-/// A call to judge, and what is expected.
+/// A call to evaluate, and the expected result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestCase {
-    /// What it shows, for people.
+    /// The name, for readers.
     pub name: String,
     /// The tool.
     pub tool_name: String,
@@ -16,18 +16,18 @@ pub struct TestCase {
     pub agent: Agent,
     /// The call's labels.
     pub labels: BTreeMap<String, String>,
-    /// Who asks: an agent, a person or a service.
+    /// The caller: an agent, a person or a service.
     pub caller: Actor,
-    /// When; `None`: now.
+    /// The time of the request. `None`: now.
     pub time: Option<Time>,
-    /// The status expected at once, one of PENDING, AUTO_APPROVED and AUTO_REJECTED; `None`: any.
+    /// The expected initial status: PENDING, AUTO_APPROVED or AUTO_REJECTED. `None`: any.
     pub expect: Option<Status>,
-    /// The deciding rule expected; `None`: any.
+    /// The expected deciding rule. `None`: any.
     pub expect_rule: Option<String>,
 }
 
 impl TestCase {
-    /// The call, at a moment where the case names none.
+    /// The call, at `now` if the case has no time.
     #[must_use]
     pub fn call(&self, now: Time) -> OwnedCall {
         OwnedCall {
@@ -40,15 +40,15 @@ impl TestCase {
         }
     }
 
-    /// Whether a verdict is what the case expects.
+    /// Whether a verdict is as expected.
     #[must_use]
     pub fn passes(&self, verdict: &Verdict) -> bool {
         self.expect.is_none_or(|expected| expected == verdict.effect.status())
             && self.expect_rule.as_ref().is_none_or(|expected| *expected == verdict.rule)
     }
 
-    /// Whether a verdict deserves a second look: it is not what the case expects, or that expects nothing, or the call
-    /// is approved. Then a tool's name that nearly is another one may be why.
+    /// Whether a verdict needs a second look: it is unexpected, nothing is expected, or the call is approved. A tool
+    /// name that is similar to another may be the reason.
     #[must_use]
     pub fn is_surprised_by(&self, verdict: &Verdict) -> bool {
         self.expect.is_none() || !self.passes(verdict) || verdict.effect.status() == Status::AutoApproved

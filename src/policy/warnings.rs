@@ -1,4 +1,4 @@
-//! What is allowed in a policy, and probably not meant: names that no call will have, and rules that are walked around.
+//! Warnings about valid but probably wrong policies: names that no call will have, and rules that are easily bypassed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{domain::Reviewer, unicode};
 
-/// Most warnings of a policy: more are not read.
+/// Maximum number of warnings per policy: nobody reads more.
 const WARNINGS_MAX: usize = 100;
 
-/// Names that calls and callers have had.
+/// Names that calls and callers have used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// Tools.
@@ -27,9 +27,9 @@ pub struct Known {
 }
 
 impl Policy {
-    /// What is probably not meant. Warnings never keep a policy from being used.
+    /// Probable mistakes. Warnings never prevent a policy from being used.
     ///
-    /// Names in the policy are compared with each other and with those that are `known`. At most 100 warnings.
+    /// Compares names in the policy with each other and with the `known` ones. At most 100 warnings.
     #[must_use]
     pub fn warnings(&self, known: &Known) -> Vec<Problem> {
         let mut warnings = Warnings { policy: self, found: Vec::new() };
@@ -37,7 +37,7 @@ impl Policy {
         warnings.denylists();
         warnings.patterns();
         warnings.spellings();
-        // Before tools: an agent that calls tools by many names must not crowd them out.
+        // Before tools: an agent that calls tools by many names must not displace these.
         warnings.reviewers(known);
         warnings.tools(known);
         warnings.found
@@ -65,7 +65,7 @@ impl<'a> Warnings<'a> {
         matches!(self.document().unlisted_tools, Some(RuleEffect::AutoApprove {}))
     }
 
-    /// A default that approves whatever the stricter rules do not name.
+    /// A default that approves all tools that the stricter rules do not name.
     fn unlisted(&mut self) {
         let stricter = self.document().rules.iter().flat_map(|rule| match rule.effect {
             Some(RuleEffect::AutoApprove {}) | None => &[][..],
@@ -84,7 +84,7 @@ impl<'a> Warnings<'a> {
         }
     }
 
-    /// Rules that are stricter for texts that their author thought of, where all others are approved.
+    /// Denylists: rules that are stricter for certain texts, while all other calls are approved.
     fn denylists(&mut self) {
         let policy = self.policy;
         let shadows = Cover::of_rules(policy, |_| true);
@@ -120,7 +120,7 @@ impl<'a> Warnings<'a> {
         }
     }
 
-    /// Patterns that do not say what is meant.
+    /// Patterns that probably do not match what the author means.
     fn patterns(&mut self) {
         let mut found: Vec<_> = self.policy.matchers().iter().filter(|matcher| matcher.condition().is_some()).collect();
         found.sort_by_key(|matcher| matcher.place);
@@ -148,7 +148,7 @@ impl<'a> Warnings<'a> {
         }
     }
 
-    /// Known tools that the policy does not name, and nearly does.
+    /// Called tools that no glob matches, with names similar to one in the policy.
     fn tools(&mut self, known: &Known) {
         let all: Vec<_> = globs(self.document()).filter(|(_, glob)| *glob != "*").collect();
         let Ok(named) = GlobIndex::new(all.iter().map(|(_, glob)| (*glob, 0))) else { return };
@@ -177,7 +177,7 @@ impl<'a> Warnings<'a> {
         }
     }
 
-    /// Groups and users that look like known ones, or like nobody's.
+    /// Groups and users that are similar to known ones, or mix scripts.
     fn reviewers(&mut self, known: &Known) {
         let groups = Names::of(known.groups.iter().map(String::as_str));
         let users = Names::of(known.users.iter().map(String::as_str));
@@ -192,7 +192,7 @@ impl<'a> Warnings<'a> {
                 self.add(&path, format!("{name:?} mixes letters of several scripts, some of which look the same"));
             }
             let is_known = if kind == "group" { known.groups.contains(&name) } else { known.users.contains(&name) };
-            // Two names that are both in use are two.
+            // Two names that are both in use are different on purpose.
             for (other, difference) in near.into_iter().filter(|(_, how)| !is_known || *how != Difference::Typing) {
                 let rest = if is_known { "the server has seen both" } else { "the server has seen only that one" };
                 self.add(&path, format!("the {kind} {other:?} differs {}; {rest}", difference.name()));
@@ -236,7 +236,7 @@ fn reviewers(document: &Document) -> impl Iterator<Item = (String, &str)> {
     })
 }
 
-/// Names by what they are taken for, so that those near one are found without looking at all.
+/// An index of names by their similar forms, so that similar names are found without comparing all.
 struct Names<'a> {
     by_form: HashMap<String, Vec<&'a str>>,
     by_parts: BTreeMap<String, Vec<&'a str>>,
@@ -254,20 +254,20 @@ impl<'a> Names<'a> {
         Self { by_form, by_parts }
     }
 
-    /// Those that a name may be taken for, in order.
+    /// The names that a name can be confused with, in order.
     fn near(&self, name: &str) -> BTreeMap<&'a str, Difference> {
         let candidates = forms(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
         candidates.filter_map(|other| Some((*other, similar_names::difference(name, other)?))).collect()
     }
 
-    /// Those that a name looks like.
+    /// The names that look like a name.
     fn look_alikes(&self, name: &str) -> BTreeMap<&'a str, Difference> {
         let candidates =
             similar_names::skeletons(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
         candidates.filter_map(|other| Some((*other, similar_names::look_difference(name, other)?))).collect()
     }
 
-    /// Those that would fit a glob which ends with its only `*`, if case and the kind of separators did not count.
+    /// The names that a glob with only a final `*` would match if case and separators were ignored.
     fn nearly_fit(&self, glob: &str) -> BTreeMap<&'a str, Difference> {
         let Some(literal) = glob.strip_suffix('*').filter(|literal| is_literal(literal) && !literal.is_empty()) else {
             return BTreeMap::new();
@@ -282,7 +282,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What a name is found by.
+/// The keys under which a name is found.
 fn forms(name: &str) -> BTreeSet<String> {
     let skeletons = similar_names::skeletons(name);
     let parts = [Some(name), similar_names::last_part(name)].into_iter().flatten().map(similar_names::words);

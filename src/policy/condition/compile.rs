@@ -1,4 +1,4 @@
-//! From the parser's tree to an [`Expr`]: resolves every name, checks what types are known, and works out constants.
+//! Compiles the parser's syntax tree to an [`Expr`]: resolves names, checks known types, and evaluates constants.
 
 mod calls;
 mod constants;
@@ -24,7 +24,7 @@ pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
     if source.len() > SOURCE_MAX {
         return Err(vec![format!("has {} bytes; at most {SOURCE_MAX} are allowed", source.len())]);
     }
-    // Without macros: `has` and the comprehensions are calls, which are resolved below.
+    // Without macros: `has` and the comprehensions are then calls, which are resolved below.
     let parser = Env::default().parser().enable_optional_syntax(false);
     let (tree, info) = parser.parse_with_source_info(source).map_err(|errors| syntax::problems(source, &errors))?;
     let mut compiler =
@@ -47,12 +47,12 @@ pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
     }
 }
 
-/// An expression, and its kind where that is known.
+/// An expression, and its kind if known.
 type Typed = (Expr, Option<Kind>);
 
 struct Compiler {
     info: SourceInfo,
-    /// Names of the comprehensions' items, the outermost first.
+    /// Names of the items of enclosing comprehensions, the outermost first.
     bound: Vec<String>,
     problems: Vec<String>,
     patterns: Vec<PlacedPattern>,
@@ -60,7 +60,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    /// Records what is wrong with a part of the source.
+    /// Adds a problem of a part of the source.
     fn refuse(&mut self, at: &IdedExpr, what: impl std::fmt::Display) {
         self.problems.push(match self.place(at) {
             Some(place) => format!("{place}: {what}"),
@@ -68,7 +68,7 @@ impl Compiler {
         });
     }
 
-    /// Where a part of the source stands, as far as that is known.
+    /// The position of a part of the source, if known.
     fn place(&self, at: &IdedExpr) -> Option<String> {
         let (start, _) = self.info.offset_for(at.id)?;
         let before = self.info.source.get(..start as usize)?;
@@ -189,7 +189,7 @@ impl Compiler {
         Some((Expr::Field { operand: Box::new(operand), field: select.field.clone(), path }, kind))
     }
 
-    /// An operand that must have one of these kinds, as far as its kind is known.
+    /// Compiles an operand that must have one of these kinds, if its kind is known.
     fn wanted(&mut self, tree: &IdedExpr, kinds: &[Kind], depth: usize) -> Option<Expr> {
         let (expr, kind) = self.expr(tree, depth + 1)?;
         self.fits(tree, kind, kinds)?;
@@ -208,7 +208,7 @@ impl Compiler {
     }
 }
 
-/// How a field is written: `args.to`.
+/// The path of a field as written: `args.to`.
 fn path(tree: &IdedExpr) -> String {
     let mut names = Vec::new();
     let mut next = tree;

@@ -4,8 +4,8 @@ use super::{
     operators::Operator,
 };
 
-/// Whether an expression can be `wanted` because a text matches a pattern, contains or equals something.
-/// `!x.matches(p)` is true of whatever the pattern does not foresee, and so is no such list when true is wanted.
+/// Whether an expression can be `wanted` because a text matches a pattern, or contains or equals something.
+/// `!x.matches(p)` is true for everything outside the pattern, so it is not a denylist if true is wanted.
 pub(super) fn lists_texts(expr: &Expr, wanted: bool) -> bool {
     let lists = |expr: &Expr| lists_texts(expr, wanted);
     match expr {
@@ -23,7 +23,7 @@ pub(super) fn lists_texts(expr: &Expr, wanted: bool) -> bool {
     }
 }
 
-/// Whether it is a text, or a list of texts, that the policy's author wrote.
+/// Whether it is a literal text, or a list with one.
 fn is_text(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(Literal::Text(_)) => true,

@@ -7,7 +7,7 @@ use super::{
     value::{List, Map, Text, Value},
 };
 
-/// What an expression is worth for a call.
+/// Evaluates an expression for a call.
 pub(super) fn evaluate<'a>(
     expr: &'a Expr,
     scope: &'a Scope<'_>,
@@ -19,7 +19,7 @@ pub(super) fn evaluate<'a>(
 struct Evaluation<'a, 'm> {
     scope: &'a Scope<'a>,
     meter: &'m StepBudget,
-    /// Items of the comprehensions that are under way, the outermost first.
+    /// Items of the comprehensions in progress, the outermost first.
     bound: Vec<Value<'a>>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// `&&` or `||`: the first term that is `decisive` decides, also after one that failed.
+    /// `&&` or `||`: the first term with the value `decisive` decides, even after a term that failed.
     fn joined(&mut self, terms: &'a [Expr], decisive: bool) -> Result<Value<'a>, EvaluationError> {
         let mut failed = None;
         for term in terms {
@@ -170,7 +170,7 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    /// `all` or `exists`, as [`joined`](Self::joined).
+    /// `all` or `exists`, like [`joined`](Self::joined).
     fn decided(&mut self, each: &'a Each, items: &List<'a>, decisive: bool) -> Result<Value<'a>, EvaluationError> {
         let mut failed = None;
         for item in items.iter() {
@@ -202,7 +202,7 @@ fn truth(value: &Value<'_>) -> Result<bool, EvaluationError> {
     }
 }
 
-/// A number as a place in a list.
+/// A number as an index into a list.
 fn position(number: f64) -> Option<usize> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
     (number.fract() == 0.0 && (0.0..=4_294_967_295.0).contains(&number)).then_some(number as usize)
@@ -220,7 +220,7 @@ impl Literal {
         }
     }
 
-    /// A constant of a value; `None` for lists and maps.
+    /// The constant with a value. `None` for lists and maps.
     pub(super) fn of(value: &Value<'_>) -> Option<Self> {
         Some(match value {
             Value::Null => Self::Null,

@@ -6,15 +6,15 @@ use ipnet::IpNet;
 use super::{functions::Function, operators::Operator, pattern::Pattern, scope::Variable};
 use crate::domain::Time;
 
-/// A compiled expression: every name is resolved, everything constant is made. At most [`DEPTH_MAX`] levels deep, so
-/// that evaluating it takes little stack.
+/// A compiled expression, with names resolved and constants evaluated. At most [`DEPTH_MAX`] levels deep, so that its
+/// evaluation needs little stack.
 #[derive(Debug)]
 pub(super) enum Expr {
     Literal(Literal),
     Variable(Variable),
-    /// What a comprehension goes through: the innermost one has the highest number.
+    /// The item of a comprehension. The innermost comprehension has the highest number.
     Bound(usize),
-    /// `operand.field`; `path` is how it is written, for messages.
+    /// `operand.field`. `path` is the text as written, for messages.
     Field {
         operand: Box<Expr>,
         field: String,
@@ -41,7 +41,7 @@ pub(super) enum Expr {
     Each(Box<Each>),
 }
 
-/// Most levels of an expression.
+/// Maximum levels of an expression.
 pub(super) const DEPTH_MAX: usize = 48;
 
 /// A constant.
@@ -60,12 +60,12 @@ pub(super) enum Literal {
 pub(super) struct Each {
     pub(super) quantifier: Quantifier,
     pub(super) range: Expr,
-    /// For [`Quantifier::Map`] with a filter.
+    /// The filter of a [`Quantifier::Map`] with three arguments.
     pub(super) filter: Option<Expr>,
     pub(super) body: Expr,
 }
 
-/// What a comprehension makes of its items.
+/// What a comprehension does with its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quantifier {
     All,

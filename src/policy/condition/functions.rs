@@ -1,4 +1,4 @@
-//! The functions that conditions can call: those of CEL and of its strings extension that make sense for JSON.
+//! The functions of conditions: those of CEL and its strings extension that are useful for JSON.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::truncate;
 
-/// A function. Where it is called as a method, the receiver is its first argument.
+/// A function. As a method, its first argument is the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
     Size,
@@ -30,7 +30,7 @@ pub(super) enum Function {
     UpperAscii,
     Trim,
     Split,
-    /// The name of a value's type, as [`TYPES`] has it.
+    /// The name of a value's type, from [`TYPES`].
     Type,
     /// A part of a time, in a zone, or of a duration.
     Part(Part, Tz),
@@ -64,7 +64,7 @@ pub(super) enum Style {
 pub(super) struct Signature {
     pub(super) name: &'static str,
     pub(super) style: Style,
-    /// The kinds that each argument may have, the receiver's first.
+    /// The allowed kinds of each argument, beginning with the receiver.
     pub(super) arguments: &'static [&'static [Kind]],
     pub(super) result: Kind,
     pub(super) function: Function,
@@ -101,7 +101,7 @@ pub(super) const TYPES: [(&str, Kind); 6] = [
     ("map", Kind::Map),
 ];
 
-/// Every function but those that the compiler resolves itself: `has`, `matches`, `cidr`, and the comprehensions.
+/// All functions except those that the compiler resolves itself: `has`, `matches`, `cidr`, and the comprehensions.
 #[rustfmt::skip]
 pub(super) static FUNCTIONS: [Signature; 25] = [
     row("type", Style::Global, &[ANY], Kind::Text, Function::Type),
@@ -134,13 +134,13 @@ pub(super) static FUNCTIONS: [Signature; 25] = [
 /// Names that the compiler resolves itself.
 pub(super) const SPECIAL: [&str; 8] = ["has", "matches", "cidr", "all", "exists", "exists_one", "filter", "map"];
 
-/// Every name that can be called, sorted.
+/// All names of functions, sorted.
 pub(super) fn names() -> BTreeSet<&'static str> {
     FUNCTIONS.iter().map(|signature| signature.name).chain(SPECIAL).collect()
 }
 
 impl Function {
-    /// Calls it; the compiler has seen to the number of arguments.
+    /// Calls the function. The compiler has checked the number of arguments.
     pub(super) fn call<'a>(self, arguments: &[Value<'a>], meter: &StepBudget) -> Result<Value<'a>, EvaluationError> {
         match arguments {
             [only] => self.of_one(only, meter),
@@ -196,7 +196,7 @@ impl Function {
             Self::StartsWith => Value::Bool(text.starts_with(other)),
             Self::EndsWith => Value::Bool(text.ends_with(other)),
             Self::Split => {
-                // Paid before: the parts take far more memory than the text.
+                // Take the steps first: the parts need far more memory than the text.
                 let count = if other.is_empty() { text.len() } else { text.matches(other).count() + 1 };
                 meter.take(4 * count)?;
                 let parts: Vec<_> = if other.is_empty() {
@@ -212,7 +212,8 @@ impl Function {
 }
 
 impl Part {
-    /// Months, days of the month and of the year count from 0, Sunday is 0; `getDate` counts from 1: as in CEL.
+    /// As in CEL, months, days of the month and days of the year count from 0, and Sunday is 0; `getDate` counts from
+    /// 1.
     fn of_time(self, time: DateTime<Tz>) -> f64 {
         match self {
             Self::FullYear => f64::from(time.year()),
@@ -228,7 +229,7 @@ impl Part {
         }
     }
 
-    /// The whole of a duration in a unit, but only what is beyond seconds in milliseconds: as in CEL.
+    /// As in CEL, the whole duration in the unit, except milliseconds: only the part below a second.
     fn of_span(self, span: TimeDelta) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "far more than any policy counts")]
         match self {
@@ -259,7 +260,7 @@ fn finite(number: f64) -> Result<f64, EvaluationError> {
     if number.is_finite() { Ok(number) } else { Err(EvaluationError::Invalid(format!("{number} is not a number"))) }
 }
 
-/// Whole numbers up to 2^53 are doubles.
+/// A whole number as a double. Exact up to 2^53.
 pub(super) fn exact(number: i64) -> Result<f64, EvaluationError> {
     const EXACT: u64 = 1 << 53;
     #[expect(clippy::cast_precision_loss, reason = "checked")]

@@ -8,7 +8,7 @@ use super::{
     value::{Kind, List, Map, Text, Value},
 };
 
-/// A binary operator whose both sides are always evaluated.
+/// A binary operator that always evaluates both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operator {
     Add,
@@ -42,7 +42,7 @@ pub(super) const OPERATORS: [(&str, Operator); 12] = [
 ];
 
 impl Operator {
-    /// What it gives for kinds of operands, `None` standing for any; an error when they never go together.
+    /// The kind of the result for operands of these kinds; `None` is any kind. An error if the kinds never fit.
     pub(super) fn check(self, left: Option<Kind>, right: Option<Kind>) -> Result<Option<Kind>, String> {
         use Kind::{Bool, List, Map, Number, Span, Text, Time};
         let pairs: &[(Kind, Kind, Kind)] = match self {

@@ -10,22 +10,22 @@ use regex_automata::{
 use super::EvaluationError;
 use crate::unicode;
 
-/// Most memory of one pattern, in bytes.
+/// Maximum memory of one pattern, in bytes.
 const SIZE_MAX: usize = 1 << 20;
 
-/// What even the smallest pattern counts for, in bytes.
+/// Minimum memory to count for a pattern, in bytes.
 const SIZE_MIN: usize = 4 << 10;
 
-/// A regular expression as an automaton that is complete before the first text comes: it looks at every byte once,
-/// whatever the pattern and the text. Patterns whose automaton is too large are refused.
+/// A regular expression, compiled completely to an automaton. It reads each byte of a text once, for every pattern and
+/// text. Patterns with a too large automaton are rejected.
 #[derive(Debug)]
 pub(super) struct Pattern(dense::DFA<Vec<u32>>);
 
 impl Pattern {
-    /// Compiles a pattern, which may take long: `pattern_cache` shares what it makes.
+    /// Compiles a pattern. This can be slow: `pattern_cache` shares the results.
     ///
     /// # Errors
-    /// That it is invalid, or too complex.
+    /// The pattern is invalid, or too complex.
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
         let syntax = syntax::Config::new();
         syntax::parse_with(pattern, &syntax).map_err(|error| {
@@ -48,7 +48,7 @@ impl Pattern {
         })
     }
 
-    /// Whether the pattern is found anywhere in a text.
+    /// Whether the pattern matches anywhere in a text.
     pub(super) fn is_match(&self, text: &str) -> Result<bool, EvaluationError> {
         let found = self.0.try_search_fwd(&Input::new(text).earliest(true));
         found
@@ -56,10 +56,10 @@ impl Pattern {
             .map_err(|error| EvaluationError::Invalid(format!("cannot match the pattern: {error}")))
     }
 
-    /// Whether any text at all can match. Looks at every state of the automaton once.
+    /// Whether any text can match. Visits each state of the automaton once.
     pub(super) fn can_match(&self) -> bool {
         let dfa = &self.0;
-        // A failure to tell is no reason to doubt the pattern.
+        // If this cannot be determined, do not warn.
         let Ok(start) = dfa.start_state_forward(&Input::new("")) else { return true };
         let (mut seen, mut left) = (HashSet::from([start]), vec![start]);
         let bytes: Vec<u8> = dfa.byte_classes().representatives(0..=u8::MAX).filter_map(|unit| unit.as_u8()).collect();
@@ -76,13 +76,13 @@ impl Pattern {
         false
     }
 
-    /// What it takes of the room for all patterns of a policy: memory, and for the time to compile it a least amount.
+    /// The memory to count for the pattern. The minimum accounts for the time to compile it.
     pub(super) fn bytes(&self) -> usize {
         self.0.memory_usage().max(SIZE_MIN)
     }
 }
 
-/// A pattern as it is written in quotes with an r before them; what is invisible as an escape.
+/// The pattern in double quotes, with invisible characters escaped.
 pub(super) fn shown(pattern: &str) -> String {
     format!("\"{}\"", unicode::escape(pattern))
 }

@@ -7,33 +7,33 @@ use std::{
 
 use super::pattern::Pattern;
 
-/// Most memory of all patterns of a policy together, in bytes. It bounds the time to compile them too: a pattern takes
-/// up to 0.3 µs a byte. The cache keeps as much: the patterns of the largest policy.
+/// Maximum memory of all patterns of a policy, in bytes. Also bounds the time to compile them, at most 0.3 µs per byte.
+/// The cache has the same size, so it holds the patterns of the largest policy.
 pub(in crate::policy) const PATTERNS_MAX: usize = 24 << 20;
 
 static SHARED: LazyLock<Mutex<Cache>> = LazyLock::new(|| Mutex::new(Cache::new(PATTERNS_MAX)));
 
-/// A compiled pattern. A new version of a policy mostly has the patterns of the one before, and its rules often have
-/// the same one: each is compiled once, which is nearly all the time that compiling a policy takes.
+/// Returns a compiled pattern. A new version of a policy has mostly the same patterns, and its rules often share one.
+/// Compiling each only once saves nearly all the time that compiling a policy takes.
 ///
 /// # Errors
-/// That it is invalid, or too complex.
+/// The pattern is invalid, or too complex.
 pub(super) fn compiled(source: &str) -> Result<Arc<Pattern>, String> {
     let lock = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = lock().get(source) {
         return Ok(known);
     }
-    let new = Arc::new(Pattern::compile(source)?); // without the lock: it may take long
+    let new = Arc::new(Pattern::compile(source)?); // not under the lock: compiling can be slow
     lock().insert(source, &new);
     Ok(new)
 }
 
-/// Patterns by their source, within a bound of memory.
+/// Patterns by source, with bounded memory.
 struct Cache {
     known: HashMap<Box<str>, Entry>,
     bytes: usize,
     bytes_max: usize,
-    /// Counts uses, so that the longest unused one is told.
+    /// Counts uses, to find the least recently used patterns.
     clock: u64,
 }
 
@@ -54,14 +54,14 @@ impl Cache {
         Some(Arc::clone(&entry.pattern))
     }
 
-    /// Keeps a pattern. When there is no room, a quarter of it is made by those that were not used for longest, so that
-    /// sorting them is rare.
+    /// Adds a pattern. If the cache is full, removes the least recently used patterns up to a quarter of its size, so
+    /// that it rarely sorts them.
     fn insert(&mut self, source: &str, pattern: &Arc<Pattern>) {
         self.clock += 1;
         let entry = Entry { pattern: Arc::clone(pattern), used: self.clock };
         self.bytes += pattern.bytes();
         if let Some(before) = self.known.insert(source.into(), entry) {
-            self.bytes -= before.pattern.bytes(); // two compiled it at once
+            self.bytes -= before.pattern.bytes(); // two threads compiled it
         }
         if self.bytes > self.bytes_max {
             let mut oldest: Vec<_> = self.known.iter().map(|(source, entry)| (entry.used, source.clone())).collect();

@@ -1,11 +1,11 @@
-//! Patterns that compile and do not say what is meant.
+//! Detects valid patterns that probably do not match what the author means.
 
 use super::pattern::{Pattern, shown};
 
-/// What `"\b"` is in quotes without an r before them, in CEL as in YAML.
+/// The value of `"\b"` in a string that is not raw, in CEL and in YAML.
 const BACKSPACE: char = '\u{8}';
 
-/// What is wrong with a pattern, and what to write; `None` for most.
+/// What is wrong with a pattern, and what to write instead. `None` for most patterns.
 pub(super) fn doubt(source: &str, pattern: &Pattern) -> Option<String> {
     if source.contains(BACKSPACE) {
         return Some(
@@ -28,7 +28,7 @@ pub(super) fn doubt(source: &str, pattern: &Pattern) -> Option<String> {
     Some(format!("no text can match the pattern {}: {why}", shown(source)))
 }
 
-/// Whether a class is empty, as far as the parser of patterns can tell.
+/// Whether the pattern contains an empty class, according to the parser of patterns.
 fn has_empty_class(source: &str) -> bool {
     use regex_syntax::hir::{Hir, HirKind};
     fn any(hir: &Hir) -> bool {
@@ -43,7 +43,7 @@ fn has_empty_class(source: &str) -> bool {
     regex_syntax::parse(source).is_ok_and(|hir| any(&hir))
 }
 
-/// Whether an anchor is neither at the pattern's beginning nor at its end, escaped or in a class.
+/// Whether an anchor is in the middle of the pattern, outside of classes and not escaped.
 fn stands_inside(source: &str, anchor: char) -> bool {
     let (mut escaped, mut in_class) = (false, false);
     let end = if anchor == '^' { 0 } else { source.len().saturating_sub(1) };

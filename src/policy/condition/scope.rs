@@ -15,7 +15,7 @@ pub(super) const VARIABLES: [(&str, Variable); 6] = [
     ("now", Variable::Now),
 ];
 
-/// What a condition can ask about.
+/// A variable of conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variable {
     Args,
@@ -26,7 +26,7 @@ pub(super) enum Variable {
     Now,
 }
 
-/// A call, as conditions see it. The arguments are read when the first of them asks.
+/// A call, as conditions see it. Its arguments are parsed at first use.
 #[derive(Debug)]
 pub(in crate::policy) struct Scope<'a> {
     call: Call<'a>,
@@ -34,7 +34,7 @@ pub(in crate::policy) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// Looks at a call.
+    /// The scope of a call.
     #[must_use]
     pub(in crate::policy) const fn new(call: Call<'a>) -> Self {
         Self { call, args: OnceCell::new() }

@@ -2,23 +2,23 @@ use std::cell::Cell;
 
 use super::EvaluationError;
 
-/// Steps that the conditions of one call may take together; a step is about 10 ns on a slow machine.
+/// The steps that all conditions of one call may take together. A step takes about 10 ns on a slow machine.
 ///
-/// Once it is empty it stays so, and everything that still wants to take a step fails.
+/// An empty budget stays empty: every further step fails.
 #[derive(Debug)]
 pub(in crate::policy) struct StepBudget(Cell<u32>);
 
-/// Bytes that are looked at, or copied, in one step.
+/// Bytes read or copied per step.
 const BYTES: usize = 8;
 
 impl StepBudget {
-    /// A meter with so many steps.
+    /// A budget of this many steps.
     #[must_use]
     pub(in crate::policy) const fn new(steps: u32) -> Self {
         Self(Cell::new(steps))
     }
 
-    /// Whether nothing is left.
+    /// Whether no steps are left.
     #[must_use]
     pub(in crate::policy) const fn is_empty(&self) -> bool {
         self.0.get() == 0
@@ -31,17 +31,17 @@ impl StepBudget {
         if left == 0 { Err(EvaluationError::TooLong) } else { Ok(()) }
     }
 
-    /// Takes the steps of looking a key up in a map: it is compared with some of the map's.
+    /// Takes the steps of a lookup in a map, which compares the key with some of the map's keys.
     pub(super) fn key(&self, key: &str) -> Result<(), EvaluationError> {
         self.bytes(8 * key.len())
     }
 
-    /// Takes the steps of an error that decides nothing: telling it costs far more than what failed.
+    /// Takes the steps of an absorbed error: creating the error costs far more than the failed operation.
     pub(super) fn absorbed(&self) -> Result<(), EvaluationError> {
         self.take(64)
     }
 
-    /// Takes the steps of looking at so many bytes.
+    /// Takes the steps of reading this many bytes.
     pub(super) fn bytes(&self, bytes: usize) -> Result<(), EvaluationError> {
         self.take(bytes / BYTES)
     }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::domain::{Actor, ActorKind, Agent, Time, canonical_json};
 
-/// What an expression is worth. Borrows from the call and from the condition wherever it can.
+/// The value of an expression. Borrows from the call and from the condition where possible.
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
     Null,
@@ -19,7 +19,7 @@ pub(super) enum Value<'a> {
     Span(TimeDelta),
 }
 
-/// A text, cheap to clone.
+/// A string, cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) enum Text<'a> {
     Slice(&'a str),
@@ -34,7 +34,7 @@ pub(super) enum List<'a> {
     Made(Arc<[Value<'a>]>),
 }
 
-/// Keys with values, cheap to clone.
+/// A map, cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) enum Map<'a> {
     Json(&'a serde_json::Map<String, Json>),

@@ -67,7 +67,7 @@ async fn cases_pass_or_fail_the_run() {
     assert!(out.contains("1 passed, 2 failed"), "{out}");
     let line = out.lines().find(|line| line.contains("wrong rule")).unwrap();
     assert!(line.contains("FAIL") && line.contains("PENDING by internal-email"), "{line}");
-    assert!(out.contains("the default for a tool that is listed"), "{out}");
+    assert!(out.contains("the default for listed tools"), "{out}");
     let (_, out, _) = run(&["--json", "policy", "test", &example("policy.yaml"), cases]).await;
     assert_eq!(out.lines().filter(|line| line.contains("\"passed\":true")).count(), 1, "{out}");
 }

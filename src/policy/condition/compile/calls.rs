@@ -19,7 +19,7 @@ use crate::{
     spelling::closest,
 };
 
-/// Most comprehensions inside each other.
+/// Maximum nesting of comprehensions.
 const NESTING_MAX: usize = 2;
 
 const QUANTIFIERS: [(&str, Quantifier); 5] = [
@@ -82,7 +82,7 @@ impl Compiler {
         }
     }
 
-    /// `&&` or `||`. A chain of them, however the parser nested it, is one level.
+    /// `&&` or `||`. A chain of the same operator is one level, however the parser nested it.
     fn joined(&mut self, tree: &IdedExpr, name: &str, depth: usize) -> Option<Typed> {
         let mut terms = Vec::new();
         let mut todo = vec![tree];
@@ -120,7 +120,7 @@ impl Compiler {
         }
     }
 
-    /// A pattern must be known when the policy is set: it may be invalid, or too complex.
+    /// The pattern must be a literal, so that an invalid or too complex one is found when the policy is set.
     fn matches(&mut self, text: &IdedExpr, pattern: &IdedExpr, depth: usize) -> Option<Typed> {
         let text = self.wanted(text, &[Kind::Text], depth);
         let Syntax::Literal(LiteralValue::String(literal)) = &pattern.expr else {
@@ -128,7 +128,7 @@ impl Compiler {
             return None;
         };
         if self.pattern_refused {
-            return None; // one that is refused may have taken long
+            return None; // a rejected pattern may have taken long
         }
         let compiled = pattern_cache::compiled(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
         self.pattern_refused = compiled.is_none();

@@ -1,4 +1,4 @@
-//! What can be worked out once and for all.
+//! Evaluates constant expressions at compile time.
 
 use cel::common::ast::IdedExpr;
 
@@ -10,11 +10,11 @@ use crate::policy::condition::{
     value::{Kind, Value},
 };
 
-/// Steps for working out a constant.
+/// Maximum steps to evaluate a constant.
 const CONSTANT_STEPS: u32 = 10_000;
 
 impl Compiler {
-    /// Works an expression out when all of its operands are constants; one that always fails is refused.
+    /// Evaluates an expression if all its operands are constants. Rejects one that always fails.
     pub(super) fn constant(&mut self, tree: &IdedExpr, expr: Expr, kind: Option<Kind>) -> Typed {
         let meter = StepBudget::new(CONSTANT_STEPS);
         let worth: Option<Result<Literal, EvaluationError>> = match &expr {
@@ -63,7 +63,7 @@ fn literal(value: Result<Value<'_>, EvaluationError>) -> Option<Result<Literal, 
     }
 }
 
-/// What `&&` or `||` is worth whatever the terms are that are not constants.
+/// The value of `&&` or `||`, if it does not depend on the terms that are not constants.
 fn decided(terms: &[Expr], decisive: bool) -> Option<Result<Literal, EvaluationError>> {
     let constant = |term: &Expr| match term {
         Expr::Literal(Literal::Bool(value)) => Some(*value),

@@ -1,12 +1,12 @@
-//! What a source that is no CEL has wrong, in sentences. The parser tells where; how it tells what is meant for those
-//! who know its grammar, and is only used to tell the cases apart.
+//! Explains syntax errors in sentences. The parser provides the position. Its own messages need knowledge of its
+//! grammar, so they are only used to distinguish the cases.
 
 use cel::ParseErrors;
 
-/// Words that the grammar keeps to itself. Behind a dot the parser takes all others.
+/// Reserved words of the grammar. After a dot, the parser accepts all others.
 const RESERVED: [&str; 4] = ["in", "true", "false", "null"];
 
-/// Operators of other languages, and of CEL.
+/// Operators of other languages, and their equivalents in CEL.
 const OPERATORS: [(&str, &str); 9] = [
     ("===", "=="),
     ("!==", "!="),
@@ -19,10 +19,10 @@ const OPERATORS: [(&str, &str); 9] = [
     ("|", "||"),
 ];
 
-/// Longest part of the source that is repeated, in characters.
+/// Maximum length of quoted source, in characters.
 const SHOWN_MAX: usize = 24;
 
-/// The first thing that is wrong: the parser stumbles on after it.
+/// The first problem. Later ones are consequences of it.
 pub(super) fn problems(source: &str, errors: &ParseErrors) -> Vec<String> {
     let first = errors.errors.iter().find(|error| error.pos.0 > 0);
     let told = match first {
@@ -39,19 +39,19 @@ fn at_least_one(number: isize) -> usize {
     usize::try_from(number).unwrap_or(1).max(1)
 }
 
-/// A place in a condition; its line too where there are several.
+/// A position in a condition, with the line if the condition has several.
 pub(super) fn place(source: &str, line: usize, column: usize) -> String {
     if source.trim_end().contains('\n') { format!("line {line}, column {column}") } else { format!("column {column}") }
 }
 
-/// What stands around an error.
+/// The source around an error.
 struct Position<'a> {
     before: &'a str,
     rest: &'a str,
 }
 
 impl<'a> Position<'a> {
-    /// A column counts characters.
+    /// The column counts characters.
     fn of(source: &'a str, line: usize, column: usize) -> Self {
         let start = source.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
         let in_line = source[start..].char_indices().nth(column - 1).map_or(source.len() - start, |(at, _)| at);
@@ -59,7 +59,7 @@ impl<'a> Position<'a> {
         Self { before, rest }
     }
 
-    /// The word or sign that begins here.
+    /// The word or symbol at the position.
     fn token(&self) -> &'a str {
         let rest = self.rest;
         let end = |inside: fn(char) -> bool| rest.find(|c| !inside(c)).unwrap_or(rest.len());
@@ -70,16 +70,16 @@ impl<'a> Position<'a> {
         &token[..token.char_indices().nth(SHOWN_MAX).map_or(token.len(), |(at, _)| at)]
     }
 
-    /// The fields before a dot that a reserved word follows: `args.filter` of `args.filter.in`.
+    /// The path before a reserved word: `args.filter` in `args.filter.in`.
     fn selected(&self) -> Option<&'a str> {
         let path = self.before.trim_end().strip_suffix('.')?.trim_end();
         let start = path.rfind(|c: char| !(c.is_alphanumeric() || "_.".contains(c))).map_or(0, |at| at + 1);
-        // After a character of several bytes there is no name anyway.
+        // Not a name if the position is inside a character of several bytes.
         path.get(start..).filter(|path| !path.is_empty())
     }
 }
 
-/// What is wrong, in a sentence that needs no parser.
+/// Explains an error without terms of the parser.
 fn sentence(at: &Position<'_>, said: &str) -> String {
     let said = said.strip_prefix("Syntax error: ").unwrap_or(said);
     if said.contains("Recursion limit") || said.contains("recovery attempt limit") {
@@ -122,13 +122,13 @@ fn sentence(at: &Position<'_>, said: &str) -> String {
     }
 }
 
-/// `args.in`, which the grammar does not take.
+/// `args.in`, which the grammar does not allow.
 fn reserved_field(path: &str, word: &str, asked_for: bool) -> String {
     let has = if asked_for { format!(", and \"{word}\" in {path} for has({path}.{word})") } else { String::new() };
     format!("`{word}` is a reserved word; write {path}[\"{word}\"]{has}")
 }
 
-/// A character with which nothing begins.
+/// A character that cannot begin a token.
 fn unreadable(at: &Position<'_>, said: &str) -> String {
     let text = said.split_once("at: '").map_or("", |(_, text)| text);
     let quoted = text.trim_start_matches(['r', 'R', 'b', 'B']).starts_with(['"', '\'']);
@@ -148,7 +148,7 @@ fn unreadable(at: &Position<'_>, said: &str) -> String {
     }
 }
 
-/// The sign that is missing, if it is a single one: `missing ')' at …`.
+/// The missing symbol in `missing ')' at …`, if it is a single one.
 fn missing(said: &str) -> Option<&str> {
     said.strip_prefix("missing '")?.split_once('\'').map(|(sign, _)| sign).filter(|sign| !sign.is_empty())
 }
