@@ -1,4 +1,4 @@
-//! Work that blocks a thread, apart from the threads that serve calls.
+//! Runs blocking work on threads that are separate from those that serve calls.
 
 use std::{
     collections::VecDeque,
@@ -9,12 +9,13 @@ use tokio::sync::oneshot;
 
 use crate::domain::Actor;
 
-/// Pieces of work of one caller that may wait; one more is refused.
+/// Maximum number of waiting jobs of one caller; one more is rejected.
 const WAITING: usize = 1_024;
 
-/// Runs work that may take a good part of a second, such as checking arguments against a large schema: on threads of
-/// its own, so that lists and timeouts never queue behind it. Callers take turns: one that has much to do delays nobody
-/// else by more than the pieces that are being worked on.
+/// Runs jobs that may take a large part of a second, such as checking arguments against a large schema.
+///
+/// It has its own threads, so that lists and timeouts never wait for them. Callers take turns: a caller with many jobs
+/// delays others only by the jobs that are running.
 #[derive(Clone, Debug)]
 pub struct BlockingPool(Arc<Shared>);
 
@@ -23,41 +24,43 @@ struct Shared(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Pieces that may still be begun.
+    /// Number of jobs that can start now.
     free: usize,
-    /// Callers with work that waits, the one whose turn it is first.
+    /// Callers with waiting jobs, the next one first.
     callers: VecDeque<Queue>,
 }
 
-/// What one caller waits for.
+/// The waiting jobs of one caller.
 #[derive(Debug)]
 struct Queue {
     caller: Actor,
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
-/// Permission to work; the next one has it when it is dropped.
+/// Permission to run a job; dropping it passes it to the next job.
 #[derive(Debug)]
 struct Turn(Option<Arc<Shared>>);
 
-/// Why a piece of work was not done.
+/// Why a job was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
-    /// Too much of the caller's work, such as checks of schemas, waits for its turn.
-    #[error("{limit} calls of this caller wait for work that takes long, and no more are allowed; make fewer at once")]
+    /// Too many jobs of the caller, such as checks of schemas, are waiting.
+    #[error(
+        "{limit} calls of this caller already wait for long-running work, the maximum; make fewer concurrent calls"
+    )]
     TooMuchWork {
-        /// How many may wait.
+        /// The maximum.
         limit: usize,
     },
-    /// The runtime shuts down, as when the store has failed: the work was not begun.
-    #[error("the server is ending; reconnect")]
+    /// The runtime is shutting down, for example because the store failed. The job did not start.
+    #[error("the server is stopping; reconnect")]
     Ending,
-    /// A defect: the work panicked.
+    /// A defect: the job panicked.
     #[error("internal error: {0}")]
     Panicked(String),
 }
 
-/// As many pieces at once as there are processors.
+/// As many concurrent jobs as there are processors.
 impl Default for BlockingPool {
     fn default() -> Self {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from))
@@ -65,18 +68,17 @@ impl Default for BlockingPool {
 }
 
 impl BlockingPool {
-    /// At most so many pieces of work at once.
+    /// A pool with this maximum number of concurrent jobs.
     #[must_use]
     pub fn new(threads: usize) -> Self {
         Self(Arc::new(Shared(Mutex::new(State { free: threads, callers: VecDeque::new() }))))
     }
 
-    /// Runs a piece of a caller's work. Nothing is started, or kept, for a caller that leaves while it waits for its
-    /// turn.
+    /// Runs a job of a caller. If the caller leaves before the job's turn, the job never starts.
     ///
     /// # Errors
-    /// [`PoolError::TooMuchWork`] when too many pieces of the caller's wait already; [`PoolError::Ending`] when the runtime
-    /// shuts down; [`PoolError::Panicked`] when the work panics.
+    /// [`PoolError::TooMuchWork`] when too many jobs of the caller are waiting; [`PoolError::Ending`] when the runtime
+    /// is shutting down; [`PoolError::Panicked`] when the job panics.
     pub async fn run<T: Send + 'static>(
         &self,
         caller: &Actor,
@@ -89,13 +91,13 @@ impl BlockingPool {
         };
         let running = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(turn); // held until the end, whoever still waits
+            drop(turn); // held until the job ends, even if the caller leaves
             done
         });
         running.await.map_err(|error| if error.is_cancelled() { PoolError::Ending } else { panicked(&error) })
     }
 
-    /// A turn, or a place in the queue. Turns are only free while nobody waits.
+    /// A turn, or a place in the queue. There are free turns only while the queue is empty.
     fn turn(&self, caller: &Actor) -> Result<Result<Turn, oneshot::Receiver<Turn>>, PoolError> {
         let mut state = self.0.lock();
         if state.free > 0 {
@@ -108,7 +110,7 @@ impl BlockingPool {
         });
         let waiting = &mut state.callers[at].waiting;
         if waiting.len() >= WAITING {
-            waiting.retain(|place| !place.is_closed()); // who has left takes no place
+            waiting.retain(|place| !place.is_closed()); // remove calls that left
             if waiting.len() >= WAITING {
                 return Err(PoolError::TooMuchWork { limit: WAITING });
             }
@@ -126,11 +128,11 @@ impl Shared {
 }
 
 impl State {
-    /// Who is next: the longest waiting piece of the caller whose turn it is, which then is behind the others.
+    /// The next job: the oldest job of the next caller, who then moves behind the others.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         while let Some(mut queue) = self.callers.pop_front() {
             while queue.waiting.front().is_some_and(oneshot::Sender::is_closed) {
-                queue.waiting.pop_front(); // who has left costs the caller no turn
+                queue.waiting.pop_front(); // a call that left does not use the caller's turn
             }
             let next = queue.waiting.pop_front();
             if !queue.waiting.is_empty() {
@@ -152,13 +154,13 @@ impl Drop for Turn {
             let mut state = pool.lock();
             let Some(next) = state.next() else {
                 state.free += 1;
-                turn.0 = None; // it is free, and not to be handed on
+                turn.0 = None; // it is free now, so dropping it must not pass it on
                 return;
             };
-            drop(state); // a turn that arrives nowhere would ask for the lock
+            drop(state); // dropping an undelivered turn takes the lock
             match next.send(turn) {
                 Ok(()) => return,
-                Err(back) => turn = back, // it left at this moment
+                Err(back) => turn = back, // the receiver left just now
             }
         }
     }
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_comes_to_an_ending_runtime_is_no_defect() {
+    fn a_job_on_a_stopping_runtime_is_not_a_defect() {
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let ending = runtime();
         let handle = ending.handle().clone();
@@ -191,7 +193,7 @@ mod tests {
         assert_eq!(at_once.unwrap_or_else(|| runtime().block_on(work)), Err(PoolError::Ending));
     }
 
-    /// A pool of one thread, whose order of work is written down.
+    /// A pool with one thread that records the order of jobs.
     struct Bench {
         pool: BlockingPool,
         order: Arc<Mutex<Vec<String>>>,
@@ -203,7 +205,7 @@ mod tests {
             Self { pool: BlockingPool::new(1), order: Arc::default(), running: Vec::new() }
         }
 
-        /// Takes the thread, until the sender is dropped.
+        /// Occupies the thread until the sender is dropped.
         fn block(&mut self) -> mpsc::SyncSender<()> {
             let (until, blocked) = mpsc::sync_channel(0);
             self.ask("first", move || {
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_leaves_takes_no_turn_and_keeps_nobody_waiting() {
+    async fn calls_that_left_take_no_turn() {
         let mut bench = Bench::new();
         let until = bench.block();
         for who in ["ann-0", "bob-0", "ann-1"] {
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_of_one_caller_that_waits_is_bounded() {
+    async fn waiting_jobs_of_one_caller_are_limited() {
         let mut bench = Bench::new();
         let until = bench.block();
         for _ in 0..WAITING {
@@ -276,14 +278,14 @@ mod tests {
         assert_eq!(pool.run(&busy, || {}).await, Err(PoolError::TooMuchWork { limit: WAITING }));
         bench.ask("other", || {});
         drop(bench.running.remove(1));
-        bench.ask("busy", || {}); // a place is free where one has left
+        bench.ask("busy", || {}); // a call that left freed a place
         drop(until);
         let order = bench.finish().await;
         assert_eq!((order.len(), order[2].as_str()), (WAITING + 2, "other"));
     }
 
     #[tokio::test]
-    async fn a_panic_gives_the_turn_back() {
+    async fn a_panic_returns_the_turn() {
         let pool = BlockingPool::new(1);
         let ended = pool.run(&caller("ann"), || panic!("as the test wants")).await;
         assert!(matches!(ended, Err::<(), _>(PoolError::Panicked(_))), "{ended:?}");

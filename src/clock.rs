@@ -1,12 +1,12 @@
-//! Time, injected. There are three kinds, and nothing reads the machine's clocks beside them:
+//! Injected time. There are three kinds; nothing else reads the system clocks:
 //!
-//! - **server time** ([`Clock::now`]) dates what is recorded and decides about deadlines and claim windows. It never
-//!   runs backwards, neither while a server runs nor over restarts, and goes on by the time that really passes when the
-//!   machine's clock is set back: see [`ServerClock`].
-//! - **wall time** ([`WallClock::wall`]) is what the machine's clock says. Credentials end by it, since others have
-//!   dated them. What judges credentials is given a [`WallClock`], and so cannot ask for server time.
-//! - **monotonic time** ([`Clock::instant`]) measures how long something takes or may take, such as a stream's age.
-//!   Nobody can set it, and it means nothing to another process.
+//! - **server time** ([`Clock::now`]) is the time of records, deadlines and claim windows. It never runs backwards,
+//!   neither while a server runs nor over restarts. When the system clock is set back, it advances by elapsed time: see
+//!   [`ServerClock`].
+//! - **wall time** ([`WallClock::wall`]) is the system clock. Credentials expire by it, because other systems date
+//!   them. Code that checks credentials gets only a [`WallClock`], so that it cannot use server time.
+//! - **monotonic time** ([`Clock::instant`]) measures durations, such as a stream's age. It cannot be set, and has no
+//!   meaning in another process.
 
 #[cfg(test)]
 mod manual;
@@ -29,48 +29,46 @@ pub use server::ServerClock;
 pub use system::{OutOfRange, SystemWall};
 pub use timeline::{Direction, Jump};
 
-/// Tells what the machine's clock says.
+/// Wall time.
 pub trait WallClock: Send + Sync + 'static {
-    /// The machine's time, in whole microseconds; within the years 1970 to 9999, whatever the machine says.
+    /// The system clock, in whole microseconds, clamped to the years 1970 to 9999.
     fn wall(&self) -> Time;
 }
 
-/// Ends at the moment that it was made for.
+/// A future that completes at a fixed moment.
 pub type Timer = BoxFuture<'static, ()>;
 
-/// Tells server time.
+/// Server time and monotonic time.
 #[async_trait]
 pub trait Clock: WallClock {
-    /// The time, in whole microseconds: never before one that was told earlier.
+    /// Server time, in whole microseconds: never earlier than a previous result.
     fn now(&self) -> Time;
 
-    /// Waits until a moment of server time, however the machine's clock is set meanwhile, and however long it was
-    /// suspended.
+    /// Waits until a moment of server time, even if the system clock is set or the machine is suspended meanwhile.
     async fn sleep_until(&self, time: Time);
 
-    /// Waits for a while, as long when somebody sets the machine's clock meanwhile.
+    /// Waits for a duration, which setting the system clock does not change.
     async fn sleep(&self, span: Duration);
 
     /// Monotonic time.
     fn instant(&self) -> Instant;
 
-    /// A timer that ends at a moment of monotonic time. It can be kept, unlike a sleep, while other things are waited
-    /// for.
+    /// A timer that completes at a moment of monotonic time. Unlike a sleep, it can be kept across other waits.
     fn timer(&self, at: Instant) -> Timer;
 }
 
-/// Waits for a future, but not beyond a span of monotonic time.
+/// Waits for a future, at most for a duration of monotonic time.
 ///
 /// # Errors
-/// When the time was over first.
+/// When the time elapsed first.
 pub async fn timeout<F: Future>(clock: &dyn Clock, span: Duration, future: F) -> Result<F::Output, Elapsed> {
     tokio::select! {
-        biased; // what is there counts, however late it is looked at
+        biased; // a result that is ready counts, even after the timeout
         output = future => Ok(output),
         () = clock.sleep(span) => Err(Elapsed),
     }
 }
 
-/// The time for something was over.
+/// A timeout elapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;

@@ -1,4 +1,4 @@
-//! Ids whose time is that of the injected clock.
+//! UUIDv7 ids with the time of the injected clock.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,10 +7,11 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::domain::{ApprovalId, ClaimId, FreezeId, Time, TokenId};
 
-/// How far the clock may be behind the newest id before ids follow it back. Lists by time allow for as much.
+/// Maximum time by which the newest id may be ahead of the clock; beyond it, ids follow the clock back. Lists by time
+/// allow for the same difference.
 const AHEAD: TimeDelta = TimeDelta::milliseconds(500);
 
-/// Makes UUIDv7s whose time is that of the injected clock; those of one millisecond still count up.
+/// Generates UUIDv7s with the time of the injected clock. Ids of the same millisecond are in order, too.
 #[derive(Debug)]
 pub(crate) struct IdGenerator(Mutex<Counter>);
 
@@ -46,7 +47,7 @@ impl IdGenerator {
     fn next(&self, now: Time) -> Uuid {
         let mut counter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counter.newest.signed_duration_since(now) > AHEAD {
-            // The context never goes back; but an id far ahead of its approval would not be found by time.
+            // The context never goes back, but lists by time would not find an id that is far ahead of its approval.
             counter.context = Mutex::new(ContextV7::new());
             counter.newest = now;
         }
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_count_up_within_a_moment() {
+    fn ids_of_one_moment_are_in_order() {
         let ids = IdGenerator::default();
         let made: Vec<_> = (0..1_000).map(|_| ids.approval(at(0))).collect();
         assert!(made.is_sorted() && made[0] < made[999]);

@@ -187,8 +187,8 @@ impl Policies {
         Ok((heads, more))
     }
 
-    /// Sets the policy. When this returns it is live, unless a newer one is. What says the same as the newest version
-    /// makes none: that one is returned.
+    /// Sets the policy. When this returns, the policy is live, unless a newer one is. If the newest version is equal,
+    /// it is returned, and no version is created.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::FromFile`], [`StoreError::PolicyChanged`],
@@ -225,8 +225,8 @@ impl Policies {
         setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
 
-    /// Evaluates calls with a policy, and returns that policy and the verdicts. `calls` gets the current time. Nothing is
-    /// recorded.
+    /// Evaluates calls with a policy, and returns that policy and the verdicts. `calls` gets the current time. Nothing
+    /// is recorded.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.

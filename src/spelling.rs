@@ -1,13 +1,14 @@
-//! What a misspelt name was meant to be.
+//! Suggestions for misspelled names.
 
-/// Most letters that may be wrong.
+/// Maximum edit distance of a suggestion.
 const DISTANCE_MAX: usize = 3;
 
-/// The name closest to `name`, when it is close enough to be meant. A key's last part stands for the key.
+/// The known name that is most similar to `name`, if it is similar enough. The last part of a dotted key matches the
+/// key.
 pub(crate) fn closest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
     let distance = |key: &str| match key.rsplit_once('.') {
         Some((_, leaf)) if leaf == name => 0,
-        // It would be further away than that, and long names cost much to compare.
+        // The distance is at least the difference in length, and comparing long names is slow.
         _ if name.chars().count().abs_diff(key.chars().count()) > DISTANCE_MAX => usize::MAX,
         _ => strsim::damerau_levenshtein(name, key),
     };

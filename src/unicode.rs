@@ -1,8 +1,7 @@
-//! Characters that people cannot see, and texts that they cannot tell apart: one rule for names in requests, policy
-//! files and terminals.
+//! Invisible characters and confusable texts: one rule for names in requests, policy files and terminals.
 //!
-//! The data is Unicode's own: general categories and `Default_Ignorable_Code_Point` (UAX #44) from `regex-syntax`,
-//! confusables and scripts (UTS #39) from `unicode-security`. Only the few blank characters that no property names are
+//! The data is Unicode's: general categories and `Default_Ignorable_Code_Point` (UAX #44) from `regex-syntax`,
+//! confusables and scripts (UTS #39) from `unicode-security`. Only a few blank characters without such a property are
 //! listed here.
 
 use std::{borrow::Cow, cmp::Ordering, fmt::Write as _, sync::LazyLock};
@@ -11,18 +10,18 @@ use regex_syntax::hir::{Class, HirKind};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::{MixedScript as _, confusable_detection};
 
-/// What is invisible, as a set of characters.
+/// The set of invisible characters.
 ///
-/// - `\p{C}`, general category Other (UAX #44, table 12): controls, format characters, private use, and what is not
-///   assigned. All controls of direction (UAX #9, section 2) are format characters.
-/// - `\p{Z}`, Separator: each space of another width, and the separators of lines and paragraphs.
-/// - `\p{DI}`, `Default_Ignorable_Code_Point` (UAX #44, section 5): shown as nothing by a font that does not know it.
-///   Variation selectors and the Hangul fillers are marks and letters by their category.
-/// - Blanks: the null note head, the empty Braille pattern, two blank hieroglyphs and the Khitan filler are drawn as
-///   nothing, and are symbols, letters and a mark.
+/// - `\p{C}`, general category Other (UAX #44, table 12): control, format, private use and unassigned characters. All
+///   bidirectional controls (UAX #9, section 2) are format characters.
+/// - `\p{Z}`, Separator: spaces of every width, and line and paragraph separators.
+/// - `\p{DI}`, `Default_Ignorable_Code_Point` (UAX #44, section 5): invisible in a font without the character. Includes
+///   variation selectors and Hangul fillers, whose categories are marks and letters.
+/// - Blanks: the null note head, the empty Braille pattern, two blank hieroglyphs and the Khitan filler are blank, but
+///   have the categories of symbols, letters and marks.
 const INVISIBLE: &str = r"[[\p{C}\p{Z}\p{DI}\u{1d159}\u{2800}\u{13441}\u{13442}\u{16fe4}]--\x20]";
 
-/// The same as ranges in order.
+/// The set as sorted ranges.
 static RANGES: LazyLock<Vec<(char, char)>> = LazyLock::new(|| ranges(INVISIBLE));
 
 fn ranges(set: &str) -> Vec<(char, char)> {
@@ -34,8 +33,8 @@ fn ranges(set: &str) -> Vec<(char, char)> {
     }
 }
 
-/// Whether a reader cannot see a character, or cannot tell it from another: everything without a shape of its own but
-/// U+0020. Characters that change the direction of the text around them are among them.
+/// Whether a character is invisible: it has no glyph of its own, and is not U+0020. Bidirectional controls are
+/// invisible.
 pub(crate) fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -48,9 +47,10 @@ pub(crate) fn is_invisible(c: char) -> bool {
     RANGES.binary_search_by(place).is_ok()
 }
 
-/// A text that shows what is [invisible](is_invisible) in it: `\n`, `\r`, `\t`, and `\u{202e}` for the others. The
-/// result is one line, moves no cursor, and reads in the order in which it is stored. A backslash stays as it is, so
-/// the result does not always lead back to the text.
+/// Escapes [invisible](is_invisible) characters: `\n`, `\r`, `\t`, and `\u{202e}` for the others.
+///
+/// The result is one line, contains no terminal controls, and is displayed in its stored order. Backslashes are not
+/// escaped, so the result cannot always be converted back.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(is_invisible) else { return Cow::Borrowed(text) };
     let (seen, rest) = text.split_at(first);
@@ -69,15 +69,14 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// What a text looks like: the same for two that people may take for each other (UTS #39, section 4), compatible forms
-/// of a character (UAX #15, NFKC) included. For warnings only: it is no form to keep or to show.
+/// The skeleton of a text: equal for confusable texts (UTS #39, section 4), including compatibility forms (UAX #15,
+/// NFKC). Use it for warnings only; never store or show it.
 pub(crate) fn skeleton(text: &str) -> String {
     let compatible: String = text.nfkc().collect();
     confusable_detection::skeleton(&compatible).collect()
 }
 
-/// Whether a text is written in several scripts that do not go together, such as Latin and Cyrillic (UTS #39, section
-/// 5.1).
+/// Whether a text mixes scripts, such as Latin and Cyrillic (UTS #39, section 5.1).
 pub(crate) fn mixes_scripts(text: &str) -> bool {
     !text.is_single_script()
 }

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use super::{Clock, Timer, WallClock};
 use crate::domain::{Time, truncate};
 
-/// A clock that stands still until it is moved. Wall time is server time until it is set.
+/// A clock that only tests advance. Wall time equals server time until it is set.
 #[derive(Debug)]
 pub(crate) struct ManualClock {
     times: watch::Sender<Times>,
-    /// Where monotonic time begins.
+    /// Start of monotonic time.
     start: Instant,
     sleeps: AtomicUsize,
 }
@@ -22,12 +22,12 @@ pub(crate) struct ManualClock {
 struct Times {
     server: Time,
     wall: Time,
-    /// What has passed since the start, whatever was set.
+    /// Elapsed time since the start, independent of settings.
     passed: Duration,
 }
 
 impl ManualClock {
-    /// Starts at a moment.
+    /// Starts at this time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "an instant has no other origin")]
     pub(crate) fn new(start: Time) -> Self {
@@ -36,7 +36,7 @@ impl ManualClock {
         Self { times, start: Instant::now(), sleeps: AtomicUsize::new(0) }
     }
 
-    /// Moves on.
+    /// Advances all times.
     pub(crate) fn advance(&self, by: Duration) {
         self.times.send_modify(|times| {
             times.server += by;
@@ -45,12 +45,12 @@ impl ManualClock {
         });
     }
 
-    /// Sets the machine's clock, which moves server time only forward.
+    /// Sets wall time. Server time only moves forward.
     pub(crate) fn set_wall(&self, wall: Time) {
         self.times.send_modify(|times| *times = Times { server: times.server.max(wall), wall, ..*times });
     }
 
-    /// How often somebody has gone to sleep.
+    /// Number of sleeps that started.
     pub(crate) fn sleeps(&self) -> usize {
         self.sleeps.load(Ordering::SeqCst)
     }
@@ -76,7 +76,7 @@ impl Clock for ManualClock {
 
     async fn sleep(&self, span: Duration) {
         let timer = self.timer(self.instant() + span);
-        self.sleeps.fetch_add(1, Ordering::SeqCst); // only now: who has seen it may move the clock
+        self.sleeps.fetch_add(1, Ordering::SeqCst); // after creating the timer: a test that sees it may advance the clock
         timer.await;
     }
 

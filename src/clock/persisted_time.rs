@@ -12,27 +12,28 @@ use crate::{
     domain::{Time, truncate},
 };
 
-/// A file in the data directory with the newest server time that was told. The store knows only when something was
-/// recorded: a claim that was refused because its window had closed is not, and must not be granted after a restart
-/// with a clock that was set back meanwhile.
+/// A file in the data directory with the newest server time.
 ///
-/// It is written without a sync: a killed server leaves it in the kernel's cache, and after a power loss it may be half
-/// a minute old. What does not fit its checksum counts as nothing, and the store's own time remains: a damaged year
-/// would time out everything, for good.
+/// The store has only the times of records. It does not record a claim that was rejected because its window had closed,
+/// and such a claim must not be granted after a restart with a clock that was set back.
+///
+/// The file is written without a sync: after a kill it is in the kernel's cache, and after a power loss it may be half
+/// a minute old. Content with a wrong checksum is ignored, and the store's time is used: a damaged year would time out
+/// everything permanently.
 #[derive(Debug)]
 pub struct PersistedTime(File);
 
 impl PersistedTime {
-    /// The file's name.
+    /// Name of the file.
     pub const FILE: &'static str = "CLOCK";
 
-    /// Longest content that is looked at, in bytes.
+    /// Maximum number of bytes that are read.
     const LONGEST: u64 = 64;
 
-    /// Opens or makes the file in a data directory, and reads it.
+    /// Opens or creates the file in a data directory, and reads it.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The system's error.
     pub fn open(directory: &Path) -> io::Result<(Self, Option<Time>)> {
         let path = directory.join(Self::FILE);
         let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -41,25 +42,25 @@ impl PersistedTime {
         (&file).take(Self::LONGEST).read_to_end(&mut text)?;
         let time = parse(&text);
         if time.is_none() && !text.is_empty() {
-            tracing::warn!(file = Self::FILE, "the file is damaged, and counts as empty");
-            file.set_len(0)?; // what is kept next must not have its rest behind it
+            tracing::warn!(file = Self::FILE, "the file is damaged; ignoring its content");
+            file.set_len(0)?; // the next time must not be followed by old content
         }
         Ok((Self(file), time))
     }
 
-    /// Keeps a time in place of the one before.
+    /// Replaces the time.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The system's error.
     pub fn keep(&self, time: Time) -> io::Result<()> {
-        // As long as any other, so that one write replaces all of it.
+        // The length is constant, so that one write replaces the content.
         let time = time.to_rfc3339_opts(SecondsFormat::Micros, true);
         let line = format!("{time} {:08x}\n", crc32fast::hash(time.as_bytes()));
         self.0.write_all_at(line.as_bytes(), 0)
     }
 }
 
-/// The time in the file's content; `None` unless it is as it was written.
+/// Parses the content of the file; `None` if it is damaged.
 fn parse(text: &[u8]) -> Option<Time> {
     let (time, sum) = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split_once(' ')?;
     if sum != format!("{:08x}", crc32fast::hash(time.as_bytes())) {
@@ -74,7 +75,7 @@ mod tests {
     use crate::domain::{LAST_TIME, samples::at};
 
     #[test]
-    fn the_newest_time_comes_back() {
+    fn the_newest_time_is_read_back() {
         let directory = tempfile::tempdir().unwrap();
         let read = || PersistedTime::open(directory.path()).unwrap().1;
         assert_eq!(read(), None);
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_refused() {
+    fn endless_files_are_errors() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(PersistedTime::FILE);
         let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
@@ -106,7 +107,7 @@ mod tests {
 
     /// A flipped bit must not end every deadline.
     #[test]
-    fn every_flip_is_noticed() {
+    fn every_flipped_bit_is_detected() {
         let directory = tempfile::tempdir().unwrap();
         PersistedTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
         let line = bounded_file::whole(directory.path().join(PersistedTime::FILE));

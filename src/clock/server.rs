@@ -11,15 +11,15 @@ use super::{
 };
 use crate::domain::Time;
 
-/// Longest nap of somebody who waits for a moment: the machine may be suspended, or its clock set, meanwhile.
+/// Maximum sleep while waiting for a moment: the machine may be suspended, or its clock set, meanwhile.
 const NAP: Duration = Duration::from_secs(1);
 
-/// Server time on this machine: the latest of its clock, and of the newest time on record plus what has passed since
-/// the start by `CLOCK_BOOTTIME`.
+/// Server time on this machine: the maximum of its clock, and of the newest time on record plus the time since the
+/// start by `CLOCK_BOOTTIME`.
 ///
-/// A clock that is set back extends nothing: time goes on from where it was. A clock that is wrongly set forward takes
-/// server time with it; once it is right again server time stays ahead, and goes on by the time that passes, so that
-/// deadlines fire.
+/// Setting the system clock back extends no deadline: server time advances from where it was. Setting it forward by
+/// mistake moves server time forward. After the correction, server time stays ahead and advances by elapsed time, so
+/// that deadlines still fire.
 pub struct ServerClock {
     timeline: Mutex<Timeline>,
     on_jump: Box<dyn Fn(Jump) + Send + Sync>,
@@ -32,11 +32,11 @@ impl std::fmt::Debug for ServerClock {
 }
 
 impl ServerClock {
-    /// Begins with the newest time on record. `on_jump` is told of each jump of the machine's clock, once, and must
-    /// return at once; the log is told too.
+    /// Starts with the newest time on record. Calls `on_jump`, which must not block, once for each jump of the system
+    /// clock; also logs it.
     ///
     /// # Errors
-    /// When the machine's clock is before 1970 or beyond the year 9999.
+    /// When the system clock is before 1970 or after 9999.
     pub fn start(on_record: Option<Time>, on_jump: impl Fn(Jump) + Send + Sync + 'static) -> Result<Self, OutOfRange> {
         system::in_range()?;
         let (timeline, jump) = Timeline::start(on_record, system::read());
@@ -45,17 +45,17 @@ impl ServerClock {
             let Jump { expected: recorded, found: wall, .. } = jump;
             tracing::warn!(
                 %wall, %recorded, distance_s = jump.distance().as_secs_f64(),
-                "the system clock is behind the newest time on record; server time goes on from the record"
+                "the system clock is behind the newest time on record; server time continues from the record"
             );
             (clock.on_jump)(jump);
         }
         Ok(clock)
     }
 
-    /// How far server time is ahead of the machine's clock now.
+    /// The difference between server time and the system clock.
     ///
     /// # Errors
-    /// When the machine's clock is before 1970 or beyond the year 9999.
+    /// When the system clock is before 1970 or after 9999.
     pub fn ahead(&self) -> Result<Duration, OutOfRange> {
         system::in_range()?;
         self.now();
@@ -72,11 +72,11 @@ impl ServerClock {
         match direction {
             Direction::Backward => tracing::warn!(
                 %wall, %expected, distance_s = distance.as_secs_f64(), server_time = %now,
-                "the system clock was set back; server time goes on, and no deadline or claim window is extended"
+                "the system clock was set back; server time does not go back, and extends no deadline or claim window"
             ),
             Direction::Forward => tracing::warn!(
                 %wall, %expected, distance_s = distance.as_secs_f64(), server_time = %now,
-                "the system clock was set forward; deadlines and claim windows up to its time are over"
+                "the system clock was set forward; deadlines and claim windows before its time have expired"
             ),
         }
         (self.on_jump)(jump);
@@ -93,7 +93,7 @@ impl WallClock for ServerClock {
 impl Clock for ServerClock {
     fn now(&self) -> Time {
         let (now, jump) = {
-            // Read under the lock: readings are taken in the order in which they were made.
+            // Read under the lock, so that readings are processed in order.
             let mut timeline = self.timeline();
             timeline.read(system::read())
         };
@@ -136,14 +136,14 @@ mod tests {
     use crate::domain::after;
 
     #[tokio::test]
-    async fn a_record_ahead_of_the_clock_is_told_of_once_and_gone_on_from() {
+    async fn time_continues_from_a_record_ahead_of_the_clock() {
         let jumps = Arc::new(StdMutex::new(Vec::new()));
         let told = Arc::clone(&jumps);
         let recorded = after(system::SystemWall.wall(), Duration::from_secs(3_600));
         let clock = ServerClock::start(Some(recorded), move |jump| told.lock().unwrap().push(jump)).unwrap();
         let first = clock.now();
         assert!(first >= recorded && first < after(recorded, Duration::from_secs(600)));
-        clock.sleep_until(first).await; // over already
+        clock.sleep_until(first).await; // already past
         let second = clock.now();
         assert!(second >= first && clock.wall() < recorded);
         assert!(clock.ahead().unwrap() > Duration::from_secs(3_000));

@@ -6,27 +6,26 @@ use rustix::time::{ClockId, clock_gettime};
 use super::{WallClock, timeline::Reading};
 use crate::domain::{LAST_TIME, Time, after};
 
-/// How far apart two readings may be that are to be of one moment.
+/// Maximum time between two readings that count as simultaneous.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// How often to try to read both clocks in one moment.
+/// Maximum number of attempts to read both clocks simultaneously.
 const TRIES: usize = 4;
 
-/// The machine's clock says a time that no protocol here can tell.
+/// The system clock is outside the range that protocols support.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the system clock says {0}; set it to the right time, between the years 1970 and 9999, and start again")]
 pub struct OutOfRange(String);
 
-/// What the machine's clock says, for those who need nothing else.
+/// Wall time from the system clock, without server time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemWall;
 
 impl SystemWall {
-    /// Fails when the machine's clock is before 1970 or beyond the year 9999. To be asked before anything else: sled,
-    /// HTTP and certificates panic by such a clock.
+    /// Checks the range of the system clock. Call it first: sled, HTTP and certificates panic outside of it.
     ///
     /// # Errors
-    /// What it says.
+    /// When the system clock is before 1970 or after 9999.
     pub fn check() -> Result<(), OutOfRange> {
         in_range()
     }
@@ -38,7 +37,7 @@ impl WallClock for SystemWall {
     }
 }
 
-/// The machine's clock, within the years 1970 to 9999: where it is wrong beyond that, nothing is to panic.
+/// The system clock, clamped to the years 1970 to 9999, so that nothing panics.
 fn wall() -> Time {
     match raw() {
         Ok(since_1970) => after(Time::UNIX_EPOCH, whole_micros(since_1970)),
@@ -56,8 +55,7 @@ fn whole_micros(span: Duration) -> Duration {
     Duration::new(span.as_secs(), span.subsec_micros() * 1_000)
 }
 
-/// Fails when the machine's clock is before 1970 or beyond the year 9999: certificates, HTTP and UUIDs have no name for
-/// such a time, and it is surely wrong.
+/// Fails when the system clock is before 1970 or after 9999: certificates, HTTP and UUIDs cannot represent such times.
 pub(super) fn in_range() -> Result<(), OutOfRange> {
     check(raw())
 }
@@ -69,11 +67,10 @@ fn check(raw: Result<Duration, Duration>) -> Result<(), OutOfRange> {
         Err(before_1970) => TimeDelta::from_std(before_1970).ok().map(|span| -span),
     };
     let time = time.and_then(|since_1970| DateTime::UNIX_EPOCH.checked_add_signed(since_1970));
-    Err(OutOfRange(time.map_or_else(|| "a time too far away to be written down".to_owned(), |time| time.to_string())))
+    Err(OutOfRange(time.map_or_else(|| "a time that is out of range".to_owned(), |time| time.to_string())))
 }
 
-/// Reads both clocks. When this thread is paused in between, they are read again: the difference would look like a
-/// jump.
+/// Reads both clocks. Reads them again if the thread was paused in between, which would look like a jump.
 pub(super) fn read() -> Reading {
     let mut before = elapsed();
     for _ in 1..TRIES {
@@ -86,7 +83,7 @@ pub(super) fn read() -> Reading {
     Reading { wall: wall(), elapsed: elapsed() }
 }
 
-/// Time since the machine started, in whole microseconds; it goes on while the machine is suspended.
+/// Time since the machine started, in whole microseconds, including suspension.
 fn elapsed() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     whole_micros(Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0)))
@@ -97,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clocks_go_forward() {
+    fn the_clocks_advance() {
         let first = read();
         let second = read();
         assert!(first.elapsed > Duration::ZERO && second.elapsed >= first.elapsed);
@@ -106,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_cannot_be_told_is_named() {
+    fn a_time_out_of_range_is_in_the_error() {
         let days = |days: u64| Duration::from_secs(days * 86_400);
         assert_eq!(check(Ok(Duration::ZERO)), Ok(()));
         assert_eq!(check(Ok(days(2_932_896))), Ok(()));
@@ -114,8 +111,8 @@ mod tests {
             (Err(Duration::from_secs(1)), "1969-12-31 23:59:59 UTC"),
             (Err(days(25_000)), "1901-07-22 00:00:00 UTC"),
             (Ok(days(2_932_897)), "+10000-01-01 00:00:00 UTC"),
-            (Ok(Duration::MAX), "a time too far away"),
-            (Err(Duration::MAX), "a time too far away"),
+            (Ok(Duration::MAX), "a time that is out of range"),
+            (Err(Duration::MAX), "a time that is out of range"),
         ] {
             let error = check(raw).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

@@ -4,52 +4,52 @@ use chrono::TimeDelta;
 
 use crate::domain::{Time, after};
 
-/// How far the machine's clock may be from where it should be before that counts as a jump. Services that keep the time
-/// set it at once when it is off by more than about a tenth of a second, and slowly otherwise.
+/// Minimum deviation of the system clock that counts as a jump. NTP services step the clock if it is off by more than
+/// about a tenth of a second, and slew it otherwise.
 pub(super) const JUMP: Duration = Duration::from_secs(1);
 
-/// What the machine's clocks said at one moment.
+/// Simultaneous readings of the system clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// The wall clock. Read first: a pause between the two readings must not put server time ahead.
+    /// The wall clock. Read first: a pause between the two readings must not move server time ahead.
     pub(super) wall: Time,
-    /// Time since the machine started, suspended or not. Nobody can set it.
+    /// Time since the machine started, including suspension. It cannot be set.
     pub(super) elapsed: Duration,
 }
 
-/// Server time: the latest of the machine's clock and of the newest time told, plus what has passed since that.
+/// Server time: the maximum of the system clock, and of the newest result plus the time since then.
 ///
-/// Pure, so that it can be tried with any sequence of jumps, suspensions and restarts.
+/// Pure, so that tests can run any sequence of jumps, suspensions and restarts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeline {
-    /// The newest time told.
+    /// The newest result.
     newest: Time,
-    /// When that was.
+    /// The readings of that result.
     last: Reading,
 }
 
-/// The machine's clock was set, or is behind what is on record.
+/// The system clock was set, or is behind the newest time on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
-    /// Which way.
+    /// Direction of the jump.
     pub direction: Direction,
-    /// What the clock would have said without it.
+    /// The time without the jump.
     pub expected: Time,
-    /// What it says.
+    /// The time of the clock.
     pub found: Time,
 }
 
-/// Which way a clock jumped.
+/// Direction of a jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It says an earlier time than it should.
+    /// The clock is earlier than expected.
     Backward = 0,
-    /// It says a later time than it should.
+    /// The clock is later than expected.
     Forward = 1,
 }
 
 impl Jump {
-    /// How far.
+    /// Distance of the jump.
     #[must_use]
     pub fn distance(&self) -> Duration {
         between(self.expected, self.found)
@@ -62,14 +62,13 @@ impl Jump {
 }
 
 impl Timeline {
-    /// Begins with the newest time on record. A machine's clock that is behind it has been set back since it was
-    /// recorded.
+    /// Starts with the newest time on record. A system clock that is behind it was set back after the record.
     pub(super) fn start(on_record: Option<Time>, first: Reading) -> (Self, Option<Jump>) {
         let newest = on_record.map_or(first.wall, |recorded| recorded.max(first.wall));
         (Self { newest, last: first }, Jump::of(newest, first.wall))
     }
 
-    /// The time, and whether the machine's clock has jumped since it was last read.
+    /// Server time, and the jump of the system clock since the last reading, if any.
     pub(super) fn read(&mut self, reading: Reading) -> (Time, Option<Jump>) {
         let passed = reading.elapsed.saturating_sub(self.last.elapsed);
         let jump = Jump::of(after(self.last.wall, passed), reading.wall);
@@ -78,7 +77,7 @@ impl Timeline {
         (self.newest, jump)
     }
 
-    /// How far server time is ahead of the machine's clock, as last read.
+    /// The difference between server time and the system clock at the last reading.
     pub(super) fn ahead(&self) -> Duration {
         (self.newest - self.last.wall).to_std().unwrap_or_default()
     }
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_stops_nothing() {
+    fn a_clock_set_back_does_not_stop_time() {
         let (mut timeline, jump) = Timeline::start(None, reading(0, 50));
         assert_eq!(jump, None);
         assert_eq!(timeline.read(reading(10, 60)), (at(10), None));
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_jump_forward_that_is_undone_leaves_time_ahead_but_running() {
+    fn time_stays_ahead_and_advances_after_a_wrong_jump_forward() {
         let (mut timeline, _) = Timeline::start(None, reading(0, 0));
         assert_eq!(timeline.read(reading(86_400, 1)).0, at(86_400));
         assert_eq!(timeline.read(reading(11, 11)).0, at(86_410), "ten seconds later");
@@ -122,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn a_start_goes_on_from_the_newest_time_on_record() {
+    fn a_start_continues_from_the_newest_time_on_record() {
         let (mut timeline, jump) = Timeline::start(Some(at(1_000)), reading(-500, 7));
         assert_eq!(jump, Some(Jump { direction: Direction::Backward, expected: at(1_000), found: at(-500) }));
         assert_eq!(timeline.read(reading(-490, 17)), (at(1_010), None));
         let (_, jump) = Timeline::start(Some(at(1_000)), reading(90_000, 7));
-        assert_eq!(jump, None, "that may be how long it was down");
+        assert_eq!(jump, None, "the server may have been down that long");
         let (_, jump) = Timeline::start(Some(at(1_000)), Reading { wall: at(999), elapsed: Duration::ZERO });
         assert!(jump.is_some(), "a second is a jump");
         let nearly = at(999) + TimeDelta::microseconds(1);
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_between_the_readings_does_not_put_time_ahead() {
+    fn a_pause_between_the_readings_does_not_move_time_ahead() {
         let (mut timeline, _) = Timeline::start(None, reading(0, 0));
         for paused in 1..100_i64 {
             // The wall clock was read at `paused`, the other one half a second later.
@@ -147,20 +146,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_year_is_where_time_ends() {
+    fn time_ends_with_the_last_year() {
         let last = after(at(0), Duration::MAX);
         let (mut timeline, _) = Timeline::start(Some(last), reading(0, 0));
         assert_eq!(timeline.read(reading(5, 5)).0, last);
     }
 
-    /// What can happen to a machine between two looks at its clocks.
+    /// An event between two readings.
     #[derive(Clone, Copy, Debug)]
     enum Happening {
         /// Time passes, in milliseconds.
         Pass(u64),
-        /// Somebody sets the clock: it moves by so many seconds.
+        /// The clock is set, by this number of seconds.
         Set(i64),
-        /// The server is started again: after so many milliseconds, and on a machine that was started anew or not.
+        /// The server restarts after this number of milliseconds, with or without a reboot.
         Restart(u64, bool),
     }
 
@@ -177,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn time_never_runs_backwards_and_counts_what_passes(happenings in prop::collection::vec(happening(), 1..60)) {
+        fn time_never_runs_backwards_and_counts_elapsed_time(happenings in prop::collection::vec(happening(), 1..60)) {
             let millis = Duration::from_millis;
             let (epoch, last) = (Time::UNIX_EPOCH, after(Time::UNIX_EPOCH, Duration::MAX));
             let mut now = Reading { wall: at(0), elapsed: millis(5_000) };
@@ -204,7 +203,7 @@ mod tests {
                 prop_assert!(time >= after(told, passed), "{time} after {told} and {passed:?}");
                 prop_assert!(time >= now.wall);
                 prop_assert!(time == now.wall || time == after(told, passed), "{time} is neither");
-                prop_assert!(jump.is_none() || set, "{jump:?} without anybody setting the clock");
+                prop_assert!(jump.is_none() || set, "{jump:?} without a change of the clock");
                 prop_assert_eq!(timeline.read(now).1, None, "told twice");
                 told = time;
             }

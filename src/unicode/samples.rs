@@ -1,6 +1,6 @@
-//! The one table that every user of the rule is tested with.
+//! Samples with which every user of the rule is tested.
 
-/// Characters of each kind that nobody sees. Without line feed and tab, which texts may have.
+/// Invisible characters of each kind. Without line feed and tab, which texts may contain.
 pub(crate) const INVISIBLE: &[char] = &[
     // Controls, C0 and C1.
     '\0',
@@ -11,7 +11,7 @@ pub(crate) const INVISIBLE: &[char] = &[
     '\u{80}',
     '\u{85}',
     '\u{9b}',
-    // Controls of direction.
+    // Bidirectional controls.
     '\u{61c}',
     '\u{200e}',
     '\u{200f}',
@@ -29,7 +29,7 @@ pub(crate) const INVISIBLE: &[char] = &[
     '\u{fff9}',
     '\u{1d173}',
     '\u{e0041}',
-    // Ignorable by default, whatever their category.
+    // Default-ignorable, of other categories.
     '\u{34f}',
     '\u{115f}',
     '\u{1160}',
@@ -40,7 +40,7 @@ pub(crate) const INVISIBLE: &[char] = &[
     '\u{ffa0}',
     '\u{e0000}',
     '\u{e0101}',
-    // Blanks that no property names.
+    // Blanks without a property.
     '\u{2800}',
     '\u{13441}',
     '\u{13442}',
@@ -64,7 +64,7 @@ pub(crate) const INVISIBLE: &[char] = &[
     '\u{10ffff}',
 ];
 
-/// Texts in which everything shows.
+/// Texts without invisible characters.
 pub(crate) const VISIBLE: &[&str] = &[
     "",
     "billing bot",

@@ -8,7 +8,7 @@ fn members(set: &str) -> impl Iterator<Item = char> {
 }
 
 #[test]
-fn what_nobody_sees_is_invisible() {
+fn samples_are_invisible() {
     for c in INVISIBLE.iter().copied().chain(['\n', '\t']) {
         assert!(is_invisible(c), "{c:?}");
     }
@@ -18,7 +18,7 @@ fn what_nobody_sees_is_invisible() {
     assert!((' '..='~').all(|c| !is_invisible(c)), "printable ASCII");
 }
 
-/// The properties of Unicode that the rule stands on.
+/// The Unicode properties that define the rule.
 #[test]
 fn whole_properties_are_invisible() {
     for property in [
@@ -38,7 +38,7 @@ fn whole_properties_are_invisible() {
     }
 }
 
-/// What is neither a control, nor ignorable, nor a space, is seen: but for the blanks that are listed.
+/// Characters that are not controls, ignorable or spaces are visible, except the listed blanks.
 #[test]
 fn all_else_is_visible() {
     let listed = "\u{1d159}\u{2800}\u{13441}\u{13442}\u{16fe4}";
@@ -48,7 +48,7 @@ fn all_else_is_visible() {
     assert!(listed.chars().all(|c| hidden.contains(c)), "{hidden:?}");
 }
 
-/// A name that is taken has its composed form for good only if that form knows each of its characters.
+/// The composed form of a name is stable only if normalization knows each of its characters.
 #[test]
 fn composed_forms_know_every_visible_character() {
     let unknown =
@@ -72,7 +72,7 @@ fn escapes_show_what_is_invisible_and_nothing_else() {
 }
 
 #[test]
-fn texts_that_look_the_same_have_one_skeleton() {
+fn confusable_texts_have_one_skeleton() {
     for (a, b) in [("finance", "fin\u{430}nce"), ("finance", "\u{ff46}inance"), ("send_email", "send_emai1")] {
         assert_eq!(skeleton(a), skeleton(b), "{a} {b}");
     }
@@ -80,7 +80,7 @@ fn texts_that_look_the_same_have_one_skeleton() {
 }
 
 #[test]
-fn scripts_that_do_not_go_together() {
+fn mixed_scripts_are_detected() {
     for (name, expected) in
         [("finance", false), ("fin\u{430}nce", true), ("финансы", false), ("財務チーム", false), ("a-1", false)]
     {
