@@ -1,4 +1,5 @@
-//! The services: admits calls, has [`wire`](crate::wire) translate, asks the use-cases, and decides nothing.
+//! The gRPC services. They admit calls, convert messages with [`wire`](crate::wire), and call the use-cases. They make
+//! no decisions.
 
 mod access_service;
 mod admin_service;

@@ -1,8 +1,8 @@
-//! What operators see: logs, metrics, and traces.
+//! Telemetry for operators: logs, metrics, and traces.
 //!
-//! - [`init`] sends logs to stderr and, when asked, spans to an OpenTelemetry collector.
-//! - [`ApprovalLog`] writes a line for each thing that happens to an approval.
-//! - [`Metrics`] counts; [`Metrics::render`] is what `/metrics` answers.
+//! - [`init`] sends logs to stderr and, if configured, spans to an OpenTelemetry collector.
+//! - [`ApprovalLog`] writes a line per event of an approval.
+//! - [`Metrics`] counts; [`Metrics::render`] is the content of `/metrics`.
 //! - [`RpcLayer`] gives every gRPC call a request id, a span, its counts and one log line.
 
 mod approval_log;

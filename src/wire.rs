@@ -1,6 +1,6 @@
-//! Proto ⇄ domain: decodes messages with every violation at once, encodes what is known, and decides nothing.
+//! Converts between proto messages and the domain. Decoding reports every violation. No decisions are made here.
 //!
-//! Used by whatever reads or writes the API's messages: the gRPC services, policy files, the commands.
+//! Used by everything that reads or writes the API's messages: the gRPC services, policy files, the commands.
 
 pub mod decode;
 pub(crate) mod double;

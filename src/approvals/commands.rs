@@ -75,7 +75,7 @@ impl Approvals {
         }
         let events = self.store.events(id, 0, done.revision).await?;
         if events.is_empty() {
-            return Err(Error::NotFound(id)); // pruned a moment ago
+            return Err(Error::NotFound(id)); // deleted by the pruner in the meantime
         }
         Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
     }

@@ -49,7 +49,7 @@ impl Approvals {
             let page = self.store.list(query.clone()).await?;
             looks -= page.approvals.len().min(looks);
             bytes += page.approvals.iter().map(|approval| weight(approval)).sum::<usize>();
-            let nothing = page.approvals.is_empty(); // the store itself has looked for long enough
+            let nothing = page.approvals.is_empty(); // the store ended its page without a match
             let shown = |approval: &Arc<Approval>| shows(principal, method, decidable, approval);
             found.approvals.extend(page.approvals.into_iter().filter(shown));
             found.unreadable.extend(page.unreadable);

@@ -83,7 +83,7 @@ impl Approvals {
         match (Follower::new(self, by, approval, after, subscription), attached) {
             (Ok(follower), Some(attached)) => Ok(follower.attach(attached)),
             (follower, attached) => {
-                attached.into_iter().for_each(Attached::keep); // the server refuses the stream; the caller has not left
+                attached.into_iter().for_each(Attached::keep); // the caller is still connected
                 follower
             }
         }
@@ -115,7 +115,7 @@ impl Approvals {
                     Ok((submitted, attached))
                 }
                 Err(error) => {
-                    attached.into_iter().for_each(Attached::keep); // what has this request_id is another request
+                    attached.into_iter().for_each(Attached::keep); // this request_id belongs to a different request
                     Err(error)
                 }
             }

@@ -42,7 +42,7 @@ impl Approvals {
                     return Ok(approval);
                 }
             }
-            wall = self.clock.wall(); // it has slept: credentials may have ended
+            wall = self.clock.wall(); // time has passed: credentials may have expired
         }
     }
 }
@@ -51,6 +51,6 @@ impl Approvals {
 pub(super) fn may_read_on(principal: &Principal, wall: Time) -> Result<(), Error> {
     principal.check(wall).map_err(|ended| match ended {
         Unrecognised::TokenRevoked => AccessDenied::Revoked.into(),
-        _ => Error::StreamAged, // with other credentials the caller may go on
+        _ => Error::StreamAged, // the caller can continue with other credentials
     })
 }

@@ -104,7 +104,7 @@ impl Schemas {
             return;
         }
         let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.remove(&key); // another caller was as fast
+        kept.remove(&key); // another thread may have added it
         kept.uses += 1;
         let entry = Entry { schema, used: kept.uses, spelling: None };
         kept.bytes += entry.weight();

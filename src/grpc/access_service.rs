@@ -19,7 +19,7 @@ pub struct AccessApi {
 }
 
 impl AccessApi {
-    /// Serves the use-cases to callers that were authenticated.
+    /// Serves the use-cases to authenticated callers.
     #[must_use]
     pub const fn new(tokens: Arc<Tokens>, limits: RequestLimits) -> Self {
         Self { tokens, limits }
@@ -49,11 +49,11 @@ impl AccessService for AccessApi {
         let principal = principal(&request)?;
         let id = decode::token_id(&request.into_inner().token_id)?;
         let token = self.tokens.revoke(&principal, id).await.map_err(Failure::from)?;
-        let at = token.revoked.as_ref().map_or(token.created_at, |revoked| revoked.at); // whatever the time, it is revoked
+        let at = token.revoked.as_ref().map_or(token.created_at, |revoked| revoked.at); // revoked at any time
         Ok(Response::new(pb::RevokeTokenResponse { token: Some(encode::token(&token, at)) }))
     }
 
-    // Not a matter of roles: who has none needs it most.
+    // Needs no role: callers without a role need this call most.
     async fn get_caller(&self, request: Request<pb::GetCallerRequest>) -> Reply<pb::GetCallerResponse> {
         let caller = Some(encode::caller(&*principal(&request)?));
         Ok(Response::new(pb::GetCallerResponse { caller }))

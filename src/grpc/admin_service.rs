@@ -17,7 +17,7 @@ pub struct AdminApi {
 }
 
 impl AdminApi {
-    /// Serves the use-cases to callers that were authenticated.
+    /// Serves the use-cases to authenticated callers.
     #[must_use]
     pub const fn new(admin: Arc<Admin>) -> Self {
         Self { admin }

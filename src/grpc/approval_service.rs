@@ -35,7 +35,7 @@ pub struct ApprovalApi {
 }
 
 impl ApprovalApi {
-    /// Serves the use-cases to callers that were authenticated.
+    /// Serves the use-cases to authenticated callers.
     #[must_use]
     pub fn new(approvals: Arc<Approvals>, limits: RequestLimits, calls: &CallLimits) -> Self {
         let streams = Streams::new(calls);
@@ -44,7 +44,7 @@ impl ApprovalApi {
 }
 
 impl ApprovalApi {
-    /// Decodes where a large schema may take its time without keeping others from the thread.
+    /// Decodes a request. A large schema is compiled in the pool, where it blocks no other call.
     async fn decode_request(
         &self,
         by: &Actor,
@@ -61,7 +61,7 @@ impl ApprovalApi {
         Ok(decoded.map_err(Failure::from)?)
     }
 
-    /// What an invalid request repeats; else what is wrong with it.
+    /// Follows the request that an invalid one repeats, or returns its violations.
     async fn repeat(
         &self,
         principal: Arc<Principal>,
@@ -80,7 +80,7 @@ impl ApprovalService for ApprovalApi {
     type WatchApprovalStream = Messages<pb::WatchApprovalResponse>;
     type WatchPendingStream = Messages<pb::WatchPendingResponse>;
 
-    // Streams answer with their headers at once: what may take time happens inside them.
+    // Streams send their headers immediately, so slow work happens inside the stream.
     async fn request_approval(
         &self,
         request: Request<pb::RequestApprovalRequest>,
@@ -130,7 +130,7 @@ impl ApprovalService for ApprovalApi {
 
     async fn wait_approval(&self, request: Request<pb::WaitApprovalRequest>) -> Reply<pb::WaitApprovalResponse> {
         let principal = principal(&request)?;
-        let _permit = self.streams.open(&request, &principal)?; // it holds as much as a stream does
+        let _permit = self.streams.open(&request, &principal)?; // a wait uses as much memory as a stream
         let deadline = deadline::of(request.metadata());
         let decode::Wait { id, after, timeout } = decode::wait(&request.into_inner())?;
         let timeout = deadline.map_or(timeout, |left| timeout.min(deadline::in_time(left)));
@@ -247,13 +247,13 @@ fn update(approval: &Approval, events: &[crate::domain::Event]) -> pb::ApprovalU
     }
 }
 
-/// How far a stream is.
+/// The state of a stream.
 enum Stage<F> {
     Opening(F),
     Open(Box<Follower>),
 }
 
-/// Opens a follower inside the stream, and sends what it says. An error is the last thing to come.
+/// Opens a follower inside the stream, and sends its messages. After an error there are no more messages.
 fn follow<T: Send + 'static>(
     open: impl Future<Output = Result<Follower, Error>> + Send + 'static,
     permit: StreamPermit,

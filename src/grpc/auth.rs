@@ -1,4 +1,4 @@
-//! What every call goes through before its service: who calls, and whether they call too fast.
+//! Admission of calls: authenticates the caller, and limits its rate.
 
 use std::{
     convert::Infallible,
@@ -38,23 +38,25 @@ use crate::{
     telemetry::{Metrics, is_grpc},
 };
 
-/// How long the answer to a call without known credentials is kept back: guessing is slow, and so is a client that asks
-/// again and again with a token that has ended.
+/// Delay of the response to a call without valid credentials. It slows down guessing, and clients that keep retrying
+/// with an expired token.
 const FAILURE_PAUSE: Duration = Duration::from_millis(250);
-/// Answers that are kept back at once; further ones go out at once, so that a flood of bad calls costs no memory.
+/// Maximum number of delayed responses. Further ones are sent immediately, so that a flood of invalid calls uses no
+/// memory.
 const PAUSES: usize = 1_024;
-/// Calls that may wait at once for their credentials to be judged, as for the keys of a provider: some 40 MiB of them.
+/// Maximum number of calls that wait for the check of their credentials, such as for the keys of a provider. They use
+/// about 40 MiB.
 const JUDGED: usize = 4_096;
-/// Calls after which callers who have been quiet are forgotten.
+/// Number of calls after which idle callers are removed from the rate limiter.
 const TIDY: u32 = 65_536;
 
 type Rates = RateLimiter<CallerKey, HashMapStateStore<CallerKey>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
-/// Admits calls of authenticated callers, as fast as they may come.
+/// Admits authenticated callers, within their rate limit.
 pub struct Admission {
     authenticator: Arc<dyn Authenticator>,
     clock: Arc<dyn WallClock>,
-    /// What the time for messages is kept by.
+    /// The clock for message timeouts.
     timer: Arc<dyn Clock>,
     metrics: Metrics,
     rates: Rates,
@@ -66,8 +68,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Admits whom it recognises; each caller may make so many calls a second, and as many at once, and each call's
-    /// message must be there in time.
+    /// Limits each caller to `calls_per_second`, and as many at the same time. Each message must arrive in time.
     #[must_use]
     pub fn new(
         authenticator: Arc<dyn Authenticator>,
@@ -91,17 +92,17 @@ impl Admission {
         })
     }
 
-    /// A service that is asked only by those who are admitted, for calls with one message.
+    /// Guards a service whose calls have one message.
     pub fn guard<S>(self: &Arc<Self>, inner: S) -> Guarded<S> {
         Guarded { inner, admission: Arc::clone(self), message_timeout: Some(self.message_timeout) }
     }
 
-    /// The same for a service whose callers send messages for as long as they like.
+    /// Guards a service whose callers send messages for any time.
     pub fn guard_streaming<S>(self: &Arc<Self>, inner: S) -> Guarded<S> {
         Guarded { inner, admission: Arc::clone(self), message_timeout: None }
     }
 
-    /// Whose credentials these are. Most are judged at once; those that must wait are counted.
+    /// Authenticates a call. Most checks finish immediately; the number of waiting ones is limited.
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let mut judging = self.authenticator.authenticate(credentials);
         if let Poll::Ready(judged) = poll!(&mut judging) {
@@ -143,12 +144,12 @@ impl Admission {
     }
 }
 
-/// The service that [`Admission::guard`] makes.
+/// A guarded service. See [`Admission::guard`].
 #[derive(Clone)]
 pub struct Guarded<S> {
     inner: S,
     admission: Arc<Admission>,
-    /// How long a call's message may take; `None` when calls have many.
+    /// Maximum time for a call's message. `None` if calls have many.
     message_timeout: Option<Duration>,
 }
 
@@ -170,12 +171,12 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The one that was asked whether it is ready is the one that is called.
+        // Call the instance that was polled to be ready.
         let next = self.inner.clone();
         let (mut inner, admission) = (std::mem::replace(&mut self.inner, next), Arc::clone(&self.admission));
         let message_timeout = self.message_timeout;
         Box::pin(async move {
-            // A body need not be Sync, and so cannot be borrowed over a wait.
+            // A body need not be `Sync`, so a reference to it cannot be held across an await.
             let (mut head, body) = request.into_parts();
             if !is_grpc(&head.headers) {
                 let mut refused = Response::new(Body::empty());
@@ -192,7 +193,7 @@ where
                     inner.call(Request::from_parts(head, body)).await
                 }
                 Err(failure) => {
-                    drop(body); // the HTTP/2 library counts it against the connection for as long as it is held
+                    drop(body); // while it is held, the HTTP/2 library counts it against the connection
                     Ok(admission.refuse(failure).await.into_http())
                 }
             }
@@ -200,7 +201,7 @@ where
     }
 }
 
-/// A caller that was admitted by the head of a call, whose message may come much later.
+/// An admitted caller. Its message may arrive much later than the head of the call.
 #[derive(Clone)]
 pub struct Admitted {
     principal: Arc<Principal>,
@@ -208,19 +209,19 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// A caller, and the clock by which its credentials end.
+    /// A caller, and the clock for the expiry of its credentials.
     #[must_use]
     pub const fn new(principal: Arc<Principal>, clock: Arc<dyn WallClock>) -> Self {
         Self { principal, clock }
     }
 
-    /// Who was admitted.
+    /// The caller.
     pub(super) fn caller(&self) -> &Principal {
         &self.principal
     }
 }
 
-/// The caller that was admitted, if its credentials are still good now that the whole call is there.
+/// The caller, if its credentials are still valid after the whole message has arrived.
 pub(super) fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>, Failure> {
     let Admitted { principal, clock } = request.extensions().get::<Admitted>().ok_or(Unrecognised::Unknown)?;
     principal.check(clock.wall())?;

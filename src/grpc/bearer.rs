@@ -1,14 +1,14 @@
-//! The bearer token in the headers of a call.
+//! Parses the bearer token of a call.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::identity::Unrecognised;
 
-/// The bearer token of a call; `None` without any `authorization` header.
+/// The bearer token of a call. `None` without an `authorization` header.
 ///
-/// A call names one caller. A proxy that checks credentials may read the last of two headers where this server reads
-/// the first, and some join headers with a comma: whatever is there beside one token is refused, also when it is the
-/// same.
+/// A call has one caller. A proxy that checks credentials may read the last of two headers where this server reads the
+/// first, and some proxies join headers with a comma. So anything in addition to one token is rejected, even the same
+/// token again.
 ///
 /// # Errors
 /// [`Unrecognised::SeveralCredentials`] or [`Unrecognised::NoBearer`].
@@ -23,7 +23,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unrecognised> 
     token.filter(|token| is_token(token)).map(Some).ok_or(Unrecognised::NoBearer)
 }
 
-/// Whether a text can be a bearer token at all: `b64token` of RFC 6750.
+/// Whether a text has the form of a bearer token: `b64token` of RFC 6750.
 fn is_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)

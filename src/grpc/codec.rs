@@ -1,4 +1,4 @@
-//! Protobuf on the wire, as the generated services read and write it.
+//! The Protobuf codec of the generated services.
 
 use std::marker::PhantomData;
 
@@ -10,14 +10,14 @@ use tonic::{
 
 use super::error::Failure;
 
-/// Memory of a stream that waits: what it sends makes room for itself.
+/// Buffer of a waiting stream, in bytes. It grows when the stream sends.
 const BUFFER: usize = 512;
 
-/// Bytes of ready messages that are sent together.
+/// Maximum bytes of ready messages to send together.
 const TOGETHER: usize = 16 << 10;
 
-/// As tonic's own codec, but for two things: what cannot be decoded is the caller's mistake and says so, and a message
-/// that waits to be sent takes no more memory than it has bytes.
+/// A codec like tonic's, with two differences: a message that cannot be decoded is reported as the caller's error, and
+/// a message that waits to be sent takes no more memory than its size.
 #[derive(Debug)]
 pub struct Protobuf<T, U>(PhantomData<(T, U)>);
 
@@ -56,7 +56,7 @@ impl<T: Message> Encoder for Writer<T> {
 
     fn encode(&mut self, message: T, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
         to.reserve(message.encoded_len());
-        message.encode(to).map_err(|error| Status::internal(error.to_string())) // never: there is room
+        message.encode(to).map_err(|error| Status::internal(error.to_string())) // cannot fail: the buffer has room
     }
 
     fn buffer_settings(&self) -> BufferSettings {
@@ -81,8 +81,8 @@ impl<U: Message + Default> Decoder for Reader<U> {
     }
 }
 
-/// What is wrong with a message, and in which of its fields. The error lists every level on the way there, of which
-/// there may be a hundred.
+/// What is wrong with a message, and in which field. The error itself lists all levels of nesting, which can be a
+/// hundred.
 fn explained(error: &prost::DecodeError) -> String {
     let text = error.to_string();
     let mut rest = text.strip_prefix("failed to decode Protobuf message: ").unwrap_or(&text);

@@ -3,15 +3,15 @@ use std::sync::{Arc, atomic::AtomicU32};
 use super::in_flight::Scope;
 use crate::{connections::ConnectionState, identity::PresentedCertificate};
 
-/// What is known of the connection that a call came on.
+/// Information about the connection of a call.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionInfo {
-    /// Streaming calls that are open on it.
+    /// Number of open streaming calls on it.
     pub open_streams: Arc<AtomicU32>,
-    /// Bytes of its calls that are in memory.
+    /// Bytes of its calls in memory.
     pub in_flight: Arc<Scope>,
-    /// The client's certificate, verified; `None` when it has shown none.
+    /// The verified client certificate. `None` without one.
     pub certificate: Option<Arc<PresentedCertificate>>,
-    /// Its place in the registry of connections; `None` in tests only.
+    /// Its state in the registry of connections. `None` only in tests.
     pub link: Option<Arc<ConnectionState>>,
 }

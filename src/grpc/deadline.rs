@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 
-/// How long the caller waits, counted from when it sent the call; `None` without the header or when it is malformed,
-/// which the gRPC specification treats alike. Of several the shortest counts: the answer is there in time, whichever of
-/// them a proxy goes by.
+/// How long the caller waits, counted from when it sent the call. `None` without the header or if it is malformed,
+/// which the gRPC specification treats alike. If there are several, the shortest counts: the response is then in time
+/// for any proxy.
 #[must_use]
 pub fn of(metadata: &MetadataMap) -> Option<Duration> {
     metadata.get_all("grpc-timeout").iter().filter_map(|value| parse(value.to_str().ok()?)).min()
 }
 
-/// How long to wait so that the answer is there before the caller gives up: a tenth of the time is kept for the way
-/// back, at least 20 ms and at most a second.
+/// How long to wait so that the response arrives before the caller's deadline. Reserves a tenth of the time, at least
+/// 20 ms and at most a second.
 #[must_use]
 pub fn in_time(left: Duration) -> Duration {
     left.saturating_sub((left / 10).clamp(Duration::from_millis(20), Duration::from_secs(1)))

@@ -1,4 +1,4 @@
-//! What every admitted call goes through before its message is read: its role, its encoding, and room for it.
+//! Checks an admitted call before its message is read: role, encoding, and free memory.
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,7 @@ const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// Lets calls in that their caller's role allows, as long as there is room for them.
+/// Accepts calls that the caller's role allows, while there is memory for them.
 #[derive(Debug)]
 pub struct Entry {
     quota: Arc<InFlightQuota>,
@@ -32,14 +32,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Counts what is in flight against the limits.
+    /// Counts calls in flight against the limits.
     #[must_use]
     pub fn new(limits: &CallLimits) -> Arc<Self> {
         Arc::new(Self { quota: InFlightQuota::new(limits), message_bytes: limits.message_bytes })
     }
 
-    /// A service that is called only by calls that may and can be made. It is to be asked inside
-    /// [`Admission::guard`](super::Admission::guard), which says who calls.
+    /// Wraps a service. Use it inside [`Admission::guard`](super::Admission::guard), which identifies the caller.
     pub fn to<S>(self: &Arc<Self>, inner: S) -> Entered<S> {
         Entered { inner, entry: Arc::clone(self) }
     }
@@ -49,7 +48,7 @@ impl Entry {
         let method = Method::at_path(path).ok_or_else(|| Failure::NoSuchMethod(path.to_owned()))?;
         let admitted = request.extensions().get::<Admitted>().ok_or(crate::identity::Unrecognised::Unknown)?;
         let caller = admitted.caller();
-        // Before anything is said about the message: what it should have been is for those who may send it.
+        // Before any error about the message: only callers who may make the call learn what its message should be.
         caller.require_role(method)?;
         readable(request.headers())?;
         let connection = request.extensions().get::<ConnectionInfo>().map(|connection| &connection.in_flight);
@@ -58,7 +57,7 @@ impl Entry {
     }
 }
 
-/// Whether messages with this encoding can be read: only those without any.
+/// Whether messages with this encoding are supported: only uncompressed ones are.
 fn readable(headers: &HeaderMap) -> Result<(), Failure> {
     match headers.get(ENCODING) {
         Some(encoding) if encoding != IDENTITY => {
@@ -68,7 +67,7 @@ fn readable(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
-/// The answer to a call that is not let in.
+/// The response to a rejected call.
 fn refusal(failure: Failure) -> Response<Body> {
     let accepted = matches!(failure, Failure::NoSuchEncoding(_)).then_some(IDENTITY);
     let mut response: Response<Body> = Status::from(failure).into_http();
@@ -76,12 +75,12 @@ fn refusal(failure: Failure) -> Response<Body> {
     response
 }
 
-/// Answers calls of services that there are not.
+/// Responds to calls of unknown services.
 pub async fn no_such_service(request: Request<axum::body::Body>) -> Response<Body> {
     refusal(Failure::NoSuchMethod(request.uri().path().to_owned()))
 }
 
-/// The service that [`Entry::to`] makes.
+/// A service wrapped by [`Entry::to`].
 #[derive(Clone, Debug)]
 pub struct Entered<S> {
     inner: S,

@@ -1,7 +1,7 @@
-//! Errors for the wire: the one place that gives each its code, its reason and its details.
+//! Errors on the wire: the one place that gives each error its code, reason and details.
 //!
-//! Every status carries exactly one google.rpc.ErrorInfo, and stays small enough for response headers (8 KiB), however
-//! long the texts are that it quotes. Causes that are none of a caller's business are logged here and not sent.
+//! Every status carries exactly one google.rpc.ErrorInfo, and fits into response headers (8 KiB) even if it quotes long
+//! texts. Internal causes are logged here, and not sent.
 
 mod store;
 mod use_cases;
@@ -25,17 +25,17 @@ use crate::{
 /// `domain` of every ErrorInfo.
 pub const DOMAIN: &str = "signoff.v1";
 
-/// When to reattach after the server ended a stream.
+/// Delay before a client reconnects after the server ended its stream.
 const REATTACH: Duration = Duration::from_secs(1);
-/// When to try again to open a stream where there is no room: a guess, as nobody knows when another one ends.
+/// Delay before a client retries to open a stream at the limit. A guess: nobody knows when another stream ends.
 const ROOM: Duration = Duration::from_secs(1);
-/// When to try again where a later version of the server is needed.
+/// Delay before a client retries if a newer version of the server is needed.
 const UPGRADE: Duration = Duration::from_secs(30);
 /// Longest value in metadata, in characters.
 const VALUE: usize = 256;
-/// Longest message of a status, in bytes: the header escapes each byte that is not ASCII as three.
+/// Longest message of a status, in bytes. The header escapes each byte that is not ASCII to three.
 const MESSAGE: usize = 384;
-/// Bytes of all violations of a BadRequest: base64 makes a third more of them.
+/// Maximum bytes of all violations in a BadRequest. Base64 adds a third.
 const VIOLATIONS: usize = 3_584;
 /// Longest description of one violation, and longest path of its field, in bytes.
 const DESCRIPTION: usize = 512;
@@ -45,67 +45,67 @@ const DESCRIPTION: usize = 512;
 pub enum Failure {
     /// The request breaks rules.
     Invalid(Violations),
-    /// The message cannot be read at all: what is wrong with it.
+    /// The message cannot be decoded.
     Malformed(String),
-    /// The message is larger than may be.
+    /// The message exceeds the size limit.
     MessageTooLarge {
         /// Its size in bytes.
         found: usize,
-        /// How many are allowed.
+        /// The maximum.
         limit: usize,
     },
-    /// There is no method at this path.
+    /// No method has this path.
     NoSuchMethod(String),
-    /// No message with this encoding can be read.
+    /// The encoding of messages is not supported.
     NoSuchEncoding(String),
-    /// No credentials, or none that are accepted.
+    /// No credentials, or invalid ones.
     Unrecognised(Unrecognised),
     /// The caller may not do this.
     Access(AccessDenied),
-    /// Work that takes long was not done.
+    /// The pool rejected slow work.
     Pool(PoolError),
-    /// The caller calls too fast.
+    /// The caller exceeds its rate limit.
     RateLimited {
-        /// Calls a second that are allowed.
+        /// Allowed calls per second.
         limit: u32,
-        /// When the next one is.
+        /// Delay before the next allowed call.
         retry: Duration,
     },
     /// Too many open streams.
     TooManyStreams {
-        /// Where they are counted.
+        /// Where the limit applies.
         scope: Scope,
-        /// How many are allowed.
+        /// The maximum.
         limit: u32,
     },
-    /// Calls that are in flight take all the memory that they may.
+    /// Calls in flight use all the memory that they may.
     TooManyCalls {
-        /// Where it is counted.
+        /// Where the limit applies.
         scope: Scope,
-        /// How many bytes are allowed.
+        /// The maximum, in bytes.
         limit: usize,
     },
     /// The request's message did not arrive in time.
     MessageLate {
-        /// How long it may take.
+        /// The maximum time.
         limit: Duration,
     },
     /// A use-case of the policy failed.
     Policy(policies::Error),
     /// A use-case of tokens failed.
     Token(tokens::Error),
-    /// A use-case of the server as a whole failed.
+    /// An operation on the server as a whole failed.
     Admin(admin::Error),
     /// A use-case of approvals failed.
     Approval {
         /// Why.
         error: approvals::Error,
-        /// The approval that the call is about, if it names one.
+        /// The approval of the call, if it has one.
         id: Option<ApprovalId>,
     },
 }
 
-/// Where open streams, and bytes in flight, are counted.
+/// Where a limit on streams or on bytes in flight applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// On one connection.
@@ -176,7 +176,7 @@ impl From<admin::Error> for Failure {
     }
 }
 
-/// For calls that name no approval.
+/// For calls without an approval.
 impl From<approvals::Error> for Failure {
     fn from(error: approvals::Error) -> Self {
         Self::Approval { error, id: None }
@@ -195,7 +195,7 @@ impl From<Violations> for Status {
     }
 }
 
-/// What a status is made of.
+/// The parts of a status.
 struct Answer {
     code: Code,
     reason: ErrorReason,
@@ -332,8 +332,8 @@ impl Answer {
     }
 }
 
-/// As many violations as there is room for, then one that tells how many are left out; "at least", as the
-/// last of them may stand for several.
+/// As many violations as fit, then one with the number of omitted ones. It says "at least", because the last violation
+/// may itself be such a count.
 fn fitting(violations: Vec<Violation>) -> Vec<FieldViolation> {
     let (mut room, all) = (VIOLATIONS, violations.len());
     let mut sent = Vec::new();
@@ -354,7 +354,7 @@ fn characters(text: &str, most: usize) -> String {
     text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end]).to_owned()
 }
 
-/// Cut to `most` bytes, on a character's boundary.
+/// Shortens a text to `most` bytes, at a character boundary.
 fn bytes(text: &str, most: usize) -> String {
     if text.len() <= most { text.to_owned() } else { format!("{}…", &text[..text.floor_char_boundary(most)]) }
 }

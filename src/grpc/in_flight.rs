@@ -1,14 +1,15 @@
-//! What authenticated callers hold: bytes of their requests and replies that are in memory.
+//! Limits the memory of authenticated callers: bytes of requests and replies in flight.
 //!
-//! A client that does not read leaves its replies in the server: in the HTTP/2 library's queues, where nothing else
-//! bounds them. So every call counts here, from its head until the transport has taken its last byte, for its
-//! connection, its caller and the server. A unary call is refused when there is no room for it: at its head, and again
-//! when the size of its reply is known. It does not wait, as a waiting call would itself be held, and clients repeat by
-//! its RetryInfo. A streaming call waits instead: it is asked for its next message only when there is room, so it loses
-//! nothing, since streams read from the store.
+//! A client that does not read leaves its replies in the queues of the HTTP/2 library, which have no other limit. So
+//! every call counts here, from its head until the transport has taken its last byte: for its connection, its caller
+//! and the server. A unary call is rejected when there is no room: at its head, and again when the size of its reply is
+//! known. It does not wait, because a waiting call would itself use memory, and clients retry by its RetryInfo. A
+//! streaming call waits instead: its next message is produced only when there is room. It loses nothing, because
+//! streams read from the store.
 //!
-//! Nobody is kept out by others: a caller that has little in flight may always have something more. And streams leave a
-//! quarter of each limit to unary calls, so that whoever does not read its streams can still decide, cancel and ask.
+//! Callers cannot lock each other out: a caller with little in flight always gets some more. And streams leave a
+//! quarter of each limit to unary calls, so that a caller that does not read its streams can still decide, cancel and
+//! request.
 
 mod buffered_reply;
 mod incoming;
@@ -42,23 +43,22 @@ pub(super) use outgoing::Carried;
 pub use outgoing::{Outgoing, metered};
 pub use scope::Scope;
 
-/// What a unary call counts for at least, in bytes, until its reply is taken.
+/// Minimum size to count for a unary call until its reply is taken, in bytes.
 const CALL: usize = 16 << 10;
-/// What a call counts for at least that is limited as a stream.
+/// Minimum size to count for a call that is limited as a stream, in bytes.
 const STREAM: usize = 2 << 10;
-/// What a call reserves whose reply may be large: a page of a list, or a policy.
+/// Size to reserve for a call with a possibly large reply: a page of a list, or a policy.
 const PAGE: usize = 1 << 20;
-/// What a caller may have in flight whatever others have.
+/// Bytes that a caller may always have in flight, whatever others use.
 const FLOOR: usize = 1 << 20;
-/// Bytes of one stream that may be in flight while there is much room, in bytes; a message begun below it is sent
-/// whole.
+/// Maximum bytes of one stream in flight while there is much room. A message that begins below it is sent completely.
 const AHEAD: usize = 64 << 10;
 
-/// Counts bytes in flight: per connection, per caller, and in all.
+/// Counts bytes in flight, per connection, per caller and in total.
 #[derive(Debug)]
 pub(super) struct InFlightQuota {
     server: Scope,
-    /// Everybody who has a call in flight: whoever has none takes no memory.
+    /// Callers with a call in flight. Other callers use no memory.
     callers: Mutex<HashMap<CallerKey, Known>>,
     tickets: AtomicU64,
     limit: usize,
@@ -69,7 +69,7 @@ pub(super) struct InFlightQuota {
 #[derive(Debug)]
 struct Known {
     scope: Arc<CallerScope>,
-    /// Calls that are in flight.
+    /// Number of calls in flight.
     quota: usize,
 }
 
@@ -77,7 +77,7 @@ struct Known {
 struct CallerScope {
     name: CallerKey,
     scope: Scope,
-    /// Of these, what the transport has and has not sent.
+    /// Of these, bytes that the transport has and has not sent.
     replies: Scope,
 }
 
@@ -93,8 +93,8 @@ impl InFlightQuota {
         })
     }
 
-    /// Admits a call, which reserves what is known of it from its head. `connection` counts the bytes of the connection
-    /// that it came on; `None` counts them for this call alone.
+    /// Admits a call, and reserves the size that its head implies. `connection` counts the bytes of its connection.
+    /// `None`: counts them for this call alone.
     ///
     /// # Errors
     /// [`Failure::TooManyCalls`] when there is no room.
@@ -114,14 +114,15 @@ impl InFlightQuota {
         });
         let charge = Arc::new(Charge { flight, bytes: AtomicUsize::new(0) });
         if changes(method) {
-            // The size of the reply is known only after the change is recorded. Refuse the call while nothing was done.
+            // The size of the reply is known only after the change is recorded. So reject the call now, while nothing
+            // is recorded.
             charge.flight.check(PAGE)?;
         }
         charge.grow(reservation(method))?;
         Ok(charge)
     }
 
-    /// Counts one more call of a caller.
+    /// Counts another call of a caller.
     fn take_off(&self, name: CallerKey) -> Arc<CallerScope> {
         let mut callers = self.callers();
         if let Some(known) = callers.get_mut(&name) {
@@ -139,7 +140,7 @@ impl InFlightQuota {
     }
 }
 
-/// What a call reserves before its message is there; those that are limited as streams are none until then.
+/// The size to reserve before the message arrives. Calls that are limited as streams count as unary until then.
 const fn reservation(method: Method) -> usize {
     match method {
         Method::ListPending
@@ -169,7 +170,7 @@ const fn reservation(method: Method) -> usize {
     }
 }
 
-/// Whether a call records something before its reply is made.
+/// Whether a call records a change before its reply is built.
 const fn changes(method: Method) -> bool {
     matches!(
         method,
@@ -186,7 +187,7 @@ const fn changes(method: Method) -> bool {
     )
 }
 
-/// One call, and where its bytes are counted.
+/// A call in flight, and where its bytes are counted.
 #[derive(Debug)]
 struct Flight {
     connection: Arc<Scope>,
@@ -194,7 +195,7 @@ struct Flight {
     quota: Arc<InFlightQuota>,
     /// Bytes of its reply that the transport has not taken.
     ahead: AtomicUsize,
-    /// Wakes the reply when some were taken.
+    /// Wakes the reply when the transport has taken some.
     taken: AtomicWaker,
 }
 
@@ -208,7 +209,7 @@ impl Flight {
         ]
     }
 
-    /// Counts bytes where there is room for them: the nearest scope is told of first, as with streams.
+    /// Counts bytes if there is room. The error names the nearest scope, as for streams.
     fn reserve(&self, bytes: usize) -> Result<(), Failure> {
         let scopes = self.scopes();
         let mut modest = false;
@@ -224,7 +225,7 @@ impl Flight {
         Ok(())
     }
 
-    /// Whether there is room for bytes now, of which none are counted.
+    /// Whether there is room for these bytes now. Counts nothing.
     fn check(&self, bytes: usize) -> Result<(), Failure> {
         if self.caller.scope.used() < FLOOR {
             return Ok(());
@@ -243,19 +244,19 @@ impl Flight {
         self.scopes().iter().for_each(|(scope, ..)| scope.give_back(bytes));
     }
 
-    /// Whether this reply itself has little enough ahead. The less room its caller has, the less there may be.
+    /// Whether few enough bytes of this reply wait for the transport. If the caller has little room, none may.
     fn is_taken(&self) -> bool {
         let tight = self.caller.scope.used() > self.quota.limit_per_caller / 2;
         let ahead = self.ahead.load(Ordering::SeqCst);
         if tight { ahead == 0 } else { ahead < AHEAD }
     }
 
-    /// Whether a scope has room for more of streams.
+    /// Whether a scope has room for more bytes of streams.
     fn is_open((scope, _, limit): &(&Scope, Where, usize)) -> bool {
         scope.used() < limit / 4 * 3
     }
 
-    /// Waits until the reply may have one more message in memory.
+    /// Waits until the reply may put one more message into memory.
     fn poll_room(&self, cx: &mut Context<'_>, ticket: &mut Option<u64>) -> Poll<()> {
         if !self.is_taken() {
             self.taken.register(cx.waker());
@@ -265,14 +266,14 @@ impl Flight {
             }
         }
         let scopes = self.scopes();
-        // Whose replies are all sent has one more, even where others leave no room.
+        // A caller whose replies are all sent gets one more, even if others use all room.
         let idle = || self.caller.replies.used() == 0;
         if !idle() && !scopes.iter().all(Self::is_open) {
             let place = *ticket.get_or_insert_with(|| self.quota.tickets.fetch_add(1, Ordering::Relaxed));
             self.caller.replies.idle().join(place, cx.waker());
             for scope in &scopes {
                 if Self::is_open(scope) {
-                    // Room that this one cannot use is somebody else's.
+                    // Passes room that this reply cannot use to another.
                     scope.0.room().leave(place);
                     scope.0.room().wake_one();
                 } else {
@@ -287,7 +288,7 @@ impl Flight {
         Poll::Ready(())
     }
 
-    /// Gives up its place among those who wait.
+    /// Leaves the queues.
     fn leave(&self, ticket: &mut Option<u64>) {
         if let Some(place) = ticket.take() {
             self.caller.replies.idle().leave(place);
@@ -296,7 +297,7 @@ impl Flight {
         }
     }
 
-    /// Wakes the next ones where there still is room: whoever was woken may have needed none of it.
+    /// Wakes the next waiters if there still is room: the woken one may have needed none.
     fn pass_on(&self) {
         self.scopes().iter().filter(|scope| Self::is_open(scope)).for_each(|(scope, ..)| scope.room().wake_one());
     }
@@ -332,13 +333,13 @@ impl Charge {
         Ok(())
     }
 
-    /// The call's message is there, and the call is limited as a stream from now on.
+    /// Call this when the message has arrived: from now on the call is limited as a stream.
     pub(super) fn waits(&self) {
         self.bytes.fetch_sub(CALL - STREAM, Ordering::Relaxed);
         self.flight.give_back(CALL - STREAM);
     }
 
-    /// Counts a unary call's whole reply, in the place of what the call has counted for until now.
+    /// Counts the whole reply of a unary call, instead of the bytes counted until now.
     ///
     /// # Errors
     /// [`Failure::TooManyCalls`] when there is no room for it.
@@ -353,7 +354,7 @@ impl Charge {
         }
     }
 
-    /// Counts as many bytes as there turned out to be.
+    /// Corrects the count to the actual number of bytes.
     fn settle(&self, bytes: usize) {
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         match bytes.checked_sub(before) {

@@ -1,26 +1,26 @@
 use std::time::Duration;
 
-/// What calls may cost: messages, streams, calls a second, and bytes in flight.
+/// Limits of calls: messages, streams, rate, and bytes in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallLimits {
     /// Size of one gRPC message that the server reads, in bytes: 64 KiB to 4 MiB.
     pub message_bytes: usize,
-    /// How long a call's message may take, from the call's head to its end: 1 s to 5 min.
+    /// Maximum time for a call's message, from the call's head to its end: 1 s to 5 min.
     pub message_timeout: Duration,
-    /// Streams open at once in all: 1 to 1,000,000.
+    /// Maximum number of open streams: 1 to 1,000,000.
     pub streams: u32,
-    /// Streams open at once on one connection: 1 to 1,000,000.
+    /// Maximum number of open streams per connection: 1 to 1,000,000.
     pub streams_per_connection: u32,
-    /// Streams that one caller has open at once, over all its connections: 1 to 1,000,000.
+    /// Maximum number of open streams per caller, over all its connections: 1 to 1,000,000.
     pub streams_per_caller: u32,
-    /// Calls a second of one caller, and calls at once after a rest: 1 to 1,000,000.
+    /// Maximum calls per second per caller, and calls at the same time after a pause: 1 to 1,000,000.
     pub calls_per_second: u32,
-    /// Bytes of requests and replies in memory at once, in all: 8 MiB to 64 GiB. A call counts for what it holds from
-    /// its head until its reply is sent: at least 16 KiB, and 1 MiB while a list is made.
+    /// Maximum bytes of requests and replies in memory: 8 MiB to 64 GiB. A call counts from its head until its reply is
+    /// sent: at least 16 KiB, and 1 MiB while a list is built.
     pub in_flight_bytes: usize,
-    /// Bytes of requests and replies of one connection: 8 MiB to 64 GiB.
+    /// Maximum bytes of requests and replies per connection: 8 MiB to 64 GiB.
     pub in_flight_bytes_per_connection: usize,
-    /// Bytes of requests and replies of one caller, over all its connections: 8 MiB to 64 GiB.
+    /// Maximum bytes of requests and replies per caller, over all its connections: 8 MiB to 64 GiB.
     pub in_flight_bytes_per_caller: usize,
 }
 

@@ -19,7 +19,7 @@ pub struct PolicyApi {
 }
 
 impl PolicyApi {
-    /// Serves the use-cases to callers that were authenticated.
+    /// Serves the use-cases to authenticated callers.
     #[must_use]
     pub const fn new(policies: Arc<Policies>, limits: RequestLimits) -> Self {
         Self { policies, limits }
@@ -54,7 +54,7 @@ impl PolicyService for PolicyApi {
     async fn set_policy(&self, request: Request<pb::SetPolicyRequest>) -> Reply<pb::SetPolicyResponse> {
         let principal = principal(&request)?;
         let (request, limits) = (request.into_inner(), self.limits.clone());
-        // Compiling thousands of conditions takes its time.
+        // Compiling thousands of conditions is slow.
         let decoded =
             self.policies.blocking_pool().run(&principal.actor, move || decode::policy_change(request, &limits)).await;
         let change = decoded.map_err(Failure::from)??;

@@ -1,4 +1,4 @@
-//! Bodies of requests that have an end: in time, and in number.
+//! Request bodies with a limit: in time, or in number of messages.
 
 use std::{
     pin::Pin,
@@ -16,24 +16,23 @@ use crate::clock::Clock;
 
 type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A body that must have ended in time, counted from when it was first waited for. Most are there by then, and cost no
-/// timer.
+/// A body that must end in time, counted from its first poll. Most have arrived by then, and need no timer.
 struct Punctual {
     body: Body,
     clock: Arc<dyn Clock>,
     limit: Duration,
     left: Option<Sleep>,
-    /// What the body yields when it is late.
+    /// The error of a late body.
     late: fn(Duration) -> Option<Status>,
 }
 
-/// Bounds how long a call's one message may take.
+/// Limits the time for a call's one message.
 pub(super) fn punctual(body: Body, clock: &Arc<dyn Clock>, limit: Duration) -> Body {
     let late = |limit| Some(Failure::MessageLate { limit }.into());
     wrap(body, clock, limit, late)
 }
 
-/// Ends a stream of requests at an age, as if its client had ended it.
+/// Ends a stream of requests at a maximum age, as if its client had ended it.
 pub(super) fn aging(body: Body, clock: &Arc<dyn Clock>, limit: Duration) -> Body {
     wrap(body, clock, limit, |_| None)
 }
@@ -73,17 +72,17 @@ impl http_body::Body for Punctual {
     }
 }
 
-/// A stream of gRPC messages that ends after a number of them, as if its client had ended it.
+/// A stream of gRPC messages that ends after a maximum number, as if its client had ended it.
 struct Rationed {
     body: Body,
     left: u32,
-    /// Bytes that are left of the current message.
+    /// Remaining bytes of the current message.
     message: usize,
-    /// The header of the next message, as far as it is there: a flag, and the length in four bytes.
+    /// The received part of the next message's header: a flag, and the length in four bytes.
     header: Vec<u8>,
 }
 
-/// Bytes of the header before each gRPC message.
+/// Size of the header before each gRPC message, in bytes.
 const HEADER: usize = 5;
 
 /// Ends a stream of requests after `messages` of them.
@@ -92,7 +91,7 @@ pub(super) fn rationed(body: Body, messages: u32) -> Body {
 }
 
 impl Rationed {
-    /// Counts the messages that begin in these bytes. Returns how many of the bytes are still allowed.
+    /// Counts the messages that begin in these bytes. Returns the number of bytes that are still allowed.
     fn allowed(&mut self, mut bytes: Bytes) -> usize {
         let all = bytes.remaining();
         while bytes.has_remaining() {
@@ -134,7 +133,7 @@ impl http_body::Body for Rationed {
             };
             let allowed = this.allowed(data.clone());
             if allowed < data.len() {
-                this.body = Body::empty(); // what it still sends is dropped
+                this.body = Body::empty(); // further data is dropped
                 data.truncate(allowed);
             }
             Some(Ok(Frame::data(data)))

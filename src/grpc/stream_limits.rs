@@ -1,4 +1,4 @@
-//! How many streams may be open: on a connection, of a caller, and in all.
+//! Limits the number of open streams: per connection, per caller and in total.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{domain::Actor, identity::Principal};
 
-/// Counts open streams: per connection, per caller, and in all.
+/// Counts open streams, per connection, per caller and in total.
 #[derive(Debug)]
 pub(super) struct Streams {
     open: Arc<AtomicU32>,
@@ -40,10 +40,10 @@ impl Streams {
         }
     }
 
-    /// Admits one more stream of a caller, until the permit is dropped.
+    /// Admits another stream of a caller, until the permit is dropped.
     ///
     /// # Errors
-    /// When there is no room: the nearest scope is told of first, as it is what the caller can do most about.
+    /// At a limit. The error names the nearest scope, which the caller can influence most.
     pub(super) fn open<T>(&self, request: &Request<T>, caller: &Principal) -> Result<StreamPermit, Failure> {
         let mut permit = StreamPermit { counts: Vec::with_capacity(2), caller: None };
         if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
@@ -58,7 +58,7 @@ impl Streams {
     }
 }
 
-/// Room for one stream.
+/// A permit for one stream.
 #[derive(Debug, Default)]
 pub(super) struct StreamPermit {
     counts: Vec<Arc<AtomicU32>>,
@@ -66,10 +66,10 @@ pub(super) struct StreamPermit {
 }
 
 impl StreamPermit {
-    /// Counts it in one more place.
+    /// Counts the stream in another scope.
     ///
     /// # Errors
-    /// When there are as many as may be.
+    /// At the limit.
     pub(super) fn take(&mut self, count: &Arc<AtomicU32>, scope: Scope, limit: u32) -> Result<(), Failure> {
         if count.fetch_add(1, Ordering::Relaxed) >= limit {
             count.fetch_sub(1, Ordering::Relaxed);
@@ -88,7 +88,7 @@ impl Drop for StreamPermit {
     }
 }
 
-/// Open streams of everybody who has any: whoever has none takes no memory.
+/// Open streams per caller. Callers without one use no memory.
 #[derive(Clone, Debug, Default)]
 struct Callers(Arc<Mutex<HashMap<CallerKey, u32>>>);
 
@@ -96,7 +96,7 @@ impl Callers {
     fn take(&self, actor: &Actor, limit: u32) -> Result<CallerPermit, Failure> {
         let caller = caller_key(actor);
         let mut open = self.lock();
-        let count = open.entry(Arc::clone(&caller)).or_default(); // stays only when it is counted: limits are 1 or more
+        let count = open.entry(Arc::clone(&caller)).or_default(); // a new entry is counted: limits are at least 1
         if *count >= limit {
             return Err(Failure::TooManyStreams { scope: Scope::Caller, limit });
         }
@@ -110,7 +110,7 @@ impl Callers {
     }
 }
 
-/// Room for one stream of a caller.
+/// A permit for one stream of a caller.
 #[derive(Debug)]
 struct CallerPermit {
     callers: Callers,

@@ -1,5 +1,5 @@
-//! Calls that need no token: health, `/metrics`, and reflection where it is open. Anybody can make them, so each needs
-//! a place: see [`UnauthenticatedCall`].
+//! Calls that need no token: health, `/metrics`, and reflection if it is enabled. Anyone can make them, so their number
+//! is limited: see [`UnauthenticatedCall`].
 
 #![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
 
@@ -29,28 +29,28 @@ use crate::{
     connections::{CALL_COST, NoPlace, Place},
 };
 
-/// Questions that one reflection stream may ask; a tool asks some dozens, and may open another.
+/// Maximum number of questions in a reflection stream. A tool asks some dozens, and may open another stream.
 const QUESTIONS: u32 = 1_000;
-/// How long a reflection stream may last: one that is forgotten must not keep its place.
+/// Maximum age of a reflection stream: a forgotten one must not keep its place.
 const REFLECTION_AGE: Duration = Duration::from_secs(60);
 
-/// Bounds the calls that need no token.
+/// Limits the calls that need no token.
 pub struct UnauthenticatedCalls {
     clock: Arc<dyn Clock>,
     message_timeout: Duration,
 }
 
 impl UnauthenticatedCalls {
-    /// A call's message must be there within `message_timeout`.
+    /// A call's message must arrive within `message_timeout`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, message_timeout: Duration) -> Arc<Self> {
         Arc::new(Self { clock, message_timeout })
     }
 
-    /// Admits one more call of a kind, until the permit is dropped.
+    /// Admits another call of a kind, until the permit is dropped.
     ///
     /// # Errors
-    /// When there is no place for it.
+    /// At the limit.
     pub fn enter(kind: UnauthenticatedCall, extensions: &Extensions) -> Result<UnauthenticatedPermit, Failure> {
         let link = extensions.get::<ConnectionInfo>().and_then(|connection| connection.link.as_ref());
         let place = link.map(|link| link.registry().place(link, kind)).transpose().map_err(|full| {
@@ -64,7 +64,7 @@ impl UnauthenticatedCalls {
         Ok(UnauthenticatedPermit { kind, place })
     }
 
-    /// A service whose calls are counted.
+    /// Wraps a service, and counts its calls.
     pub fn bound<S>(self: &Arc<Self>, inner: S, kind: fn(&str) -> UnauthenticatedCall) -> Bounded<S> {
         Bounded { inner, calls: Arc::clone(self), kind }
     }
@@ -91,24 +91,24 @@ pub fn reflection_call(_path: &str) -> UnauthenticatedCall {
     UnauthenticatedCall::Reflection
 }
 
-/// Room for one call that needs no token.
+/// A permit for one call that needs no token.
 #[derive(Debug)]
 pub struct UnauthenticatedPermit {
     kind: UnauthenticatedCall,
-    /// `None` in tests only.
+    /// `None` only in tests.
     place: Option<Place>,
 }
 
 impl UnauthenticatedPermit {
-    /// The whole answer is on its way: the connection is of use.
+    /// The response is on its way: the connection is in use.
     fn answered(&self) {
         if let Some(place) = &self.place {
             place.link().answered(Instant::now());
         }
     }
 
-    /// Strangers pay for an answer by the work that it makes. Metrics are written anew each time; what reflection
-    /// answers is only copied, so that a tool which looks at the whole API does not have to wait.
+    /// Charges the work of a response to the unauthenticated client. Metrics are rendered each time. Responses of
+    /// reflection are only copied, so that a tool that reads the whole API does not have to wait.
     fn charge(&self, bytes: usize) {
         if let Some(place) = &self.place {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -118,7 +118,7 @@ impl UnauthenticatedPermit {
     }
 }
 
-/// The service that [`UnauthenticatedCalls::bound`] makes.
+/// A service wrapped by [`UnauthenticatedCalls::bound`].
 #[derive(Clone)]
 pub struct Bounded<S> {
     inner: S,
@@ -155,7 +155,7 @@ where
 }
 
 pin_project! {
-    /// An answer that keeps its call's room until it is sent or given up.
+    /// A response body that holds the call's permit until it is sent or dropped.
     pub struct Held<B> {
         #[pin]
         body: B,
@@ -164,7 +164,7 @@ pin_project! {
 }
 
 impl<B> Held<B> {
-    /// The answer to a call.
+    /// The body of a response.
     pub const fn new(body: B, permit: UnauthenticatedPermit) -> Self {
         Self { body, permit }
     }

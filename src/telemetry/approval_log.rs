@@ -1,8 +1,8 @@
-//! One line for each event of an approval: who asked, who decided, who claimed, and what was reported.
+//! The approval log: one line per event, with who asked, decided, claimed and reported.
 //!
-//! Lines hold ids, names and who did it; never arguments, labels, reasons, comments or messages, which may be secrets.
-//! The store's writer tells what it has made durable, and must not wait for a terminal or a pipe: a thread of its own
-//! writes. When it is behind by more than [`BACKLOG`] lines, further ones are left out and counted.
+//! Lines hold ids, names and actors; never arguments, labels, reasons, comments or messages, which may be secret. The
+//! store's writer reports durable events, and must not wait for a slow terminal or pipe. So a separate thread writes
+//! the lines. If it is more than [`BACKLOG`] lines behind, further lines are dropped and counted.
 
 use std::{
     io,
@@ -18,13 +18,13 @@ use tracing::Level;
 
 use crate::domain::{Approval, ApprovalId, ClaimId, Event, EventKind, ExecutionResult};
 
-/// Target of the lines, for filters: `info,signoff::approvals=warn` leaves them out.
+/// Target of the lines, for filters: `info,signoff::approvals=warn` omits them.
 const TARGET: &str = "signoff::approvals";
 
-/// Lines that may wait to be written. Each holds names, some kilobytes at most.
+/// Maximum number of lines that wait to be written. Each holds names, some kilobytes at most.
 const BACKLOG: usize = 4_096;
 
-/// How long the last lines may take at the end of the process.
+/// Maximum time for the last lines at the end of the process.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// Writes lines about approvals.
@@ -37,15 +37,15 @@ pub struct ApprovalLog {
 #[derive(Debug)]
 enum Job {
     Write(Box<Line>),
-    /// Answers once everything before it is written.
+    /// Sent back once all earlier lines are written.
     Flush(SyncSender<()>),
 }
 
 impl ApprovalLog {
-    /// Starts the thread that writes. It ends with the log.
+    /// Starts the writing thread, which ends with the log.
     ///
     /// # Errors
-    /// When there can be no further thread.
+    /// When the thread cannot be started.
     pub fn start() -> io::Result<Self> {
         let (jobs, received) = sync_channel(BACKLOG);
         let left_out = Arc::new(AtomicU64::new(0));
@@ -54,7 +54,7 @@ impl ApprovalLog {
         Ok(Self { jobs, left_out })
     }
 
-    /// Has a line written about an event that is durable. `approval` is as the event left it, or newer.
+    /// Queues a line about a durable event. `approval` is in the state after the event, or newer.
     pub fn tell(&self, approval: &Approval, event: &Event) {
         if !tracing::enabled!(target: TARGET, Level::INFO) {
             return;
@@ -65,11 +65,11 @@ impl ApprovalLog {
         }
     }
 
-    /// Waits until everything so far is written, for a second at most.
+    /// Waits until all queued lines are written, at most a second.
     pub fn flush(&self) {
         let (done, flushed) = sync_channel(1);
         if self.jobs.try_send(Job::Flush(done)).is_ok() {
-            let _ = flushed.recv_timeout(FLUSH); // what hangs is left
+            let _ = flushed.recv_timeout(FLUSH); // do not wait longer for a slow reader
         }
     }
 }
@@ -87,7 +87,7 @@ fn write(jobs: &Receiver<Job>, left_out: &AtomicU64) {
     }
 }
 
-/// A line, with everything that it shows.
+/// A line, with all its values.
 #[derive(Debug)]
 struct Line {
     approval_id: ApprovalId,
@@ -107,7 +107,7 @@ enum Said {
         status: &'static str,
         rule: String,
         policy_version: String,
-        /// Who froze such calls, where that is what decided.
+        /// The operator who froze such calls, if a freeze decided.
         frozen_by: Option<String>,
     },
     Voted {
@@ -162,7 +162,7 @@ impl Line {
                 },
             },
             EventKind::Revoked { .. } => Said::Revoked,
-            EventKind::Escalated(_) => return None, // nobody did it
+            EventKind::Escalated(_) => return None, // has no author
         };
         let (approval_id, tool) = (approval.id, approval.request.tool_name.clone());
         Some(Self { approval_id, tool, by: event.actor.to_string(), said })
@@ -170,7 +170,7 @@ impl Line {
 
     fn write(&self) {
         let Self { approval_id, tool, by, said } = self;
-        // Texts are fields, which both formats quote: no name can look like a line of its own.
+        // Strings are fields, which both formats quote, so a name cannot forge another line.
         macro_rules! line {
             ($what:literal $(, $field:ident = $value:expr)*) => {
                 tracing::info!(target: TARGET, %approval_id, tool, by $(, $field = $value)*, $what)
@@ -200,7 +200,7 @@ impl Line {
     }
 }
 
-/// A name, unless it was not given.
+/// A name. `None` if empty.
 fn named(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }

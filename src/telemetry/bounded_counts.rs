@@ -1,4 +1,4 @@
-//! Counts by names that callers or policies choose, in bounded room.
+//! Counters by name in bounded memory, for names that callers or policies choose.
 
 use std::{
     collections::HashMap,
@@ -13,17 +13,17 @@ use prometheus_client::{
 
 use crate::domain::Status;
 
-/// What the names share for which there was no room.
+/// The shared series of names beyond the maximum.
 const OTHER: &str = "other";
 
-/// Approvals by status, for each of the first names that come. A name that comes later is counted as `other`, so that
-/// somebody who invents names grows neither this server's memory nor a database of metrics.
+/// Counts approvals by status, for each of the first names. Later names are counted as `other`. So a caller that
+/// invents names grows neither this server's memory nor a metrics database.
 #[derive(Clone)]
 pub(super) struct BoundedCounts(Arc<Mutex<Counts>>);
 
 struct Counts {
     label: &'static str,
-    /// Most names that may be invented: those that nobody vouches for leave room for the rest.
+    /// Maximum number of unverified names, so that they leave room for the others.
     invented_max: usize,
     names_max: usize,
     invented: usize,
@@ -34,13 +34,13 @@ struct Counts {
 type ByStatus = [u64; Status::ALL.len()];
 
 impl BoundedCounts {
-    /// No names yet, and room for `names_max` of them; of which `invented_max` may be anybody's.
+    /// Empty, with room for `names_max` names, at most `invented_max` of them unverified.
     pub(super) fn new(label: &'static str, names_max: usize, invented_max: usize) -> Self {
         let (by_name, other) = (HashMap::new(), ByStatus::default());
         Self(Arc::new(Mutex::new(Counts { label, invented_max, names_max, invented: 0, by_name, other })))
     }
 
-    /// Counts an approval that has reached a status. `invented`: nobody but the caller vouches for the name.
+    /// Counts an approval that reached a status. `invented`: the name is unverified, because only the caller knows it.
     pub(super) fn count(&self, name: &str, invented: bool, status: Status) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = counts.by_name.len() < counts.names_max && !(invented && counts.invented == counts.invented_max);
@@ -60,7 +60,7 @@ impl BoundedCounts {
 
 impl EncodeMetric for BoundedCounts {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        // Copied, as the store's writer waits for the lock.
+        // Copied, because the store's writer waits for this lock.
         let (label, mut names, other) = {
             let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let names: Vec<_> = counts.by_name.iter().map(|(name, by_status)| (name.clone(), *by_status)).collect();

@@ -1,11 +1,11 @@
-//! gRPC status codes: their names, and where an answer carries them.
+//! gRPC status codes: their names, and where a response carries them.
 
 use http::{HeaderMap, StatusCode};
 use tonic::Code;
 
 pub(super) use signoff_client::code_name as name;
 
-/// How many codes there are; their numbers begin at 0.
+/// Number of codes. They begin at 0.
 pub(super) const COUNT: usize = 17;
 
 /// Canonical names, such as `NOT_FOUND`, by number.
@@ -18,17 +18,17 @@ pub(super) fn index(code: Code) -> usize {
     code as usize
 }
 
-/// Whether the code says that the server failed, rather than that it refused.
+/// Whether the code means that the server failed, rather than rejected the call.
 pub(super) fn is_failure(code: Code) -> bool {
     matches!(code, Code::Unknown | Code::Internal | Code::Unavailable | Code::DataLoss)
 }
 
-/// The `grpc-status` of trailers, or of the headers of an answer that has only trailers.
+/// The `grpc-status` of trailers, or of the headers of a response without a body.
 pub(super) fn of_headers(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// What a gRPC client makes of an HTTP status other than 200 that comes without a `grpc-status`.
+/// The code that a gRPC client derives from an HTTP status other than 200 without a `grpc-status`.
 pub(super) fn of_http(status: StatusCode) -> Code {
     match status {
         StatusCode::BAD_REQUEST => Code::Internal,

@@ -1,20 +1,20 @@
 /// Why the server closed a connection on which no call was authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionEnd {
-    /// Its place was needed.
+    /// Another connection needed its place.
     Evicted,
-    /// Every connection is somebody's: there was no place for it.
+    /// All places were taken by authenticated connections.
     Refused,
-    /// Its client sent nothing.
+    /// The client sent nothing.
     Silent,
-    /// Its client did not end the HTTP/2 preface or HTTP/1 head that it began.
+    /// The client did not complete its HTTP/2 preface or HTTP/1 head.
     SlowHead,
-    /// No call on it was answered for too long.
+    /// No call was answered for too long.
     Idle,
 }
 
 impl ConnectionEnd {
-    /// All of them, in the order of their discriminants.
+    /// All reasons, in the order of their discriminants.
     pub(super) const ALL: [Self; 5] = [Self::Evicted, Self::Refused, Self::Silent, Self::SlowHead, Self::Idle];
 
     /// The value of the metric's label `reason`.

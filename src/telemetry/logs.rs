@@ -1,4 +1,4 @@
-//! Where logs and spans go.
+//! Sets up logs and traces.
 
 use std::io;
 
@@ -18,27 +18,27 @@ use tracing_subscriber::{
 
 use super::traces;
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people; in colour on a terminal, unless `NO_COLOR` or `TERM=dumb` is set.
+    /// For people. In color on a terminal, unless `NO_COLOR` or `TERM=dumb` is set.
     Text,
-    /// A JSON object in each line, for machines.
+    /// A JSON object per line, for programs.
     Json,
 }
 
-/// What [`init`] sets up.
+/// Options of [`init`].
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How log lines are written.
+    /// Format of log lines.
     pub format: Format,
-    /// What is logged: directives such as `info,signoff::rpc=debug`, or `off`. Traces do not depend on it.
+    /// Filter: directives such as `info,signoff::rpc=debug`, or `off`. Does not affect traces.
     pub filter: String,
-    /// gRPC endpoint of an OpenTelemetry collector, `http://host:port`, for traces; none: no traces.
+    /// gRPC endpoint of an OpenTelemetry collector, `http://host:port`. `None`: no traces.
     pub otlp_endpoint: Option<String>,
 }
 
-/// Why logs or traces could not be set up.
+/// Why logs or traces cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// [`Options::filter`] is malformed.
@@ -47,15 +47,15 @@ pub enum Error {
     /// [`Options::otlp_endpoint`] cannot be used.
     #[error("cannot export traces: {0}")]
     Exporter(#[from] ExporterBuildError),
-    /// Traces are sent by tokio, and [`init`] was called outside of it.
+    /// [`init`] was called outside of a tokio runtime, which traces need.
     #[error("cannot export traces: no tokio runtime is running")]
     NoRuntime,
-    /// This process has its logs set up already.
+    /// Logging is already initialized in this process.
     #[error("logging is already initialized: {0}")]
     AlreadySet(#[from] TryInitError),
 }
 
-/// Keeps traces flowing. Call [`Guard::shutdown`] at the end, or the last spans may be lost.
+/// Keeps exporting traces. Call [`Guard::shutdown`] at the end, or the last spans may be lost.
 #[derive(Debug)]
 #[must_use = "the last spans are lost when nobody shuts the exporter down"]
 pub struct Guard {
@@ -63,12 +63,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Whether spans go to a collector.
+    /// Whether spans are exported to a collector.
     pub fn exports_traces(&self) -> bool {
         self.provider.is_some()
     }
 
-    /// Sends the spans that are still waiting, for a second at most, and stops exporting. A failure is logged.
+    /// Exports the remaining spans, for at most a second, and stops. A failure is logged.
     pub async fn shutdown(self) {
         let Some(provider) = self.provider else { return };
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(traces::FLUSH_TIMEOUT)).await;
@@ -85,7 +85,7 @@ impl Guard {
 ///
 /// # Errors
 ///
-/// When the filter or the endpoint cannot be used, without a runtime for the endpoint, or when called twice.
+/// When the filter or the endpoint is invalid, without a runtime for the endpoint, or at a second call.
 pub fn init(options: &Options) -> Result<Guard, Error> {
     let filter = EnvFilter::builder().parse(&options.filter)?;
     let provider = match &options.otlp_endpoint {
@@ -98,7 +98,7 @@ pub fn init(options: &Options) -> Result<Guard, Error> {
     Ok(Guard { provider })
 }
 
-/// A log on stderr of everything, whatever the filter: for a process's first and last lines.
+/// A log to stderr without a filter: for the first and last lines of a process.
 pub fn unfiltered(format: Format) -> Dispatch {
     let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     Dispatch::new(registry().with(lines(format, colour, io::stderr)))
@@ -115,7 +115,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     match provider {
-        // The filter decides for all: what it leaves out is never made.
+        // One filter for all: filtered events are never created.
         None => Dispatch::new(registry().with(filter).with(lines(format, colour, writer))),
         Some(provider) => {
             let lines = lines(format, colour, writer).with_filter(filter);
@@ -133,7 +133,7 @@ where
     let lines = fmt::layer().with_writer(writer);
     match format {
         Format::Text => lines.with_ansi(colour).boxed(),
-        // All spans, as the innermost alone need not be the one with the request id.
+        // All spans: the request id may be on an outer span, not the innermost one.
         Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(true).boxed(),
     }
 }

@@ -1,14 +1,14 @@
-//! The methods this server answers: a fixed table, so that counting a call neither allocates nor lets a caller invent
+//! The methods of this server: a fixed table, so that counting a call allocates nothing, and callers cannot invent
 //! label values.
 
-/// How a method answers.
+/// The kind of a method's response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// One message: its latency is measured.
+    /// One message: its duration is measured.
     Unary,
     /// A stream of messages: it is counted while open.
     Streaming,
-    /// Not known: only counted.
+    /// Unknown: only counted.
     Unknown,
 }
 
@@ -18,7 +18,7 @@ pub(super) struct Method {
     /// `package.Service/Method`: the request's path without its leading slash.
     pub(super) name: &'static str,
     pub(super) shape: Shape,
-    /// Probes and tools: logged at debug only.
+    /// Probes and tools: logged only at debug.
     pub(super) quiet: bool,
 }
 
@@ -63,10 +63,10 @@ pub(super) const METHODS: [Method; 29] = [
     method("other", Shape::Unknown),
 ];
 
-/// Index of the row that stands for every other path.
+/// Index of the row for every other path.
 pub(super) const OTHER: usize = METHODS.len() - 1;
 
-/// Index into [`METHODS`] of the method at `path`; [`OTHER`] when there is none.
+/// Index into [`METHODS`] of the method at `path`. [`OTHER`] if there is none.
 pub(super) fn find(path: &str) -> usize {
     let Some(name) = path.strip_prefix('/') else { return OTHER };
     METHODS[..OTHER].iter().position(|method| method.name == name).unwrap_or(OTHER)

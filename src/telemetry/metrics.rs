@@ -29,38 +29,38 @@ use crate::{
 /// Content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Seconds; WaitApproval answers after minutes.
+/// Seconds. WaitApproval responds after minutes.
 const CALL_SECONDS: [f64; 17] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
-/// Seconds, from 10 ms to 7 days: a rule or a machine decides at once, a person when there is time.
+/// Seconds, from 10 ms to 7 days: a policy or a program decides immediately, a person takes time.
 const DECISION_SECONDS: [f64; 17] = [
     0.01, 0.1, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0,
     259_200.0, 604_800.0,
 ];
 
-/// Who decides, by what [`decider`] says. Policies and deadlines are told apart from people: otherwise their times
+/// Who decides, as returned by [`decider`]. Policies and deadlines are separate from people: otherwise their durations
 /// would hide how long people take.
 const DECIDERS: [&str; 6] = ["person", "service", "agent", "policy", "deadline", "requester"];
 
-/// Kinds of scopes of freezes, by what [`kind`] says.
+/// Kinds of scopes of freezes, as returned by [`kind`].
 const SCOPES: [&str; 4] = ["all", "caller", "tool", "agent"];
 
-/// Most tools that are counted by name, and most of them that the policy does not spell out.
+/// Maximum number of tools counted by name, and of those that the policy does not name.
 const TOOLS_MAX: usize = 200;
 const UNLISTED_TOOLS_MAX: usize = 100;
 
-/// Most rules that are counted by name. A policy may have more, and versions of it follow each other.
+/// Maximum number of rules counted by name. A policy may have more, and its versions may have others.
 const RULES_MAX: usize = 200;
 
 /// Commands; the writer groups at most 256.
 const GROUP_SIZE: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// Seconds, from a fast disk's to a failing one's.
+/// Seconds, from a fast disk to a failing one.
 const SYNC_SECONDS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
-/// Everything this server counts. A clone counts into the same place; no method waits for another caller longer than a
-/// look-up and an addition take. What commits count comes from `server/observer.rs`.
+/// All counters of this server. Clones share them. Methods hold their locks only for a lookup and an addition.
+/// `server/observer.rs` provides the counts of commits.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
 
@@ -92,12 +92,12 @@ struct Inner {
     /// Rows in the order of [`Direction`].
     clock_jumps: Table<Counter, 1>,
     clock_ahead: Gauge<f64, AtomicU64>,
-    /// Row 0: somebody was authenticated; row 1: nobody.
+    /// Row 0: authenticated. Row 1: unauthenticated.
     connections: Table<Gauge, 1>,
     connections_closed: Table<Counter, 1>,
 }
 
-/// What is measured of one method besides its count.
+/// The metrics of one method, besides its count.
 #[derive(Clone, Debug)]
 struct MethodHandles {
     /// Unary methods only.
@@ -107,7 +107,7 @@ struct MethodHandles {
 }
 
 impl Metrics {
-    /// Everything at zero. `version` is the label of `signoff_build_info`.
+    /// All metrics at zero. `version` is the label of `signoff_build_info`.
     pub fn new(version: &'static str) -> Self {
         let codes = codes::names();
         let requests = Table::new(
@@ -139,7 +139,7 @@ impl Metrics {
         let policy_failures = Counter::default();
         let authentication_failures = Counter::default();
         let (tls_handshake_failures, tls_certificate_broken) = (Counter::default(), Gauge::default());
-        // Without TLS there is no certificate, rather than one that ended in 1970.
+        // Without TLS there is no series, instead of a certificate that expired in 1970.
         let tls_certificate_not_after = WhenSet::default();
 
         let directions = ["backward", "forward"].map(|direction| [("direction", direction)]);
@@ -150,7 +150,7 @@ impl Metrics {
         let ends = ConnectionEnd::ALL.iter().map(|end| [("reason", end.name())]);
         let connections_closed = Table::new(ends, Counter::default, |_| true);
 
-        // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
+        // The encoder appends `_total`, `_info` and units to names, and a full stop to help texts.
         let mut registry = Registry::with_prefix("signoff");
         registry.register("build", "The running version", Info::new([("version", version)]));
         registry.register("requests", "Finished calls, by method and status code", requests.clone());
@@ -261,8 +261,8 @@ impl Metrics {
         }))
     }
 
-    /// Counts an approval that has reached its status, [`Status::Pending`] included. `invented`: the policy does not
-    /// spell out its tool, so that anybody may have thought of the name.
+    /// Counts an approval that reached a status, including [`Status::Pending`]. `invented`: the policy does not contain
+    /// the tool's name, so a caller may have invented it.
     pub fn approval_reached(&self, approval: &Approval, invented: bool) {
         let Approval { status, request, verdict, .. } = approval;
         self.0.approvals.row(*status as usize).inc();
@@ -274,13 +274,13 @@ impl Metrics {
         }
     }
 
-    /// How many approvals wait now, and since when the oldest does.
+    /// Sets the number of pending approvals, and the age of the oldest.
     pub fn pending(&self, count: u64, oldest: Option<Time>) {
         self.0.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
         *self.0.oldest_pending.lock().unwrap_or_else(PoisonError::into_inner) = oldest;
     }
 
-    /// Which freezes are kept now.
+    /// Sets the number of active freezes.
     pub fn frozen(&self, freezes: &Freezes) {
         let mut counts = [0; SCOPES.len()];
         freezes.standing().for_each(|freeze| counts[kind(&freeze.scope)] += 1);
@@ -289,51 +289,51 @@ impl Metrics {
         }
     }
 
-    /// Counts a group of `commands` that took `sync` to make durable.
+    /// Counts a group of `commands` whose sync took `sync`.
     pub fn group_committed(&self, commands: usize, sync: Duration) {
         #[allow(clippy::cast_precision_loss)] // a group has hundreds of commands at most
         self.0.group_size.observe(commands as f64);
         self.0.sync_seconds.observe(sync.as_secs_f64());
     }
 
-    /// Which policy is live, and whether the policy file has another that cannot be used.
+    /// Sets the version of the live policy, and whether the policy file is invalid.
     pub fn policy(&self, version: u64, file_broken: bool) {
         self.0.policy_version.set(i64::try_from(version).unwrap_or(i64::MAX));
         self.0.policy_file_broken.set(file_broken.into());
     }
 
-    /// Counts rules that could not be evaluated for a request.
+    /// Counts rules whose evaluation failed for a request.
     pub fn rules_failed(&self, count: u64) {
         self.0.policy_failures.inc_by(count);
     }
 
-    /// Counts a call without known credentials.
+    /// Counts a call without valid credentials.
     pub fn authentication_failed(&self) {
         self.0.authentication_failures.inc();
     }
 
-    /// Counts a connection that could not be made secure.
+    /// Counts a failed TLS handshake.
     pub fn tls_handshake_failed(&self) {
         self.0.tls_handshake_failures.inc();
     }
 
-    /// When the certificate in use ends, and whether its files hold another content that cannot be used.
+    /// Sets when the certificate in use expires, and whether its files are now invalid.
     pub fn tls_certificate(&self, not_after: Time, broken: bool) {
         self.0.tls_certificate_not_after.set(not_after.timestamp());
         self.0.tls_certificate_broken.set(broken.into());
     }
 
-    /// Counts a jump of the machine's clock.
+    /// Counts a jump of the system clock.
     pub fn clock_jumped(&self, direction: Direction) {
         self.0.clock_jumps.row(direction as usize).inc();
     }
 
-    /// How far server time is ahead of the machine's clock.
+    /// Sets the lead of server time over the system clock.
     pub fn clock_ahead(&self, by: Duration) {
         self.0.clock_ahead.set(by.as_secs_f64());
     }
 
-    /// How many connections are open on which a call was authenticated, and on which none was.
+    /// Sets the number of open connections, authenticated and unauthenticated.
     pub fn connections(&self, authenticated: u32, unauthenticated: u32) {
         self.0.connections.row(0).set(authenticated.into());
         self.0.connections.row(1).set(unauthenticated.into());
@@ -344,7 +344,7 @@ impl Metrics {
         self.0.connections_closed.row(end as usize).inc();
     }
 
-    /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`]. `now` is server time.
+    /// Renders all metrics as OpenMetrics text, with the content type [`CONTENT_TYPE`]. `now` is server time.
     pub fn render(&self, now: Time) -> String {
         let oldest = *self.0.oldest_pending.lock().unwrap_or_else(PoisonError::into_inner);
         let age = oldest.and_then(|oldest| (now - oldest).to_std().ok()).unwrap_or_default();
@@ -354,7 +354,7 @@ impl Metrics {
         text
     }
 
-    /// Counts a call of the method at index `method` that ended with `code` after `time`.
+    /// Counts a call of the method with index `method` that ended with `code` after `time`.
     pub(super) fn call_ended(&self, method: usize, code: Code, time: Duration) {
         self.0.requests.row(method * codes::COUNT + codes::index(code)).inc();
         if let Some(seconds) = &self.0.methods[method].seconds {
@@ -362,7 +362,8 @@ impl Metrics {
         }
     }
 
-    /// Counts a stream of the method at index `method` as open until the guard is dropped; `None` if it has no streams.
+    /// Counts a stream of the method with index `method` as open until the guard is dropped. `None` if the method has
+    /// no streams.
     pub(super) fn stream_opened(&self, method: usize) -> Option<OpenStream> {
         self.0.methods[method].open.clone().map(|gauge| {
             gauge.inc();
@@ -371,7 +372,7 @@ impl Metrics {
     }
 }
 
-/// Which row of [`DECIDERS`] a decision belongs to.
+/// The row of a decision in [`DECIDERS`].
 fn decider(decision: &Decision) -> usize {
     let name = match (decision.status, decision.actor.kind) {
         (Status::AutoApproved | Status::AutoRejected, _) | (_, ActorKind::Policy) => "policy",
@@ -384,7 +385,7 @@ fn decider(decision: &Decision) -> usize {
     DECIDERS.iter().position(|known| *known == name).expect("every name is in the list")
 }
 
-/// One open stream in `signoff_open_streams`, until it is dropped.
+/// An open stream in `signoff_open_streams`, until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenStream(Gauge);
 

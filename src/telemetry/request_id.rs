@@ -1,25 +1,25 @@
-//! The id that ties a call's answer to its log lines.
+//! The request id: connects a call's response with its log lines.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::{Uuid, fmt::Hyphenated};
 
-/// Metadata key of the request id, in requests and in answers.
+/// Metadata key of the request id, in requests and responses.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest id that is taken from a caller, in bytes.
+/// Longest accepted id of a caller, in bytes.
 const MAX_LEN: usize = 128;
 
-/// Id of one call, in the extensions of its request: the caller's `x-request-id` when that is 1 to 128 visible ASCII
-/// characters and there is only one, else a UUIDv4. Not the idempotency key of the message.
+/// The id of one call, in the extensions of its request. It is the caller's `x-request-id` if there is exactly one,
+/// with 1 to 128 visible ASCII characters; otherwise a UUIDv4. Not the idempotency key of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The caller's id when it sent a usable one, else a new one.
+    /// The caller's id if it is valid, otherwise a new one.
     pub(super) fn of_request(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(&REQUEST_ID_HEADER).iter();
         match (values.next(), values.next()) {
-            // Of two, a proxy's log may have the other one.
+            // With two ids, the log of a proxy may show the other one.
             (Some(value), None) if usable(value.as_bytes()) => Self(value.clone()),
             _ => Self::generate(),
         }

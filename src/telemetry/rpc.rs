@@ -1,4 +1,4 @@
-//! What every gRPC call gets: an id, a span, its counts, and a log line at its end.
+//! Observes every gRPC call: request id, span, metrics, and a log line at its end.
 
 use std::{
     pin::Pin,
@@ -23,15 +23,16 @@ use super::{
     traces,
 };
 
-/// Wraps the gRPC services of a server. Requests whose content type is not `application/grpc…` pass through untouched.
+/// A layer around the gRPC services of a server. Requests with a content type other than `application/grpc…` pass
+/// unchanged.
 ///
-/// Each call gets a [`RequestId`] (in its request's extensions and its answer's headers), a span `rpc` with `method`
-/// and `request_id`, and is counted with its final status; a call that is dropped before its status is sent counts as
-/// `CANCELLED`. At its end one line is logged to the target `signoff::rpc`: at debug when it ended OK, since a busy
-/// server ends tens of thousands a second, or is a health check or reflection; at warn when the server failed (UNKNOWN,
-/// INTERNAL, UNAVAILABLE, DATA_LOSS); else at info.
+/// Each call gets a [`RequestId`] (in the request's extensions and the response's headers) and a span `rpc` with
+/// `method` and `request_id`. It is counted with its final status; a call that is dropped before its status is sent
+/// counts as `CANCELLED`. At its end, one line is logged to the target `signoff::rpc`. The level is debug if the call
+/// ended OK, because a busy server ends tens of thousands per second, and for health checks and reflection. It is warn
+/// if the server failed (UNKNOWN, INTERNAL, UNAVAILABLE, DATA_LOSS), and info otherwise.
 ///
-/// gRPC-Web carries trailers inside the body, where this layer does not look: put it inside tonic-web's layer.
+/// gRPC-Web carries trailers inside the body, where this layer cannot see them: put it inside tonic-web's layer.
 #[derive(Clone, Debug)]
 pub struct RpcLayer {
     metrics: Metrics,
@@ -39,8 +40,8 @@ pub struct RpcLayer {
 }
 
 impl RpcLayer {
-    /// Counts into `metrics`. With `traces`, which [`Guard::exports_traces`](super::Guard::exports_traces) tells, spans
-    /// also continue the trace of the caller's `traceparent` and carry OpenTelemetry's attributes.
+    /// Counts into `metrics`. With `traces` (see [`Guard::exports_traces`](super::Guard::exports_traces)), spans also
+    /// continue the trace of the caller's `traceparent`, and have OpenTelemetry's attributes.
     pub fn new(metrics: Metrics, traces: bool) -> Self {
         Self { metrics, traces }
     }
@@ -54,7 +55,7 @@ impl<S> Layer<S> for RpcLayer {
     }
 }
 
-/// The service that [`RpcLayer`] makes.
+/// A service wrapped by [`RpcLayer`].
 #[derive(Clone, Debug)]
 pub struct RpcService<S> {
     inner: S,
@@ -84,9 +85,9 @@ where
     }
 }
 
-/// Whether this is a call: its one content type is `application/grpc…`. Pages of other origins can have a browser,
-/// which may have a client certificate, send requests of a few other types without asking this server first; and of two
-/// types a proxy may have read the other one.
+/// Whether this is a gRPC call: its only content type is `application/grpc…`. A page of another origin can make a
+/// browser, which may have a client certificate, send requests with some other content types without asking this server
+/// first. If there are two content types, a proxy may have read the other one.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     let mut types = headers.get_all(CONTENT_TYPE).iter();
@@ -94,7 +95,7 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     first.is_some_and(|start| start.eq_ignore_ascii_case(GRPC)) && types.next().is_none()
 }
 
-/// One call, from its request to its status.
+/// A call, from its request to its status.
 #[derive(Debug)]
 struct Call {
     metrics: Metrics,
@@ -114,8 +115,8 @@ impl Call {
         let method = methods::find(path);
         let name = METHODS[method].name;
         let id = RequestId::of_request(headers);
-        // At the level of errors, so that a filter that keeps only those still has their request id. With logs off the
-        // span is disabled, and all that is done with it costs next to nothing.
+        // At level error, so that a filter for errors keeps the request id. With logs off, the span is disabled and
+        // costs almost nothing.
         let span = tracing::error_span!(
             target: "signoff::rpc",
             parent: None,
@@ -145,7 +146,7 @@ impl Call {
         }
     }
 
-    /// Puts the id into the answer. `None` when the answer is the call's end: it has a status and no body.
+    /// Adds the id to the response. Returns `None` if the response ends the call: it has a status and no body.
     fn answered<B>(mut self, response: &mut Response<B>) -> Option<Self> {
         response.headers_mut().insert(REQUEST_ID_HEADER, self.id.header());
         let code = match codes::of_headers(response.headers()) {
@@ -160,7 +161,7 @@ impl Call {
         None
     }
 
-    /// Counts and logs the call; the first code counts.
+    /// Counts and logs the end of the call. Only the first code counts.
     fn end(&mut self, code: Code) {
         if self.ended {
             return;
@@ -177,7 +178,7 @@ impl Call {
             }
         }
         let duration_ms = time.as_secs_f64() * 1e3;
-        // Entered, as JSON lines list only the spans that are: they pass over an event's explicit parent.
+        // Entered, because JSON lines show only entered spans, and ignore an event's explicit parent.
         let _in_span = self.span.enter();
         // The level of an event must be a constant.
         macro_rules! log {
@@ -187,7 +188,7 @@ impl Call {
         }
         match code {
             _ if METHODS[self.method].quiet => log!(debug),
-            // A caller that stops waiting is as ordinary as one that is answered.
+            // A caller that stops waiting is as normal as one that gets a response.
             Code::Ok | Code::Cancelled => log!(debug),
             code if codes::is_failure(code) => log!(warn),
             _ => log!(info),
@@ -202,7 +203,7 @@ impl Drop for Call {
 }
 
 pin_project! {
-    /// Future of [`RpcService`].
+    /// The future of [`RpcService`].
     #[derive(Debug)]
     pub struct RpcFuture<F> {
         #[pin]
@@ -240,7 +241,7 @@ where
 }
 
 pin_project! {
-    /// Body of an answer of [`RpcService`]: the inner one, with its end observed.
+    /// The response body of [`RpcService`], which observes the end of the inner one.
     #[derive(Debug)]
     pub struct RpcBody<B> {
         #[pin]
@@ -263,7 +264,7 @@ impl<B: Body> Body for RpcBody<B> {
             Some(Ok(frame)) => {
                 frame.trailers_ref().map(|trailers| codes::of_headers(trailers).unwrap_or(Code::Unknown))
             }
-            // To a client, a body that breaks or ends without trailers has no status.
+            // For a client, a body that breaks or ends without trailers has no status.
             Some(Err(_)) | None => Some(Code::Unknown),
         };
         if let Some(code) = code

@@ -1,4 +1,4 @@
-//! Spans to an OpenTelemetry collector.
+//! Exports spans to an OpenTelemetry collector.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use tracing::{Level, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
-/// How long spans may take to leave at the end; within the 5 s that a drain has.
+/// Maximum time to export the last spans, within the 5 s of a drain.
 pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A provider that sends spans in batches, by gRPC, to `endpoint` (`http://host:port`). It connects when it first
-/// sends. Must be called inside a tokio runtime of several threads, which does the sending.
+/// A provider that exports spans in batches, by gRPC, to `endpoint` (`http://host:port`). It connects at the first
+/// export. Must be called inside a tokio runtime with several threads, which run the exports.
 pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     let resource = Resource::builder()
@@ -28,8 +28,8 @@ pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuil
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
-/// The layer that hands spans to `provider`: this crate's only. Those of the transport (h2, hyper, tonic) are left out,
-/// or each export would make spans to export.
+/// The layer that passes spans to `provider`: only those of this crate. Spans of the transport (h2, hyper, tonic) are
+/// excluded, because each export would create spans to export.
 pub(super) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -42,18 +42,18 @@ where
         .with_filter(Targets::new().with_target("signoff", Level::INFO))
 }
 
-/// Makes the W3C `traceparent` of `headers`, if there is a valid one and no other, the parent of `span`, which has not
-/// been entered. Of two, another server on the way may have continued the other one.
+/// Sets the parent of `span` from the W3C `traceparent` in `headers`, if there is exactly one and it is valid. The span
+/// must not be entered yet. With two, another server on the way may have continued the other one.
 pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
     if headers.get_all("traceparent").iter().count() != 1 {
         return;
     }
     let states = headers.get_all("tracestate").iter().filter_map(|state| state.to_str().ok());
-    // The specification has these split over several headers at will.
+    // The specification allows several headers.
     let metadata = Metadata { headers, state: states.collect::<Vec<_>>().join(",") };
     let context = TraceContextPropagator::new().extract(&metadata);
     if context.span().span_context().is_valid() {
-        // Fails when no layer takes this span: then there is no trace to continue.
+        // Fails if no layer uses this span: then there is no trace to continue.
         let _ = span.set_parent(context);
     }
 }

@@ -1,7 +1,7 @@
-//! Requests from the wire, checked: every violation is found, not only the first.
+//! Decodes and validates requests. Reports every violation, not only the first.
 //!
-//! One function per call turns a message into the input of a use-case. A `Checker` collects what is wrong on the way;
-//! fields are named by their path in the message, such as `agent.chain[2]` or `arguments.items[3].price`.
+//! One function per call converts a message to the input of a use-case. A `Checker` collects the violations. Fields are
+//! named by their path in the message, such as `agent.chain[2]` or `arguments.items[3].price`.
 
 use super::violations::Checker;
 pub use super::violations::{Violation, Violations};
@@ -26,7 +26,7 @@ pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, pol
 pub use request::{InvalidRequest, known_schema, request};
 pub use tokens::{TokensPage, new_token, token_id, tokens};
 
-/// The `approval_id` of a call that has nothing else to check.
+/// Decodes the `approval_id` of a call without other fields to check.
 ///
 /// # Errors
 /// When it is not a UUID.

@@ -1,21 +1,21 @@
-//! Which numbers a double holds, as `google.protobuf.Struct` and JSON have no other.
+//! Numbers that a double can hold: `google.protobuf.Struct` and JSON have no others.
 
-/// Whether a number literal comes back as the same number: a double holds it exactly, or it is the shortest way to
-/// write that double (as 0.1 is).
+/// Whether a number literal keeps its value as a double: the double is exact, or the literal is its shortest form, like
+/// 0.1.
 pub(crate) fn survives(literal: &str) -> bool {
     let Some(double) = literal.parse::<f64>().ok().filter(|double| double.is_finite()) else { return false };
     let value = decimal(literal);
     value.is_some() && (value == decimal(&format!("{double:e}")) || value == decimal(&format!("{double:.0}")))
 }
 
-/// A double that is a whole number, written as people write one: `5`, not `5.0`.
+/// A double without a fraction, as an integer: `5` instead of `5.0`.
 pub(crate) fn whole(value: f64) -> Option<i64> {
     const GREATEST: f64 = 9_007_199_254_740_992.0;
     #[allow(clippy::cast_possible_truncation)]
     (value.fract() == 0.0 && value.abs() <= GREATEST).then_some(value as i64)
 }
 
-/// Sign, significant digits and power of ten: equal for literals of the same value.
+/// Sign, significant digits and exponent: equal for literals with the same value.
 fn decimal(literal: &str) -> Option<(bool, String, i64)> {
     let (negative, text) = literal.strip_prefix('-').map_or((false, literal), |text| (true, text));
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

@@ -1,4 +1,4 @@
-//! Approvals, events and progress for the wire.
+//! Encodes approvals, events and progress.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ pub use policy::{document, policy_file, policy_head, policy_version, policy_warn
 pub use progress::progress;
 pub use tokens::{caller, token};
 
-/// An approval as it is now.
+/// Encodes the current state of an approval.
 #[must_use]
 pub fn approval(approval: &Approval) -> v1::Approval {
     let request = &approval.request;
-    // A call that the policy decides at once needs nobody's vote.
+    // A call that the policy decided immediately has no panels.
     let asked = approval.asks_people().then(|| approval.requirement());
     v1::Approval {
         id: approval.id.to_string(),
@@ -77,7 +77,7 @@ fn actor(actor: &Actor) -> v1::Actor {
     v1::Actor { kind: actor.kind.to_wire().into(), issuer: actor.issuer.clone(), subject: actor.subject.clone() }
 }
 
-/// Unset when the caller said nothing about it.
+/// Unset if the caller set no field of it.
 fn agent(agent: &Agent) -> Option<v1::Agent> {
     let Agent { name, run_id, chain } = agent.clone();
     (*agent != Agent::default()).then_some(v1::Agent { name, run_id, chain })
@@ -148,7 +148,7 @@ fn claim(claim: &Claim) -> v1::Claim {
     }
 }
 
-/// An approval for an operator who may stop it, and may not read it.
+/// An approval for an operator who may revoke it, but not read it.
 #[must_use]
 pub fn revoked_approval(id: ApprovalId, status: Status, stopped: &Revocation) -> v1::Approval {
     v1::Approval {
@@ -181,12 +181,12 @@ fn moment(time: Time) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }
 }
 
-/// Saturates at the wire's greatest span.
+/// Limited to the maximum of the wire format.
 fn span(span: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration { seconds: 315_576_000_000, nanos: 0 })
 }
 
-/// From one moment to a later one; zero when it is earlier.
+/// The time from `from` to `to`. Zero if `to` is earlier.
 fn between(from: Time, to: Time) -> prost_types::Duration {
     span((to - from).to_std().unwrap_or_default())
 }

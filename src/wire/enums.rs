@@ -1,11 +1,11 @@
-//! Enums that the wire and the domain both have, value by value: one table for both directions.
+//! Enums of both the wire and the domain: one table for both directions.
 
 use crate::{
     domain::{ActorKind, Choice, ExecutionResult, Permission, Priority, Role, Status},
     proto::v1,
 };
 
-/// A value that the wire has under the same name.
+/// A value with the same name on the wire.
 pub trait Code: Copy {
     /// The wire's enum.
     type Wire;
@@ -13,7 +13,7 @@ pub trait Code: Copy {
     /// The wire's value.
     fn to_wire(self) -> Self::Wire;
 
-    /// The value of the wire's; `None` when that is unspecified.
+    /// Converts the wire's value. `None` if it is unspecified.
     fn from_wire(wire: Self::Wire) -> Option<Self>;
 }
 

@@ -1,11 +1,11 @@
-//! Paths of fields, as errors name them: `agent.chain[2]`, `labels["team"]`, `arguments.items[3].price`.
+//! Paths of fields in error messages: `agent.chain[2]`, `labels["team"]`, `arguments.items[3].price`.
 
 use std::fmt::Write as _;
 
-/// Longest part of a key that is shown, in characters.
+/// Maximum shown length of a key, in characters.
 const KEY_SHOWN: usize = 64;
 
-/// Appends `.key`, or `["key"]` when it is no identifier; long keys are cut, invisible characters escaped.
+/// Appends `.key`, or `["key"]` if it is not an identifier. Shortens long keys, and escapes invisible characters.
 pub(crate) fn push_key(path: &mut String, key: &str) {
     let identifier = !key.is_empty()
         && key.len() <= KEY_SHOWN

@@ -1,4 +1,4 @@
-//! Page tokens: where the next page of a list starts, bound to what is listed.
+//! Page tokens: the start of the next page of a list, bound to the list and its filters.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -14,13 +14,13 @@ const VERSION: u8 = 1;
 const ID: usize = 16;
 const HASH: usize = 12;
 
-/// A token that this server did not make, or made for another list.
+/// A token that this server did not create, or created for another list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be the `next_page_token` of a page with the same filters, unchanged, or empty")]
 pub struct InvalidPageToken;
 
-/// The token for the page after `last`. The filter is that of the call, before it is narrowed to what the caller may
-/// see.
+/// The token for the page after `last`. `filter` is the filter of the call, not yet restricted to what the caller may
+/// read.
 #[must_use]
 pub fn encode(filter: &Filter, order: Order, last: ApprovalId) -> String {
     let mut bytes = [0; 1 + ID + HASH];
@@ -30,10 +30,10 @@ pub fn encode(filter: &Filter, order: Order, last: ApprovalId) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The last approval of the page before.
+/// The last approval of the previous page.
 ///
 /// # Errors
-/// When the token is not one of this list.
+/// When the token does not belong to this list.
 pub fn decode(token: &str, filter: &Filter, order: Order) -> Result<ApprovalId, InvalidPageToken> {
     let mut bytes = [0; 1 + ID + HASH];
     let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).map_err(|_| InvalidPageToken)?;
@@ -43,10 +43,10 @@ pub fn decode(token: &str, filter: &Filter, order: Order) -> Result<ApprovalId, 
     Uuid::from_slice(&bytes[1..=ID]).map(ApprovalId::new).map_err(|_| InvalidPageToken)
 }
 
-/// First byte of tokens for versions of the policy.
+/// First byte of tokens for lists of policy versions.
 const POLICIES: u8 = 2;
 
-/// The token for the page of versions of the policy older than `last`.
+/// The token for the page of policy versions older than `last`.
 #[must_use]
 pub fn encode_version(last: u64) -> String {
     let mut bytes = [POLICIES; 9];
@@ -54,10 +54,10 @@ pub fn encode_version(last: u64) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The last version of the page before.
+/// The last version of the previous page.
 ///
 /// # Errors
-/// When the token is not one of this list.
+/// When the token does not belong to this list.
 pub fn decode_version(token: &str) -> Result<u64, InvalidPageToken> {
     let mut bytes = [0; 9];
     match URL_SAFE_NO_PAD.decode_slice(token, &mut bytes) {
@@ -69,10 +69,10 @@ pub fn decode_version(token: &str) -> Result<u64, InvalidPageToken> {
     }
 }
 
-/// First byte of page tokens for tokens of callers: all of them, and the active ones.
+/// First byte of page tokens for lists of access tokens: all tokens, or only active ones.
 const TOKENS: [u8; 2] = [3, 4];
 
-/// The page token for the page of tokens made before `last`.
+/// The page token for the page of access tokens older than `last`.
 #[must_use]
 pub fn encode_token(last: TokenId, active_only: bool) -> String {
     let mut bytes = [TOKENS[usize::from(active_only)]; 1 + ID];
@@ -80,10 +80,10 @@ pub fn encode_token(last: TokenId, active_only: bool) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The last token of the page before.
+/// The last access token of the previous page.
 ///
 /// # Errors
-/// When the page token is not one of this list.
+/// When the page token does not belong to this list.
 pub fn decode_token(token: &str, active_only: bool) -> Result<TokenId, InvalidPageToken> {
     let mut bytes = [0; 1 + ID];
     let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).map_err(|_| InvalidPageToken)?;

@@ -1,4 +1,4 @@
-//! `google.protobuf.Struct` to JSON and back.
+//! Converts between `google.protobuf.Struct` and JSON.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use serde_json::{Map, Number, Value};
 
 use super::{field_path, violations::Checker};
 
-/// An object from a Struct that is nested at most `depth` levels deep, the Struct itself being the first.
+/// Converts a Struct with at most `depth` levels to an object. The Struct itself is the first level.
 ///
-/// `None` when something was refused; `field` is the Struct's own path. Nothing beneath a refused level is looked at,
-/// so the recursion is as deep as `depth`.
+/// `None` if there are violations. `field` is the path of the Struct. Stops at a level that is too deep, so the
+/// recursion is bounded by `depth`.
 pub(super) fn to_object(check: &mut Checker, field: &str, from: Struct, depth: u32) -> Option<Map<String, Value>> {
     let mut reader = Reader { check, depth, path: field.to_owned() };
     reader.object(from, 1)
@@ -90,7 +90,7 @@ impl Reader<'_> {
     }
 }
 
-/// How deep an object is nested, in levels: 1 without other objects and lists in it.
+/// The number of nested levels of an object: 1 without objects and lists in it.
 #[must_use]
 pub fn depth(object: &Map<String, Value>) -> u32 {
     fn of(value: &Value) -> u32 {
@@ -103,16 +103,18 @@ pub fn depth(object: &Map<String, Value>) -> u32 {
     1 + object.values().map(of).max().unwrap_or(0)
 }
 
-/// A Struct from an object. Numbers become doubles, which is what they were in a request.
+/// Converts an object to a Struct. Numbers become doubles, as in the request.
 #[must_use]
 pub fn from_object(object: Map<String, Value>) -> Struct {
     Struct { fields: object.into_iter().map(|(key, value)| (key, from_value(value))).collect() }
 }
 
-/// A Struct from the JSON text of an object, without the JSON value in between: every answer has the arguments in it.
+/// Converts the JSON text of an object to a Struct, without building a JSON value: every response contains the
+/// arguments.
 ///
 /// # Panics
-/// For any other text, which only a corrupt store can hold: an empty object would be another call than was approved.
+/// If the text is not an object, which only a corrupt store can cause. An empty object would be a different call than
+/// the approved one.
 #[must_use]
 pub fn from_json(text: &str) -> Struct {
     match serde_json::from_str(text) {
@@ -121,7 +123,7 @@ pub fn from_json(text: &str) -> Struct {
     }
 }
 
-/// A value that is read from JSON, with numbers as [`from_object`] has them.
+/// A value parsed from JSON, with numbers as in [`from_object`].
 struct Read(ProtoValue);
 
 impl<'de> Deserialize<'de> for Read {
@@ -190,7 +192,7 @@ fn from_value(value: Value) -> ProtoValue {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(flag) => Kind::BoolValue(flag),
-        // Only absent with serde_json's `arbitrary_precision`.
+        // Only `None` with serde_json's feature `arbitrary_precision`.
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
         Value::String(text) => Kind::StringValue(text),
         Value::Array(items) => Kind::ListValue(ListValue { values: items.into_iter().map(from_value).collect() }),

@@ -1,9 +1,9 @@
-//! What is wrong with a message: collected while it is read, all of it and not only the first.
+//! Violations: everything that is wrong with a message, collected while it is decoded.
 
-/// Most violations that are kept; further ones are counted.
+/// Maximum number of kept violations. Further ones are counted.
 const KEPT: usize = 50;
 
-/// One thing that is wrong with a request.
+/// A violation in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Path of the field.
@@ -12,7 +12,7 @@ pub struct Violation {
     pub description: String,
 }
 
-/// Everything that is wrong with a request, at most 51: the last one then tells how many more there are.
+/// The violations of a request, at most 51. The last one can be a count of those that are omitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request has {} violations", .0.len())]
 pub struct Violations(pub Vec<Violation>);
@@ -22,7 +22,7 @@ pub struct Violations(pub Vec<Violation>);
 pub(super) struct Checker {
     kept: Vec<Violation>,
     more: usize,
-    /// Path of the message that is looked at, within the request; with a dot at its end, if it is not the request.
+    /// Path of the current message within the request, with a final dot. Empty for the request itself.
     around: String,
 }
 
@@ -35,12 +35,12 @@ impl Checker {
         }
     }
 
-    /// How many were refused.
+    /// Number of violations so far.
     pub(super) const fn count(&self) -> usize {
         self.kept.len() + self.more
     }
 
-    /// Has `check` look at the message in `field`, whose fields it names without that.
+    /// Runs `check` on the message in `field`. Paths inside are relative to it.
     pub(super) fn within<T>(&mut self, field: &str, check: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.around.len();
         self.around.extend([field, "."]);
@@ -49,8 +49,8 @@ impl Checker {
         checked
     }
 
-    /// What `build` makes of the checked fields. It is not asked when anything was refused, and may only return `None`
-    /// for a field that was.
+    /// Returns what `build` makes of the valid fields. `build` is only called without violations, and may return `None`
+    /// only for fields that have one.
     pub(super) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Violations> {
         if self.kept.is_empty()
             && let Some(built) = build()
@@ -60,7 +60,7 @@ impl Checker {
         Err(Violations(self.into_violations()))
     }
 
-    /// Everything that was refused.
+    /// All violations.
     pub(super) fn into_violations(mut self) -> Vec<Violation> {
         if self.more > 0 {
             self.kept.push(Violation { field: String::new(), description: format!("… and {} more", self.more) });

@@ -172,7 +172,7 @@ async fn watch(mut watcher: Watcher, paths: Vec<PathBuf>) -> Watcher {
         watcher
     })
     .await
-    .unwrap_or_default() // a defect there; polling goes on
+    .unwrap_or_default() // a bug there; polling continues
 }
 
 /// Whether a file was written to so recently that its writer may not have finished.

@@ -1,4 +1,4 @@
-//! The store's errors, and the domain's refusals, for the wire.
+//! Converts the store's errors and the domain's refusals.
 
 use chrono::SecondsFormat;
 use tonic::Code;

@@ -1,4 +1,4 @@
-//! The use-cases' errors, for the wire.
+//! Converts the use-cases' errors.
 
 use tonic::Code;
 

@@ -11,14 +11,14 @@ use tonic::{Status, body::Body};
 
 use super::Charge;
 
-/// Encodes a unary reply at once, and counts it.
+/// Encodes a unary reply immediately, and counts it.
 ///
 /// The transport asks for a reply only when its client has room, and a message takes far more memory than its encoding:
-/// a `Struct` of small values up to 100 times as much as their JSON. Between the handler's answer and this nothing
-/// waits, so that there are only as many such messages as threads.
+/// a `Struct` of small values up to 100 times its JSON. There is no await between the handler's result and this call,
+/// so there are only as many such messages as threads.
 ///
 /// # Errors
-/// `TOO_MANY_CALLS` when there is no room for it, or the status with which encoding failed.
+/// `TOO_MANY_CALLS` if there is no room, or the status of a failed encoding.
 pub(in crate::grpc) async fn whole(response: Response<Body>, charge: &Charge) -> Result<Response<Body>, Status> {
     if response.body().is_end_stream() {
         return Ok(response); // an error
@@ -31,7 +31,7 @@ pub(in crate::grpc) async fn whole(response: Response<Body>, charge: &Charge) ->
     Ok(Response::from_parts(head, Body::new(Whole { data: Some(data), trailers })))
 }
 
-/// A reply with its trailers. Its size stays unsaid: gRPC-Web makes other bytes of it.
+/// A reply with its trailers. Its size is not announced, because gRPC-Web changes it.
 struct Whole {
     data: Option<Bytes>,
     trailers: Option<HeaderMap>,

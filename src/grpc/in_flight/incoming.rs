@@ -11,11 +11,11 @@ use tonic::{Code, Status};
 use super::Charge;
 use crate::grpc::error::Failure;
 
-/// Bytes before a message: a flag that says whether it is compressed, and its length.
+/// Size of the prefix of a message, in bytes: a flag for compression, and the length.
 const PREFIX: usize = 5;
 
-/// A request's body, which must be one whole message. It is measured before it is kept: the library that decodes it
-/// would allocate as much as the message says it has, and has no details for what is wrong with it.
+/// A request body with exactly one message. It is measured before it is kept: the library that decodes it would
+/// allocate the announced size, and has no details for errors.
 pub(in crate::grpc) struct Incoming<B> {
     inner: B,
     charge: Arc<Charge>,
@@ -23,7 +23,7 @@ pub(in crate::grpc) struct Incoming<B> {
     part: Part,
 }
 
-/// What comes next.
+/// The next part.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Prefix { read: usize, bytes: [u8; PREFIX] },
@@ -32,7 +32,7 @@ enum Part {
 }
 
 impl<B> Incoming<B> {
-    /// Reads a message of at most `limit` bytes, which count for the call.
+    /// Reads a message of at most `limit` bytes, and counts them for the call.
     pub(in crate::grpc) const fn new(inner: B, charge: Arc<Charge>, limit: usize) -> Self {
         Self { inner, charge, limit, part: Part::Prefix { read: 0, bytes: [0; PREFIX] } }
     }
@@ -98,9 +98,9 @@ where
                 None => self.end().map(|()| Some(frame)),
             },
             None => self.end().map(|()| None),
-            // The caller has gone; nobody reads an answer.
+            // The caller has left: nobody reads a response.
             Some(Err(status)) if status.code() == Code::Cancelled => return Poll::Ready(Some(Err(status))),
-            // A layer below has said what is wrong, with its details.
+            // A layer below has already set a status with details.
             Some(Err(status)) if !status.details().is_empty() => return Poll::Ready(Some(Err(status))),
             Some(Err(status)) => {
                 Err(Failure::Malformed(format!("cannot read the request's body: {}", status.message())))
@@ -110,7 +110,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        // What is missing is only told when the end is asked for.
+        // A missing part is only reported when the end is requested.
         matches!(self.part, Part::End) && self.inner.is_end_stream()
     }
 

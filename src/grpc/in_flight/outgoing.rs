@@ -11,15 +11,15 @@ use pin_project_lite::pin_project;
 
 use super::{CALL, Charge, Flight};
 
-/// A call on its way out, as an extension of its response: what it has reserved, and how it answers.
+/// A call whose response is being sent, as an extension of the response: its reservation, and its kind of reply.
 #[derive(Clone, Debug)]
 pub(in crate::grpc) struct Carried {
     pub(in crate::grpc) charge: Arc<Charge>,
     pub(in crate::grpc) streams: bool,
 }
 
-/// Counts a response's bytes until the transport has taken them. To be put around everything that changes them:
-/// gRPC-Web makes others of them.
+/// Counts a response's bytes until the transport has taken them. Must be outside of every layer that changes the bytes,
+/// such as gRPC-Web.
 pub fn metered<B>(mut response: Response<B>) -> Response<Outgoing<B>> {
     let carried = response.extensions_mut().remove::<Carried>();
     response.map(|inner| match carried {
@@ -35,12 +35,12 @@ pub fn metered<B>(mut response: Response<B>) -> Response<Outgoing<B>> {
 struct Waiting(Arc<Flight>);
 
 pin_project! {
-    /// A response's body that is asked for no more than there is room for.
+    /// A response body that produces only as much as there is room for.
     pub struct Outgoing<B> {
         #[pin]
         inner: B,
         flight: Option<Waiting>,
-        // What the call has counted for until now; a reply's first bytes take its place.
+        // The bytes counted until now. The reply's first bytes replace them.
         reserved: Option<Arc<Charge>>,
         streams: bool,
         ticket: Option<u64>,
@@ -72,7 +72,7 @@ impl<B: Body<Data = Bytes>> Body for Outgoing<B> {
             Ok(data) => {
                 let reserved = this.reserved.take();
                 let charge = match reserved {
-                    // Nobody else holds it by now, but for a request's body that was not read to its end.
+                    // Nobody else holds it now, except a request body that was not read to its end.
                     Some(reserved) => {
                         reserved.settle(if *this.streams { data.len() } else { data.len().max(CALL) });
                         reserved
@@ -104,7 +104,7 @@ impl<B: Body<Data = Bytes>> Body for Outgoing<B> {
     }
 }
 
-/// Bytes that are counted for as long as the transport holds them.
+/// Bytes that are counted while the transport holds them.
 struct Sent {
     data: Bytes,
     charge: Arc<Charge>,

@@ -7,17 +7,16 @@ use std::{
     task::Waker,
 };
 
-/// Bytes in flight somewhere: on a connection, of a caller, or in all.
+/// Bytes in flight in a scope: a connection, a caller, or the whole server.
 ///
-/// Counting takes no lock. Who counts and who waits meet by sequentially consistent operations: a waiter is in the
-/// queue before it looks at the count for the last time, and whoever gives bytes back has done so before it looks at
-/// the queue.
+/// Counting takes no lock. Sequentially consistent operations ensure that no wake-up is lost: a waiter joins the queue
+/// before it reads the count for the last time, and a call that gives bytes back does so before it reads the queue.
 #[derive(Debug, Default)]
 pub struct Scope {
     used: AtomicUsize,
-    /// Those who wait for room, woken one by one.
+    /// Waiters for room, woken one by one.
     room: Waiters,
-    /// Those who wait until nothing at all is in flight, woken together.
+    /// Waiters for an empty scope, woken together.
     idle: Waiters,
 }
 
@@ -26,7 +25,7 @@ impl Scope {
         self.used.load(SeqCst)
     }
 
-    /// Counts bytes. Returns how many there were before.
+    /// Adds bytes. Returns the previous count.
     pub(super) fn add(&self, bytes: usize) -> usize {
         self.used.fetch_add(bytes, SeqCst)
     }
@@ -48,16 +47,16 @@ impl Scope {
     }
 }
 
-/// Tasks that wait, the one with the lowest ticket first.
+/// Waiting tasks, the lowest ticket first.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    /// Length of the queue, to be read without its lock.
+    /// Length of the queue, readable without its lock.
     count: AtomicUsize,
     queue: Mutex<BTreeMap<u64, Waker>>,
 }
 
 impl Waiters {
-    /// Puts a waiter into the queue, or renews its waker.
+    /// Adds a waiter to the queue, or updates its waker.
     pub(super) fn join(&self, ticket: u64, waker: &Waker) {
         let mut queue = self.lock();
         queue.insert(ticket, waker.clone());
@@ -72,7 +71,7 @@ impl Waiters {
         }
     }
 
-    /// Wakes the first waiter, which is then in the queue no more: it goes on, or joins again.
+    /// Wakes the first waiter and removes it from the queue. It continues, or joins again.
     pub(super) fn wake_one(&self) {
         if self.count.load(SeqCst) == 0 {
             return;

@@ -1,4 +1,4 @@
-//! Metrics whose label values are known from the start.
+//! Metrics with a fixed set of label values.
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,7 @@ use prometheus_client::{
     metrics::{MetricType, TypedMetric, gauge::Gauge},
 };
 
-/// A gauge that has no line until it is set.
+/// A gauge without a series until it is set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WhenSet(Gauge);
 
@@ -27,13 +27,13 @@ impl EncodeMetric for WhenSet {
     }
 }
 
-/// Labels with their values.
+/// Labels and their values.
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
-/// A metric family whose label values are all known from the start: no lock and no hashing to reach one.
+/// A metric family with a fixed set of label values, so that access needs no lock and no hashing.
 pub(super) struct Table<M, const N: usize> {
     rows: Arc<[(Labels<N>, M)]>,
-    /// Which rows are worth a line.
+    /// Whether to render a row.
     shown: fn(&M) -> bool,
 }
 

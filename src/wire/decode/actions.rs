@@ -1,4 +1,4 @@
-//! Calls about one approval.
+//! Decodes calls on one approval.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::{
     wire::enums::Code as _,
 };
 
-/// A checked WaitApproval.
+/// A valid WaitApproval request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// For what.
+    /// The approval.
     pub id: ApprovalId,
-    /// Return when there is a newer revision than this; 0: only when terminal.
+    /// Return at a newer revision than this. 0: only when terminal.
     pub after: Revision,
-    /// How long to wait at most.
+    /// Maximum time to wait.
     pub timeout: Duration,
 }
 
-/// A wait.
+/// Decodes WaitApproval.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -38,7 +38,7 @@ pub fn wait(message: &v1::WaitApprovalRequest) -> Result<Wait, Violations> {
     check.finish(|| Some(Wait { id: id?, after: message.after_revision, timeout: timeout? }))
 }
 
-/// A decision.
+/// Decodes Decide.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -59,7 +59,7 @@ pub fn decision(message: v1::DecideRequest, limits: &RequestLimits) -> Result<Ne
         .finish(|| Some(NewDecision { id: id?, request_id, choice: choice?, seen: seen?, comment, edit, on_behalf_of }))
 }
 
-/// A withdrawal.
+/// Decodes CancelApproval.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -71,7 +71,7 @@ pub fn cancellation(message: v1::CancelApprovalRequest, limits: &RequestLimits) 
     check.finish(|| Some(Cancellation { id: id?, request_id, reason: message.reason }))
 }
 
-/// A revocation.
+/// Decodes RevokeApproval.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -83,7 +83,7 @@ pub fn revocation(message: v1::RevokeApprovalRequest, limits: &RequestLimits) ->
     check.finish(|| Some(NewRevocation { id: id?, request_id, reason: message.reason }))
 }
 
-/// A claim.
+/// Decodes ClaimExecution.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -95,7 +95,7 @@ pub fn claim(message: v1::ClaimExecutionRequest) -> Result<NewClaim, Violations>
     check.finish(|| Some(NewClaim { id: id?, request_id, digest: digest? }))
 }
 
-/// A report.
+/// Decodes ReportExecution.
 ///
 /// # Errors
 /// Every rule that it breaks.

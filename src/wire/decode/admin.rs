@@ -1,4 +1,4 @@
-//! The calls of AdminService.
+//! Decodes the calls of AdminService.
 
 use super::{Checker, Violations};
 use crate::{
@@ -9,27 +9,27 @@ use crate::{
     proto::v1::{self, freeze_scope::Scope},
 };
 
-/// A checked Freeze.
+/// A valid Freeze request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreezeCall {
     /// Idempotency key.
     pub request_id: Option<String>,
-    /// Which calls.
+    /// The calls to stop.
     pub scope: FreezeScope,
     /// Why.
     pub reason: String,
 }
 
-/// A checked Thaw.
+/// A valid Thaw request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThawCall {
     /// Idempotency key.
     pub request_id: Option<String>,
-    /// Which freeze.
+    /// The freeze's id.
     pub id: FreezeId,
 }
 
-/// Calls to freeze.
+/// Decodes Freeze.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -48,7 +48,7 @@ pub fn freeze(message: v1::FreezeRequest) -> Result<FreezeCall, Violations> {
     check.finish(|| Some(FreezeCall { request_id, scope: scope?, reason }))
 }
 
-/// A freeze to end.
+/// Decodes Thaw.
 ///
 /// # Errors
 /// Every rule that it breaks.

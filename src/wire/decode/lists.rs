@@ -1,4 +1,4 @@
-//! Lists and the queue.
+//! Decodes lists and the queue.
 
 use super::{Checker, Violations};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     wire::{enums::Code as _, field_path, page_token},
 };
 
-/// A page of pending approvals, the oldest first.
+/// Decodes ListPending: a page, the oldest first.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -22,7 +22,7 @@ pub fn list_pending(message: v1::ListPendingRequest, limits: &RequestLimits) -> 
     check.query(filter, Order::OldestFirst, page_size, &page_token, limits)
 }
 
-/// Which pending approvals to watch.
+/// Decodes the filter of WatchPending.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -32,7 +32,7 @@ pub fn watch_pending(message: v1::WatchPendingRequest, limits: &RequestLimits) -
     check.finish(|| Some(filter))
 }
 
-/// A page of approvals, the newest first.
+/// Decodes ListApprovals: a page, the newest first.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -71,7 +71,7 @@ impl Checker {
         }
     }
 
-    /// How many a page may hold.
+    /// The size of a page.
     pub(super) fn page_size(&mut self, page_size: i32, limits: &RequestLimits) -> Option<usize> {
         let max = limits.page_size_max;
         match u32::try_from(page_size) {
@@ -84,7 +84,7 @@ impl Checker {
         }
     }
 
-    /// In order and each once, so that a list of them is not longer than there are statuses.
+    /// Sorted and without duplicates, so that the filter stays short.
     fn statuses(&mut self, numbers: &[i32]) -> Vec<Status> {
         let mut statuses = Vec::new();
         for (index, number) in numbers.iter().enumerate() {

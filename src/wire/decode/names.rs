@@ -1,4 +1,4 @@
-//! Names and texts.
+//! Checks names and texts.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Checker {
-    /// A name: at most `max` characters, none of them invisible. May be empty.
+    /// Checks a name: at most `max` characters, no invisible ones. May be empty.
     pub(super) fn name(&mut self, field: &str, text: &str, max: usize) {
         self.length(field, text, max);
         if let Some(c) = text.chars().find(|c| is_invisible(*c)) {
@@ -21,7 +21,7 @@ impl Checker {
         }
     }
 
-    /// The name of somebody, of an authority or of a group, in its one form: at most `max` characters. May be empty.
+    /// Normalizes the name of an actor, authority or group: at most `max` characters. May be empty.
     pub(super) fn identity(&mut self, field: &str, text: &str, max: usize) -> String {
         match name::normal(text) {
             Ok(normal) => {
@@ -36,7 +36,7 @@ impl Checker {
         }
     }
 
-    /// A name of ASCII letters, digits and `symbols`, not empty.
+    /// Checks a name of ASCII letters, digits and `symbols`. Must not be empty.
     fn strict_name(&mut self, field: &str, text: &str, max: usize, symbols: &str) {
         if text.is_empty() {
             self.refuse(field, "must not be empty");
@@ -59,13 +59,13 @@ impl Checker {
         self.strict_name(field, text, TOOL_NAME_MAX, "_.:/-");
     }
 
-    /// An idempotency key; `None` when empty.
+    /// An idempotency key. `None` if empty.
     pub(super) fn request_id(&mut self, text: String) -> Option<String> {
         self.name("request_id", &text, REQUEST_ID_MAX);
         (!text.is_empty()).then_some(text)
     }
 
-    /// A text for people: at most `max` bytes, without control characters other than line feed and tab.
+    /// Checks a text for people: at most `max` bytes, no control characters other than line feed and tab.
     pub(super) fn text(&mut self, field: &str, text: &str, max: usize) {
         if text.len() > max {
             self.refuse(field, format!("has {} bytes; at most {max} are allowed", text.len()));
@@ -79,7 +79,7 @@ impl Checker {
         }
     }
 
-    /// At most `max` labels.
+    /// Checks labels, at most `max`.
     pub(super) fn labels<'a>(&mut self, labels: impl ExactSizeIterator<Item = (&'a String, &'a String)>, max: u32) {
         if u32::try_from(labels.len()).is_ok_and(|count| count <= max) {
             for (key, value) in labels {
@@ -97,7 +97,7 @@ impl Checker {
         }
     }
 
-    /// A filter on a tool; `None` when empty.
+    /// A filter by tool. `None` if empty.
     pub(super) fn tool_filter(&mut self, text: String) -> Option<String> {
         if text.is_empty() {
             return None;
@@ -106,13 +106,13 @@ impl Checker {
         Some(text)
     }
 
-    /// A filter on an agent; `None` when empty.
+    /// A filter by agent. `None` if empty.
     pub(super) fn agent_filter(&mut self, text: String) -> Option<String> {
         self.name("agent_name", &text, AGENT_NAME_MAX);
         (!text.is_empty()).then_some(text)
     }
 
-    /// A filter on a caller, as `issuer/subject`; `None` when empty.
+    /// A filter by caller, as `issuer/subject`. `None` if empty.
     pub(super) fn caller_filter(&mut self, text: String) -> Option<String> {
         if text.is_empty() {
             return None;
@@ -124,7 +124,7 @@ impl Checker {
         Some(caller)
     }
 
-    /// A filter on labels.
+    /// A filter by labels.
     pub(super) fn label_filter(
         &mut self,
         labels: std::collections::HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! People whom a caller names.
+//! Decodes people that a caller names.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::{
     wire::field_path,
 };
 
-/// Issuer of what the server does by itself.
+/// Issuer of the server's own actions.
 const OWN_ISSUER: &str = "signoff";
 
 impl Checker {
-    /// A person, and the groups that the caller says they are in.
+    /// A person, and the person's groups.
     pub(super) fn person(&mut self, field: &str, from: v1::Person) -> (Actor, BTreeSet<String>) {
         let v1::Person { issuer, subject, groups } = from;
         self.within(field, |check| {
@@ -36,7 +36,7 @@ impl Checker {
         })
     }
 
-    /// Groups, by their names.
+    /// Checks names of groups.
     pub(super) fn groups(&mut self, field: &str, groups: &[String]) -> BTreeSet<String> {
         if groups.len() > GROUPS_MAX {
             self.refuse(field, format!("has {} groups; at most {GROUPS_MAX} are allowed", groups.len()));

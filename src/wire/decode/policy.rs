@@ -1,4 +1,4 @@
-//! Policies, and calls to try them on.
+//! Decodes policies, and the calls to test them on.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Most cases of a test.
+/// Maximum number of cases in a test.
 const CASES_MAX: usize = 1_000;
 
-/// The document that a message says, and what of the message a document cannot hold: spans out of range, and a default
-/// without an effect, both left out. Paths are those in the message `signoff.v1.Policy`. All else is checked when the
-/// document is compiled.
+/// Converts a policy message to a document, and reports what a document cannot hold: durations out of range and a
+/// default without an effect, which are omitted. Paths are those in the message `signoff.v1.Policy`. Everything else is
+/// checked when the document is compiled.
 #[must_use]
 pub fn document(message: v1::Policy) -> (Document, Vec<Violation>) {
     let mut check = Checker::default();
@@ -32,10 +32,10 @@ pub fn document(message: v1::Policy) -> (Document, Vec<Violation>) {
     (document, check.into_violations())
 }
 
-/// The policy that a message says, compiled.
+/// Compiles the policy of a message.
 ///
 /// # Errors
-/// Every rule that it breaks; paths are those in the message `signoff.v1.Policy`.
+/// Every rule that it breaks. Paths are those in the message `signoff.v1.Policy`.
 pub fn policy(message: v1::Policy) -> Result<Policy, Vec<Violation>> {
     let (document, mut violations) = document(message);
     match Policy::compile(document) {
@@ -54,7 +54,7 @@ impl From<Problem> for Violation {
     }
 }
 
-/// The field `cases` of a request or a file. The limits of calls are those of RequestApproval.
+/// Decodes the field `cases` of a request or a file. The limits are those of RequestApproval.
 ///
 /// # Errors
 /// Every rule that they break.

@@ -1,4 +1,4 @@
-//! The calls of PolicyService.
+//! Decodes the calls of PolicyService.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::{
 /// A page of versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionsPage {
-    /// Only older ones.
+    /// Only versions older than this.
     pub before: Option<u64>,
-    /// At most so many.
+    /// Maximum number of versions.
     pub limit: usize,
 }
 
-/// A page of versions of the policy.
+/// Decodes ListPolicyVersions.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -36,10 +36,10 @@ pub fn policy_versions(
     check.finish(|| Some(VersionsPage { before, limit: limit? }))
 }
 
-/// A policy to set, compiled.
+/// Decodes SetPolicy, and compiles its policy.
 ///
 /// # Errors
-/// Every rule that it breaks, those of the policy included.
+/// Every rule that it breaks, including those of the policy.
 pub fn policy_change(message: v1::SetPolicyRequest, limits: &RequestLimits) -> Result<PolicyChange, Violations> {
     let v1::SetPolicyRequest { request_id, policy, expected_version, comment, validate_only } = message;
     let mut check = Checker::default();
@@ -56,19 +56,19 @@ pub fn policy_change(message: v1::SetPolicyRequest, limits: &RequestLimits) -> R
     check.finish(|| Some(PolicyChange { request_id, policy: policy?, expected, comment, validate_only }))
 }
 
-/// Calls to judge, and by what.
+/// The calls to evaluate, and the policy.
 #[derive(Debug)]
 pub struct PolicyTest {
-    /// By which policy.
+    /// The policy to test.
     pub tried: Tried,
     /// The calls.
     pub cases: Vec<TestCase>,
 }
 
-/// Calls to try a policy on.
+/// Decodes TestPolicy.
 ///
 /// # Errors
-/// Every rule that they break, those of the policy included.
+/// Every rule that it breaks, including those of the policy.
 pub fn policy_test(message: v1::TestPolicyRequest, limits: &RequestLimits) -> Result<PolicyTest, Violations> {
     let v1::TestPolicyRequest { policy, version, cases } = message;
     let mut check = Checker::default();
@@ -86,7 +86,7 @@ pub fn policy_test(message: v1::TestPolicyRequest, limits: &RequestLimits) -> Re
 }
 
 impl Checker {
-    /// The field `policy`.
+    /// Compiles the field `policy`.
     fn compiled(&mut self, message: v1::Policy) -> Option<Arc<Policy>> {
         let around = |Violation { field, description }| {
             let field = if field.is_empty() { "policy".to_owned() } else { format!("policy.{field}") };
@@ -95,7 +95,7 @@ impl Checker {
         policy(message).map(Arc::new).map_err(|violations| self.add(violations.into_iter().map(around))).ok()
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds violations from elsewhere.
     fn add(&mut self, violations: impl IntoIterator<Item = Violation>) {
         for Violation { field, description } in violations {
             self.refuse(&field, description);

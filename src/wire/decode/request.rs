@@ -1,4 +1,4 @@
-//! RequestApproval.
+//! Decodes RequestApproval.
 
 use std::sync::Arc;
 
@@ -15,24 +15,23 @@ use crate::{
     wire::{field_path, structs},
 };
 
-/// Levels of a schema that are read; more than the wire format's own limit lets through.
+/// Maximum levels of a schema. More than the wire format itself allows.
 const SCHEMA_DEPTH: u32 = 64;
 
-/// Fewest bytes of a value within a Struct.
+/// Minimum size of a value in a Struct, in bytes.
 const VALUE_BYTES: u64 = 4;
 
-/// A request that breaks rules.
+/// An invalid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidRequest {
     /// Every rule that it breaks.
     pub violations: Violations,
-    /// What finds the request on record that this one may repeat: a repetition must only say the same in that. `None`
-    /// when one of these is wrong, or there is no `request_id`.
+    /// The fields that identify the request that this one may repeat: a repetition must only repeat these. `None` if
+    /// one of them is invalid, or without a `request_id`.
     pub repetition: Option<Box<Repetition>>,
 }
 
-/// The schema that a request comes with, if it is compiled already, and the arguments are so small that to check them
-/// takes next to no time.
+/// The cached schema of a request, if checking the arguments against it takes almost no time.
 #[must_use]
 pub fn known_schema(message: &v1::RequestApprovalRequest, schemas: &Schemas) -> Option<KnownSchema> {
     let schema = message.arguments_schema.as_ref()?;
@@ -45,8 +44,8 @@ pub fn known_schema(message: &v1::RequestApprovalRequest, schemas: &Schemas) -> 
     known.schema.is_quick(1 + bytes / VALUE_BYTES, bytes).then_some(known)
 }
 
-/// A request for approval. `after_revision` needs no check and stays with the caller. `known` is its
-/// [`known_schema`], with which it takes no long time, or `None`.
+/// Decodes a request. The caller handles `after_revision`, which needs no check. `known` is the request's
+/// [`known_schema`], if any. With it, decoding is fast.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -60,7 +59,8 @@ pub fn request(
     let v1::RequestApprovalRequest { request_id, tool_name, arguments, agent, reason, timeout, .. } = message;
     let request_id = check.request_id(request_id);
     check.tool_name("tool_name", &tool_name);
-    // A request that was taken before a limit was lowered is still found by its repetition.
+    // With the widest limits: a request that was recorded before a limit was lowered must still be found by its
+    // repetition.
     let widest =
         RequestLimits { arguments_bytes: ARGUMENTS_BYTES_MAX, arguments_depth: ARGUMENTS_DEPTH_MAX, ..limits.clone() };
     let arguments = check.arguments("arguments", arguments.unwrap_or_default(), &widest);
@@ -115,7 +115,7 @@ pub fn request(
 }
 
 impl Checker {
-    /// Arguments of a call.
+    /// Decodes the arguments of a call.
     pub(super) fn arguments(&mut self, field: &str, from: Struct, limits: &RequestLimits) -> Option<Arguments> {
         let object = structs::to_object(self, field, from, limits.arguments_depth)?;
         match Arguments::new(object) {
@@ -131,7 +131,7 @@ impl Checker {
         }
     }
 
-    /// Whether arguments that can be read keep to the limits that are set.
+    /// Checks valid arguments against the configured limits.
     fn argument_limits(&mut self, arguments: &Arguments, limits: &RequestLimits) {
         const FIELD: &str = "arguments";
         let bytes = arguments.as_json().len();
@@ -148,7 +148,7 @@ impl Checker {
         self.refuse(field, format!("has {found} bytes as canonical JSON; at most {max} are allowed"));
     }
 
-    /// The field `agent`.
+    /// Decodes the field `agent`.
     pub(super) fn agent(&mut self, agent: v1::Agent, limits: &RequestLimits) -> Agent {
         let v1::Agent { name, run_id, chain } = agent;
         self.name("agent.name", &name, AGENT_NAME_MAX);
@@ -167,7 +167,7 @@ impl Checker {
         Agent { name, run_id, chain }
     }
 
-    /// The schema's canonical JSON, if it compiles and the arguments satisfy it.
+    /// Compiles a schema, and checks the arguments against it. Returns its canonical JSON.
     fn schema(
         &mut self,
         from: Struct,
@@ -189,7 +189,8 @@ impl Checker {
                 return None;
             }
         };
-        // Read again from the text, as it will be for an edit: there `3.0` is `3`, which some keywords insist on.
+        // Parsed from the canonical text, as it will be for an edit: there `3.0` is `3`, which matters to some
+        // keywords.
         match schemas.compile_spelled(spelling, &text) {
             Ok(schema) => self.follows(arguments, &schema),
             Err(error) => self.refuse(FIELD, error.to_string()),

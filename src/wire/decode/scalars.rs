@@ -1,4 +1,4 @@
-//! Ids, digests, enums, times.
+//! Decodes ids, digests, enums and times.
 
 use std::{str::FromStr, time::Duration};
 
@@ -11,13 +11,13 @@ use crate::{
     wire::enums::Code as _,
 };
 
-/// The kind of somebody who makes calls: a policy and the server make none.
+/// The kind of a caller. Policies and the server itself make no calls.
 pub(super) fn caller_kind(wire: v1::ActorKind) -> Option<ActorKind> {
     ActorKind::from_wire(wire).filter(|kind| !matches!(kind, ActorKind::Policy | ActorKind::Server))
 }
 
 impl Checker {
-    /// A UUID.
+    /// Decodes a UUID.
     pub(super) fn id<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
         let id = text.parse().ok();
         if id.is_none() {
@@ -27,7 +27,7 @@ impl Checker {
         id
     }
 
-    /// A digest.
+    /// Decodes a digest.
     pub(super) fn digest(&mut self, field: &str, text: &str) -> Option<Digest> {
         let digest = text.parse();
         if let Err(error) = &digest {
@@ -37,7 +37,7 @@ impl Checker {
         digest.ok()
     }
 
-    /// A value of an enum, which `known` maps; `allowed` lists the values for the message.
+    /// Decodes an enum value with `known`. `allowed` lists the values for the message.
     pub(super) fn choice<W: TryFrom<i32>, T>(
         &mut self,
         field: &str,
@@ -54,7 +54,7 @@ impl Checker {
         choice
     }
 
-    /// A span of time between `min` and `max`; finer than microseconds is cut off.
+    /// Decodes a duration between `min` and `max`. Truncates it to microseconds.
     pub(super) fn span(
         &mut self,
         field: &str,
@@ -83,7 +83,7 @@ impl Checker {
         Some(Duration::new(whole, nanos / 1_000 * 1_000))
     }
 
-    /// A moment, rounded up to the next microsecond: bounds of a range stay exact for times in whole microseconds.
+    /// Decodes a time, rounded up to microseconds: so the bounds of a range stay exact for recorded times.
     pub(super) fn moment(&mut self, field: &str, from: Option<prost_types::Timestamp>) -> Option<Time> {
         /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range of a Timestamp.
         const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;

@@ -1,4 +1,4 @@
-//! The calls of AccessService.
+//! Decodes the calls of AccessService.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,21 +12,21 @@ use crate::{
     wire::{enums::Code as _, field_path, page_token},
 };
 
-/// Shortest and longest life of a token. The longest is ten years, whatever leap days are in them.
+/// Minimum and maximum time to live of a token. The maximum is ten years, with any leap days.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_653 * 86_400));
 
 /// A page of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokensPage {
-    /// Only those made before this one.
+    /// Only tokens older than this.
     pub before: Option<TokenId>,
-    /// At most so many.
+    /// Maximum number of tokens.
     pub limit: usize,
-    /// Only those that are good.
+    /// Only tokens that are neither expired nor revoked.
     pub active_only: bool,
 }
 
-/// A token to make.
+/// Decodes CreateToken.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -53,7 +53,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Res
     let allowed = "ASK_FOR_OTHERS, DECIDE_FOR_OTHERS or DECIDE_ALONE";
     let permissions = check.each("permissions", &permissions, allowed, Permission::from_wire);
     let decides_for = check.decides_for(message.decides_for, &permissions);
-    // Whoever decides with such a token would be the person's hand.
+    // Otherwise the person could decide through the agent that acts for them.
     if person.is_some() && (!permissions.is_empty() || roles.contains(&Role::Reviewer)) {
         check.refuse("on_behalf_of", "cannot be combined with the role REVIEWER or with permissions");
     }
@@ -66,7 +66,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Res
     })
 }
 
-/// A page of tokens.
+/// Decodes ListTokens.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -84,7 +84,7 @@ pub fn tokens(message: &v1::ListTokensRequest, limits: &RequestLimits) -> Result
     check.finish(|| Some(TokensPage { before, limit: limit?, active_only }))
 }
 
-/// The `token_id` of a call that has nothing else to check.
+/// Decodes the `token_id` of a call without other fields to check.
 ///
 /// # Errors
 /// When it is not a UUID.
@@ -95,7 +95,7 @@ pub fn token_id(text: &str) -> Result<TokenId, Violations> {
 }
 
 impl Checker {
-    /// For whom the owner of a token may decide.
+    /// Decodes the people for whom the owner may decide.
     fn decides_for(&mut self, from: Option<v1::DecidesFor>, permissions: &BTreeSet<Permission>) -> DecidesFor {
         if !permissions.contains(&Permission::DecideForOthers) {
             if permissions.contains(&Permission::DecideAlone) {
@@ -129,7 +129,7 @@ impl Checker {
         named.collect()
     }
 
-    /// Values of an enum, in any order; one that comes twice counts once.
+    /// Decodes enum values. Order and duplicates do not matter.
     fn each<W: TryFrom<i32>, T: Ord>(
         &mut self,
         field: &str,

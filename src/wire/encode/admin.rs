@@ -1,4 +1,4 @@
-//! Freezes, and how the server is.
+//! Encodes freezes and the server's status.
 
 use super::{actor, moment};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     proto::v1,
 };
 
-/// A freeze, as it stands or stood.
+/// Encodes a freeze.
 #[must_use]
 pub fn freeze(freeze: &Freeze) -> v1::Freeze {
     use v1::freeze_scope::Scope;
@@ -25,7 +25,7 @@ pub fn freeze(freeze: &Freeze) -> v1::Freeze {
     }
 }
 
-/// How the server is.
+/// Encodes the server's status.
 #[must_use]
 pub fn server_status(status: &ServerStatus) -> v1::ServerStatus {
     v1::ServerStatus {

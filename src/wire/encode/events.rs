@@ -5,7 +5,7 @@ use crate::{
     wire::{enums::Code as _, structs},
 };
 
-/// An event.
+/// Encodes an event.
 #[must_use]
 pub fn event(event: &Event) -> v1::Event {
     let time = moment(event.at);

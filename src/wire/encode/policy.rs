@@ -1,4 +1,4 @@
-//! Policies.
+//! Encodes policies.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use crate::{
     wire::enums::Code,
 };
 
-/// A version with its policy.
+/// Encodes a version with its policy.
 #[must_use]
 pub fn policy_version(version: u64, head: Option<&PolicyHead>, policy: &Document) -> v1::PolicyVersion {
     let head = head.map(policy_head).unwrap_or_default();
     v1::PolicyVersion { version, policy: Some(document(policy)), ..head }
 }
 
-/// A version without its policy.
+/// Encodes a version without its policy.
 #[must_use]
 pub fn policy_head(head: &PolicyHead) -> v1::PolicyVersion {
     v1::PolicyVersion {
@@ -30,21 +30,21 @@ pub fn policy_head(head: &PolicyHead) -> v1::PolicyVersion {
     }
 }
 
-/// The file that the policy is taken from; what is wrong with it, and since when.
+/// Encodes the policy file, and its error with the time when it was found.
 #[must_use]
 pub fn policy_file(path: &Path, fault: Option<(String, Time)>) -> v1::PolicyFile {
     let (error, error_time) = fault.map_or_else(Default::default, |(error, at)| (error, Some(moment(at))));
     v1::PolicyFile { path: path.display().to_string(), error, error_time }
 }
 
-/// What is probably not meant in a policy.
+/// Encodes warnings.
 #[must_use]
 pub fn policy_warnings(warnings: Vec<Problem>) -> Vec<v1::PolicyWarning> {
     let warning = |Problem { path, message }| v1::PolicyWarning { field: path, description: message };
     warnings.into_iter().map(warning).collect()
 }
 
-/// What became of a case.
+/// Encodes the result of a test case.
 #[must_use]
 pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
     v1::PolicyTestResult {
@@ -57,7 +57,7 @@ pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
     }
 }
 
-/// A policy, as its authors wrote it.
+/// Encodes a policy as its authors wrote it.
 #[must_use]
 pub fn document(document: &Document) -> v1::Policy {
     let Document { tools, unlisted_tools, rules } = document;
@@ -109,7 +109,7 @@ fn require_approval(asks: Asks) -> v1::RequireApproval {
     }
 }
 
-/// The members that both oneofs have, which are of two types.
+/// The variants of both oneofs, which have two different types.
 enum Effect {
     AutoApprove(v1::AutoApprove),
     RequireApproval(v1::RequireApproval),

@@ -1,4 +1,4 @@
-//! The heartbeat of a waiting stream: the Progress message and its sentence.
+//! The Progress message of a waiting stream, and its sentence for people.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{
     proto::v1,
 };
 
-/// How things stand with a pending approval.
+/// The progress of a pending approval.
 #[must_use]
 pub fn progress(approval: &Approval, now: Time) -> v1::Progress {
     let requirement = approval.requirement();
@@ -43,7 +43,7 @@ fn asked(approval: &Approval, panel: &Panel) -> String {
     if panel.quorum > 1 { format!("{who} ({} of {})", approval.approvals_for(panel), panel.quorum) } else { who }
 }
 
-/// A group is said to be one; a user is only named.
+/// A reviewer in a sentence: `group finance`, or the name of a user.
 fn spoken(reviewer: &Reviewer) -> String {
     match reviewer {
         Reviewer::Group(name) => format!("group {name}"),
@@ -51,7 +51,7 @@ fn spoken(reviewer: &Reviewer) -> String {
     }
 }
 
-/// In the largest unit of which there is at least one; hours up to two days.
+/// Rounds down to the largest unit with at least one, but hours up to two days.
 fn rounded_down(left: Duration) -> String {
     const UNITS: [(u64, u64, &str); 3] = [(2 * 86_400, 86_400, "days"), (3_600, 3_600, "h"), (60, 60, "min")];
     let seconds = left.as_secs();

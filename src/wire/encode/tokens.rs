@@ -1,4 +1,4 @@
-//! Tokens and callers.
+//! Encodes tokens and callers.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{
     wire::enums::Code as _,
 };
 
-/// A token as it is at a moment, without its secret.
+/// Encodes a token and its state at `now`, without its secret.
 #[must_use]
 pub fn token(token: &Token, now: Time) -> v1::Token {
     let Grant { kind, subject, roles: may, groups, on_behalf_of, permissions: asserts, decides_for: scope, comment } =
@@ -39,7 +39,7 @@ pub fn token(token: &Token, now: Time) -> v1::Token {
     }
 }
 
-/// A caller.
+/// Encodes a caller.
 #[must_use]
 pub fn caller(principal: &Principal) -> v1::Caller {
     let method = match principal.method {

@@ -108,7 +108,7 @@ impl Watcher {
         old.retain(|watch, _| !self.watches.contains_key(watch));
         for watch in old.into_keys() {
             if let Some(inotify) = &self.inotify {
-                let _ = inotify::remove_watch(inotify, watch); // one whose directory is gone has ended by itself
+                let _ = inotify::remove_watch(inotify, watch); // the watch of a deleted directory has already ended
             }
         }
         self.writing.retain(|(watch, _)| self.watches.contains_key(watch));
@@ -179,7 +179,7 @@ impl Watcher {
             return self.overflowed();
         }
         if !self.watches.contains_key(&event.wd()) {
-            return; // of what was watched before
+            return; // an event of an old watch
         }
         let name = event.file_name().map_or_else(OsString::new, |name| OsStr::from_bytes(name.to_bytes()).to_owned());
         let name = (event.wd(), name);
@@ -198,7 +198,7 @@ impl Watcher {
         }
         if flags.contains(ReadFlags::MOVED_FROM) {
             if self.moving.len() >= OTHERS_MAX {
-                self.moving.clear(); // those that moved out of sight
+                self.moving.clear(); // those that moved to unwatched directories
             }
             self.moving.insert(event.cookie(), self.writing.remove(&name));
             trust = Some(Trust::Reported);
