@@ -1,14 +1,15 @@
-//! Who is connected, and what those may hold who have not said who they are.
+//! The registry of open connections, and the limits of unauthenticated ones.
 //!
-//! A connection is a *stranger's* until a call on it is authenticated. Strangers are counted, by address and in all;
-//! when there is no room for a new connection, one of the address that has most strangers goes, the one that has been
-//! of no use for the longest, and never a connection on which somebody was authenticated. A stranger is of use when a
-//! health check or another call that needs no token was answered: probes and scrapers keep their connections.
+//! A connection is *unauthenticated* until a call on it is authenticated. Unauthenticated connections are counted by
+//! address and in total. If there is no room for a new connection, the registry evicts one: of the address with the
+//! most unauthenticated connections, the one that was idle for longest. It never evicts an authenticated connection.
+//! Answered health checks and other calls without a token reset the idle time, so that probes and scrapers keep their
+//! connections.
 //!
-//! What a stranger sends is paid from token buckets (`bucket.rs`): the connection's, its address's and the server's. An
-//! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the
-//! sender time and this server little. The first bytes of a new connection wait for none of this: see
-//! [`ConnectionState::allowance`].
+//! An unauthenticated connection pays for the bytes that it sends from token buckets (`bucket.rs`): its own, its
+//! address's and the server's. While one of them is empty, the server does not read. Pings, settings, resets and other
+//! frames thus cost the sender time and the server little. The first bytes of a new connection are free of this wait:
+//! see [`ConnectionState::allowance`].
 
 mod address;
 mod bucket;
@@ -34,17 +35,17 @@ pub use self::{
 };
 use crate::telemetry::{ConnectionEnd, Metrics};
 
-/// What all strangers together may send: 4 MiB a second, and as much at once after a rest. With [`CALL_COST`] that is
-/// some 6,000 calls, or 250,000 pings: less than one core. What comes at once is also what waits for a thread at once,
-/// some 10 KiB for each call.
+/// Rate and burst of all unauthenticated connections together, in bytes: 4 MiB per second and 4 MiB. With [`CALL_COST`]
+/// that is about 6,000 calls or 250,000 pings per second: less than one core. The burst also limits the calls that wait
+/// for a thread, with about 10 KiB each.
 const SERVER_BYTES: (u32, u32) = (4 << 20, 4 << 20);
 
-/// What the strangers of one address may send: an eighth of that a second, and a quarter of it at once.
+/// Rate and burst of the unauthenticated connections of one address: an eighth and a quarter of the above.
 const ADDRESS_BYTES: (u32, u32) = (512 << 10, 1 << 20);
 
-/// New connections of one address whose first bytes are read at once: 256 a second, after a rest 4,096. Thousands of
-/// clients behind one balancer come back together after a restart; a client that connects again and again does not
-/// profit.
+/// Rate and burst of new connections of one address whose first bytes do not wait: 256 per second and 4,096. The burst
+/// lets thousands of clients behind a load balancer reconnect after a restart; the rate limits a client that reconnects
+/// repeatedly.
 const NEWCOMERS: (u32, u32) = (256, 4_096);
 
 /// The registry of open connections. Clones are the same registry.
@@ -60,49 +61,49 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// How many connections there may be.
+/// Maximum numbers of connections.
 #[derive(Clone, Copy, Debug)]
 struct Counts {
     all: u32,
-    strangers: u32,
-    strangers_per_address: u32,
+    unauthenticated: u32,
+    unauthenticated_per_address: u32,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Open connections, without those that were told to close.
+    /// Number of open connections, without those that are closing.
     open: u32,
     /// The newest rank.
     newest: u64,
-    /// Strangers by rank: the first was of no use for the longest.
-    strangers: BTreeMap<u64, Arc<ConnectionState>>,
+    /// Unauthenticated connections by rank: the first was idle for longest.
+    unauthenticated: BTreeMap<u64, Arc<ConnectionState>>,
     sources: HashMap<Address, Source>,
-    /// Addresses that have strangers, by [`Source::crowd`]: the last one has most.
+    /// Addresses with unauthenticated connections, by [`Source::crowd`]: the last one has most.
     crowds: BTreeSet<Crowd>,
-    /// What all strangers hold.
-    strangers_hold: Held,
-    /// What callers hold: in all, and each that holds anything.
+    /// Open calls on all unauthenticated connections.
+    unauthenticated_hold: Held,
+    /// Open calls without a token of all callers, and of each caller that has any.
     callers_hold: Held,
     callers: HashMap<Arc<str>, Held>,
 }
 
-/// How many strangers an address has, the rank of the one that was of no use for the longest, and the address. Of two
-/// addresses that have as many, the one with the lower rank comes last.
+/// The number of unauthenticated connections of an address, the rank of the one that was idle for longest, and the
+/// address. Of two addresses with equal numbers, the one with the lower rank is last.
 type Crowd = (usize, Reverse<u64>, Address);
 
-/// What is known of an address that has strangers, or had until its buckets are full again.
+/// An address with unauthenticated connections. It is kept until its buckets are full again.
 #[derive(Debug)]
 struct Source {
-    strangers: BTreeSet<u64>,
-    /// What they hold.
+    unauthenticated: BTreeSet<u64>,
+    /// Their open calls.
     held: Held,
     bytes: Arc<Bucket>,
     newcomers: Bucket,
 }
 
-/// There is no room: every connection is somebody's.
+/// The maximum number of connections is open, and all are authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} connections are open, and somebody was authenticated on each")]
+#[error("{limit} connections are open, the maximum, and all are authenticated")]
 pub struct Full {
     /// `limits.connections`.
     pub limit: u32,
@@ -115,30 +116,30 @@ impl Connections {
         let deadlines = Deadlines { opening: limits.handshake_timeout, idle: limits.unauthenticated_idle };
         let limits = Counts {
             all: limits.open,
-            strangers: limits.unauthenticated_connections,
-            strangers_per_address: limits.unauthenticated_per_address,
+            unauthenticated: limits.unauthenticated_connections,
+            unauthenticated_per_address: limits.unauthenticated_per_address,
         };
-        #[expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
+        #[expect(clippy::disallowed_methods, reason = "the buckets use the runtime's time")]
         let bytes = Bucket::full(SERVER_BYTES, Instant::now());
         Self(Arc::new(Inner { limits, deadlines, metrics, bytes, state: Mutex::default() }))
     }
 
-    /// Admits a connection as a stranger's, which may end another stranger's.
+    /// Admits an unauthenticated connection, and may evict another one for it.
     ///
     /// # Errors
-    /// When every connection is somebody's.
+    /// When all connections are authenticated.
     pub fn admit(&self, peer: IpAddr, stage: Stage, now: Instant) -> Result<Ticket, Full> {
-        let Counts { all, strangers, strangers_per_address } = self.0.limits;
+        let Counts { all, unauthenticated, unauthenticated_per_address } = self.0.limits;
         let address = Address::of(peer);
         let mut evicted = Vec::new();
         let link = {
             let mut state = self.0.lock();
-            let known = state.sources.get(&address).map(|source| &source.strangers);
-            let crowded = known.filter(|known| known.len() >= strangers_per_address as usize);
+            let known = state.sources.get(&address).map(|source| &source.unauthenticated);
+            let crowded = known.filter(|known| known.len() >= unauthenticated_per_address as usize);
             if let Some(rank) = crowded.and_then(|known| known.first().copied()) {
                 evicted.extend(state.remove(rank));
             }
-            if state.strangers.len() >= strangers as usize || state.open >= all {
+            if state.unauthenticated.len() >= unauthenticated as usize || state.open >= all {
                 evicted.extend(state.remove_crowding());
             }
             if state.open >= all {
@@ -158,8 +159,8 @@ impl Connections {
         Ok(Ticket::new(link))
     }
 
-    /// Ends a stranger of the address that has most, the one that has been of no use for the longest. Returns whether
-    /// there was one.
+    /// Evicts an unauthenticated connection: of the address with most, the one that was idle for longest. Returns
+    /// whether there was one.
     pub fn evict(&self) -> bool {
         let evicted = {
             let mut state = self.0.lock();
@@ -172,17 +173,17 @@ impl Connections {
         found
     }
 
-    /// Ends the strangers whose time is up, and forgets addresses that owe nothing.
+    /// Closes unauthenticated connections that have timed out, and removes addresses whose buckets are full.
     pub fn sweep(&self, now: Instant) {
         let deadlines = self.0.deadlines;
         let overdue: Vec<_> = {
             let mut state = self.0.lock();
-            let overdue = state.strangers.iter();
+            let overdue = state.unauthenticated.iter();
             let overdue: Vec<_> =
                 overdue.filter_map(|(rank, link)| Some((*rank, link.overdue(deadlines, now)?))).collect();
             let removed = overdue.into_iter().filter_map(|(rank, end)| Some((state.remove(rank)?, end))).collect();
             state.sources.retain(|_, source| {
-                !source.strangers.is_empty() || !source.bytes.is_full(now) || !source.newcomers.is_full(now)
+                !source.unauthenticated.is_empty() || !source.bytes.is_full(now) || !source.newcomers.is_full(now)
             });
             self.0.count(&state);
             removed
@@ -190,16 +191,16 @@ impl Connections {
         self.close(overdue.into_iter());
     }
 
-    /// Outside the lock: closing wakes the connection's task.
+    /// Closes connections. Call it without the lock: closing wakes the connection's task.
     fn close(&self, links: impl Iterator<Item = (Arc<ConnectionState>, ConnectionEnd)>) {
         for (link, end) in links {
-            tracing::debug!(reason = end.name(), "closing a connection that nobody was authenticated on");
+            tracing::debug!(reason = end.name(), "closing an unauthenticated connection");
             self.0.metrics.connection_closed(end);
             link.close();
         }
     }
 
-    /// Somebody was authenticated: the connection is no stranger's any more.
+    /// A call was authenticated: the connection now counts for its caller.
     fn authenticated(&self, link: &ConnectionState, caller: &str) {
         let mut state = self.0.lock();
         if state.remove(link.rank()).is_some() {
@@ -210,7 +211,7 @@ impl Connections {
         self.0.count(&state);
     }
 
-    /// A stranger was of use: others go before it.
+    /// Resets the idle time of an unauthenticated connection: others are evicted before it.
     fn renew(&self, link: &ConnectionState) {
         let mut state = self.0.lock();
         let Some(known) = state.remove(link.rank()) else { return };
@@ -222,10 +223,10 @@ impl Connections {
     /// The connection has ended.
     fn ended(&self, link: &ConnectionState) {
         let mut state = self.0.lock();
-        if link.rank() == ConnectionState::SOMEBODYS {
+        if link.rank() == ConnectionState::AUTHENTICATED {
             state.open = state.open.saturating_sub(1);
         } else {
-            state.remove(link.rank()); // unless it was told to close
+            state.remove(link.rank()); // does nothing if it was closing
         }
         self.0.count(&state);
     }
@@ -237,8 +238,8 @@ impl Inner {
     }
 
     fn count(&self, state: &State) {
-        let strangers = u32::try_from(state.strangers.len()).unwrap_or(u32::MAX);
-        self.metrics.connections(state.open.saturating_sub(strangers), strangers);
+        let unauthenticated = u32::try_from(state.unauthenticated.len()).unwrap_or(u32::MAX);
+        self.metrics.connections(state.open.saturating_sub(unauthenticated), unauthenticated);
     }
 }
 
@@ -248,33 +249,33 @@ impl State {
         self.newest
     }
 
-    /// Puts a stranger in, whose address is known.
+    /// Adds an unauthenticated connection, whose address is in `sources`.
     fn insert(&mut self, rank: u64, link: Arc<ConnectionState>) {
         let held = link.held();
         self.open += 1;
-        self.strangers_hold.add(held);
+        self.unauthenticated_hold.add(held);
         self.change_source(link.address(), |source| {
-            source.strangers.insert(rank);
+            source.unauthenticated.insert(rank);
             source.held.add(held);
         });
-        self.strangers.insert(rank, link);
+        self.unauthenticated.insert(rank, link);
     }
 
-    /// Takes a stranger out: it is open no more, or somebody's.
+    /// Removes an unauthenticated connection, because it is closing or was authenticated.
     fn remove(&mut self, rank: u64) -> Option<Arc<ConnectionState>> {
-        let link = self.strangers.remove(&rank)?;
+        let link = self.unauthenticated.remove(&rank)?;
         let held = link.held();
         self.open = self.open.saturating_sub(1);
-        self.strangers_hold.subtract(held);
+        self.unauthenticated_hold.subtract(held);
         self.change_source(link.address(), |source| {
-            source.strangers.remove(&rank);
+            source.unauthenticated.remove(&rank);
             source.held.subtract(held);
         });
         Some(link)
     }
 
-    /// Takes out the oldest stranger of the address that has most: whoever comes with many makes room, and not those
-    /// that are alone.
+    /// Removes the connection to evict. It belongs to the address with most, so that a client with many connections
+    /// makes room, and not clients with one.
     fn remove_crowding(&mut self) -> Option<Arc<ConnectionState>> {
         let (_, Reverse(rank), _) = *self.crowds.last()?;
         self.remove(rank)
@@ -293,10 +294,10 @@ impl State {
 impl Source {
     fn new(now: Instant) -> Self {
         let bytes = Arc::new(Bucket::full(ADDRESS_BYTES, now));
-        Self { strangers: BTreeSet::new(), held: Held::default(), bytes, newcomers: Bucket::full(NEWCOMERS, now) }
+        Self { unauthenticated: BTreeSet::new(), held: Held::default(), bytes, newcomers: Bucket::full(NEWCOMERS, now) }
     }
 
     fn crowd(&self, address: Address) -> Option<Crowd> {
-        self.strangers.first().map(|oldest| (self.strangers.len(), Reverse(*oldest), address))
+        self.unauthenticated.first().map(|oldest| (self.unauthenticated.len(), Reverse(*oldest), address))
     }
 }

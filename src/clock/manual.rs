@@ -76,7 +76,7 @@ impl Clock for ManualClock {
 
     async fn sleep(&self, span: Duration) {
         let timer = self.timer(self.instant() + span);
-        self.sleeps.fetch_add(1, Ordering::SeqCst); // after creating the timer: a test that sees it may advance the clock
+        self.sleeps.fetch_add(1, Ordering::SeqCst); // after creating the timer, as tests then advance the clock
         timer.await;
     }
 

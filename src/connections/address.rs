@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What strangers are counted by: an IPv4 address, or the first 64 bits of an IPv6 one, since a single subscriber has
-/// at least that many addresses.
+/// The unit in which unauthenticated connections are counted: an IPv4 address, or the first 64 bits of an IPv6 address,
+/// because one subscriber has a whole /64 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Address {
     V4(Ipv4Addr),

@@ -3,18 +3,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A level is kept in millionths of a token, so that no fraction of a refill is lost.
+/// Levels count millionths of a token, so that no fraction of a refill is lost.
 const PARTS: i64 = 1_000_000;
 
-/// Longest time that a refill is calculated for: every bucket is full long before.
+/// Maximum time of one refill: every bucket is full long before.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// A token bucket that can be overdrawn: what something costs is often known only afterwards.
+/// A token bucket that can be overdrawn, because a cost is often known only afterwards.
 #[derive(Debug)]
 pub(super) struct Bucket {
-    /// Tokens a second.
+    /// Tokens per second.
     rate: i64,
-    /// Most tokens, and most debt.
+    /// Maximum number of tokens, and maximum debt.
     burst: i64,
     level: Mutex<Level>,
 }
@@ -26,18 +26,18 @@ struct Level {
 }
 
 impl Bucket {
-    /// A full bucket with tokens a second, and at once.
+    /// A full bucket with this rate and burst.
     pub(super) fn full((rate, burst): (u32, u32), now: Instant) -> Self {
         let (rate, burst) = (i64::from(rate), i64::from(burst));
         Self { rate, burst, level: Mutex::new(Level { parts: burst * PARTS, at: now }) }
     }
 
-    /// Takes tokens, if need be into debt; at most as much debt as the bucket holds.
+    /// Takes tokens, going into debt if needed. The maximum debt is the burst.
     pub(super) fn charge(&self, tokens: u32, now: Instant) {
         self.with(now, |parts| *parts = (*parts - i64::from(tokens) * PARTS).max(-self.burst * PARTS));
     }
 
-    /// Takes tokens if they are all there.
+    /// Takes tokens if there are enough.
     pub(super) fn take(&self, tokens: u32, now: Instant) -> bool {
         let wanted = i64::from(tokens) * PARTS;
         self.with(now, |parts| {
@@ -49,21 +49,21 @@ impl Bucket {
         })
     }
 
-    /// How long until a token is there.
+    /// Time until there is a token.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let missing = self.with(now, |parts| (PARTS - *parts).max(0));
         let micros = missing.div_euclid(self.rate) + i64::from(missing.rem_euclid(self.rate) > 0);
         Duration::from_micros(micros.unsigned_abs())
     }
 
-    /// Whether nothing is owed, so that a new bucket would be the same.
+    /// Whether it is full, and equal to a new bucket.
     pub(super) fn is_full(&self, now: Instant) -> bool {
         self.with(now, |parts| *parts == self.burst * PARTS)
     }
 
     fn with<T>(&self, now: Instant, act: impl FnOnce(&mut i64) -> T) -> T {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        // Callers read the time before they get the lock, so it may be a little earlier than that of the last one.
+        // Callers read the time before they take the lock, so it may be slightly earlier than the last one.
         if let Some(passed) = now.checked_duration_since(level.at) {
             let micros = i64::try_from(passed.min(LONGEST).as_micros()).unwrap_or(i64::MAX);
             level.parts = (level.parts + micros * self.rate).min(self.burst * PARTS);
@@ -74,14 +74,14 @@ impl Bucket {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "buckets are filled from some instant on")]
+#[expect(clippy::disallowed_methods, reason = "buckets start at an instant")]
 mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn tokens_come_back_with_time() {
+    fn tokens_are_refilled() {
         let start = Instant::now();
         let bucket = Bucket::full((10, 100), start);
         assert!(bucket.is_full(start) && bucket.take(100, start) && !bucket.take(1, start));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn debt_is_waited_for_and_has_an_end() {
+    fn debt_makes_callers_wait_and_is_limited() {
         let start = Instant::now();
         let bucket = Bucket::full((10, 100), start);
         bucket.charge(150, start);

@@ -13,88 +13,87 @@ use futures_util::task::AtomicWaker;
 use super::{Address, Bucket, Connections, Held, UnauthenticatedCall};
 use crate::telemetry::ConnectionEnd;
 
-/// What one stranger's connection may send: 128 KiB a second, after a rest 256 KiB at once. With [`CALL_COST`] that is
-/// some 200 health checks a second. What it sends before it is authenticated is also all that it can make the server
-/// keep.
+/// Rate and burst of one unauthenticated connection, in bytes: 128 KiB per second and 256 KiB. With [`CALL_COST`] that
+/// is about 200 health checks per second. The bytes before authentication also limit the memory of the connection.
 const BYTES: (u32, u32) = (128 << 10, 256 << 10);
 
-/// Bytes of a new connection that wait for nothing: enough for an HTTP/2 preface, settings and a call with a token, or
-/// for a TLS handshake and most of that.
+/// Bytes of a new connection that never wait: enough for an HTTP/2 preface, settings and a call with a token, or for a
+/// TLS handshake and most of these.
 const FREE_BYTES: u32 = 4 << 10;
 
-/// What a stranger pays for at once.
+/// Number of bytes that are paid and read together.
 const CHUNK: u32 = 4 << 10;
 
-/// What a stranger's call costs beside its bytes: HTTP/2 sends a whole call in 20 bytes, which the server answers in
-/// the time in which it reads half a kilobyte.
+/// Cost of a call on an unauthenticated connection, in addition to its bytes. An HTTP/2 call may have 20 bytes;
+/// answering it takes as long as reading half a kilobyte.
 pub const CALL_COST: u32 = 512;
 
-/// What may be read of a connection.
+/// The bytes that may be read from a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// At once so many bytes, for which [`ConnectionState::charge`] is due when they were read.
+    /// This number of bytes immediately. Call [`ConnectionState::charge`] after reading them.
     Unpaid(usize),
-    /// So many bytes after a wait.
+    /// A number of bytes after a wait.
     Paid {
-        /// How many.
+        /// Number of bytes.
         bytes: usize,
-        /// How long to wait first.
+        /// Time to wait first.
         wait: Duration,
     },
 }
 
-/// How far a connection has come.
+/// Progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// TLS is being negotiated; whoever does that keeps the time.
+    /// TLS handshake, which has its own timeout.
     Handshake,
-    /// Nothing has been sent yet.
+    /// Nothing was received yet.
     Silent,
-    /// Something has been sent: part of an HTTP/2 preface, or of the head of an HTTP/1 request.
+    /// Part of an HTTP/2 preface, or of the head of an HTTP/1 request, was received.
     Head,
-    /// HTTP is spoken.
+    /// HTTP is established.
     Open,
 }
 
-/// How long strangers may take.
+/// Timeouts of unauthenticated connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
-    /// To the first byte, and from there to a whole preface or head.
+    /// Until the first byte, and then until a complete preface or head.
     pub(super) opening: Duration,
-    /// From one answered call, or the connection's opening, to the next.
+    /// From the start of HTTP, or an answered call, until the next answered call.
     pub(super) idle: Duration,
 }
 
-/// The server closes the connection: it was a stranger's, and its time was up or its place was needed.
+/// The server closed an unauthenticated connection, because it timed out or its place was needed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("closed by the server: no call was authenticated")]
 pub struct ClosedByServer;
 
-/// A connection as the registry knows it.
+/// A connection in the registry.
 #[derive(Debug)]
 pub struct ConnectionState {
     connections: Connections,
     address: Address,
     address_bytes: Arc<Bucket>,
     bytes: Bucket,
-    /// What is left of [`FREE_BYTES`].
+    /// The rest of [`FREE_BYTES`].
     free: AtomicU32,
-    /// Its place among the strangers; changed only under the registry's lock.
+    /// Its rank among the unauthenticated connections; changed only under the registry's lock.
     rank: AtomicU64,
     authenticated: AtomicBool,
     closed: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
     progress: Mutex<(Stage, Instant)>,
-    /// Calls without a token that are open on it; changed only under the registry's lock.
+    /// Its open calls without a token; changed only under the registry's lock.
     held: Mutex<Held>,
-    /// Who was first authenticated on it; set only under the registry's lock.
+    /// The first authenticated caller; set only under the registry's lock.
     caller: OnceLock<Arc<str>>,
 }
 
 impl ConnectionState {
-    /// The rank of a connection that is no stranger's.
-    pub(super) const SOMEBODYS: u64 = 0;
+    /// The rank of authenticated connections.
+    pub(super) const AUTHENTICATED: u64 = 0;
 
     pub(super) fn new(
         connections: Connections,
@@ -121,21 +120,21 @@ impl ConnectionState {
         }
     }
 
-    /// Whether a call on it was ever authenticated.
+    /// Whether a call on it was authenticated.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.authenticated.load(Ordering::Relaxed)
     }
 
-    /// A call on it was authenticated, whose caller has this name.
+    /// Marks it as authenticated, by a call of this caller.
     pub fn authenticated(&self, caller: &str) {
         if !self.is_authenticated() && !self.authenticated.swap(true, Ordering::AcqRel) {
             self.connections.authenticated(self, caller);
-            self.reader.wake(); // it may have been made to wait
+            self.reader.wake(); // it may be waiting for its allowance
         }
     }
 
-    /// A call that needs no token was answered.
+    /// Records that a call without a token was answered.
     pub fn answered(&self, now: Instant) {
         if !self.is_authenticated() {
             *self.progress() = (Stage::Open, now);
@@ -143,8 +142,7 @@ impl ConnectionState {
         }
     }
 
-    /// Its first request, or the whole preface of HTTP/2, or merely the next stage is there. Stages are not gone back
-    /// to.
+    /// Records that it reached a stage. Earlier stages are ignored.
     pub fn reached(&self, stage: Stage, now: Instant) {
         let mut progress = self.progress();
         if progress.0 < stage {
@@ -152,9 +150,10 @@ impl ConnectionState {
         }
     }
 
-    /// How many bytes may be read, and when. Those who have to wait do so in turn: each pays at once, and goes on when
-    /// those before it have, so that a crowd that waits costs no more than the one that is next.
-    /// [`ConnectionState::authenticated`] ends the wait.
+    /// The number of bytes that may be read, and when.
+    ///
+    /// Connections wait in order: each one pays immediately, and reads after those before it. So only the next one
+    /// costs CPU time, however many wait. [`ConnectionState::authenticated`] ends the wait.
     pub fn allowance(&self, now: Instant) -> Allowance {
         if self.is_authenticated() {
             return Allowance::Unpaid(usize::MAX);
@@ -170,7 +169,7 @@ impl ConnectionState {
         Allowance::Paid { bytes: CHUNK as usize, wait: waits.into_iter().max().unwrap_or_default() }
     }
 
-    /// A stranger has sent so much, or caused so much work.
+    /// Charges an unauthenticated connection for bytes or work.
     pub fn charge(&self, bytes: u32, now: Instant) {
         if self.is_authenticated() {
             return;
@@ -182,7 +181,7 @@ impl ConnectionState {
         }
     }
 
-    /// Has the task woken that reads it, when the server closes it or reads again.
+    /// Registers the reading task, to wake it when the server closes the connection or reads again.
     ///
     /// # Errors
     /// When the server has closed it.
@@ -191,7 +190,7 @@ impl ConnectionState {
         self.check()
     }
 
-    /// As [`ConnectionState::poll_reader`], for the task that writes it.
+    /// Like [`ConnectionState::poll_reader`], for the writing task.
     ///
     /// # Errors
     /// When the server has closed it.
@@ -200,12 +199,12 @@ impl ConnectionState {
         self.check()
     }
 
-    /// Wakes the task that reads it.
+    /// Wakes the reading task.
     pub fn wake_reader(&self) {
         self.reader.wake();
     }
 
-    /// The registry that it is in.
+    /// Its registry.
     pub(crate) const fn registry(&self) -> &Connections {
         &self.connections
     }
@@ -222,10 +221,10 @@ impl ConnectionState {
         self.caller.get()
     }
 
-    /// It is this caller's from now on, and no stranger's.
+    /// Assigns it to its first authenticated caller.
     pub(super) fn give_to(&self, caller: &str) {
         self.caller.get_or_init(|| caller.into());
-        self.set_rank(Self::SOMEBODYS);
+        self.set_rank(Self::AUTHENTICATED);
     }
 
     pub(super) fn close(&self) {
@@ -234,7 +233,7 @@ impl ConnectionState {
         self.writer.wake();
     }
 
-    /// Why a stranger's time is up, if it is.
+    /// The timeout that it exceeded, if any.
     pub(super) fn overdue(&self, deadlines: Deadlines, now: Instant) -> Option<ConnectionEnd> {
         let (stage, since) = *self.progress();
         let held = self.held();
@@ -242,8 +241,8 @@ impl ConnectionState {
             Stage::Handshake => return None,
             Stage::Silent => (deadlines.opening, ConnectionEnd::Silent),
             Stage::Head => (deadlines.opening, ConnectionEnd::SlowHead),
-            // Watches of health are bounded by number, and quiet for as long as all is well. Reflection ends by itself
-            // where it is read.
+            // Health watches are limited in number, and silent while the health does not change. A reflection stream
+            // that is read ends by itself.
             Stage::Open if held.of(UnauthenticatedCall::Watch) > 0 && held.of(UnauthenticatedCall::Reflection) == 0 => {
                 return None;
             }
@@ -268,7 +267,7 @@ impl ConnectionState {
         [&self.bytes, &self.address_bytes, &self.connections.0.bytes]
     }
 
-    /// Whether it may go on.
+    /// Checks that it is open.
     ///
     /// # Errors
     /// When the server has closed it.

@@ -1,4 +1,4 @@
-#![expect(clippy::disallowed_methods, reason = "buckets are filled from some instant on")]
+#![expect(clippy::disallowed_methods, reason = "buckets start at an instant")]
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -10,10 +10,10 @@ use super::{unauthenticated_calls::Room, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn limits(connections: u32, strangers: u32, per_address: u32) -> ConnectionLimits {
+fn limits(connections: u32, unauthenticated: u32, per_address: u32) -> ConnectionLimits {
     ConnectionLimits {
         open: connections,
-        unauthenticated_connections: strangers,
+        unauthenticated_connections: unauthenticated,
         unauthenticated_per_address: per_address,
         ..ConnectionLimits::default()
     }
@@ -53,7 +53,7 @@ fn open(tickets: &[&Ticket]) -> Vec<bool> {
 }
 
 #[test]
-fn the_oldest_stranger_makes_room() {
+fn the_longest_idle_connection_is_evicted() {
     let registry = Registry::new(&limits(3, 100, 100));
     let [first, second, third] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|address| registry.admit(address));
     first.link().authenticated("ann");
@@ -66,11 +66,11 @@ fn the_oldest_stranger_makes_room() {
     assert_eq!(registry.open(), 3);
     drop((first, third, fourth));
     assert_eq!(registry.open(), 0);
-    assert!(registry.connections.0.lock().strangers.is_empty());
+    assert!(registry.connections.0.lock().unauthenticated.is_empty());
 }
 
 #[test]
-fn nobody_is_closed_for_a_stranger() {
+fn authenticated_connections_are_not_evicted() {
     let registry = Registry::new(&limits(2, 100, 100));
     let [first, second] = ["192.0.2.1", "192.0.2.1"].map(|address| registry.admit(address));
     first.link().authenticated("ann");
@@ -87,22 +87,22 @@ fn nobody_is_closed_for_a_stranger() {
 }
 
 #[test]
-fn strangers_are_limited_for_an_address_and_in_all() {
+fn unauthenticated_connections_are_limited_per_address_and_in_total() {
     let registry = Registry::new(&limits(100, 3, 2));
     let [one, two] = ["2001:db8::1", "2001:db8::2"].map(|address| registry.admit(address));
     let three = registry.admit("2001:db8::3");
-    assert_eq!(open(&[&one, &two, &three]), [false, true, true], "a network has two");
+    assert_eq!(open(&[&one, &two, &three]), [false, true, true], "two per network");
     let other = registry.admit("192.0.2.1");
     assert_eq!(open(&[&two, &three, &other]), [true, true, true]);
     let last = registry.admit("192.0.2.2");
-    assert_eq!(open(&[&two, &three, &other, &last]), [false, true, true, true], "there are three in all");
+    assert_eq!(open(&[&two, &three, &other, &last]), [false, true, true, true], "three in total");
     three.link().authenticated("ann");
     let _again = registry.admit("2001:db8::4");
-    assert_eq!(open(&[&three, &other, &last]), [true, true, true], "somebody's connection is not counted");
+    assert_eq!(open(&[&three, &other, &last]), [true, true, true], "an authenticated connection is not counted");
 }
 
 #[test]
-fn strangers_of_use_stay_longest() {
+fn answered_calls_reset_the_idle_time() {
     let registry = Registry::new(&limits(2, 100, 100));
     let [probe, silent] = ["192.0.2.1", "192.0.2.1"].map(|address| registry.admit(address));
     probe.link().answered(registry.start);
@@ -113,7 +113,7 @@ fn strangers_of_use_stay_longest() {
 }
 
 #[test]
-fn a_stranger_that_was_told_to_close_is_nobodys_place() {
+fn a_closing_connection_takes_no_place() {
     let registry = Registry::new(&limits(1, 100, 100));
     let first = registry.admit("192.0.2.1");
     let second = registry.admit("192.0.2.1");
@@ -125,9 +125,9 @@ fn a_stranger_that_was_told_to_close_is_nobodys_place() {
     assert_eq!(registry.open(), 0);
 }
 
-/// Of two addresses, and from each at most as many as it may: everybody else is one of a few.
+/// The crowd has two addresses, each within its own limit; the other clients have one connection each.
 #[test]
-fn the_address_with_most_strangers_makes_room() {
+fn the_address_with_most_connections_makes_room() {
     let registry = Registry::new(&limits(100, 10, 100));
     let honest = registry.admit("192.0.2.9");
     let crowd: Vec<_> = (0..40).map(|n| registry.admit(["192.0.2.1", "192.0.2.2"][n % 2])).collect();
@@ -136,27 +136,27 @@ fn the_address_with_most_strangers_makes_room() {
     assert_eq!(open(&[&honest, &newcomer]), [true, true]);
     assert_eq!((registry.open(), more.iter().filter(|ticket| is_open(ticket)).count()), (10, 8));
     assert!(registry.connections.evict());
-    assert_eq!(open(&[&honest, &newcomer]), [true, true], "file descriptors are given up alike");
+    assert_eq!(open(&[&honest, &newcomer]), [true, true], "eviction for file descriptors has the same rule");
     drop((crowd, more));
     assert_eq!((registry.open(), registry.connections.0.lock().crowds.len()), (2, 2));
 }
 
-/// Takes places, as many as there may be.
+/// Takes this number of places.
 fn places(registry: &Registry, ticket: &Ticket, kind: UnauthenticatedCall, count: usize) -> Vec<Place> {
     (0..count).map(|_| registry.connections.place(ticket.link(), kind).unwrap()).collect()
 }
 
-/// Fills the places of strangers from connections that have as many as they may.
+/// Fills all unauthenticated places, from connections with the maximum number each.
 fn fill(registry: &Registry, kind: UnauthenticatedCall, address: impl Fn(u32) -> String) -> (Vec<Ticket>, Vec<Place>) {
-    let Room { connection, strangers, .. } = kind.room();
+    let Room { connection, unauthenticated, .. } = kind.room();
     let (mut tickets, mut held) = (Vec::new(), Vec::new());
-    for n in 0..strangers / connection {
+    for n in 0..unauthenticated / connection {
         let ticket = registry.admit(&address(n));
-        let left = strangers - registry.connections.0.lock().strangers_hold.of(kind);
+        let left = unauthenticated - registry.connections.0.lock().unauthenticated_hold.of(kind);
         held.extend(places(registry, &ticket, kind, left.min(connection) as usize));
         tickets.push(ticket);
     }
-    assert_eq!(registry.connections.0.lock().strangers_hold.of(kind), strangers);
+    assert_eq!(registry.connections.0.lock().unauthenticated_hold.of(kind), unauthenticated);
     assert!(tickets.iter().all(is_open));
     (tickets, held)
 }
@@ -169,7 +169,7 @@ const KINDS: [UnauthenticatedCall; 4] = [
 ];
 
 #[test]
-fn those_that_hold_most_make_room_for_a_call() {
+fn connections_with_most_calls_make_room_for_a_call() {
     for kind in KINDS {
         let registry = Registry::new(&ConnectionLimits::default());
         let (idle, honest) = (registry.admit("192.0.2.1"), registry.admit("192.0.2.1"));
@@ -185,29 +185,29 @@ fn those_that_hold_most_make_room_for_a_call() {
         assert_eq!(refused, NoPlace::OnConnection(connection), "{kind:?}");
         drop((few, held));
         let state = registry.connections.0.lock();
-        assert_eq!(state.strangers_hold.of(kind), 1, "{kind:?}: what was closed is not given back twice");
+        assert_eq!(state.unauthenticated_hold.of(kind), 1, "{kind:?}: places of closed connections are returned once");
     }
 }
 
-/// On its connections a crowd holds as few as anybody does.
+/// Each connection of the crowd has few calls.
 #[test]
-fn the_address_that_holds_most_makes_room_for_a_call() {
+fn the_address_with_most_calls_makes_room_for_a_call() {
     let registry = Registry::new(&limits(100_000, 50_000, 5_000));
     let honest = registry.admit("192.0.2.1");
     let _one = places(&registry, &honest, UnauthenticatedCall::Watch, 2);
     let crowd: Vec<_> = (0..1_024).map(|_| registry.admit("192.0.2.2")).collect();
     let held: Vec<_> =
         crowd.iter().flat_map(|ticket| places(&registry, ticket, UnauthenticatedCall::Watch, 1)).collect();
-    assert_eq!(crowd.iter().filter(|ticket| !is_open(ticket)).count(), 2, "the crowd makes room for itself");
+    assert_eq!(crowd.iter().filter(|ticket| !is_open(ticket)).count(), 2, "the crowd evicts its own");
     let newcomer = registry.admit("192.0.2.3");
     let _another = places(&registry, &newcomer, UnauthenticatedCall::Watch, 1);
     assert_eq!(open(&[&honest, &newcomer]), [true, true]);
-    assert!(!is_open(&crowd[2]), "the oldest of the crowd");
+    assert!(!is_open(&crowd[2]), "the longest idle of the crowd");
     drop(held);
 }
 
 #[test]
-fn what_a_connection_holds_moves_to_its_caller() {
+fn open_calls_move_to_the_caller() {
     for kind in KINDS {
         let registry = Registry::new(&ConnectionLimits::default());
         let (crowd, held) = fill(&registry, kind, |n| format!("198.51.100.{n}"));
@@ -216,10 +216,10 @@ fn what_a_connection_holds_moves_to_its_caller() {
         }
         let probe = registry.admit("192.0.2.1");
         let _place = places(&registry, &probe, kind, 1);
-        assert!(crowd.iter().all(is_open), "{kind:?}: a caller is not closed, and holds no stranger's place");
-        let Room { strangers, caller, .. } = kind.room();
+        assert!(crowd.iter().all(is_open), "{kind:?}: a caller is not evicted, and takes no unauthenticated place");
+        let Room { unauthenticated, caller, .. } = kind.room();
         let count = || registry.connections.0.lock().callers.get("ann").map_or(0, |held| held.of(kind));
-        assert_eq!(count(), strangers, "{kind:?}");
+        assert_eq!(count(), unauthenticated, "{kind:?}");
         let ticket = registry.admit("192.0.2.2");
         ticket.link().authenticated("ann");
         assert_eq!(
@@ -238,18 +238,18 @@ fn what_a_connection_holds_moves_to_its_caller() {
 }
 
 #[test]
-fn a_connection_that_was_closed_holds_nothing() {
+fn a_closed_connection_has_no_places() {
     let registry = Registry::new(&limits(1, 100, 100));
     let first = registry.admit("192.0.2.1");
     let held = places(&registry, &first, UnauthenticatedCall::Watch, 3);
     let second = registry.admit("192.0.2.1");
     let hold = |count| {
         let state = registry.connections.0.lock();
-        assert_eq!(state.strangers_hold.of(UnauthenticatedCall::Watch), count);
+        assert_eq!(state.unauthenticated_hold.of(UnauthenticatedCall::Watch), count);
         assert!(state.sources.values().all(|source| source.held.of(UnauthenticatedCall::Watch) == count));
     };
     hold(0);
-    assert!(registry.connections.place(first.link(), UnauthenticatedCall::Watch).is_err(), "nor does it get a place");
+    assert!(registry.connections.place(first.link(), UnauthenticatedCall::Watch).is_err(), "it gets no place either");
     let renewed = places(&registry, &second, UnauthenticatedCall::Watch, 2);
     second.link().answered(registry.start);
     hold(2);
@@ -260,7 +260,7 @@ fn a_connection_that_was_closed_holds_nothing() {
 }
 
 #[test]
-fn each_stage_has_its_time() {
+fn each_stage_has_its_timeout() {
     let limits = ConnectionLimits::default();
     let (opening, idle) = (limits.handshake_timeout, limits.unauthenticated_idle);
     let cases: [(&[Stage], Duration, &str); 3] = [
@@ -301,7 +301,7 @@ fn answers_and_watches_keep_a_connection() {
     assert_eq!(open(&[&probe, &watcher]), [true, false]);
 }
 
-/// Its answers are not read: a stream that is read ends in time, and is then an answer.
+/// The reflection stream is unread: a stream that is read ends by itself, and counts as answered.
 #[test]
 fn a_watch_does_not_keep_reflection_open() {
     let limits = ConnectionLimits::default();
@@ -316,7 +316,7 @@ fn a_watch_does_not_keep_reflection_open() {
     assert_eq!(open(&[&watcher, &both]), [true, false]);
 }
 
-/// How long the next bytes must wait.
+/// Wait of the next bytes.
 fn wait(ticket: &Ticket, now: Instant) -> Duration {
     match ticket.link().allowance(now) {
         Allowance::Unpaid(_) => Duration::ZERO,
@@ -325,12 +325,12 @@ fn wait(ticket: &Ticket, now: Instant) -> Duration {
 }
 
 #[test]
-fn strangers_pay_and_others_do_not() {
+fn only_unauthenticated_connections_pay() {
     let registry = Registry::new(&ConnectionLimits::default());
     let now = registry.start;
     let [first, second] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
     let link = first.link();
-    assert_eq!(link.allowance(now), Allowance::Unpaid(4 << 10), "what comes first waits for nothing");
+    assert_eq!(link.allowance(now), Allowance::Unpaid(4 << 10), "the first bytes do not wait");
     link.charge(4 << 10, now);
     let mut paid = 4 << 10;
     let mut last = Duration::ZERO;
@@ -348,7 +348,7 @@ fn strangers_pay_and_others_do_not() {
         last = next;
     }
     assert_eq!(wait(&first, now + 60 * SECOND), Duration::ZERO, "time pays");
-    assert_eq!(wait(&second, now), Duration::ZERO, "another connection has its own");
+    assert_eq!(wait(&second, now), Duration::ZERO, "another connection has its own bucket");
     link.authenticated("ann");
     link.charge(u32::MAX, now);
     assert_eq!(link.allowance(now), Allowance::Unpaid(usize::MAX));
@@ -365,19 +365,19 @@ fn an_address_pays_for_all_its_connections() {
     for ticket in &flood {
         ticket.link().charge(16 << 10, now); // more than an address may, and less than the server may
     }
-    assert!(!wait(&old, now).is_zero(), "its address owes");
+    assert!(!wait(&old, now).is_zero(), "its address is in debt");
     let elsewhere = registry.admit("192.0.2.2");
     elsewhere.link().charge(4 << 10, now);
     assert!(wait(&elsewhere, now).is_zero());
     let newcomer = registry.admit("192.0.2.1");
-    assert!(wait(&newcomer, now).is_zero(), "a newcomer is heard all the same");
+    assert!(wait(&newcomer, now).is_zero(), "the first bytes of a new connection do not wait");
     let many: Vec<_> = (0..4_100).map(|_| registry.admit("192.0.2.1")).collect();
     let last = many.last().unwrap();
-    assert!(!wait(last, now).is_zero(), "but not one after the other without end");
+    assert!(!wait(last, now).is_zero(), "but only up to the burst");
 }
 
 #[test]
-fn addresses_that_owe_nothing_are_forgotten() {
+fn addresses_without_debt_are_forgotten() {
     let registry = Registry::new(&ConnectionLimits::default());
     let known = || registry.connections.0.lock().sources.len();
     let ticket = registry.admit("192.0.2.1");
@@ -386,13 +386,13 @@ fn addresses_that_owe_nothing_are_forgotten() {
     assert_eq!(known(), 1);
     drop(ticket);
     registry.connections.sweep(registry.start + SECOND);
-    assert_eq!(known(), 1, "reconnecting is no way out of debt");
+    assert_eq!(known(), 1, "reconnecting does not clear the debt");
     registry.connections.sweep(registry.start + 10 * SECOND);
     assert_eq!(known(), 0);
 }
 
 #[test]
-fn whoever_waits_is_woken() {
+fn waiting_tasks_are_woken() {
     #[derive(Default)]
     struct Count(AtomicUsize);
     impl Wake for Count {
@@ -412,5 +412,5 @@ fn whoever_waits_is_woken() {
     assert!(first.link().poll_writer(&cx).is_err());
     second.link().poll_reader(&cx).unwrap();
     second.link().authenticated("ann");
-    assert_eq!(count.0.load(Ordering::SeqCst), 3, "somebody's connection is read on at once");
+    assert_eq!(count.0.load(Ordering::SeqCst), 3, "an authenticated connection is read immediately");
 }

@@ -1,11 +1,12 @@
-//! Places for calls that need no token, which anybody can make and leave unread.
+//! Places for calls that need no token. Every client can make such calls, and leave the responses unread.
 //!
-//! A stranger's calls are counted on its connection, for its address, and for all strangers. When all places are taken,
-//! another stranger's connection makes room: of the address that holds most, the connection that holds most, and of
-//! equals the one that was of no use for the longest. So whoever holds few keeps them, and a newcomer always gets one.
+//! Calls on unauthenticated connections are counted per connection, per address, and in total. When all places are
+//! taken, another unauthenticated connection is evicted: of the address with most calls, the connection with most
+//! calls, and among equals the one that was idle for longest. Clients with few calls keep them, and a new client always
+//! gets a place.
 //!
-//! Calls on a connection on which somebody was authenticated are counted for that caller, and apart from those of
-//! strangers: neither can take the places of the other.
+//! Calls on authenticated connections are counted for the caller, separately: neither group can take the places of the
+//! other.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -15,26 +16,26 @@ use crate::telemetry::ConnectionEnd;
 /// A kind of call that needs no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnauthenticatedCall {
-    /// It is answered at once: a health check.
+    /// A health check, with an immediate response.
     Check,
-    /// It is answered at once, at length: metrics.
+    /// A scrape of metrics, with an immediate, large response.
     Metrics,
-    /// A stream that stays open: a health watch.
+    /// A health watch: a stream that stays open.
     Watch,
-    /// A stream of questions with large answers.
+    /// A reflection stream: requests with large responses.
     Reflection,
 }
 
-/// How many calls of a kind may be open.
+/// Maximum numbers of open calls of a kind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    /// On one connection.
+    /// Per connection.
     pub(super) connection: u32,
-    /// On all connections of strangers.
-    pub(super) strangers: u32,
-    /// On all connections of one caller.
+    /// On all unauthenticated connections.
+    pub(super) unauthenticated: u32,
+    /// Per authenticated caller.
     pub(super) caller: u32,
-    /// On all connections of callers.
+    /// Of all authenticated callers.
     pub(super) callers: u32,
 }
 
@@ -52,14 +53,14 @@ impl UnauthenticatedCall {
 
     pub(super) const fn room(self) -> Room {
         match self {
-            // Some 10 KiB until the answer is sent; honest clients have one at a time.
-            Self::Check => Room { connection: 64, strangers: 1_024, caller: 512, callers: 4_096 },
-            // 50 to 90 KB until the answer is sent; a scraper has one.
-            Self::Metrics => Room { connection: 4, strangers: 32, caller: 16, callers: 64 },
-            // Some 10 KiB for as long as it lasts; a client library has one for each service that it watches.
-            Self::Watch => Room { connection: 16, strangers: 1_024, caller: 1_024, callers: 8_192 },
-            // Up to three answers of some 60 KiB; a tool has one.
-            Self::Reflection => Room { connection: 8, strangers: 64, caller: 16, callers: 128 },
+            // About 10 KiB until the response is sent; normal clients have one at a time.
+            Self::Check => Room { connection: 64, unauthenticated: 1_024, caller: 512, callers: 4_096 },
+            // 50 to 90 KB until the response is sent; a scraper has one.
+            Self::Metrics => Room { connection: 4, unauthenticated: 32, caller: 16, callers: 64 },
+            // About 10 KiB while it is open; a client library has one for each service that it watches.
+            Self::Watch => Room { connection: 16, unauthenticated: 1_024, caller: 1_024, callers: 8_192 },
+            // Up to three responses of about 60 KiB; a tool has one.
+            Self::Reflection => Room { connection: 8, unauthenticated: 64, caller: 16, callers: 128 },
         }
     }
 }
@@ -87,19 +88,19 @@ impl Held {
     }
 }
 
-/// Why there is no place for a call, with the number that there may be.
+/// Why there is no place for a call, with the maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum NoPlace {
-    #[error("{0} such calls are open on the connection")]
+    #[error("{0} calls of this kind are open on the connection, the maximum")]
     OnConnection(u32),
-    #[error("{0} such calls of the caller are open")]
+    #[error("{0} calls of this kind are open for this caller, the maximum")]
     ForCaller(u32),
-    #[error("{0} such calls are open")]
+    #[error("{0} calls of this kind are open on the server, the maximum")]
     OnServer(u32),
 }
 
-/// A call's place, until it is dropped.
+/// The place of a call. Dropping it frees the place.
 #[derive(Debug)]
 pub struct Place {
     link: Arc<ConnectionState>,
@@ -107,7 +108,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The connection that the call came on.
+    /// The connection of the call.
     #[must_use]
     pub const fn link(&self) -> &Arc<ConnectionState> {
         &self.link
@@ -120,19 +121,19 @@ impl Drop for Place {
     }
 }
 
-/// Whose calls those on a connection are.
+/// The group for which the calls on a connection are counted.
 enum Standing {
-    Stranger,
+    Unauthenticated,
     Caller(Arc<str>),
-    /// Nobody's: it was told to close, and its calls count no more.
+    /// None: the connection is closing.
     Gone,
 }
 
 impl Connections {
-    /// Gives a call a place, for which another stranger's connection may be closed.
+    /// Takes a place for a call, and may evict another unauthenticated connection for it.
     ///
     /// # Errors
-    /// [`NoPlace`] when as many are open as may be.
+    /// [`NoPlace`] when the maximum is reached.
     pub fn place(&self, link: &Arc<ConnectionState>, kind: UnauthenticatedCall) -> Result<Place, NoPlace> {
         let taken = {
             let mut state = self.0.lock();
@@ -147,21 +148,21 @@ impl Connections {
 }
 
 impl State {
-    /// Counts a call. Returns the connection that made room for it.
+    /// Counts a call. Returns the connection that was evicted for it, if any.
     fn take(
         &mut self,
         link: &ConnectionState,
         kind: UnauthenticatedCall,
     ) -> Result<Option<Arc<ConnectionState>>, NoPlace> {
-        let Room { connection, strangers, caller, callers } = kind.room();
+        let Room { connection, unauthenticated, caller, callers } = kind.room();
         if link.held().of(kind) >= connection {
             return Err(NoPlace::OnConnection(connection));
         }
         let mut evicted = None;
         match self.standing(link) {
-            Standing::Stranger => {
-                if self.strangers_hold.of(kind) >= strangers {
-                    let rank = self.holder(kind, link).ok_or(NoPlace::OnServer(strangers))?;
+            Standing::Unauthenticated => {
+                if self.unauthenticated_hold.of(kind) >= unauthenticated {
+                    let rank = self.holder(kind, link).ok_or(NoPlace::OnServer(unauthenticated))?;
                     evicted = self.remove(rank);
                 }
             }
@@ -173,7 +174,7 @@ impl State {
                     return Err(NoPlace::OnServer(callers));
                 }
             }
-            Standing::Gone => return Err(NoPlace::OnServer(strangers)),
+            Standing::Gone => return Err(NoPlace::OnServer(unauthenticated)),
         }
         self.change(link, kind, |count| count + 1);
         Ok(evicted)
@@ -183,12 +184,12 @@ impl State {
         self.change(link, kind, |count| count.saturating_sub(1));
     }
 
-    /// Changes a count wherever it is kept.
+    /// Changes all counts of a call.
     fn change(&mut self, link: &ConnectionState, kind: UnauthenticatedCall, change: impl Fn(u32) -> u32) {
         link.change_held(|held| held.change(kind, &change));
         match self.standing(link) {
-            Standing::Stranger => {
-                self.strangers_hold.change(kind, &change);
+            Standing::Unauthenticated => {
+                self.unauthenticated_hold.change(kind, &change);
                 if let Some(source) = self.sources.get_mut(&link.address()) {
                     source.held.change(kind, &change);
                 }
@@ -198,14 +199,14 @@ impl State {
                 let held = self.callers.entry(Arc::clone(&name)).or_default();
                 held.change(kind, &change);
                 if *held == Held::default() {
-                    self.callers.remove(&name); // whoever has none takes no memory
+                    self.callers.remove(&name); // a caller without calls takes no memory
                 }
             }
             Standing::Gone => {}
         }
     }
 
-    /// What a connection holds counts for a caller from now on.
+    /// Counts the open calls of a newly authenticated connection for its caller.
     pub(super) fn count_for_caller(&mut self, link: &ConnectionState) {
         let held = link.held();
         if let Standing::Caller(name) = self.standing(link)
@@ -218,15 +219,16 @@ impl State {
 
     fn standing(&self, link: &ConnectionState) -> Standing {
         match (link.rank(), link.caller()) {
-            (ConnectionState::SOMEBODYS, Some(name)) => Standing::Caller(Arc::clone(name)),
-            (rank, _) if self.strangers.contains_key(&rank) => Standing::Stranger,
+            (ConnectionState::AUTHENTICATED, Some(name)) => Standing::Caller(Arc::clone(name)),
+            (rank, _) if self.unauthenticated.contains_key(&rank) => Standing::Unauthenticated,
             _ => Standing::Gone,
         }
     }
 
-    /// The stranger, other than `but`, that makes room for a call.
+    /// The unauthenticated connection, other than `but`, to evict for a call.
     fn holder(&self, kind: UnauthenticatedCall, but: &ConnectionState) -> Option<u64> {
-        let holders = self.strangers.iter().filter(|(rank, link)| **rank != but.rank() && link.held().of(kind) > 0);
+        let holders =
+            self.unauthenticated.iter().filter(|(rank, link)| **rank != but.rank() && link.held().of(kind) > 0);
         let chosen = holders.max_by_key(|(rank, link)| {
             let of_address = self.sources.get(&link.address()).map_or(0, |source| source.held.of(kind));
             (of_address, link.held().of(kind), Reverse(**rank))
