@@ -205,7 +205,7 @@ mod tests {
         digest: Digest,
     }
 
-    /// The vectors that every client runs too.
+    /// The test vectors that all clients run.
     #[test]
     fn vectors() {
         let file: Value = serde_json::from_str(include_str!("../../tests/conformance/digests.json")).unwrap();

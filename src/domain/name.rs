@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::unicode::samples::{INVISIBLE, VISIBLE};
 
-    /// José with one letter for the last, and with two.
+    /// José with a composed é, and with a combining accent.
     const COMPOSED: &str = "Jos\u{e9}";
     const DECOMPOSED: &str = "Jose\u{301}";
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn case_look_and_blanks_make_another_name() {
-        // Cyrillic a; full-width a; a ligature: none of them is the letter, however alike they look.
+        // Cyrillic a; full-width a; a ligature: similar to the letter, but not equal.
         for other in ["Alice", "\u{430}lice", "\u{ff41}lice", "alice ", "al ice", "alic\u{435}", "alice\u{200b}"] {
             assert!(!same("alice", other), "{other:?}");
         }

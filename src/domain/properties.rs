@@ -1,4 +1,4 @@
-//! Tries to break the state machine with random commands at random moments.
+//! Tries to break the state machine with random commands at random times.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::{samples::*, *};
 
-/// Reviewers whose credentials let them name other voters; the one after them may decide alone.
+/// Reviewers whose credentials can name any voter; the next one may decide alone.
 const BRIDGES: std::ops::Range<usize> = 6..8;
 
-/// A command, still without what only the running approval knows.
+/// A command, without the parts that depend on the running approval.
 #[derive(Clone, Debug)]
 enum Move {
     Decide { who: usize, via: Option<usize>, approve: bool, seen: SeenMove, edit: Option<(u8, u8)>, key: Option<u8> },
@@ -143,11 +143,11 @@ proptest! {
             events.extend(step.events.iter().cloned());
             approval = step.approval;
 
-            // The approval is the fold of its events, and every event raises the revision by one.
+            // The approval is the fold of its events, and every event increases the revision by one.
             prop_assert_eq!(&Approval::replay(approval.id, &events), &Ok(approval.clone()));
             prop_assert_eq!(approval.revision, events.len() as u64);
 
-            // Terminal statuses absorb, and there is one resolution.
+            // Terminal statuses never change, and there is one decision.
             if before.status.is_terminal() {
                 prop_assert_eq!(before.status, approval.status);
                 prop_assert_eq!(&before.decision, &approval.decision);
@@ -156,7 +156,7 @@ proptest! {
             let decisions = events.iter().filter(|event| matches!(event.kind, EventKind::Decided { .. })).count();
             prop_assert_eq!(usize::from(approval.status.is_terminal()), decisions + usize::from(policy < 2));
 
-            // No approval at or after the deadline, and overdue ones end at the first touch (repetitions aside).
+            // No approval at or after the deadline, and overdue ones end at the next command (except repetitions).
             if approval.status == Status::Approved && !before.status.is_terminal() {
                 prop_assert!(now < before.deadline);
             }
@@ -165,7 +165,7 @@ proptest! {
                 prop_assert!(reused || approval.status == Status::TimedOut);
             }
 
-            // The requester never decides; nobody votes twice; votes never survive an edit.
+            // The requester never decides. No reviewer votes twice. Votes never survive an edit.
             for vote in &approval.votes {
                 prop_assert!(!vote.actor.is(&agent()));
                 prop_assert_eq!(vote.digest, approval.digest);
@@ -178,7 +178,7 @@ proptest! {
             if approval.status == Status::Approved {
                 prop_assert!(approval.approvals() >= approval.requirement().quorum());
             }
-            // Credentials that let their holder name voters approve nothing alone, whatever else happens.
+            // Credentials that can name any voter approve nothing alone.
             for bridge in BRIDGES.map(reviewer) {
                 let (its, others): (Vec<&&Vote>, Vec<&&Vote>) =
                     approvers.iter().partition(|vote| vote.via.as_ref().unwrap_or(&vote.actor).is(&bridge));
@@ -189,7 +189,7 @@ proptest! {
                 prop_assert!(approval.rejections() >= approval.requirement().reject_threshold);
             }
 
-            // What is due happens at the first touch, once, and is never left behind.
+            // Due events happen at the next command, once.
             if !approval.status.is_terminal() && !step.events.is_empty() {
                 prop_assert!(approval.due() > now.max(before.updated_at));
             }
@@ -205,8 +205,8 @@ proptest! {
                 }
             }
 
-            // Revocations: of what is approved and unclaimed, in time, once; and nothing is claimed after one, or revoked
-            // after a claim. Whatever the order, one of the two is on record at most.
+            // Revocations: only of approved and unclaimed calls, in time, once. No claim after a revocation, and none
+            // before.
             prop_assert!(approval.claim.is_none() || approval.revocation.is_none());
             if let Some(revocation) = &approval.revocation {
                 prop_assert!(approval.status.is_approved() && revocation.at < approval.claimable_until().unwrap());
@@ -217,8 +217,8 @@ proptest! {
                 prop_assert!(before.revocation.is_none());
             }
 
-            // Repeating a recorded call changes nothing, and gives the first result: a claim's only as long as it could
-            // have been granted anew, and nobody has told what became of it.
+            // A repeated command changes nothing, and returns the first result. For a claim, only while it could be
+            // granted again and no outcome is reported.
             if let (Ok(revision), Some(_)) = (&step.outcome, command.receipt()) {
                 for later in [0, 100, 10_000] {
                     let then = now.max(approval.updated_at) + std::time::Duration::from_secs(later);
@@ -235,12 +235,12 @@ proptest! {
                     prop_assert!(again.events.is_empty());
                 }
             }
-            // However a claim is granted, its window is open and its outcome unknown.
+            // Whenever a claim is granted, its window is open and its outcome unknown.
             if let (Command::Claim(_), Ok(_)) = (&command, &step.outcome) {
                 prop_assert!(now.max(before.updated_at) < approval.claimable_until().unwrap());
                 prop_assert!(approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_none()));
             }
-            // A refusal records nothing, save what was due: a deadline that passed, or escalations.
+            // A refusal records nothing except due events: a passed deadline, or escalations.
             if step.outcome.is_err() {
                 let due = |event: &Event| matches!(event.kind, EventKind::Decided { status: Status::TimedOut, .. } | EventKind::Escalated(_));
                 let recorded_only_that = step.events.iter().all(due);

@@ -205,7 +205,7 @@ mod tests {
         assert!(Arc::ptr_eq(&schemas.compile_spelled(b"uno".to_vec(), &one).unwrap(), &first));
         assert!(schemas.known(b"one").is_none() && schemas.known(b"uno").is_some());
 
-        // It goes with its schema, and keeps that one from being the oldest while it is used.
+        // It is removed with its schema, and its use counts as a use of the schema.
         schemas.compile_spelled(b"two".to_vec(), &two).unwrap();
         assert!(schemas.known(b"uno").is_some());
         schemas.compile_spelled(b"three".to_vec(), &three).unwrap();

@@ -295,7 +295,7 @@ mod tests {
             assert!(Token { grant, ..token(1) }.fault().is_some());
         }
         assert!(Token { request_id: Some(String::new()), ..token(1) }.fault().is_some());
-        // One of before decisions for others had a scope is read, and decides for nobody.
+        // A token of an earlier version, without a scope of decisions, can be read, and allows no one.
         let unscoped = Grant { permissions: [Permission::DecideForOthers].into(), ..token(1).grant };
         let unscoped = Token { grant: unscoped, ..token(1) };
         let json = serde_json::to_value(&unscoped).unwrap();
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!((unscoped.fault(), &serde_json::from_value::<Token>(json).unwrap()), (None, &unscoped));
         let anybody = unscoped.grant.decides_for.check(&actor(ActorKind::Person, "alice"), &BTreeSet::new());
         assert_eq!(anybody, Err(crate::domain::OutsideScope::Anybody));
-        // What a later version adds is not passed over.
+        // Unknown fields of a later version are rejected.
         let mut json = serde_json::to_value(token(1)).unwrap();
         json["grant"]["tools_only"] = "x".into();
         assert!(serde_json::from_value::<Token>(json).is_err());

@@ -237,7 +237,7 @@ mod tests {
         identity::AuthenticationMethod,
     };
 
-    /// The head of a call is there long before the rest, if its caller wants it so.
+    /// A caller can send the head of a call long before the rest.
     #[test]
     fn credentials_may_end_before_the_message_is_there() {
         let clock = Arc::new(ManualClock::new(Time::UNIX_EPOCH));

@@ -146,7 +146,7 @@ mod tests {
         Streams::new(&CallLimits { streams, streams_per_connection, streams_per_caller, ..CallLimits::default() })
     }
 
-    /// A call on a connection of its own.
+    /// A call on its own connection.
     fn call() -> Request<()> {
         let mut call = Request::new(());
         call.extensions_mut().insert(ConnectionInfo::default());
@@ -165,7 +165,7 @@ mod tests {
         let streams = streams(100, 100, 2);
         let ann = principal(ActorKind::Person, "idp", "ann");
         let first = streams.open(&call(), &ann).unwrap();
-        // The same one, though another credential calls it a service.
+        // The same caller, although another credential calls it a service.
         let _second = streams.open(&call(), &principal(ActorKind::Service, "idp", "ann")).unwrap();
         assert_eq!(refused(streams.open(&call(), &ann)), Some((Scope::Caller, 2)));
         let others = [("idp", "bob"), ("other", "ann"), ("id", "pann"), ("idpann", "")];

@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Pairs of all globs would be 10^9; a minute of looking for each.
+    /// All pairs of globs would be 10^9, a minute of comparisons.
     #[test]
     fn many_shadows_and_rules_are_looked_at_once_each() {
         let globs = |of: &str, rule: usize| (0..10).map(|glob| format!("{of}{rule}.{glob}*")).collect::<Vec<_>>();

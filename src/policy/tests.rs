@@ -1,4 +1,4 @@
-//! Whole policies: what decides, what is told, and what is refused.
+//! Whole policies: decisions, traces, and problems.
 
 mod properties;
 
@@ -144,7 +144,7 @@ fn a_failure_asks_a_person() {
         let judgement = judged(&of(rules), "x", &json!({"n": 1}));
         assert_eq!(told(&judgement), expected);
     }
-    // Failing on purpose is no way around what a rule demands of people.
+    // A condition that fails must not bypass a required approval.
     let judgement =
         judged(&of(vec![rule("f", &["*"], failing, ask(9)), rule("g", &["*"], "", ask(60))]), "x", &json!({}));
     let Effect::RequireApproval(requirement) = judgement.effect else { panic!() };
@@ -374,7 +374,7 @@ fn several_rules_that_ask_ask_for_the_strictest_of_each() {
     assert_eq!(both.timeout, Some(Duration::from_secs(600)));
     let times: Vec<_> = both.escalations.iter().map(|one| (&*one.rule, one.after.as_secs())).collect();
     assert_eq!(times, [("finance", 60), ("legal", 120), ("finance", 300)]);
-    // A condition that fails asks as if it applied: nobody is left out by arguments made for it.
+    // A failed condition asks as if it matched: arguments cannot exclude a panel.
     let policy_with_text = judged(&policy, "pay", &json!({"n": "many"}));
     assert!(matches!(policy_with_text.effect, Effect::RequireApproval(asked) if asked.panels.len() == 2));
 }
@@ -401,7 +401,7 @@ fn a_rejection_is_remembered_as_the_strictest_rules_say() {
     let document = Document { tools: vec!["listed".into()], unlisted_tools, rules: Vec::new() };
     let by_default = |tool| judged(&policy(document.clone()), tool, &json!({})).effect.requirement().remember_rejection;
     assert_eq!((by_default("x"), by_default("listed")), (Some(Duration::from_secs(30)), None));
-    // A rule that cannot be evaluated asks as if it applied, also here.
+    // A rule whose evaluation fails asks as if it matched, also here.
     let unsure = rule("b", &["pay"], "args.n > 5", asks(&json!({})));
     let sure = rule("a", &["pay"], "", asks(&json!({"remember_rejection": "30s"})));
     let both = of(vec![sure, unsure]);

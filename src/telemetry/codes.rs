@@ -52,7 +52,7 @@ mod tests {
         for (number, name) in names().enumerate() {
             let code = Code::from_i32(i32::try_from(number).unwrap());
             assert_eq!(index(code), number);
-            // `Code`'s own name is the canonical one in camel case, but for the spelling of OK.
+            // `Code`'s own name is the canonical one in camel case, except for OK.
             let squeezed = name.replace('_', "").to_lowercase();
             assert_eq!(format!("{code:?}").to_lowercase(), squeezed);
         }

@@ -102,13 +102,13 @@ impl<F: WatchedFiles> SettledFiles<F> {
             if waited == POLL_INTERVAL {
                 tracing::info!(
                     files = list(&files.paths()),
-                    "written to a moment ago; waiting until nobody writes any more"
+                    "the file was written to recently; waiting until its writer has finished"
                 );
             }
             if waited >= START_TIMEOUT {
                 let (files, seconds) = (list(&files.paths()), START_TIMEOUT.as_secs());
                 return Err(format!(
-                    "{files}: somebody is still writing after {seconds} s; close the file, and start again"
+                    "{files}: still being written after {seconds} s; close the file, and start the server again"
                 ));
             }
             clock.sleep(POLL_INTERVAL).await;
@@ -154,7 +154,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
             let seconds = WARN_AFTER.as_secs();
             tracing::warn!(
                 files,
-                "open for writing for {seconds} s; what was read before stays until the writer closes it"
+                "open for writing for {seconds} s; the previous content stays in use until the writer closes it"
             );
         } else if writing && told {
             tracing::info!(files, "SIGHUP: the file is being written; it is read once the writer closes it");

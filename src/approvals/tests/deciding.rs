@@ -1,4 +1,4 @@
-//! Decisions with edits, and calls that are repeated.
+//! Decisions with edits, and repeated calls.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn an_edit_is_judged_anew_and_reaches_the_requester() {
     world.vote(1, id, Choice::Approve).await;
     update(&mut follower).await;
 
-    // The edited arguments need three votes; the one before does not count, the editor's does.
+    // The edited arguments need three votes. The earlier vote does not count, the editor's does.
     let edited = json!({"quorum": 3, "to": "bob"});
     let approval = world.approvals.decide(&reviewer(2), world.edit(id, edited.clone()).await).await.unwrap();
     assert_eq!((approval.status, approval.approvals(), approval.requirement().quorum()), (Status::Pending, 1, 3));
@@ -41,7 +41,7 @@ async fn the_policy_can_forbid_or_approve_what_was_edited() {
     assert_eq!(forbidden, Err(refused(reason)));
     assert_eq!(world.store.get(id).await.unwrap().revision, 1);
 
-    // What needs nobody still has its editor's approval.
+    // Arguments that need no reviewer still need their editor's approval.
     let edit = world.edit(id, json!({"effect": "approve"})).await;
     let approval = world.approvals.decide(&reviewer(1), edit).await.unwrap();
     assert_eq!((approval.status, approval.revision), (Status::Approved, 3));

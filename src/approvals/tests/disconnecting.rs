@@ -6,7 +6,7 @@ fn clingy(request_id: &str) -> NewRequest {
     NewRequest { cancel_on_disconnect: true, ..asking_as(request_id, json!({})) }
 }
 
-/// Follows as somebody whose leaving changes nothing, until the end.
+/// Follows to the end, with a stream whose cut changes nothing.
 async fn end(world: &World, id: ApprovalId) -> Arc<Approval> {
     let mut follower = Arc::clone(&world.approvals).watch(operator(), id, 0).await.unwrap();
     let mut last = update(&mut follower).await.0;
@@ -41,7 +41,7 @@ async fn a_refused_resume_point_withdraws_nothing() {
     let world = World::new();
     let mut first = world.request(clingy("r"), 0).await.unwrap();
     let id = update(&mut first).await.0.id;
-    // After a restart nobody is attached yet.
+    // After a restart no stream is attached yet.
     let restarted = world.restarted();
     assert!(restarted.request(agent(), clingy("r"), 9).await.is_err());
     settle().await;
@@ -66,7 +66,7 @@ async fn a_refused_request_id_withdraws_nothing() {
     let world = World::new();
     let mut first = world.request(clingy("r"), 0).await.unwrap();
     let id = update(&mut first).await.0.id;
-    // After a restart nobody is attached yet.
+    // After a restart no stream is attached yet.
     let restarted = world.restarted();
     let other = NewRequest { tool_name: "other".into(), ..clingy("r") };
     assert!(restarted.request(agent(), other, 0).await.is_err());
@@ -76,7 +76,7 @@ async fn a_refused_request_id_withdraws_nothing() {
 
 #[tokio::test]
 async fn the_first_request_says_whether_leaving_withdraws() {
-    // The first one does not: a repetition cannot make it so, whether it is cut late or before it begins.
+    // The first request does not set it. A repetition cannot set it, whether it is cut late or before it begins.
     let world = World::new();
     let id = world.ask_for(asking_as("r", json!({}))).await;
     let mut again = world.request(clingy("r"), 0).await.unwrap();
@@ -86,7 +86,7 @@ async fn the_first_request_says_whether_leaving_withdraws() {
     settle().await;
     assert_eq!(world.status(id).await, Status::Pending);
 
-    // The first one does: a repetition cannot lift it. Its stream is one of the request's, from its beginning on.
+    // The first request sets it. A repetition cannot unset it: its stream is one of the request's from its beginning.
     let mut first = world.request(clingy("s"), 0).await.unwrap();
     let id = update(&mut first).await.0.id;
     let again = Arc::clone(&world.approvals).request(agent(), asking_as("s", json!({})), 0);

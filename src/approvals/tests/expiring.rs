@@ -1,4 +1,4 @@
-//! Deadlines and retention, with the workers that see to them.
+//! Deadlines and retention, and their workers.
 
 use super::*;
 use crate::{
@@ -29,7 +29,7 @@ async fn the_deadline_fires_at_its_moment() {
     expirer.abort();
 }
 
-/// Without its index no deadline fires any more: the server ends when a worker does.
+/// Without its index no deadline can fire: the server ends when a worker does.
 #[tokio::test]
 async fn a_damaged_index_of_deadlines_ends_the_expirer() {
     let world = World::new();
@@ -168,7 +168,7 @@ async fn a_clock_set_back_moves_no_deadline_and_keeps_credentials() {
     let agent = Arc::new(Principal { expires_at: Some(ends), ..Principal::clone(&agent()) });
     let watch = || Arc::clone(&world.approvals).watch(Arc::clone(&agent), id, 0);
 
-    // Ten minutes back: what is decided goes by server time, the credentials by the clock.
+    // Ten minutes back: decisions follow server time, credentials the wall clock.
     world.clock.set_wall(before(made, Duration::from_secs(600)));
     world.clock.advance(Duration::from_secs(90));
     assert!(world.clock.wall() < ends && world.clock.now() > ends);
@@ -178,7 +178,7 @@ async fn a_clock_set_back_moves_no_deadline_and_keeps_credentials() {
     world.approvals.decide(&reviewer(1), vote).await.unwrap_err();
     assert_eq!(world.status(id).await, Status::TimedOut, "the deadline is where it was");
 
-    // Forward: server time follows, and both are over.
+    // Forward: server time follows, and both have expired.
     world.clock.set_wall(after(ends, Duration::from_secs(3_600)));
     assert_eq!(world.clock.now(), world.clock.wall());
     assert!(matches!(watch().await.unwrap().next().await, Some(Err(Error::StreamAged))));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Makes another request of one.
+/// Changes a field of a request.
 type Change = fn(&mut NewRequest);
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn every_revision_comes_once_and_the_terminal_one_ends_the_stream() {
     assert_eq!((approval.approvals(), events), (1, vec![2]));
     assert!(quiet(&mut follower));
 
-    // Not read for a while: what happened comes in one message, without gaps.
+    // Not read for some time: one message has all events, without gaps.
     world.vote(2, id, Choice::Approve).await;
     world.vote(3, id, Choice::Approve).await;
     let (approval, events) = update(&mut follower).await;
@@ -85,7 +85,7 @@ async fn a_change_while_a_repeated_request_attaches_is_not_slept_through() {
     let vote = world.vote_on(id, Choice::Approve).await;
     let store = Arc::clone(&world.store);
     let approvals = Arc::clone(&world.approvals);
-    // The follower subscribes twice: to the id that a new request would have had, then to that of the first one.
+    // The follower subscribes twice: to the id for a new request, then to that of the first request.
     world.store.before_subscribing(move || {
         store.before_subscribing(move || {
             approvals.decide(&reviewer(1), vote).now_or_never().unwrap().unwrap();
@@ -207,7 +207,7 @@ async fn a_request_id_belongs_to_one_request() {
         assert_eq!((found.id, &found.request.reason, events.len()), (id, &new.reason, 1));
     }
     assert_eq!(world.store.pending(), 1);
-    // Another caller's is another request.
+    // The same `request_id` of another caller is another request.
     let stranger = principal(&[Role::Agent], ActorKind::Agent, "stranger");
     let mut theirs = Arc::clone(&world.approvals).request(stranger, new, 0).await.unwrap();
     assert_ne!(update(&mut theirs).await.0.id, id);

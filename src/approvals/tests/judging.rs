@@ -1,4 +1,4 @@
-//! What the live policy says of calls.
+//! The live policy's verdicts on calls.
 
 use super::*;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     policy::{Policy, PolicyChange},
 };
 
-/// A policy that takes more work than a thread that serves others should do.
+/// A policy that takes more steps than a thread that serves other callers should spend.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_takes_long_is_judged_all_the_same() {
     struct Watched(Arc<Policies>, std::sync::Mutex<Vec<Effort>>);

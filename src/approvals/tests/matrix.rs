@@ -1,21 +1,21 @@
-//! The whole of who may do what: role by call by whose approval it is.
+//! All permissions: role by call by relation to the approval.
 
 use super::*;
 use crate::domain::{ClaimId, Digest, ExecutionResult, Role};
 
-/// What an approval is to the caller.
+/// The caller's relation to the approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
-    /// The caller asked for it.
+    /// The caller requested it.
     Own,
-    /// The policy asks a group that the caller is in.
+    /// The policy asks a group of the caller.
     Eligible,
     /// Neither.
     Other,
 }
 
-/// The calls about one approval, and for each role the approvals that it may be made about. Written by hand: what the
-/// server has in its table must be this.
+/// The calls on one approval, and for each role the approvals that it may use. Written by hand: the server's table must
+/// match it.
 const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
     use Whose::{Eligible, Other, Own};
     const NONE: &[Whose] = &[];
@@ -34,7 +34,7 @@ const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
     ]
 };
 
-/// Calls that are about no approval, or need one that is approved, and who may make them at all.
+/// Calls without an approval, or that need an approved one, and the roles that may make them at all.
 const OTHERS: [(Method, [bool; 4]); 15] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
@@ -53,14 +53,14 @@ const OTHERS: [(Method, [bool; 4]); 15] = [
     (Method::GetStatus, [false, false, true, true]),
 ];
 
-/// How a call about an approval ended.
+/// The result of a call on an approval.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
-    /// Done, or refused for another reason than who calls.
+    /// Allowed, or refused for a reason other than the caller.
     Reached,
-    /// As if it were not there.
+    /// As if it did not exist.
     Hidden,
-    /// Not for this role at all.
+    /// Not allowed for this role.
     Forbidden,
 }
 
@@ -182,7 +182,7 @@ async fn role_by_call_by_whose_it_is() {
     }
 }
 
-/// Nobody was asked about what the policy decided at once.
+/// Nobody was asked about a call that the policy decided.
 #[tokio::test]
 async fn a_reviewer_sees_nothing_that_the_policy_decided() {
     let world = World::new();
@@ -194,7 +194,7 @@ async fn a_reviewer_sees_nothing_that_the_policy_decided() {
     }
 }
 
-/// What is not there, and what may not be seen, cannot be told apart.
+/// A missing and an invisible approval cannot be told apart.
 #[tokio::test]
 async fn hidden_is_as_if_it_were_not_there() {
     let nowhere = ApprovalId::new(uuid::Uuid::from_u64_pair(1, 1));
@@ -209,7 +209,7 @@ async fn hidden_is_as_if_it_were_not_there() {
             assert_eq!(hidden, absent, "{role} {method:?}");
         }
     }
-    // Nor does a second role that is of no use here show it.
+    // A second role that is of no use here does not reveal it either.
     let (world, caller, id) = scene(Role::Agent, Whose::Other).await;
     let both = Principal { roles: [Role::Agent, Role::Reviewer].into(), ..Principal::clone(&caller) };
     let cancel = Cancellation { id, request_id: None, reason: String::new() };

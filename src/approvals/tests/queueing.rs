@@ -1,10 +1,10 @@
-//! The reviewers' queue.
+//! The live queue of reviewers.
 
 use std::collections::BTreeMap;
 
 use super::*;
 
-/// What a reader of the queue believes to be pending.
+/// The pending approvals, as a reader of the queue knows them.
 #[derive(Default)]
 struct Reader {
     pending: BTreeMap<ApprovalId, Revision>,
@@ -13,7 +13,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads all there is.
+    /// Reads all ready changes.
     fn read(&mut self, queue: &mut Queue) {
         while let Some(change) = poll(queue.next()) {
             match change.unwrap() {
@@ -37,7 +37,7 @@ fn open(world: &World, filter: Filter) -> Queue {
     Arc::clone(&world.approvals).queue(reviewer(1), filter, false).unwrap()
 }
 
-/// What the store says is pending.
+/// The pending approvals in the store.
 async fn pending(world: &World, filter: Filter) -> BTreeMap<ApprovalId, Revision> {
     let filter = Filter { statuses: vec![Status::Pending], ..filter };
     let query = Query { filter, order: Order::OldestFirst, after: None, limit: 100_000 };
@@ -55,14 +55,14 @@ async fn unreadable_approvals_hide_no_others() {
     reader.read(&mut queue);
     assert_eq!(reader.pending, [(first, 1), (third, 1)].into());
     assert_eq!(reader.snapshots, [2]);
-    // Damage that comes later, found by a change.
+    // Damage after the scan, found by a change.
     world.vote(1, third, Choice::Approve).await;
     world.store.damage(third);
     let fourth = world.ask(json!({})).await;
     reader.read(&mut queue);
     assert_eq!(reader.pending, [(first, 1), (fourth, 1)].into());
     assert_eq!(reader.removed, [(third, None)].into());
-    // Lists name them, also the ones that look for what the caller can decide.
+    // Lists name them, including lists of what the caller can decide.
     for decidable in [false, true] {
         let query = Query { filter: Filter::pending(), order: Order::OldestFirst, after: None, limit: 10 };
         let page = world.approvals.list(&reviewer(2), Method::ListPending, query, decidable).await.unwrap();
@@ -118,7 +118,8 @@ async fn a_reader_that_fell_behind_catches_up() {
     let (mut queue, mut reader) = (open(&world, Filter::default()), Reader::default());
     reader.read(&mut queue);
 
-    // 600 known ones leave, gain a vote, or stay; thousands come, and most of them go: more than is kept for a reader.
+    // 600 known approvals leave, gain a vote, or stay; thousands come, and most of them leave: more than a reader's
+    // buffer holds.
     for (n, id) in ids.iter().enumerate() {
         match n % 3 {
             0 => drop(world.vote(1, *id, Choice::Reject).await),
@@ -203,7 +204,7 @@ async fn a_busy_queue_ends_at_its_greatest_age_too() {
     assert_eq!(queue.next().await, Err(Error::StreamAged));
 }
 
-/// What an ineligible reviewer's list costs: how many approvals the store reads for a call, and that paging ends.
+/// The cost of an ineligible reviewer's list: the number of approvals that the store reads per call. Paging ends.
 #[tokio::test]
 async fn a_reviewer_who_is_asked_nothing_costs_little_and_comes_to_the_end() {
     const OTHERS: usize = 1_200;
@@ -229,7 +230,7 @@ async fn a_reviewer_who_is_asked_nothing_costs_little_and_comes_to_the_end() {
     }
     assert_eq!((found, calls), (vec![mine], 3));
 
-    // Small pages are cut where they are full, and nothing between them is lost.
+    // Small pages end when they are full, and nothing between them is lost.
     let finance = member(2, &["finance"]);
     let (mut after, mut seen) = (None, BTreeMap::new());
     loop {

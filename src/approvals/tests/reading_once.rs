@@ -1,4 +1,4 @@
-//! Each use-case reads the clock once; a decision with an edit a second time, after the edit was judged.
+//! Each use-case reads the clock once. A decision with an edit reads it again, after the evaluation of the edit.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use crate::clock::{Timer, WallClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Moves on by a second whenever server time is read.
+/// A clock that advances by a second at each reading of server time.
 struct TickingClock(ManualClock);
 
 impl WallClock for TickingClock {
@@ -55,7 +55,7 @@ fn approving(id: ApprovalId) -> NewDecision {
     NewDecision { id, request_id: None, choice: Choice::Approve, seen, comment, edit, on_behalf_of: None }
 }
 
-/// The edit is judged one second after the request, and committed after another.
+/// The edit is evaluated one second after the request, and committed after another.
 #[tokio::test]
 async fn an_edit_that_is_judged_past_the_deadline_decides_nothing() {
     for (timeout, status) in [(2, Status::TimedOut), (3, Status::Approved)] {

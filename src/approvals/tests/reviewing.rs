@@ -1,4 +1,4 @@
-//! Whom the policy asks, how many, and what happens when they take too long.
+//! The reviewers whom the policy asks, their number, and what happens when they take too long.
 
 use super::*;
 use crate::domain::{ActorKind, DecidesFor, Event, EventKind, OutsideScope, Permission, Priority, Role};
@@ -20,7 +20,7 @@ async fn a_quorum_of_a_group_under_concurrent_votes() {
     for _ in 0..50 {
         let world = World::new();
         let id = world.ask(json!({"reviewers": "group:finance", "quorum": 2})).await;
-        // Three of the group, one of them twice, one from elsewhere, and one who rejects.
+        // Three members of the group, one of them twice, one from elsewhere, and one who rejects.
         let voters = [
             (finance(1), Choice::Approve),
             (finance(1), Choice::Approve),
@@ -54,7 +54,7 @@ async fn rejections_up_to_a_threshold_only_count() {
     assert_eq!(vote(&world, &reviewer(2), id, Choice::Reject).await, Ok(Status::Pending));
     assert_eq!(vote(&world, &reviewer(2), id, Choice::Reject).await, refused(Refusal::AlreadyVoted));
     assert_eq!(vote(&world, &reviewer(2), id, Choice::Approve).await, refused(Refusal::AlreadyVoted));
-    // Who approved may think again, and then has rejected instead.
+    // A reviewer who approved may change their mind and reject.
     assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, Ok(Status::Rejected));
     let approval = world.store.get(id).await.unwrap();
     assert_eq!((approval.approvals(), approval.rejections()), (0, 2));
@@ -84,11 +84,11 @@ async fn an_edit_is_judged_anew_and_asks_whom_that_asks() {
     let world = World::new();
     let id = world.ask(json!({"reviewers": "group:finance", "quorum": 2})).await;
     assert_eq!(vote(&world, &finance(1), id, Choice::Approve).await, Ok(Status::Pending));
-    // The policy forbids it.
+    // The policy forbids the edit.
     let forbidden = world.edit(id, json!({"effect": "reject"})).await;
     let error = world.approvals.decide(&finance(2), forbidden).await.err();
     assert!(matches!(error, Some(Error::Store(StoreError::Refused(Refusal::EditForbidden { .. })))), "{error:?}");
-    // The policy asks others about it: the editor's own vote does not count, nor do the ones before.
+    // The policy asks other reviewers about the edit: neither the editor's vote nor earlier ones count.
     let edit = world.edit(id, json!({"reviewers": "group:legal"})).await;
     let edited = world.approvals.decide(&finance(2), edit).await.unwrap();
     assert_eq!((edited.status, edited.votes.len()), (Status::Pending, 0));
@@ -105,7 +105,7 @@ async fn an_escalation_asks_more_people_at_its_time_and_after_a_restart() {
     world.clock.advance(Duration::from_secs(59));
     assert_eq!(world.approvals.do_due(10).await.unwrap(), Some(at(60)));
     assert_eq!(vote(&world, &director, id, Choice::Approve).await, Err(Error::NotFound(id)));
-    // The server was down when it came due: its first pass afterwards makes it happen, once.
+    // The server was down when the escalation became due: its first pass runs it, once.
     world.clock.advance(Duration::from_secs(30));
     let restarted = world.restarted();
     restarted.do_due(10).await.unwrap();
@@ -141,7 +141,7 @@ async fn neither_the_asker_nor_whom_it_asks_for_decides() {
     let id = update(&mut follower).await.0.id;
     assert_eq!(vote(&world, &reviewer(1), id, Choice::Approve).await, refused(Refusal::SelfDecision));
     assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, refused(Refusal::SelfDecision));
-    // A second token of the asker, whatever it says that the asker is.
+    // A second token of the requester, whatever kind it claims.
     let again = principal(&[Role::Reviewer], ActorKind::Person, &agent().actor.subject);
     assert_eq!(vote(&world, &again, id, Choice::Approve).await, refused(Refusal::SelfDecision));
     assert_eq!(vote(&world, &reviewer(2), id, Choice::Approve).await, Ok(Status::Pending));
@@ -160,7 +160,7 @@ async fn a_bridge_brings_decisions_of_others_only_with_permission() {
     let decision = world.vote_on(id, Choice::Approve).await;
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
     assert_eq!(refused, Some(AccessDenied::PermissionRequired(Permission::DecideForOthers).into()));
-    // The permission alone, as tokens have it that were made before it had a scope, is for nobody.
+    // The permission without a scope, as in tokens of earlier versions, allows no one.
     let bridge = Principal { permissions: [Permission::DecideForOthers].into(), ..Principal::clone(&bridge) };
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
     assert_eq!(refused, Some(AccessDenied::OutsideScope(OutsideScope::Anybody).into()));
@@ -172,7 +172,7 @@ async fn a_bridge_brings_decisions_of_others_only_with_permission() {
     assert_eq!(refused, Some(AccessDenied::OutsideScope(OutsideScope::Issuer("https://idp".into())).into()));
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance", "root"], decision.clone())).await.err();
     assert_eq!(refused, Some(AccessDenied::OutsideScope(OutsideScope::Group("root".into())).into()));
-    // One vote is enough here, so that it would decide alone.
+    // One vote is enough here, so it would decide alone.
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
     assert_eq!(refused, Some(Error::Store(Refusal::NeedsOthers.into())));
     let permissions = [Permission::DecideForOthers, Permission::DecideAlone].into();

@@ -1,10 +1,10 @@
-//! Credentials that end while their calls are open.
+//! Credentials that are revoked or expire during open calls.
 
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Whoever is revoked does nothing more, even by what was on its way.
+/// A revoked caller does nothing more, not even with calls in progress.
 #[tokio::test]
 async fn nothing_is_done_for_whom_was_revoked() {
     let (world, agent, reviewer) = (World::new(), agent(), reviewer(1));
@@ -35,7 +35,7 @@ async fn nobody_waits_beyond_their_credentials() {
     assert_eq!(follower.next().await.unwrap().err(), Some(Error::StreamAged));
 }
 
-/// The one attack that a list of revoked tokens, looked at when a call begins, does not stop.
+/// The attack that a list of revoked tokens, checked at the start of a call, does not stop.
 #[tokio::test]
 async fn a_revocation_ends_what_is_open() {
     let world = World::new();
@@ -56,7 +56,7 @@ async fn a_revocation_ends_what_is_open() {
     reviewer.revocation.revoke();
     assert_eq!(waiting.await.err(), Some(AccessDenied::Revoked.into()));
     while queue.next().await != Err(AccessDenied::Revoked.into()) {}
-    // Even what was ready to be sent is not.
+    // Even ready messages are not sent.
     let mut late = Arc::clone(&world.approvals).watch(Arc::clone(&agent), id, 0).await.unwrap();
     assert_eq!(late.next().await.unwrap().err(), Some(AccessDenied::Revoked.into()));
     assert_eq!(world.status(id).await, Status::Pending);

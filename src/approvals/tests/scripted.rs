@@ -1,10 +1,10 @@
-//! A policy that does what the arguments say.
+//! A policy that follows instructions in the arguments.
 
 use super::*;
 use crate::domain::{Effect, Escalation, Panel, Priority, Requirement, Reviewer, Verdict, samples};
 
-/// Demands what the arguments ask for: `{"effect": "approve" | "reject", "reviewers": "group:a", "quorum": 2, "limit":
-/// 60}`, and more, as below.
+/// Follows the arguments: `{"effect": "approve" | "reject", "reviewers": "group:a", "quorum": 2, "limit": 60}`, and
+/// more, as below.
 pub(super) struct Scripted;
 
 impl Judge for Scripted {

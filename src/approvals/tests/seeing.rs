@@ -1,4 +1,4 @@
-//! Who may see and do what.
+//! Who may read and do what.
 
 use super::*;
 use crate::domain::{ClaimId, Digest, ExecutionResult};
@@ -69,7 +69,7 @@ async fn reviewers_see_what_they_are_asked_and_the_requester_never_decides() {
         let mut follower = Arc::clone(&world.approvals).watch(caller, id, 0).await.unwrap();
         assert_eq!(update(&mut follower).await.0.id, id);
     }
-    // One person with two hats.
+    // One person with two roles.
     let requester = principal(&[Role::Reviewer], ActorKind::Person, "agent");
     let own = world.approvals.decide(&requester, world.vote_on(id, Choice::Approve).await).await;
     assert_eq!(own, Err(Error::Store(Refusal::SelfDecision.into())));

@@ -1,4 +1,4 @@
-//! Revoking approved calls: who may, what they get, and what followers see.
+//! Revocation of approved calls: who may, what they get, and what followers see.
 
 use super::*;
 use crate::domain::{EventKind, ExecutionResult};
@@ -74,7 +74,7 @@ async fn those_who_see_it_and_were_not_asked_are_refused_and_others_do_not_find_
         assert_eq!(world.approvals.revoke(&hidden, revocation(id)).await, Err(Error::NotFound(id)));
     }
     assert!(world.store.get(id).await.unwrap().revocation.is_none());
-    // Another of those who were asked, long after the vote.
+    // Another of the reviewers who were asked, long after the vote.
     assert!(matches!(world.approvals.revoke(&member(3, &["finance"]), revocation(id)).await, Ok(Revoked::Shown(_))));
 }
 

@@ -42,12 +42,12 @@ fn a_scope_covers_its_calls_and_no_others() {
     ] {
         assert_eq!(scope.covers(&request), covered, "{scope}");
     }
-    // As in a policy, `*` goes over every character of a name.
+    // As in a policy, `*` matches every character of a name.
     assert!(tool("db*").covers(&asked(|request| request.tool_name = "db/x.drop:all".into())));
-    // One without a name is nobody's agent.
+    // A call without an agent name matches no agent.
     let nameless = asked(|request| request.agent = Agent::default());
     assert!(!agent("bot").covers(&nameless) && FreezeScope::All.covers(&nameless));
-    // Names are the same in every form of Unicode.
+    // Names are compared in Unicode NFC.
     let (composed, decomposed) = ("Jos\u{e9}", "Jose\u{301}");
     for (one, other) in [(composed, decomposed), (decomposed, composed)] {
         let request = asked(|request| {
@@ -87,7 +87,7 @@ fn what_was_thawed_stops_nothing() {
 fn a_request_id_belongs_to_one_call() {
     let keyed = |n| NewFreeze { request_id: Some("k".into()), ..new_freeze(n, FreezeScope::All) };
     let mut freezes = frozen([keyed(1)]);
-    // Another id is made up for each repetition.
+    // Each repetition comes with a new id.
     let again = |n| NewFreeze { reason: "incident 1".into(), ..keyed(n) };
     let (first, changes) = freezes.freeze(again(2)).unwrap();
     assert_eq!((first.id, first.at, changes), (freeze_id(1), at(1), FreezeChanges::default()));
@@ -105,9 +105,9 @@ fn a_request_id_belongs_to_one_call() {
     let (thawed, _) = freezes.thaw(thaw(1)).unwrap();
     assert_eq!(freezes.thaw(NewThaw { now: at(99), ..thaw(1) }), Ok((thawed, FreezeChanges::default())));
     assert_eq!(freezes.thaw(thaw(2)), Err(FreezeError::RequestIdReused { request_id: "t".into(), id: freeze_id(1) }));
-    // It is thawed: nobody may be told once more that it froze.
+    // It is thawed: a repetition must not return it as frozen.
     assert_eq!(freezes.freeze(again(3)), Err(reused(1)));
-    // Without keys nothing is a repetition.
+    // Without keys there are no repetitions.
     assert_eq!(freezes.freeze(new_freeze(5, FreezeScope::All)).unwrap().0.id, freeze_id(5));
     assert_eq!(freezes.freeze(new_freeze(6, FreezeScope::All)).unwrap().0.id, freeze_id(6));
 }
@@ -119,7 +119,7 @@ fn there_is_a_most_of_them() {
     let mut freezes = frozen((1..=most).map(|n| new_freeze(n, agent())));
     let too_many = FreezeError::TooMany { limit: FREEZES_MAX };
     assert_eq!(freezes.freeze(new_freeze(most + 1, agent())), Err(too_many.clone()));
-    // The emergency stop is never refused for want of room.
+    // A freeze of all calls is never refused because of the maximum.
     freezes.freeze(new_freeze(most + 1, FreezeScope::All)).unwrap();
     for scope in [FreezeScope::All, agent()] {
         assert_eq!(freezes.freeze(new_freeze(most + 2, scope)), Err(too_many.clone()));

@@ -10,7 +10,7 @@ use crate::domain::{
     samples::*, step,
 };
 
-/// A verdict that asks for so many votes, and remembers for so many seconds.
+/// A verdict that needs this many votes, and remembers rejections for this many seconds.
 fn remembering(votes: u32, seconds: u64) -> Arc<Verdict> {
     let remember_rejection = Some(Duration::from_secs(seconds));
     verdict(Effect::RequireApproval(Requirement { remember_rejection, ..Requirement::any(votes) }))
@@ -41,7 +41,7 @@ fn a_rejection_answers_the_same_call_until_its_window_is_over() {
     let (rejected, asking) = (rejected(), quorum(1));
     let microsecond = TimeDelta::microseconds(1);
     assert_eq!(rejected.remembered().unwrap().1, at(70));
-    // A call that came before the rejection, and is recorded after it, is answered as well.
+    // A call that was made before the rejection, and is recorded after it, is rejected as well.
     for now in [at(0), at(10), at(70) - microsecond] {
         let answer = rejected.remembered_for(&asked(), &asking, now).unwrap();
         assert_eq!((&answer.effect, answer.rule.as_str()), (&Effect::AutoReject, "_remembered_rejection"));
@@ -72,7 +72,7 @@ fn another_call_asks() {
         change(&mut other);
         assert_eq!(rejected.remembered_for(&other, &quorum(1), at(20)), None, "{other:?}");
     }
-    // Whatever else it says, it is the same call.
+    // With other fields it is still the same call.
     let same: [fn(&mut Request); 5] = [
         |request| request.reason = "please".into(),
         |request| request.labels.clear(),
@@ -104,7 +104,7 @@ fn only_a_reviewers_rejection_is_remembered() {
         assert_eq!(other.remembered(), None, "{:?}", other.status);
         assert_eq!(other.remembered_for(&asked(), &quorum(1), at(10)), None);
     }
-    // As many must have rejected as it takes.
+    // The rejection threshold applies.
     let two = Requirement { reject_threshold: 2, ..remembering(1, 60).effect.requirement().clone() };
     let once = run(opened(verdict(Effect::RequireApproval(two))), vote(1, Choice::Reject), 5);
     assert_eq!(once.remembered(), None);
@@ -206,8 +206,8 @@ fn no_history_has_a_remembered_rejection_that_is_none() {
 }
 
 proptest! {
-    /// Whatever happened to the first call and whatever the policy says now: a remembered rejection rejects, comes only
-    /// of a rejection within its window, and is not remembered itself.
+    /// For any history of the first call and any policy: a remembered rejection rejects, comes only from a rejection
+    /// within its window, and is not remembered itself.
     #[test]
     fn a_remembered_rejection_never_turns_into_an_approval(
         moves in prop::collection::vec((0..6u8, 0..40i64), 1..6),

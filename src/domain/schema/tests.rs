@@ -14,7 +14,7 @@ fn violations(schema: &Value, arguments: &Value) -> Vec<String> {
     compile(schema).unwrap().check(arguments.as_object().unwrap()).err().unwrap_or_default()
 }
 
-/// `levels` schemas inside each other, the innermost being `{}`.
+/// `levels` nested schemas, the innermost being `{}`.
 fn nested(levels: u32, wrap: impl Fn(Value) -> Value) -> Value {
     (1..levels).fold(json!({}), |inner, _| wrap(inner))
 }
@@ -36,7 +36,8 @@ fn checks_arguments() {
     assert_eq!(violations(&schema, &json!({"to": "nobody"})), ["/to: \"nobody\" is not a \"email\""]);
 }
 
-/// What a client accepts of a value, the schema that it derives must accept here: no call could be asked for otherwise.
+/// The schemas that clients derive must accept all values that clients accept. Otherwise no such call could be
+/// requested.
 #[test]
 fn schemas_that_clients_derive_take_the_values_of_their_types() {
     let list: Value = serde_json::from_str(include_str!("../../../tests/conformance/values.json")).unwrap();
@@ -117,7 +118,7 @@ fn keywords_that_move_references_are_refused() {
     assert!(refused(&json!({"$dynamicRef": "#"})).contains("at the top level"));
     let draft4 = json!({"$schema": "http://json-schema.org/draft-04/schema#", "not": {"id": "x"}});
     assert!(refused(&draft4).contains("`id` at /not"));
-    // As names of properties they are nothing special.
+    // As names of properties they have no special meaning.
     let names = json!({"properties": {"$id": {"type": "null"}, "$ref": {"type": "null"}, "id": {}}});
     assert_eq!(violations(&names, &json!({"$id": 1, "$ref": 1})).len(), 2);
 }
@@ -172,7 +173,7 @@ fn depth_is_bounded_and_safe_up_to_the_bound() {
         |inner| json!({"additionalProperties": inner}),
     ];
     for wrap in wraps {
-        // The stack of a runtime's worker thread.
+        // The stack size of a runtime's worker thread.
         let deepest = nested(MAX_LEVELS, wrap);
         let thread = std::thread::Builder::new().stack_size(1 << 21).spawn(move || {
             let schema = compile(&deepest).unwrap();
@@ -226,7 +227,7 @@ fn hostile_text_in_any_format_is_survived() {
     }
 }
 
-/// The library looks at a subschema again for each `unevaluated…` around it: 30 of them would take years.
+/// The library evaluates a subschema again for each enclosing `unevaluated…`: 30 of them would take years.
 #[test]
 fn nested_unevaluated_keywords_are_bounded() {
     let wraps: [fn(Value) -> Value; 2] = [
@@ -269,7 +270,7 @@ fn schema_and_arguments_are_bounded_together() {
     assert_eq!(violations(&schema, &json!({"a": "x".repeat(30_000)})), [""; 0]);
 }
 
-/// Millions of violations are neither made nor told, also those that the library keeps beside an `anyOf`.
+/// Millions of violations are neither collected nor reported, also not those that the library keeps for an `anyOf`.
 #[test]
 fn large_mistakes_are_not_listed() {
     let items: Vec<u32> = (0..1_000).collect();

@@ -96,7 +96,7 @@ mod tests {
             for late in [closed_at, closed_at + microsecond] {
                 assert_eq!(step(&approval, &claim, late).outcome, Err(Refusal::ClaimWindowClosed { closed_at }));
             }
-            // What was claimed in time may be reported at any time.
+            // A call that was claimed in time can be reported at any time.
             let claimed = step(&approval, &claim, closed_at - microsecond).approval;
             assert!(step(&claimed, &report(agent(), 1), at(1_000_000)).outcome.is_ok());
         }
@@ -120,9 +120,9 @@ mod tests {
         let reported = run(claimed, [(keyed(report(agent(), 1), "r"), 30)]);
         assert!(reported.claim.as_ref().unwrap().outcome.is_some());
         assert_eq!(step(&reported, &repeated(), at(30)).outcome, taken(&reported), "it ran: what is known is told");
-        // The report grants nothing: its repetition is answered at any time.
+        // A report grants nothing, so its repetition is answered at any time.
         assert_eq!(step(&reported, &keyed(report(agent(), 1), "r"), at(1_000_000)).outcome, Ok(4));
-        // Somebody else's use of the key is none of this.
+        // The same key of another call is not a repetition.
         let other = keyed(claim(agent(), 2, edited("bob")), "c");
         assert!(matches!(step(&reported, &other, at(30)).outcome, Err(Refusal::RequestIdReused { .. })));
     }

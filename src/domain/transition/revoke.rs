@@ -71,7 +71,7 @@ mod tests {
             let outcome = step(&approval, &command, at(20)).outcome;
             assert_eq!(outcome, if may { Ok(3) } else { Err(Refusal::NotEligible) }, "{name}");
         }
-        // The policy asked nobody about what it approved itself.
+        // The policy asked nobody about a call that it approved itself.
         let by_policy = opened(verdict(Effect::AutoApprove));
         for (command, may) in [
             (by(reviewer(1), Some(&["finance"]), false), false),
@@ -122,7 +122,7 @@ mod tests {
         ] {
             assert_eq!(step(&revoked, &command, at(21)).outcome, Err(refusal));
         }
-        // A claim that was granted cannot be taken away: its repetition is answered as ever.
+        // A granted claim cannot be revoked: its repetition is answered as before.
         let granted = run(approved(), [(keyed(claim(agent(), 1, asked()), "c"), 20)]);
         let late = step(&granted, &by(agent(), None, false), at(21));
         assert!(matches!(late.outcome, Err(Refusal::AlreadyClaimed(_))));

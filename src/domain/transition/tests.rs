@@ -1,4 +1,4 @@
-//! What holds for every command: the clock, and the repetition of calls.
+//! Rules of all commands: the clock, and repetitions.
 
 mod bridges;
 
@@ -12,7 +12,7 @@ fn a_clock_set_back_does_not_reorder_history() {
     assert_eq!(step.outcome, Ok(3));
     assert_eq!((step.events[0].at, step.approval.updated_at), (at(100), at(100)));
     assert_eq!(step.approval.decision.as_ref().unwrap().at, at(100));
-    // Nor does it reopen what ran out.
+    // It does not reopen an expired approval either.
     let late = run(opened(quorum(1)), [(Command::Tick, 300)]);
     assert!(matches!(crate::domain::step(&late, &approve(1), at(10)).outcome, Err(Refusal::AlreadyDecided(_))));
 }
@@ -56,18 +56,18 @@ fn keys_are_the_callers_own() {
         assert_eq!((again.outcome, again.events, &again.approval), (Ok(revision), Vec::new(), &voted));
     }
 
-    // A refused call leaves its key free.
+    // A refused call does not use its key.
     let refused = step(&voted, &keyed(voted_at(3, 99), "k3"), at(3));
     assert!(matches!(refused.outcome, Err(Refusal::Stale { .. })));
     let approved = run(refused.approval, [(keyed(voted_at(3, 3), "k3"), 3)]);
     assert_eq!(approved.status, Status::Approved);
 
-    // The key of an edit that decides names the decision, not the edit.
+    // The key of an edit that decides belongs to the decision, not the edit.
     let edited = keyed(edit(1, 1, "bob", quorum(1)), "e");
     let decided = run(opened(quorum(1)), [(edited.clone(), 1)]);
     assert_eq!((decided.revision, step(&decided, &edited, at(2)).outcome), (3, Ok(3)));
 
-    // A repeated claim is the first one, whatever name the server made up this time.
+    // A repeated claim returns the first one, although the server generated a new id.
     let claimed = run(decided, [(keyed(claim(agent(), 1, edited_digest()), "c"), 3)]);
     let again = step(&claimed, &keyed(claim(agent(), 2, edited_digest()), "c"), at(4));
     assert_eq!((again.outcome, again.approval.claim.unwrap().id), (Ok(4), claim_id(1)));

@@ -64,7 +64,7 @@ mod tests {
             approval = run(approval, [(approve(n), 1)]);
         }
         assert_eq!((approval.status, approval.approvals()), (Status::Approved, MAX_VOTES));
-        // One rejection is enough, also of somebody who approved before.
+        // One rejection is enough, even of a reviewer who approved before.
         let rejected = run(opened(quorum(3)), [(approve(1), 1), (approve(2), 1), (reject(1), 2)]);
         assert_eq!((rejected.status, rejected.votes.len()), (Status::Rejected, 2), "one vote for each");
         assert_eq!(rejected.decision.unwrap().actor, reviewer(1));

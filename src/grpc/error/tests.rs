@@ -24,7 +24,7 @@ const POLICY_ERRORS: usize = 6;
 const TOKEN_ERRORS: usize = 7;
 const DENIALS: usize = 4;
 
-/// Which of all refusals it is: a new variant must be added here, and to the samples.
+/// The index of a refusal. Add new variants here and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
     match refusal {
         Refusal::AlreadyDecided(_) => 0,
@@ -178,7 +178,7 @@ fn every_variant_is_among_the_samples() {
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
 
-/// Operators search for the name that they see.
+/// Operators search for the reason that they see.
 #[test]
 fn every_reason_has_a_section_in_troubleshooting() {
     let page = include_str!("../../../docs/troubleshooting.md");
@@ -236,7 +236,7 @@ fn an_edit_that_breaks_the_schema_names_its_field() {
     assert!(violations[1].description.ends_with("/b: no"));
 }
 
-/// Bytes of the headers that a status becomes.
+/// Bytes of the headers of a status.
 fn header_bytes(status: Status) -> usize {
     let (parts, ()) = status.into_http::<()>().into_parts();
     parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()

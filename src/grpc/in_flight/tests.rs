@@ -28,7 +28,7 @@ fn quota(server: usize, per_connection: usize, per_caller: usize) -> Arc<InFligh
     })
 }
 
-/// Chunks that are ready at once.
+/// A body of ready chunks.
 struct Chunks(VecDeque<usize>);
 
 impl Body for Chunks {
@@ -40,7 +40,7 @@ impl Body for Chunks {
     }
 }
 
-/// A reply that is asked for its chunks, and tells whether it was woken since.
+/// A polled reply that records whether it was woken.
 struct Reply {
     body: Pin<Box<Outgoing<Chunks>>>,
     woken: Arc<Woken>,
@@ -62,7 +62,7 @@ impl Reply {
         Self { body: Box::pin(metered(response).into_body()), woken: Arc::default() }
     }
 
-    /// The next chunk; `None` when it has to wait.
+    /// The next chunk. `None` if it has to wait.
     fn next(&mut self) -> Option<Bytes> {
         self.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(&self.woken));
@@ -111,7 +111,7 @@ fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
     assert_eq!(quota.server.used(), 0);
 }
 
-/// Each is the last one, as far as it can see.
+/// Each of them seems to be the last one.
 #[test]
 fn nobody_is_remembered_whose_calls_end_together() {
     let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
@@ -122,7 +122,7 @@ fn nobody_is_remembered_whose_calls_end_together() {
                 for n in 0..20_000 {
                     let charge = quota.open(None, &actor(&n.to_string()), Method::Decide).unwrap();
                     arrived.fetch_add(1, Ordering::SeqCst);
-                    // Spinning brings them closer together than waking would.
+                    // Spinning brings them closer together in time than waking.
                     while arrived.load(Ordering::SeqCst) < 2 * (n + 1) {
                         std::thread::yield_now();
                     }
@@ -144,7 +144,7 @@ fn each_scope_refuses_what_is_too_much_and_then_counts_nothing() {
     let bob = quota.open(Some(&one), &actor("bob"), Method::Decide).unwrap();
     assert_eq!(refused(open(&one, "bob")), Some((Where::Caller, MIB)));
     drop(bob);
-    // Who has nothing in flight may have something, however much others have.
+    // A caller with nothing in flight gets some, however much others have.
     let crowd: Vec<_> = ["bob", "cid", "dan"].map(|who| open(&one, who).unwrap()).into();
     assert_eq!((one.used(), quota.server.used()), (4 * MIB, 4 * MIB));
     drop(crowd);
@@ -182,7 +182,7 @@ fn a_reply_that_is_made_takes_the_place_of_what_was_reserved() {
     assert_eq!(quota.server.used(), before, "what is refused is not counted");
 }
 
-/// Its reply might not have room when all is recorded.
+/// There might be no room for its reply after the change is recorded.
 #[test]
 fn a_call_that_changes_something_is_refused_before_it_does() {
     let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
@@ -226,7 +226,7 @@ fn a_stream_that_is_not_read_has_little_ahead() {
     assert!(stream.next().is_none());
 }
 
-/// A server whose streams have no room: one reply that nobody reads takes three quarters of it.
+/// A server without room for streams: one unread reply takes three quarters of it.
 struct Full {
     quota: Arc<InFlightQuota>,
     _hog: Reply,
@@ -258,7 +258,7 @@ fn streams_wait_for_room_in_turn_and_lose_nothing() {
     let mut streams: Vec<_> = (0..3).map(|n| full.stream("ann", &[1_000 + n, 5])).collect();
     assert!(streams.iter_mut().all(|stream| stream.next().is_none()));
     assert!(full.quota.open(None, &actor("ann"), Method::ListPending).is_ok(), "unary calls have the rest");
-    // What the list gave back is no room for streams: the one that was woken for it waits behind the others.
+    // The room that the list gave back is not for streams: the one woken for it waits behind the others.
     assert_eq!(woken(&streams), [true, false, false]);
     assert!(streams[0].next().is_none());
     full.unread.take(); // read at last, and with it nothing of the caller's is left: all may look
@@ -288,7 +288,7 @@ fn a_turn_that_is_not_used_is_passed_on() {
     drop(held);
 }
 
-/// Whatever others hold and never read.
+/// However much others hold and never read.
 #[test]
 fn nobody_is_kept_waiting_by_others() {
     let full = Full::by("hog");

@@ -14,8 +14,7 @@ mod syntax;
 
 const STEPS: u32 = 1_000_000;
 
-/// Evaluates a condition for a call of `send_email` by `bot`, which `planner` handed the task to, at
-/// 2026-01-31T23:30:00Z.
+/// Evaluates a condition for a call of `send_email` by `bot`, delegated by `planner`, at 2026-01-31T23:30:00Z.
 fn holds(source: &str, args: &Json) -> Result<bool, String> {
     let condition = Condition::compile(source).map_err(|wrong| wrong.join("; "))?;
     told(&condition, &arguments(args), &StepBudget::new(STEPS)).map_err(|error| error.to_string())
@@ -39,7 +38,7 @@ fn refused(source: &str) -> String {
     compiled(source).expect_err(source).join("; ")
 }
 
-/// Compiles where policies are compiled: on a large stack.
+/// Compiles on a large stack, like policies.
 fn compiled(source: &str) -> Result<Condition, Vec<String>> {
     let source = source.to_owned();
     let compiling = std::thread::Builder::new().stack_size(64 << 20).spawn(move || Condition::compile(&source));
@@ -62,13 +61,13 @@ fn conditions_say_what_they_mean() {
         ("double('1.5') + int('2') == 3.5 && int(-1.9) == -1", true),
         ("string(args.amount) == '9' && string(args.price) == '9.99' && string(true) == 'true'", true),
         ("size(args.cc) + 1 == 3 && args.to.size() == 17 && size(args.text) == 5", true),
-        // Equality never fails; order does, between types.
+        // Equality never fails; ordering fails between types.
         ("args.to == 9 || args.to != 'x' && tool != null", true),
         ("args.none == null && args.deep.list[3] == null", true),
         ("args.cc == ['bob@company.com', 'eve@evil.com'] && args.cc != []", true),
         ("args.deep == {'list': [1, 2.5, 'x', null, true]}", true),
         ("'a' < 'b' && false < true", true),
-        // Texts.
+        // Strings.
         ("args.to.endsWith('@company.com') && args.to.startsWith('alice') && args.to.contains('@')", true),
         ("args.to.matches('^[a-z]+@company[.]com$') && !matches(args.to, 'evil')", true),
         ("args.to.upperAscii() == 'ALICE@COMPANY.COM' && 'Äß'.lowerAscii() == 'Äß' && ' x '.trim() == 'x'", true),
@@ -97,7 +96,7 @@ fn conditions_say_what_they_mean() {
         ("has(args.to) && !has(args.bcc) && has(args.none) && has(args.deep.list)", true),
         ("has(args.bcc) && args.bcc == 'x'", false),
         ("!has(args.bcc) || args.bcc == 'x'", true),
-        // Errors are absorbed by what decides anyway, on either side.
+        // Errors on either side are absorbed by a decisive term.
         ("args.bcc == 'x' || true", true),
         ("args.amount > 5 || args.bcc == 'x'", true),
         ("args.bcc == 'x' && args.amount > 100", false),
@@ -236,7 +235,7 @@ fn constants_are_known() {
     }
 }
 
-/// The hazards that were measured with the library's interpreter.
+/// Hazards that were measured with the library's interpreter.
 mod hazards {
     use super::*;
 
@@ -257,7 +256,7 @@ mod hazards {
             "\u{0}\u{fffd}\"".repeat(100),
         ];
         for source in sources {
-            // A refusal, or a condition: but always an answer. Small stacks are what the server's threads have.
+            // Either rejected or compiled, but without a crash. The server's threads have small stacks.
             if let Ok(condition) = compiled(&source) {
                 let evaluated = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
                     let _ = told(&condition, &arguments(&json!({})), &StepBudget::new(STEPS));

@@ -1,10 +1,10 @@
-//! Precedence, for random sets of rules: what no rule and no argument can do.
+//! Precedence, for random sets of rules: properties that hold for all rules and arguments.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Rules whose conditions hold, fail or not, by the arguments.
+/// Rules whose conditions are true, false or fail, depending on the arguments.
 fn any_rule() -> impl Strategy<Value = Rule> {
     let conditions = vec![
         "",
@@ -37,7 +37,7 @@ fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
     })
 }
 
-/// Policies with rules that nothing reaches are refused; here they are what is wanted.
+/// Policies with shadowed rules are rejected, but this test needs them.
 fn reachable(document: &Document) -> Option<Policy> {
     Policy::compile(document.clone()).ok()
 }

@@ -38,7 +38,7 @@ fn a_denylist_over_a_default_that_approves() {
     assert!(!rejecting(json!([]), asks, json!([])));
     assert!(!rejecting(json!(["sql.*"]), approves.clone(), json!([])));
     assert!(!rejecting(json!([]), approves, ask_sql));
-    // Refusing what is not allowed is no denylist.
+    // Rejecting everything that is not allowed is not a denylist.
     quiet(json!({"rules": [
         {"name": "sql", "tools": ["sql"], "auto_approve": {}},
         {"name": "only", "tools": ["sql"], "when": "!args.q.matches('^SELECT [a-z]+$')", "auto_reject": {}},
@@ -119,10 +119,10 @@ fn tools_that_were_called_by_nearly_the_same_name() {
         assert!(found[0].contains(&format!("{glob:?}")) && found[0].ends_with("require_approval"), "{found:?}");
     }
     assert_eq!(found(&["send_email", "sql.query", "search", "sqlite.open", "read", "resend_email"]), [""; 0]);
-    // Somebody has thought of it.
+    // The policy names it.
     let thought_of = json!({"tools": ["send_email", "SEND_EMAIL"]});
     assert_eq!(warnings(thought_of, &Known { tools: names(&["SEND_EMAIL"]), ..Known::default() }), [""; 0]);
-    // `*` thinks of nothing.
+    // `*` does not name it.
     let all = json!({"rules": [
         {"name": "all", "tools": ["*"], "auto_approve": {}},
         {"name": "mail", "tools": ["send_email"], "require_approval": {}},
@@ -159,7 +159,7 @@ fn reviewers_that_look_like_others() {
     for reviewer in ["group:finance", "group:sales", "group:north-team", "user:https://login.example.com/al.ice"] {
         assert_eq!(found(reviewer), [""; 0], "{reviewer}");
     }
-    // Wherever a policy names somebody.
+    // In every place where a policy names a reviewer.
     let late = json!({
         "unlisted_tools": {"require_approval": {"reviewers": ["group:FINANCE"]}},
         "rules": [{"name": "a", "tools": ["x"], "require_approval": {"reviewers": ["group:sales"], "escalate": [
@@ -171,7 +171,7 @@ fn reviewers_that_look_like_others() {
     assert!(found[1].starts_with("unlisted_tools.require_approval.reviewers[0]: "), "{found:?}");
 }
 
-/// As many names as a policy and a server can have: looked up, not compared in pairs.
+/// The maximum number of names of a policy and a server: looked up, not compared in pairs.
 #[test]
 fn many_names_are_looked_up() {
     let globs = |of: &str| (0..20_000).map(|n| format!("{of}{n}")).collect::<Vec<_>>();

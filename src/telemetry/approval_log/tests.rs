@@ -6,7 +6,7 @@ use crate::{
     telemetry::{Format, test_logs::capture},
 };
 
-/// What is written about an approval whose every text holds a secret where none belongs, and a line break in a name.
+/// Events of an approval with a secret in every text that must not be logged, and a line break in a name.
 fn approvals_events() -> (Approval, Vec<Event>) {
     let (asked, arguments) = a_request("r1");
     let asked = Request {

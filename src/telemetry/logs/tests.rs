@@ -6,13 +6,13 @@ use std::{
 use super::*;
 
 impl Guard {
-    /// A guard of a provider that was made elsewhere.
+    /// A guard of a given provider.
     pub(crate) fn of(provider: SdkTracerProvider) -> Self {
         Self { provider: Some(provider) }
     }
 }
 
-/// What was logged.
+/// The logged lines.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -36,7 +36,7 @@ impl Write for Lines {
     }
 }
 
-/// Logs of this thread, as long as the guard lives.
+/// Logs of this thread, while the guard lives.
 pub(crate) fn capture(
     format: Format,
     filter: &str,
@@ -100,7 +100,7 @@ async fn without_an_endpoint_there_is_nothing_to_flush() {
     guard.shutdown().await;
 }
 
-/// Where sources are, with what they hold.
+/// The source files and their contents.
 #[expect(clippy::disallowed_methods, reason = "the repository's own files")]
 fn sources(directory: &std::path::Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
@@ -113,7 +113,7 @@ fn sources(directory: &std::path::Path, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// A field `?value` is written as Rust's `Debug` shows it: braces and escapes, and whatever a type gains later.
+/// A field `?value` is written in Rust's `Debug` format: braces, escapes, and every field that a type gets later.
 #[test]
 fn no_field_of_a_log_line_is_in_rusts_own_form() {
     let mut found = Vec::new();

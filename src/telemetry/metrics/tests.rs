@@ -6,7 +6,7 @@ use crate::{
     telemetry::methods::{OTHER, find},
 };
 
-/// An approval that has reached a status, 90 seconds after it was asked for if that is terminal.
+/// An approval that reached a status; if terminal, 90 seconds after its request.
 fn reached(status: Status, by: Actor) -> Approval {
     let approval = opened(quorum(1));
     let decision = status.is_terminal().then(|| Decision {
@@ -148,7 +148,7 @@ fn who_decided_is_told_apart() {
         (Status::Cancelled, reviewer(1), "requester"),
         (Status::AutoApproved, Actor::policy("1"), "policy"),
         (Status::AutoRejected, Actor::policy("1"), "policy"),
-        // Somebody's order from before, which the server carries out at once.
+        // A freeze or a remembered rejection, which the server applies by itself.
         (Status::AutoRejected, reviewer(1), "policy"),
     ] {
         let metrics = Metrics::new("1");

@@ -15,7 +15,7 @@ const DECIDE: &str = "/signoff.v1.ApprovalService/Decide";
 const WATCH: &str = "/signoff.v1.ApprovalService/WatchPending";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 
-/// A body made of these frames.
+/// A body of these frames.
 #[derive(Debug, Default)]
 struct Frames(VecDeque<Frame<Bytes>>);
 
@@ -52,7 +52,7 @@ fn request(path: &str, headers: &[(&'static str, &str)]) -> Request<()> {
     request
 }
 
-/// Answers `request` with `response` behind the layer.
+/// Responds to `request` with `response`, through the layer.
 async fn answer<B>(metrics: &Metrics, request: Request<()>, response: Response<B>) -> Response<RpcBody<B>> {
     let mut response = Some(response);
     let inner = service_fn(|_: Request<()>| future::ready(Ok::<_, Infallible>(response.take().unwrap())));
@@ -80,7 +80,7 @@ fn measured(metrics: &Metrics, path: &str) -> bool {
     metrics.render(Time::UNIX_EPOCH).contains(&format!(r#"signoff_request_seconds_count{{method="{}"}} 1"#, &path[1..]))
 }
 
-/// Level and code of each line that tells a call's end.
+/// Level and code of each line about the end of a call.
 fn ends(lines: &Lines) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let ends = lines.json().into_iter().filter(|line| line["message"] == "call ended");

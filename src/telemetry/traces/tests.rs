@@ -28,7 +28,7 @@ use crate::telemetry::{
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// One call with these headers, answered with `status`, whose handler has a span of its own.
+/// A call with these headers and this status, whose handler has its own span.
 async fn call(traces: bool, headers: &[(&str, &str)], status: &'static str) {
     let inner = service_fn(|_: Request<()>| {
         tracing::info_span!("handler").in_scope(|| tracing::info!("handled"));
@@ -60,7 +60,7 @@ fn attribute(span: &SpanData, key: &str) -> Option<Value> {
 #[tokio::test]
 async fn the_callers_trace_is_continued() {
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
-    // With logs off too: traces do not depend on them.
+    // Also with logs off: traces do not depend on them.
     for filter in ["info", "off"] {
         let [rpc, handler] = spans(filter, &[("traceparent", &traceparent)], "0").await;
         assert_eq!(rpc.span_context.trace_id(), TraceId::from_hex(TRACE).unwrap());
@@ -86,7 +86,7 @@ async fn without_a_usable_parent_a_trace_begins() {
         &[][..],
         &["00-zz-zz-01"],
         &["00-00000000000000000000000000000000-00f067aa0ba902b7-01"],
-        // Nobody knows which of two others on the way have continued.
+        // With two, nobody knows which one other servers continued.
         &[&usable, &usable],
     ] {
         let headers: Vec<_> = traceparents.iter().map(|value| ("traceparent", *value)).collect();
@@ -130,7 +130,7 @@ async fn the_exporters_own_spans_stay_here() {
     assert_eq!(names, ["rpc"]);
 }
 
-/// A collector that passes on what it gets.
+/// A collector that forwards what it gets.
 struct Collector(mpsc::UnboundedSender<ExportTraceServiceRequest>);
 
 #[tonic::async_trait]
@@ -165,7 +165,7 @@ async fn spans_arrive_at_a_collector() {
 
     let provider = provider(&endpoint).unwrap();
     let (_lines, subscribed) = capture(Format::Text, "info", Some(&provider));
-    // At once, on this thread: the subscriber is only this thread's.
+    // Immediately and on this thread, because the subscriber is thread-local.
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
     call(true, &[("traceparent", &traceparent)], "0").now_or_never().unwrap();
     drop(subscribed);

@@ -174,7 +174,7 @@ fn events_name_the_arguments_of_their_time() {
         assert_eq!(wire.actor.clone().unwrap(), actor(&event.actor));
     }
     assert!(matches!(events[2].kind, EventKind::Edited { .. }));
-    // What was asked is told whatever was edited since.
+    // The requested arguments are shown even after an edit.
     let Some(Kind::Requested(requested)) = &wire[0].kind else { panic!() };
     assert_eq!(requested.arguments, Some(structs::from_json(r#"{"to":"alice@company.com"}"#)));
     assert_eq!(approval(&domain).arguments, Some(structs::from_json(r#"{"n":[1,2.5],"to":"bob"}"#)));

@@ -111,8 +111,8 @@ impl<T: PartialEq + Clone> Debounce<T> {
 mod tests {
     use super::*;
 
-    /// A writer closes the file between the read and the look at reports: the next poll sees the change, and the report
-    /// is known already.
+    /// A writer closes the file between the read and the check of reports: the next poll sees the change, but its
+    /// report is already consumed.
     #[test]
     fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
         let mut debounce = Debounce::new("old", Trust::Reported);
@@ -125,7 +125,7 @@ mod tests {
         }
         assert!(debounce.is_due(), "{debounce:?}");
 
-        // One that nobody reported waits for longer.
+        // An unreported change waits longer.
         let mut debounce = Debounce::new("old", Trust::Reported);
         for now in
             ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.quiet_polls() as usize))

@@ -72,7 +72,7 @@ mod tests {
             .into_iter()
             .map(|(at, name)| at.strip_prefix(&root).unwrap().join(name))
             .collect();
-        // The first `etc` is a link too, and `..` leads out of what it points to.
+        // The first `etc` is a link too, and `..` leads out of its target.
         let expected = ["etc", "etc", "mount/policy.yaml", "mount/..data", "mount/..v1/policy.yaml"];
         assert_eq!(found, expected.map(PathBuf::from));
     }

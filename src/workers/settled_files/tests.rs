@@ -26,7 +26,7 @@ impl WatchedFiles for One {
     }
 }
 
-/// A file that is followed by a clock that stands still between polls.
+/// A watched file, with a clock that stands still between polls.
 struct Following {
     clock: Arc<ManualClock>,
     taken: Arc<Mutex<Vec<String>>>,
@@ -35,7 +35,7 @@ struct Following {
 }
 
 impl Following {
-    /// Follows a file that was written long ago. With or without reports.
+    /// Watches a file that was written long ago, with or without reports.
     async fn start(path: &Path, reported: bool) -> Self {
         age(path);
         let clock = Arc::new(ManualClock::new(Time::UNIX_EPOCH));
@@ -69,7 +69,7 @@ impl Following {
         }
     }
 
-    /// So many polls.
+    /// Waits for `count` polls.
     async fn polls(&self, count: u32) {
         for _ in 0..count {
             let before = self.clock.sleeps();
@@ -78,12 +78,12 @@ impl Following {
         }
     }
 
-    /// What was taken since the last call.
+    /// The content used since the last call.
     fn taken(&self) -> Vec<String> {
         std::mem::take(&mut self.taken.lock().unwrap())
     }
 
-    /// What is taken within the next polls.
+    /// The content used within the next polls.
     async fn takes(&self, polls: u32) -> Vec<String> {
         self.polls(polls).await;
         self.taken()
@@ -96,13 +96,13 @@ impl Drop for Following {
     }
 }
 
-/// As if the file had been written long ago.
+/// Makes the file old.
 fn age(path: &Path) {
     let file = File::options().append(true).open(path).unwrap();
     file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
 }
 
-/// Nothing, for far longer than any content must settle.
+/// Far longer than any content must settle.
 const LONG: u32 = 200;
 
 /// A directory with a file.
@@ -157,7 +157,7 @@ async fn whole_files_are_taken_however_they_come() {
     fs::hard_link(&new, &path).unwrap();
     assert_eq!(following.takes(Trust::Young.quiet_polls()).await, [""; 0], "who made it may be writing");
     assert_eq!(following.takes(1).await, ["linked"]);
-    // In the directory of another name, which is followed from now on.
+    // In the directory of another name, which is watched from now on.
     let other = directory.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("it"), "through a link").unwrap();
@@ -206,7 +206,7 @@ async fn a_file_that_is_renamed_while_it_is_written_is_not_taken() {
     writer.write_all(b" and half").unwrap();
     drop(writer);
     assert_eq!(following.takes(2).await, ["half and half"]);
-    // Whoever holds what was there before holds up nothing.
+    // A writer of a replaced file delays nothing.
     let mut holder = open(&path);
     holder.write_all(b"rest").unwrap();
     fs::write(&new, "whole").unwrap();
@@ -227,7 +227,7 @@ async fn what_was_not_reported_must_stay_the_same_for_long() {
     following.told.send_replace(());
     assert_eq!(following.takes(settle).await, [""; 0], "nor sooner when told to");
     assert_eq!(following.takes(1).await, ["half and half"]);
-    // Nor when it comes right after the one before.
+    // Also if it comes right after the previous one.
     fs::write(&path, "another half").unwrap();
     assert_eq!(following.takes(settle).await, [""; 0]);
     assert_eq!(following.takes(1).await, ["another half"]);
@@ -296,7 +296,7 @@ async fn a_start_waits_for_a_writer() {
     while clock.sleeps() == 0 {
         tokio::task::yield_now().await;
     }
-    // It was written a moment ago: whoever did may have paused.
+    // It was written recently: its writer may have paused.
     polls(Trust::Young.quiet_polls() - 1, &starting).await;
     assert!(!starting.is_finished());
     let mut writer = open(&path);
@@ -316,5 +316,5 @@ async fn a_start_waits_for_a_writer() {
     writer.write_all(b"never closed").unwrap();
     polls(START_TIMEOUT.as_secs() as u32 * 2 + 1, &starting).await;
     let error = starting.await.unwrap().unwrap_err();
-    assert!(error.contains("policy.yaml: somebody is still writing after 60 s"), "{error}");
+    assert!(error.contains("policy.yaml: still being written after 60 s"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A policy file that is being written while the server looks at it.
+//! A policy file that is being written while the server polls it.
 
 use std::{
     fs::{self, File},
@@ -31,7 +31,7 @@ async fn start(data: &Path, file: &Path) -> Server {
     Server::start(&data.join("store"), &[&format!("policy={}", file.display())]).await
 }
 
-/// Waits until the live policy is the whole one of this name.
+/// Waits until the whole policy of this name is live.
 async fn until_whole(client: &mut PolicyClient, name: &str) {
     let taken = async {
         loop {
@@ -61,7 +61,7 @@ async fn is_rejected(agent: &mut Client, request_id: &str) {
 }
 
 #[tokio::test]
-async fn half_a_file_is_not_live_even_when_told_to() {
+async fn a_half_written_file_is_not_loaded_even_on_a_signal() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     fs::write(&file, text("one")).unwrap();
@@ -83,7 +83,7 @@ async fn half_a_file_is_not_live_even_when_told_to() {
 }
 
 #[tokio::test]
-async fn files_are_taken_as_tools_write_them() {
+async fn files_are_loaded_however_tools_write_them() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     fs::write(&file, text("one")).unwrap();
@@ -108,7 +108,7 @@ async fn files_are_taken_as_tools_write_them() {
 }
 
 #[tokio::test]
-async fn a_config_map_is_taken_when_it_is_swapped() {
+async fn a_config_map_is_loaded_when_its_link_is_swapped() {
     let data = tempfile::tempdir().unwrap();
     let mount = data.path().join("mount");
     let version = |name: &str| {
@@ -133,14 +133,14 @@ async fn a_config_map_is_taken_when_it_is_swapped() {
 }
 
 #[tokio::test]
-async fn a_start_takes_the_whole_file() {
+async fn a_start_waits_for_the_whole_file() {
     let data = tempfile::tempdir().unwrap();
     let (file, store) = (data.path().join("policy.yaml"), data.path().join("store"));
     let mut writer = File::create(&file).unwrap();
     writer.write_all(half("one").as_bytes()).unwrap();
     let process = Process::spawn(&store, serve(&store, &[&format!("policy={}", file.display())]));
     let waits = async {
-        while !process.log().contains("waiting until nobody writes any more") {
+        while !process.log().contains("waiting until its writer has finished") {
             tokio::task::yield_now().await;
         }
     };
@@ -160,8 +160,8 @@ async fn a_start_that_waits_can_be_stopped() {
     fs::write(&file, text("one")).unwrap();
     let mut process = Process::spawn(&store, serve(&store, &[&format!("policy={}", file.display())]));
     let waits = async {
-        while !process.log().contains("waiting until nobody writes any more") {
-            // As a writer who does not end.
+        while !process.log().contains("waiting until its writer has finished") {
+            // Like a writer that never closes the file.
             fs::write(&file, text("one")).unwrap();
             tokio::task::yield_now().await;
         }
@@ -169,5 +169,5 @@ async fn a_start_that_waits_can_be_stopped() {
     soon("it waits", waits).await;
     process.terminate();
     assert!(process.ended().await.success());
-    assert!(!store.exists(), "nothing was begun");
+    assert!(!store.exists(), "no store was created");
 }

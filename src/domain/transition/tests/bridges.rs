@@ -1,4 +1,4 @@
-//! Credentials that let their holder name voters: whoever steals them must not approve alone.
+//! Credentials that can name any voter: a thief of them must not approve alone.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ fn bridge() -> Actor {
     actor(ActorKind::Service, "bridge")
 }
 
-/// A vote that the bridge brings, or casts itself when `voter` is the bridge.
+/// A vote that the bridge submits, or casts itself if `voter` is the bridge.
 fn brought(voter: Actor, choice: Choice) -> Deciding {
     let via = (!voter.is(&bridge())).then(bridge);
     Deciding { via, needs_others: true, ..decide(voter, choice, Seen::Revision(1)) }
@@ -20,12 +20,12 @@ fn approve(n: usize) -> Deciding {
     brought(reviewer(n), Choice::Approve)
 }
 
-/// A vote by somebody in person.
+/// A vote in person.
 fn own(n: usize) -> Deciding {
     decide(reviewer(n), Choice::Approve, Seen::Revision(1))
 }
 
-/// What becomes of votes, one after the other; and that their history can be read again.
+/// Outcomes of votes, one after the other. Checks that their history can be replayed.
 fn run(verdict: Arc<Verdict>, votes: impl IntoIterator<Item = Deciding>) -> (Approval, Vec<Result<Status, Refusal>>) {
     let (request, arguments) = a_request("r1");
     let (mut approval, first) = request_of(request, arguments, verdict);
@@ -95,9 +95,9 @@ fn each_rule_counts_one_of_its_votes() {
 fn an_edit_gives_a_bridge_no_second_vote() {
     let edit = |verdict| Edit { arguments: arguments(&json!({"to": "eve"})), verdict };
     let editing = |n, verdict| Deciding { edit: Some(edit(verdict)), ..approve(n) };
-    // Where one vote is enough it does not even edit: nothing would stand in the way of that vote.
+    // If one vote is enough, it cannot even edit: that vote would be the only check.
     assert_eq!(run(quorum(1), [editing(1, quorum(1))]).1, [ALONE]);
-    // Where the new arguments need one vote only, it edits and does not vote.
+    // If the new arguments need only one vote, it edits without voting.
     let (approval, outcomes) = run(quorum(2), [editing(1, quorum(1))]);
     assert_eq!((outcomes, approval.votes.len(), approval.edits), (vec![PENDING], 0, 1));
     let itself = brought(bridge(), Choice::Approve);
@@ -116,7 +116,7 @@ fn a_history_in_which_a_bridge_decides_alone_is_impossible() {
     let (approval, first) = request_of(asked, arguments, quorum(1));
     let free = Deciding { needs_others: false, ..approve(1) };
     let decided = step(&approval, &Command::Decide(free), at(1)).events.remove(0);
-    // As it was recorded before there was such a limit, and as credentials that may decide alone still do.
+    // As recorded before this limit existed, and as with credentials that may decide alone.
     assert!(Approval::replay(approval.id, [&first, &decided]).is_ok());
     let json = serde_json::to_value(&decided).unwrap();
     assert!(json.get("needs_others").is_none(), "{json}");
@@ -138,7 +138,7 @@ fn a_history_in_which_a_bridge_decides_alone_is_impossible() {
     assert_eq!(forged, Err(ReplayError::Impossible(3)));
 }
 
-/// What is listed as decidable is what a vote in person would count for.
+/// Approvals are listed as decidable if a vote in person would count.
 #[test]
 fn what_a_bridge_may_decide_is_what_its_own_vote_counts_for() {
     let nobody = std::collections::BTreeSet::new();

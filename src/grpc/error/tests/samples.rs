@@ -1,4 +1,4 @@
-//! Every error, with what becomes of it.
+//! All errors, with their statuses.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub(super) fn decided(comment: &str) -> Refusal {
 /// An error with its code, its reason, and the keys of its metadata.
 pub(super) type Sample<E> = (E, Code, ErrorReason, &'static [&'static str]);
 
-/// The same errors inside of another one.
+/// The same errors, wrapped in another one.
 pub(super) fn within<E, F: From<E>>(samples: Vec<Sample<E>>) -> impl Iterator<Item = Sample<F>> {
     samples.into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys))
 }
@@ -251,7 +251,7 @@ pub(super) fn errors() -> Vec<Sample<approvals::Error>> {
     all
 }
 
-/// What is about no approval names none: nor do the errors of the store, then.
+/// Errors of calls without an approval have no `approval_id`, also those of the store.
 pub(super) fn policy_errors() -> Vec<Sample<policies::Error>> {
     use ErrorReason as Reason;
     use policies::Error;

@@ -1,4 +1,4 @@
-//! The library's interpreter as an oracle: where both give an answer to a random condition, it is the same.
+//! The library's interpreter as an oracle: if both evaluate a random condition, the results are equal.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Sources that mean the same to both: no arithmetic of mixed numbers, which the library refuses; no division, which
-/// it rounds for integers.
+/// Sources with the same meaning for both: no arithmetic of mixed numbers, which the library rejects, and no division,
+/// which it rounds for integers.
 fn source() -> impl Strategy<Value = String> {
     let number = prop_oneof![Just("args.n"), Just("args.x"), Just("2.5"), Just("0.0"), Just("double(args.t)")];
     let number = number.prop_map(str::to_owned).boxed();
@@ -97,7 +97,8 @@ proptest! {
         if let (Some(ours), Some(theirs)) = (ours, theirs) {
             prop_assert_eq!(ours, theirs, "{}", source);
         }
-        // Constants that always fail are refused, and infinity is an error: but ours must not say less otherwise.
+        // Ours rejects constants that always fail, and infinity is an error. Otherwise it must not fail where the
+        // library succeeds.
         let stricter = ours.is_none() && theirs.is_some();
         prop_assert!(!stricter || source.contains('*') || source.contains("args.missing") || Condition::compile(&source).is_err(), "{}", source);
         prop_assert!(ours.is_none() || theirs.is_some(), "{}: {:?}, the library fails", source, ours);

@@ -1,8 +1,8 @@
-//! Sources that are no CEL.
+//! Sources with syntax errors.
 
 use super::{compiled, refused};
 
-/// What people write, and what they are told: where, and what to write.
+/// Common mistakes and their messages: position, and what to write.
 #[test]
 fn syntax_errors_are_sentences_of_our_own() {
     for (source, told) in [
@@ -44,7 +44,7 @@ fn no_source_shows_the_parsers_own_words() {
         "args", ".", "in", "(", ")", "[", "]", "{", "}", "'", "\"", "==", "=", "&&", "|", "?", ":", "1", "1.", "@",
         "\\", "r'", ",", "ü", "\n", "true",
     ];
-    // Every pair, and every pair in the middle of something: more than people think of.
+    // All pairs, and all pairs inside other text: more than people think of.
     for (one, other) in pieces.iter().flat_map(|one| pieces.iter().map(move |other| (one, other))) {
         for source in [format!("{one}{other}"), format!("args.a == 1 && {one} {other}"), format!("has({one}{other})")] {
             let Err(wrong) = compiled(&source) else { continue };

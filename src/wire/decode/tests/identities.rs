@@ -1,4 +1,4 @@
-//! Every name of somebody that a message brings in comes in its one form, or not at all.
+//! All names of actors in messages are normalized or rejected.
 
 use super::{ID, refused};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     wire::decode,
 };
 
-/// José with two letters for the last, and with one.
+/// José with a combining accent, and with a composed é.
 const DECOMPOSED: &str = "Jose\u{301}";
 const COMPOSED: &str = "Jos\u{e9}";
 
@@ -91,7 +91,7 @@ fn what_has_no_form_is_refused_wherever_it_stands() {
         assert_eq!(refused(decode::test_cases(case(name), &limits)), at(&fields));
         assert_eq!(refused(decode::list_approvals(list(name), &limits)), at(&["caller"]));
     }
-    // The longest form counts, not what was sent.
+    // The normalized length counts, not the sent one.
     let long = DECOMPOSED.repeat(32);
     let made = decode::new_token(token(&long), &limits).unwrap().grant;
     assert!(made.groups.iter().all(|group| group.chars().count() == 128 && long.chars().count() == 160));

@@ -58,7 +58,7 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
     let week = Some(Duration::from_secs(604_800));
     assert_eq!(document.rules[0].effect, asks(week, Some(Duration::from_secs(3_600))));
     assert_eq!(document.rules[1].effect, asks(None, None));
-    // Names, globs and a missing effect are for whoever compiles the document.
+    // Names, globs and a missing effect are checked when the document is compiled.
     assert_eq!((document.rules[2].effect.as_ref(), document.rules.len(), document.tools.len()), (None, 6, 1));
     let remembered = |place: usize| match &document.rules[place].effect {
         Some(RuleEffect::RequireApproval(asks)) => asks.remember_rejection,

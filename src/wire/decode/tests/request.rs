@@ -47,8 +47,7 @@ fn with_schema(schema: &serde_json::Value, arguments: &serde_json::Value) -> Res
     })
 }
 
-/// What clients send of the schemas that they derive must be taken, and reach us: prost decodes no message of more than
-/// 100 levels.
+/// The derived schemas that clients send must be accepted, and must be decodable: prost decodes at most 100 levels.
 #[test]
 fn schemas_within_the_limits_of_clients_are_taken() {
     let list = include_str!("../../../../tests/conformance/schemas.json");
@@ -224,7 +223,7 @@ fn schemas_are_compiled_and_satisfied() {
         one(with_schema(&json!({"title": "x".repeat(16_384 - 11)}), &json!({}))),
         "arguments_schema: has 16385 bytes as canonical JSON; at most 16384 are allowed"
     );
-    // The integers of old drafts are written without a fraction, which a Struct cannot tell apart.
+    // The integers of old drafts must have no fraction, which a Struct cannot express.
     let draft4 =
         json!({"$schema": "http://json-schema.org/draft-04/schema#", "additionalProperties": {"type": "integer"}});
     assert!(with_schema(&draft4, &json!({"n": 3.0})).is_ok());
@@ -258,7 +257,7 @@ fn a_schema_that_is_known_says_the_same() {
                 .contains("at most 10")
         );
     }
-    // Whatever is another schema, or takes long.
+    // Other schemas, and slow ones.
     let unknown = [
         (json!({"required": ["to"]}), json!({"to": "a"})),
         (schema.clone(), json!({"to": "a".repeat(10_000)})),
@@ -389,7 +388,7 @@ fn what_repeats_a_request_is_known_by_what_must_be_said_again() {
         |message| message.tool_name = "send email".into(),
         |message| message.arguments = Some(object(&json!({"to": "x".repeat(50_000)}))),
         |message| message.on_behalf_of.as_mut().unwrap().groups = vec!["g".into()],
-        // More violations than are kept come before.
+        // More violations than the maximum come before it.
         |message| {
             message.labels = (0..32).map(|n| (format!("{n} "), "\0".into())).collect();
             message.on_behalf_of.as_mut().unwrap().subject = String::new();

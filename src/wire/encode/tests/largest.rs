@@ -1,4 +1,4 @@
-//! The largest answers: what clients that read 4 MiB by default get, or must be told.
+//! The largest responses: what clients with the default limit of 4 MiB can read.
 
 use prost::Message as _;
 
@@ -14,10 +14,10 @@ use crate::{
     policy::{PANELS_MAX, TRACE_MAX},
 };
 
-/// What gRPC clients read unless told otherwise.
+/// The default limit of gRPC clients.
 const MESSAGE: usize = 4 << 20;
 
-/// A character of four bytes, the most that one takes.
+/// A character of four bytes, the maximum.
 const WIDE: &str = "\u{1d538}";
 
 fn text(bytes: usize) -> String {
@@ -40,7 +40,7 @@ fn all_freezes_that_may_stand_fit_into_one_message() {
         request_id: None,
         thawed: None,
     };
-    // No freeze is larger, whether an operator makes it or an import brings it.
+    // No freeze is larger, whether created by an operator or imported.
     let one = largest(0);
     assert_eq!(one.fault(), None);
     let longer = |actor: fn(&mut Actor)| {
@@ -65,7 +65,7 @@ fn all_freezes_that_may_stand_fit_into_one_message() {
     assert!(size < MESSAGE - (64 << 10), "{size} bytes, and the rest of the status");
 }
 
-/// JSON of so many bytes that is largest on the wire: numbers of one digit.
+/// JSON of this many bytes that is largest on the wire: numbers with one digit.
 fn numbers(name: &str, bytes: usize) -> String {
     let frame = name.len() + r#"{"":[0]}"#.len();
     format!(r#"{{"{name}":[0{}]}}"#, ",0".repeat((bytes - frame) / 2))
@@ -78,7 +78,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
     let arguments = Arguments::new(object).unwrap();
     let digest = Digest::of("send_email", &arguments);
     assert!((ARGUMENTS_BYTES_MAX - 2..=ARGUMENTS_BYTES_MAX).contains(&arguments.as_json().len()));
-    // A policy has at most a MiB: the reviewers of these rules take half of it.
+    // A policy has at most a MiB: the reviewers of these rules use half of it.
     let reviewers =
         |n: usize| (0..64).map(|m| format!("user:{n:0>120}/{}{m:0>3}", text(120)).parse().unwrap()).collect();
     let panels = (0..PANELS_MAX).map(|n| Panel { rule: rule(n), reviewers: reviewers(n), quorum: 32 }).collect();
@@ -176,7 +176,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
     let size = answer.encoded_len();
     assert!(size > MESSAGE, "{size} bytes: clients that read 4 MiB read it, and the proto need not say more");
     assert!(size < 2 * MESSAGE, "{size} bytes: the proto says 8 MiB");
-    // Without events it always fits.
+    // It always fits without events.
     let size = v1::GetApprovalResponse { events: Vec::new(), ..answer }.encoded_len();
     assert!(size < MESSAGE / 2, "{size} bytes");
 }
