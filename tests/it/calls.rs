@@ -1,4 +1,4 @@
-//! Calls that many tests make, and what their answers say.
+//! Calls that many tests make, and helpers to read the answers.
 
 use prost_types::{Struct, Value, value::Kind};
 use signoff::proto::v1::{
@@ -10,7 +10,7 @@ use tonic_types::StatusExt as _;
 
 use crate::server::{Client, soon};
 
-/// A request that waits for a person.
+/// A request that needs a reviewer.
 pub(crate) fn ask(request_id: &str) -> RequestApprovalRequest {
     RequestApprovalRequest {
         request_id: request_id.into(),
@@ -21,13 +21,13 @@ pub(crate) fn ask(request_id: &str) -> RequestApprovalRequest {
     }
 }
 
-/// Arguments that are all texts.
+/// Arguments with string values.
 pub(crate) fn arguments(texts: &[(&str, &str)]) -> Struct {
     let value = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
     Struct { fields: texts.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect() }
 }
 
-/// A decision on what `approval` shows.
+/// A decision on the state in `approval`.
 pub(crate) fn decide(approval: &Approval, request_id: &str, choice: pb::VoteChoice) -> pb::DecideRequest {
     pb::DecideRequest {
         approval_id: approval.id.clone(),
@@ -38,7 +38,7 @@ pub(crate) fn decide(approval: &Approval, request_id: &str, choice: pb::VoteChoi
     }
 }
 
-/// Asks, and returns the stream and the approval of its first message.
+/// Makes a request; returns the stream and the approval of its first message.
 pub(crate) async fn open(
     client: &mut Client,
     request: RequestApprovalRequest,
@@ -55,7 +55,7 @@ pub(crate) trait MaybeUpdate {
 
 impl MaybeUpdate for RequestApprovalResponse {
     fn update(self) -> Option<ApprovalUpdate> {
-        match self.message.expect("a message says something") {
+        match self.message.expect("a message has a content") {
             request_approval_response::Message::Update(update) => Some(update),
             request_approval_response::Message::Progress(_) => None,
         }
@@ -64,7 +64,7 @@ impl MaybeUpdate for RequestApprovalResponse {
 
 impl MaybeUpdate for WatchApprovalResponse {
     fn update(self) -> Option<ApprovalUpdate> {
-        match self.message.expect("a message says something") {
+        match self.message.expect("a message has a content") {
             watch_approval_response::Message::Update(update) => Some(update),
             watch_approval_response::Message::Progress(_) => None,
         }

@@ -1,4 +1,4 @@
-//! The change feed over `kill -9` of the server: a consumer with a durable cursor finds everything that was
+//! The change feed across `kill -9` of the server: a consumer with a durable cursor finds everything that was
 //! acknowledged.
 
 use std::{
@@ -19,21 +19,21 @@ use crate::{
 /// Kills under load.
 const KILLS: usize = 4;
 
-/// Calls at a time.
+/// Concurrent calls.
 const CALLERS: usize = 6;
 
 const SETTINGS: [&str; 4] =
     ["limits.timeout_min=10ms", "heartbeat=200ms", "limits.pending_per_caller=1000000", "log.filter=warn"];
 
-/// A consumer that runs while the server is down: the feed is read inside of a process that has the store.
+/// A consumer that runs while the server is down, because the process that reads the feed must open the store.
 struct Consumer {
     cursor: PathBuf,
-    /// The newest revision that it was told of each approval.
+    /// The newest revision of each approval that it has seen.
     newest: HashMap<String, u64>,
 }
 
 impl Consumer {
-    /// Catches up. It is killed after so many pages, before it keeps the cursor of the last one.
+    /// Catches up. It stops after this many pages, as if killed before it stored the cursor of the last one.
     async fn live(&mut self, data: &Path, pages: usize) {
         let store = store::open(&StoreConfig::existing_in_directory(data), Arc::new(())).await.expect("it opens");
         let mut cursor: Option<Cursor> = match crate::files::text(&self.cursor) {
@@ -51,7 +51,7 @@ impl Consumer {
                 *newest = change.revision.max(*newest);
             }
             if page < pages {
-                fs::write(&self.cursor, told.next.to_string()).expect("the cursor is kept");
+                fs::write(&self.cursor, told.next.to_string()).expect("the cursor is stored");
             }
             if !told.more {
                 break;
@@ -67,7 +67,7 @@ impl Consumer {
     reason = "any moment is good for a kill, and a load that is slow must not stop it"
 )]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_of_the_server_keep_nothing_from_a_consumer() {
+async fn a_consumer_misses_nothing_when_the_server_is_killed() {
     let (data, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut consumer = Consumer { cursor: aside.path().join("cursor"), newest: HashMap::new() };
     let (load, mut random) = (Load::new(), Random::new());
@@ -90,5 +90,5 @@ async fn kills_of_the_server_keep_nothing_from_a_consumer() {
         assert!(told >= Some(acknowledged), "{id}: acknowledged revision {acknowledged}, told {told:?}");
     }
     println!("{} approvals, {KILLS} kills", ledger.len());
-    assert!(ledger.len() > 20 * KILLS, "this was hardly a load");
+    assert!(ledger.len() > 20 * KILLS, "too few calls to be a load");
 }

@@ -1,4 +1,4 @@
-//! What answers, errors and streams must look like, whatever the test.
+//! Checks of answers, errors and streams for all tests.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::{
 #[track_caller]
 pub(crate) fn refused(status: &Status, code: Code, reason: &str) -> HashMap<String, String> {
     let mut infos = Vec::new();
-    for detail in status.check_error_details_vec().expect("details can be read") {
+    for detail in status.check_error_details_vec().expect("the details are readable") {
         if let ErrorDetail::ErrorInfo(info) = detail {
             infos.push(info);
         }
@@ -31,13 +31,14 @@ pub(crate) fn refused(status: &Status, code: Code, reason: &str) -> HashMap<Stri
 /// An approval as it is now, with all of its events.
 pub(crate) async fn get(client: &mut Client, id: &str) -> (Approval, Vec<Event>) {
     let request = GetApprovalRequest { approval_id: id.into(), include_events: true };
-    let answer = soon("GetApproval answers", client.get_approval(request)).await.expect("it is there").into_inner();
+    let answer =
+        soon("GetApproval answers", client.get_approval(request)).await.expect("the approval exists").into_inner();
     let approval = answer.approval.expect("the approval");
     assert_eq!(approval.revision, answer.events.len() as u64);
     (approval, answer.events)
 }
 
-/// What streams told about one approval, over any number of attachments.
+/// Everything that streams sent about one approval, over any number of connections.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     /// Every event, in order.
@@ -52,36 +53,36 @@ impl Told {
         self.events.len() as u64
     }
 
-    /// Takes what is next; nothing may be missing, and nothing may come twice.
+    /// Adds the next update. No revision may be missing or repeated.
     #[track_caller]
     pub(crate) fn take(&mut self, update: ApprovalUpdate) {
         for event in update.events {
-            assert_eq!(event.revision, self.revision() + 1, "revisions come once and in order");
+            assert_eq!(event.revision, self.revision() + 1, "each revision comes once, in order");
             self.events.push(event);
         }
         let approval = update.approval.expect("an update has the approval");
-        assert_eq!(approval.revision, self.revision(), "the approval is as of the newest event");
+        assert_eq!(approval.revision, self.revision(), "the approval has the newest event's revision");
         self.approval = Some(approval);
     }
 
-    /// Reads a stream to its end, which must be a terminal status and OK.
+    /// Reads a stream to its end, which must be OK, after a terminal status.
     pub(crate) async fn read<T: MaybeUpdate>(&mut self, stream: &mut Streaming<T>) -> Result<(), Status> {
-        // Of this stream: the one before may have been cut between its last message and its end.
+        // Only for this stream: the previous one may have been cut between its last message and its end.
         let mut ended = false;
         while let Some(update) = next_update(stream).await? {
-            assert!(!ended, "something came after the end");
+            assert!(!ended, "a message came after the terminal status");
             self.take(update);
             ended = self.approval.as_ref().is_some_and(terminal);
         }
-        assert!(self.approval.as_ref().is_some_and(terminal), "the stream ended before the approval did");
+        assert!(self.approval.as_ref().is_some_and(terminal), "the stream ended before the approval was terminal");
         Ok(())
     }
 
-    /// Compares all of it with what the server has now. Returns that.
+    /// Compares everything with the server's current state. Returns that state.
     pub(crate) async fn agrees(&self, client: &mut Client) -> Approval {
-        let told = self.approval.as_ref().expect("something was told");
+        let told = self.approval.as_ref().expect("a stream sent the approval");
         let (approval, events) = get(client, &told.id).await;
-        assert_eq!(self.events, events[..self.events.len()], "streams and GetApproval tell the same");
+        assert_eq!(self.events, events[..self.events.len()], "streams and GetApproval send the same events");
         assert_eq!((approval.status, &approval.decision), (told.status, &told.decision));
         let decisions = events.iter().filter(|event| matches!(event.kind, Some(Kind::Decided(_)))).count();
         assert_eq!(decisions, usize::from(terminal(&approval)), "one decision");

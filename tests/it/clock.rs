@@ -17,16 +17,16 @@ use crate::{
 
 const DAY: i64 = 86_400;
 
-/// A window that is over when a deadline set after the decision has fired.
+/// A claim window that is over when a deadline set after the decision has fired.
 const SHORT: &str = "claim_window=1s";
 
-/// A window that no test outlasts.
+/// A claim window longer than any test.
 const LONG: &str = "claim_window=1h";
 
 /// A machine whose clock the test sets.
 struct Machine {
     data: tempfile::TempDir,
-    /// Compiled for the test, and what it reads.
+    /// The preloaded library that is compiled for the test, and the file that it reads.
     library: PathBuf,
     offset: File,
 }
@@ -45,7 +45,7 @@ impl Machine {
         machine
     }
 
-    /// Sets the clock so many days from the right time.
+    /// Sets the clock this many days away from the right time.
     fn set(&self, days: i64) {
         self.offset.write_all_at(&(days * DAY).to_ne_bytes(), 0).unwrap();
     }
@@ -79,7 +79,7 @@ impl Machine {
     }
 }
 
-/// Asks, and waits until nobody has decided in time: by the server's clock that is more than a claim window later.
+/// Makes a request, and waits for its time-out: by the server's clock, more than a claim window later.
 async fn time_out(server: &Server, request_id: &str) {
     let mut request = ask(request_id);
     request.timeout = Some(prost_types::Duration { seconds: 2, nanos: 0 });
@@ -106,7 +106,7 @@ async fn claim(server: &Server, approval: &Approval) -> Result<(), String> {
     })
 }
 
-/// Waits until the log has as many lines with this text.
+/// Waits until the log has this many lines with this text.
 async fn logged(server: &Server, text: &str, times: usize) {
     let count = || server.log().lines().filter(|line| line.contains(text)).count();
     soon(text, async {
@@ -126,7 +126,7 @@ async fn metric(server: &Server, name: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_extends_no_deadline_and_no_claim_window() {
+async fn setting_the_clock_back_extends_neither_deadline_nor_claim_window() {
     let machine = Machine::new();
     let server = machine.start(SHORT).await;
     let granted = approved(&server, "granted").await;
@@ -138,7 +138,7 @@ async fn a_clock_set_back_extends_no_deadline_and_no_claim_window() {
     assert!((metric(&server, jumps).await - 1.0).abs() < f64::EPSILON);
     assert!(metric(&server, "signoff_clock_ahead_seconds").await > 86_000.0);
 
-    // Nor does a restart, however it ends, with a clock that is further back.
+    // Nor does a restart with a clock that is set further back, whether the server was stopped or killed.
     server.kill().await;
     machine.set(-1_000);
     let server = machine.start(LONG).await;
@@ -151,9 +151,9 @@ async fn a_clock_set_back_extends_no_deadline_and_no_claim_window() {
     server.stop().await;
 }
 
-/// Nothing is recorded while a claim window closes: what was told is kept all the same.
+/// Nothing is recorded while the claim window closes. The server time must still be saved.
 #[tokio::test]
-async fn a_window_that_closed_while_nothing_happened_stays_closed() {
+async fn a_claim_window_that_closed_while_idle_stays_closed() {
     let machine = Machine::new();
     let server = machine.start(SHORT).await;
     let granted = approved(&server, "granted").await;
@@ -176,7 +176,7 @@ async fn a_window_that_closed_while_nothing_happened_stays_closed() {
 }
 
 #[tokio::test]
-async fn a_wrong_jump_forward_that_was_undone_stops_no_deadline() {
+async fn deadlines_fire_after_a_jump_forward_was_undone() {
     let machine = Machine::new();
     let server = machine.start(SHORT).await;
     let before = approved(&server, "before").await;
@@ -200,7 +200,7 @@ async fn a_wrong_jump_forward_that_was_undone_stops_no_deadline() {
 }
 
 #[tokio::test]
-async fn a_start_far_from_the_right_time_serves_or_says_why_not() {
+async fn a_start_with_a_wrong_clock_serves_or_reports_why_not() {
     let machine = Machine::new();
     machine.set(-25_000);
     let (status, log) = machine.fails_to_start().await;
@@ -216,7 +216,7 @@ async fn a_start_far_from_the_right_time_serves_or_says_why_not() {
         assert!(!output.status.success() && !error.contains("panicked"), "{arguments:?}: {error}");
     }
 
-    // 1999, then 2095, then now: what is on record is never lost, and time never goes back.
+    // 1999, then 2095, then now: no record is lost, and server time never goes back.
     let mut made: Vec<Approval> = Vec::new();
     for (n, days) in [-10_000, 25_000, 0].into_iter().enumerate() {
         machine.set(days);
@@ -236,7 +236,7 @@ async fn a_start_far_from_the_right_time_serves_or_says_why_not() {
 }
 
 #[tokio::test]
-async fn a_clock_set_to_before_1970_ends_the_server_with_a_word() {
+async fn a_clock_before_1970_stops_the_server_with_a_message() {
     let machine = Machine::new();
     let mut server = machine.start(LONG).await;
     machine.set(-25_000);
@@ -247,7 +247,7 @@ async fn a_clock_set_to_before_1970_ends_the_server_with_a_word() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_forgotten_is_remembered_for_eight_days() {
+async fn the_request_id_of_a_forgotten_approval_is_kept_for_eight_days() {
     const RETAIN: &str = "retain=1h";
     let machine = Machine::new();
     let server = machine.start(RETAIN).await;

@@ -1,4 +1,4 @@
-//! A damaged store through the eyes of its operator: the server does not start, a check says why, and what is saved
+//! A damaged store as an operator sees it: the server does not start, a check says why, and the salvaged data
 //! keeps claimed calls claimed.
 
 use std::{
@@ -24,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Flips a bit near the end of what is written in a file.
+/// Flips a bit near the end of the data in a file.
 fn flip_near_the_end(path: &Path) {
     let mut bytes = crate::files::read(path).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
@@ -60,7 +60,7 @@ async fn a_claimed_call_stays_claimed_when_the_store_is_damaged() {
         log.contains("is damaged") && log.contains("signoff store check") && !log.contains("stack backtrace"),
         "{log}"
     );
-    assert_eq!(crate::files::read(&database).unwrap(), damaged, "refusing changes nothing");
+    assert_eq!(crate::files::read(&database).unwrap(), damaged, "the failed start changes nothing");
 
     let path = data.to_str().unwrap();
     let check = run(&["store", "check", "--data-dir", path]).await;
@@ -73,7 +73,7 @@ async fn a_claimed_call_stays_claimed_when_the_store_is_damaged() {
 
     let saved = directory.path().join("saved.jsonl");
     let salvage = run(&["store", "salvage", "--data-dir", path, "--out", saved.to_str().unwrap()]).await;
-    // What was hit may stand in the log more than once, or be made again by the import.
+    // The damaged value may be in the log more than once, or the import may rebuild it.
     let all = text(&salvage.stdout).contains("left out 0\n");
     assert_eq!(salvage.status.code(), Some(i32::from(!all)), "{salvage:?}");
     let new = directory.path().join("new");

@@ -1,4 +1,4 @@
-//! SIGTERM: streams are told to come back, idle connections are not waited for, and nothing is withdrawn.
+//! SIGTERM: streams are asked to reconnect, idle connections do not delay the end, and no request is cancelled.
 
 use futures_util::future::try_join_all;
 use signoff::proto::v1::{
@@ -34,7 +34,7 @@ fn withdrawn_when_cut(request_id: String) -> RequestApprovalRequest {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_streams_are_told_to_come_back() {
+async fn a_thousand_streams_are_asked_to_reconnect() {
     let data = tempfile::tempdir().unwrap();
     let settings = ["log.filter=warn"];
     let mut server = Server::start(data.path(), &settings).await;
@@ -46,7 +46,7 @@ async fn a_thousand_streams_are_told_to_come_back() {
     let mut hesitant = TcpStream::connect(server.address()).await.unwrap();
     hesitant.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
 
-    // Every stream is read at once, to its end: unread ones would fill their connection and hold up the others.
+    // Read all streams concurrently, to their end: unread ones would fill their connection and block the others.
     let (agent, watcher, queuer) = (server.agent(), server.operator(), server.operator());
     let mut ends = JoinSet::new();
     let requests = (0..REQUESTS).map(|number| {
@@ -95,7 +95,7 @@ async fn a_thousand_streams_are_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_kill_withdraws_nothing() {
+async fn a_kill_cancels_nothing() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (stream, approval) = open(&mut server.agent(), withdrawn_when_cut("cut".into())).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_kill_withdraws_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_withdraws_what_it_said_it_would() {
+async fn a_client_that_leaves_cancels_requests_that_opted_in() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (stream, approval) = open(&mut server.agent(), withdrawn_when_cut("cut".into())).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_client_that_leaves_withdraws_what_it_said_it_would() {
 }
 
 #[tokio::test]
-async fn an_idle_server_ends_at_once_and_cleanly() {
+async fn an_idle_server_stops_immediately_and_cleanly() {
     let data = tempfile::tempdir().unwrap();
     for _ in 0..3 {
         let server = Server::start(data.path(), &[]).await;

@@ -1,4 +1,4 @@
-//! A write that really fails: the server may not make its file any larger.
+//! A write that really fails: a limit on the file size stops the server's writes.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::{
     server::{Process, Server, serve, soon},
 };
 
-/// Largest file that the server may write, in KiB: sled starts with some hundreds, and grows by segments of 512.
+/// Maximum file size for the server, in KiB: sled starts with a few hundred, and grows by segments of 512.
 const FILE_KIB: usize = 3_072;
 
 const CALLERS: usize = 6;
 
-/// As [`serve`], under a limit on the size of files whose signal is ignored: writes beyond it fail with EFBIG.
+/// As [`serve`], with a limit on the file size whose signal is ignored: writes beyond it fail with EFBIG.
 fn serve_limited(data: &Path, settings: &[&str]) -> Command {
     let server = serve(data, settings);
     let mut command = Command::new("bash");
@@ -29,7 +29,7 @@ fn serve_limited(data: &Path, settings: &[&str]) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failing_disk_acknowledges_nothing_and_ends_the_server() {
+async fn a_failing_disk_acknowledges_nothing_and_stops_the_server() {
     let data = tempfile::tempdir().unwrap();
     let settings = ["limits.timeout_min=10ms", "limits.pending_per_caller=1000000", "log.filter=warn"];
     let mut server = Process::spawn(data.path(), serve_limited(data.path(), &settings)).listening().await.unwrap();
@@ -52,7 +52,7 @@ async fn a_failing_disk_acknowledges_nothing_and_ends_the_server() {
         }
         reasons.push(reason(&status));
     }
-    assert!(reasons.iter().any(|reason| reason == "STORE_UNAVAILABLE"), "callers were told: {reasons:?}");
+    assert!(reasons.iter().any(|reason| reason == "STORE_UNAVAILABLE"), "callers got: {reasons:?}");
 
     let told = soon("a stream that waits ends", next_update(&mut waiting)).await;
     assert!(told.as_ref().is_err_and(|status| status.code() != Code::Ok), "{told:?}");
@@ -73,5 +73,5 @@ async fn a_failing_disk_acknowledges_nothing_and_ends_the_server() {
     let mut stream = server.operator().watch_approval(watch).await.unwrap().into_inner();
     let update = next_update(&mut stream).await.unwrap().expect("the current state");
     assert_eq!(update.approval.map(|approval| approval.status()), Some(ApprovalStatus::Pending));
-    open(&mut server.agent(), ask("afterwards")).await.expect("it takes requests again");
+    open(&mut server.agent(), ask("afterwards")).await.expect("it accepts requests again");
 }

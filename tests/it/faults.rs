@@ -1,7 +1,7 @@
-//! Disks that fail, hang, lie and forget: under the real server, at random, as often as one likes.
+//! Disks that fail, hang, lie and forget, under the real server, at random.
 //!
-//! A run can be repeated: it prints its seed, and `cargo xtask faults -- --seed N` takes one. Without further words
-//! each test makes few runs, so that all together take about a minute; `--runs N` asks for more.
+//! A run prints its seed; `cargo xtask faults -- --seed N` repeats it. By default each test makes few runs, so that all
+//! together take about a minute; `--runs N` makes more.
 
 mod damage;
 mod exported;
@@ -18,23 +18,23 @@ use std::{fs, path::Path, time::Duration};
 
 use crate::load::Random;
 
-/// How many runs a test makes: `few`, unless `FAULT_RUNS` asks for more; of these it takes a `share`-th.
+/// The number of runs of a test: `few`, or with `FAULT_RUNS` a `share`-th of those.
 fn runs(few: usize, share: usize) -> usize {
     std::env::var("FAULT_RUNS")
         .map_or(few, |runs| runs.parse::<usize>().expect("FAULT_RUNS is a number").div_ceil(share))
 }
 
-/// Whether more runs were asked for: then the stores are large, too.
+/// Whether `FAULT_RUNS` is set: then the stores are large too.
 fn thorough() -> bool {
     std::env::var_os("FAULT_RUNS").is_some()
 }
 
-/// The randomness of one run of a test, which a number and the run's place give.
+/// The random numbers of one run of a test, from the seed and the run's number.
 fn random(seed: u64, run: usize) -> Random {
     Random::seeded(seed.wrapping_mul(0x1_0000_0001).wrapping_add(run as u64))
 }
 
-/// The seed of a test: `FAULT_SEED`, or another each time.
+/// The seed of a test: `FAULT_SEED`, or a new one each time.
 fn seed(test: &str) -> u64 {
     let given = std::env::var("FAULT_SEED").ok().map(|seed| seed.parse().expect("FAULT_SEED is a number"));
     let seed = given.unwrap_or_else(|| Random::new().below(1 << 32) as u64);
@@ -42,7 +42,7 @@ fn seed(test: &str) -> u64 {
     seed
 }
 
-/// What a started server may be told: short times, so that runs are.
+/// Settings with short times, so that runs are short.
 const SETTINGS: [&str; 5] = [
     "write_timeout=1s",
     "drain_timeout=100ms",
@@ -51,7 +51,7 @@ const SETTINGS: [&str; 5] = [
     "log.filter=warn",
 ];
 
-/// Any moment within a while is good for a fault: nothing happens by which a test could choose a better one.
+/// A random moment for a fault: the test cannot see an event by which to choose a better one.
 async fn any_moment(random: &mut Random, longest: Duration) {
     let moment = Duration::from_micros(random.below(longest.as_micros() as usize) as u64);
     #[expect(clippy::disallowed_methods, reason = "see above")]
@@ -71,7 +71,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a program that refuses must look like: an exit code and a sentence, and no panic.
+/// Checks a program that failed: it must have an exit code and an error message, and no panic.
 fn assert_sentence(code: Option<i32>, output: &str, context: &str) {
     assert_eq!(code, Some(1), "{context}: ended with {code:?}:\n{output}");
     assert!(output.contains("error: "), "{context}: says nothing:\n{output}");

@@ -1,14 +1,14 @@
-//! Reading what the server has written, whole: tests know what is there.
+//! Reads whole files that the server has written, without a limit.
 
 use std::{io, path::Path};
 
-/// What a file holds.
+/// The content of a file.
 #[expect(clippy::disallowed_methods, reason = "a test's own files")]
 pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// What a file holds, as text.
+/// The content of a file, as text.
 #[expect(clippy::disallowed_methods, reason = "a test's own files")]
 pub(crate) fn text(path: impl AsRef<Path>) -> io::Result<String> {
     std::fs::read_to_string(path)

@@ -1,4 +1,4 @@
-//! The gate of the Rust client: the scenarios of docs/clients.md, by their numbers there.
+//! The gate of the Rust client: the scenarios of docs/clients.md, with their numbers.
 
 mod lies;
 mod restarts;
@@ -65,10 +65,10 @@ fn email() -> Call {
     Call::new("send_email").arguments(&json!({"to": "alice@company.com", "copies": 2}))
 }
 
-/// What the tool ran with, and whether that was edited.
+/// The arguments that the tool ran with, and whether they were edited.
 type Outcome = Result<(Map<String, Value>, bool), GateError<Infallible>>;
 
-/// A tool that counts its calls, and says what it was called with.
+/// A tool that counts its calls, and returns its arguments.
 #[derive(Clone, Default)]
 struct Tool(Arc<AtomicU32>);
 
@@ -92,7 +92,7 @@ impl Tool {
     }
 }
 
-/// What becomes of a gated call that must be refused, without the tool being called.
+/// The error of a gated call that must fail without calling the tool.
 async fn refusal(client: &Client, call: Call) -> Refusal {
     let tool = Tool::default();
     let refused = soon("the gate answers", tool.clone().through(client.clone(), call)).await;
@@ -107,7 +107,7 @@ async fn joined<T>(handle: JoinHandle<T>) -> T {
     soon("the gate answers", handle).await.expect("no panic")
 }
 
-/// The next approval that waits.
+/// The next pending approval.
 pub(crate) async fn pending(reviewer: &mut server::Client) -> Approval {
     soon("an approval is pending", async {
         let mut queue = reviewer.watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
@@ -221,7 +221,7 @@ async fn decisions_of_the_policy_and_of_time() {
 }
 
 #[tokio::test]
-async fn what_is_refused_without_a_decision() {
+async fn calls_that_fail_without_a_decision() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let address = format!("http://{}", server.address());
@@ -243,7 +243,7 @@ async fn what_is_refused_without_a_decision() {
 
 // 15.
 #[tokio::test]
-async fn a_function_that_fails_is_reported_and_its_error_passed_on() {
+async fn the_error_of_a_function_is_reported_and_returned() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let client = connect(&server);
@@ -277,7 +277,7 @@ async fn a_function_that_fails_is_reported_and_its_error_passed_on() {
 
 // 16.
 #[tokio::test]
-async fn giving_up_withdraws_only_when_asked_to() {
+async fn dropping_the_wait_cancels_only_with_the_option() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let (client, mut reviewer) = (connect(&server), server.reviewer());
@@ -309,7 +309,7 @@ async fn giving_up_withdraws_only_when_asked_to() {
 
 /// The wrapping form: typed arguments, edits that fit, and edits that do not.
 #[tokio::test]
-async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
+async fn a_wrapped_function_runs_with_the_approved_arguments_or_not_at_all() {
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Mail {
         to: String,
@@ -338,16 +338,16 @@ async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
     assert!(matches!(&refusal.kind, Kind::InvalidEdit { path, .. } if path == "subject"), "{refusal:?}");
     assert_eq!(tool.calls(), 1);
     let mut agent = server.agent();
-    assert_eq!(get(&mut agent, &approval.id).await.claim, None, "it can still be revoked");
+    assert_eq!(get(&mut agent, &approval.id).await.claim, None, "it is not claimed, so it can still be revoked");
 }
 
-/// The example of the client's README, as it is printed there and as it is run.
+/// The example in the client's README, which must equal the example that runs.
 #[tokio::test]
 async fn the_example_of_the_readme_runs() {
     let readme = include_str!("../../clients/rust/README.md");
     let example = include_str!("../../clients/rust/examples/send_email.rs");
     let (_, code) = example.split_once("\n\n").expect("a comment comes first");
-    assert!(readme.contains(&format!("```rust,no_run\n{code}```")), "the README shows another program");
+    assert!(readme.contains(&format!("```rust,no_run\n{code}```")), "the README has another program");
 
     let mut cargo = tokio::process::Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--workspace", "--example", "send_email"]);

@@ -1,4 +1,4 @@
-//! `kill -9`: what was acknowledged is there afterwards, and the server always starts again.
+//! `kill -9`: everything acknowledged is there afterwards, and the server always starts again.
 
 #![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
 
@@ -22,13 +22,13 @@ use crate::{
 /// Kills under load.
 const KILLS: usize = 50;
 
-/// Calls at a time, beside their bursts and streams.
+/// Concurrent callers, in addition to their bursts and streams.
 const CALLERS: usize = 6;
 
-/// Old approvals that are looked at after each kill, beside those of the round. All are at the end.
+/// Old approvals that are checked after each kill, in addition to those of the round. At the end, all are.
 const SAMPLE: usize = 50;
 
-/// Calls that are repeated at once.
+/// Calls that are repeated concurrently.
 const REPEATED_AT_ONCE: usize = 16;
 
 const SETTINGS: [&str; 4] =
@@ -81,10 +81,10 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged() {
     let approvals = load.ledger.lock().unwrap().len();
     println!("{approvals} approvals, {answers} changes acknowledged, {timed_out} timed out after a restart");
     println!("{KILLS} kills under load, {killed_starting} while starting");
-    assert!(approvals > 10 * KILLS, "this was hardly a load");
+    assert!(approvals > 10 * KILLS, "too few approvals to be a load");
 }
 
-/// Kills a server before it listens, at any moment of its start. False when it was too quick.
+/// Kills a server at a random moment before it listens. False if it listened first.
 async fn kill_while_starting(data: &Path, random: &mut Random) -> bool {
     let mut process = Process::spawn(data, serve(data, &SETTINGS));
     let started = process.started(Duration::from_millis(random.below(120) as u64)).await;
@@ -92,7 +92,7 @@ async fn kill_while_starting(data: &Path, random: &mut Random) -> bool {
     !started
 }
 
-/// What a kill leaves when it meets sled writing a snapshot, beside the newest whole one: sled reads the last by name.
+/// Creates the file that a kill leaves while sled writes a snapshot, beside the newest complete one.
 fn plant_half_written_snapshot(data: &Path) -> PathBuf {
     let sled = data.join("sled");
     fs::create_dir_all(&sled).unwrap();
@@ -103,7 +103,7 @@ fn plant_half_written_snapshot(data: &Path) -> PathBuf {
     file
 }
 
-/// Repeats calls of the round before with the same request_id: all that were cut off, and some that were answered.
+/// Repeats calls of the previous round with the same request_id: all unanswered ones, and some answered ones.
 async fn repeat_calls(server: &Server, load: &Load, random: &mut Random) {
     let clients = Clients { agent: server.agent(), reviewer: server.reviewer() };
     let calls = load.calls().into_iter().filter(|(_, answer)| answer.is_none() || random.percent(20));
@@ -126,7 +126,7 @@ async fn repeat_call(mut clients: Clients, load: &Load, call: Call, answer: Opti
             if let Some(first) = known.or(answer) {
                 assert_eq!(approval.id, first.id, "{call:?} made a second approval");
             }
-            let once_more = clients.make(call.clone()).await.expect("it was accepted a moment ago");
+            let once_more = clients.make(call.clone()).await.expect("it was accepted before");
             assert_eq!(once_more.id, approval.id, "{call:?} made a second approval");
             load.ledger.lock().unwrap().saw(&once_more);
         }

@@ -1,4 +1,4 @@
-//! What a server has acknowledged: kept outside of it, so that it can be held to it after a crash.
+//! A record of everything that a server has acknowledged, to compare with its state after a crash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,10 +15,10 @@ use crate::{
     server::{Client, soon},
 };
 
-/// Reads under way at once.
+/// Concurrent reads.
 const READS: usize = 16;
 
-/// Every acknowledgement of a server, from replies, streams and refusals.
+/// All acknowledgements of a server, from replies, streams and errors.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     approvals: HashMap<String, Known>,
@@ -34,7 +34,7 @@ struct Known {
 }
 
 impl Ledger {
-    /// An approval in any answer. It must fit what was said before; answers may arrive in another order than they left.
+    /// Adds an approval from any answer. It must be consistent with earlier ones; answers may arrive out of order.
     pub(crate) fn saw(&mut self, approval: &Approval) {
         let id = &approval.id;
         let first = self.by_request.entry(approval.request_id.clone()).or_insert_with(|| id.clone());
@@ -60,7 +60,7 @@ impl Ledger {
         }
     }
 
-    /// An update of a stream.
+    /// Adds an update of a stream.
     pub(crate) fn saw_update(&mut self, update: &ApprovalUpdate) {
         let approval = update.approval.as_ref().expect("an update has the approval");
         self.saw(approval);
@@ -75,7 +75,7 @@ impl Ledger {
         }
     }
 
-    /// A refusal that names the winning decision.
+    /// Adds an error that names the winning decision.
     pub(crate) fn saw_refusal(&mut self, status: &Status) {
         let Some(info) = status.get_details_error_info().filter(|info| info.reason == "ALREADY_DECIDED") else {
             return;
@@ -89,7 +89,7 @@ impl Ledger {
         self.touched.insert(known.newest.id.clone());
     }
 
-    /// The approval of a request, when one was ever seen.
+    /// The approval of a request, if one was seen.
     pub(crate) fn of_request(&self, request_id: &str) -> Option<&Approval> {
         self.by_request.get(request_id).map(|id| &self.approvals[id].newest)
     }
@@ -99,28 +99,28 @@ impl Ledger {
         &self.approvals[id].newest
     }
 
-    /// How many approvals it knows.
+    /// The number of known approvals.
     pub(crate) fn len(&self) -> usize {
         self.approvals.len()
     }
 
-    /// All approvals that it knows.
+    /// All known approvals.
     pub(crate) fn ids(&self) -> Vec<String> {
         self.approvals.keys().cloned().collect()
     }
 
-    /// The approvals that were new, or had news, since this was last asked.
+    /// The approvals that are new or changed since the last call.
     pub(crate) fn take_touched(&mut self) -> Vec<String> {
         std::mem::take(&mut self.touched).into_iter().collect()
     }
 }
 
-/// `new` is `old` and what may have happened since.
+/// Checks that `new` is a possible later state of `old`.
 fn assert_grew(old: &Approval, new: &Approval) {
     if old.revision == new.revision {
-        assert_eq!(old, new, "one revision, two contents");
+        assert_eq!(old, new, "one revision with two contents");
     }
-    // Everything that may never change, and nothing else.
+    // All fields that never change.
     let asked = |approval: &Approval| Approval {
         revision: 0,
         status: 0,
@@ -140,11 +140,11 @@ fn assert_grew(old: &Approval, new: &Approval) {
         claim: None,
         ..approval.clone()
     };
-    assert_eq!(asked(old), asked(new), "what was asked changed");
+    assert_eq!(asked(old), asked(new), "the request changed");
     if terminal(old) {
         let decided =
             |approval: &Approval| Approval { revision: 0, update_time: None, claim: None, ..approval.clone() };
-        assert_eq!(decided(old), decided(new), "what was decided changed");
+        assert_eq!(decided(old), decided(new), "the decision changed");
     }
     if let Some(claim) = &old.claim {
         let mut later = new.claim.clone().expect("a claim stays");
@@ -155,7 +155,7 @@ fn assert_grew(old: &Approval, new: &Approval) {
     }
 }
 
-/// The events make sense by themselves, and are what made the approval.
+/// Checks that the events are a valid history, and result in the approval.
 pub(crate) fn assert_history(approval: &Approval, events: &[Event]) {
     let id = &approval.id;
     let revisions: Vec<u64> = events.iter().map(|event| event.revision).collect();
@@ -190,7 +190,7 @@ pub(crate) fn assert_history(approval: &Approval, events: &[Event]) {
             usize::from(approval.claim.is_some()),
             usize::from(approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_some())),
         ),
-        "{id} has more claims or reports than it tells"
+        "{id} has more claim or report events than it shows"
     );
     assert!(
         claims == 0 || [ApprovalStatus::Approved, ApprovalStatus::AutoApproved].contains(&approval.status()),
@@ -198,8 +198,8 @@ pub(crate) fn assert_history(approval: &Approval, events: &[Event]) {
     );
 }
 
-/// Holds a server to what it has acknowledged of these approvals. `now`, in seconds: those whose deadline has passed
-/// must be decided, or be about to be. Returns how many it had to time out.
+/// Checks that a server has everything that it acknowledged of these approvals. With `now`, in seconds, those past
+/// their deadline must be decided, or be about to be. Returns how many it had to time out.
 pub(crate) async fn hold_to(client: &Client, ledger: &std::sync::Mutex<Ledger>, ids: Vec<String>, now: i64) -> usize {
     stream::iter(ids)
         .map(|id| async move {
@@ -211,7 +211,7 @@ pub(crate) async fn hold_to(client: &Client, ledger: &std::sync::Mutex<Ledger>, 
             let request = GetApprovalRequest { approval_id: id.clone(), include_events: true };
             let reply = soon("GetApproval", client.get_approval(request)).await;
             let reply =
-                reply.unwrap_or_else(|status| panic!("{id} was acknowledged and is gone: {status:?}")).into_inner();
+                reply.unwrap_or_else(|status| panic!("{id} was acknowledged and is missing: {status:?}")).into_inner();
             let approval = reply.approval.expect("an approval");
             assert!(approval.revision >= known.revision, "{id} lost events: {known:?}, now {approval:?}");
             assert_history(&approval, &reply.events);
@@ -238,7 +238,7 @@ async fn until_terminal(client: &mut Client, id: &str) {
     soon("an approval whose deadline passed times out", wait).await;
 }
 
-/// Everything in the store, acknowledged or not, is whole; and the indexes agree with the records.
+/// Checks that everything in the store, acknowledged or not, is intact, and that the indexes match the records.
 pub(crate) async fn assert_whole(client: &Client, ledger: &std::sync::Mutex<Ledger>) {
     let all = list(client, &[]).await;
     let stored: BTreeSet<&String> = all.iter().map(|approval| &approval.id).collect();
@@ -255,9 +255,10 @@ pub(crate) async fn assert_whole(client: &Client, ledger: &std::sync::Mutex<Ledg
             Ok::<_, Status>(())
         }
     });
-    histories.buffer_unordered(READS).try_collect::<()>().await.expect("everything can be read");
+    histories.buffer_unordered(READS).try_collect::<()>().await.expect("every approval is readable");
 
-    // Deadlines still pass meanwhile. PENDING is read first: what leaves it after that is found again where it went to.
+    // Deadlines still fire meanwhile. PENDING is read first: an approval that leaves it later is found under its new
+    // status.
     let mut listed_as: BTreeMap<String, ApprovalStatus> = BTreeMap::new();
     for status in (1..=7).map(|status| ApprovalStatus::try_from(status).expect("a status")) {
         for approval in list(client, &[status]).await {
@@ -267,13 +268,13 @@ pub(crate) async fn assert_whole(client: &Client, ledger: &std::sync::Mutex<Ledg
             assert!(before.is_none() || timed_out, "{} is listed as {before:?} and as {status:?}", approval.id);
         }
     }
-    assert!(listed_as.keys().eq(stored), "the indexes of statuses miss approvals, or have others");
+    assert!(listed_as.keys().eq(stored), "the indexes of statuses miss approvals, or list unknown ones");
     let request = ListPendingRequest { page_size: 1_000, ..Default::default() };
     let pending = client.clone().list_pending(request).await.expect("ListPending").into_inner().approvals;
     assert!(pending.iter().all(|approval| !terminal(approval)));
 }
 
-/// Every approval with one of these statuses; none means all.
+/// All approvals with one of these statuses; of any status if none is given.
 pub(crate) async fn list(client: &Client, statuses: &[ApprovalStatus]) -> Vec<Approval> {
     let (mut client, mut all, mut page_token) = (client.clone(), Vec::new(), String::new());
     loop {

@@ -1,4 +1,4 @@
-//! Callers that ask, decide, cancel, claim, report and read at random, all at once, until the server is gone.
+//! Concurrent callers that ask, decide, cancel, claim, report and read at random, until the server is gone.
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
@@ -22,10 +22,10 @@ use crate::{
     server::{Client, Server},
 };
 
-/// Requests that one caller sends at once in a burst.
+/// Requests in one caller's burst.
 const BURST: usize = 48;
 
-/// Refusals that calls made at random, against each other, can meet.
+/// Errors that random concurrent calls can cause.
 const REFUSALS: [&str; 8] = [
     "ALREADY_DECIDED",
     "STALE_VIEW",
@@ -42,7 +42,7 @@ const REFUSALS: [&str; 8] = [
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// From the system's randomness: where a kill hits cannot be repeated anyway.
+    /// With a seed from the system: the moment of a kill cannot be repeated anyway.
     pub(crate) fn new() -> Self {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("random numbers");
@@ -66,7 +66,7 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
-    /// True this often in a hundred.
+    /// True in this percentage of calls.
     pub(crate) fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
@@ -82,11 +82,11 @@ pub(crate) enum Call {
     Report(ReportExecutionRequest),
 }
 
-/// What the callers of one or more servers, one after the other, did and were told.
+/// The calls and answers of the callers, over one server process after the other.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) ledger: Mutex<Ledger>,
-    /// Calls made since the server started, with what they were answered: the approval, or nothing.
+    /// Calls since the server started, with their answers: the approval, or nothing.
     calls: Mutex<Vec<(Call, Option<Approval>)>>,
     approvals: Mutex<Vec<String>>,
     answers: watch::Sender<usize>,
@@ -108,7 +108,7 @@ impl Load {
         })
     }
 
-    /// Callers of a server, until it is gone. Their tasks end with the errors that ended them.
+    /// Starts the callers of a server. Each task ends, with an error, when the server is gone.
     pub(crate) fn start(self: &Arc<Self>, server: &Server, callers: usize) -> JoinSet<Status> {
         self.answers.send_replace(0);
         self.end_expected.store(false, Ordering::SeqCst);
@@ -129,7 +129,7 @@ impl Load {
         tasks
     }
 
-    /// From now on calls may fail because the server is gone.
+    /// Allows calls to fail from now on, because the server is gone.
     pub(crate) fn expect_end(&self) {
         self.end_expected.store(true, Ordering::SeqCst);
     }
@@ -139,7 +139,7 @@ impl Load {
         self.answers.subscribe().wait_for(|answers| *answers >= count).await.expect("the sender is here");
     }
 
-    /// What was called since the start, with the answers.
+    /// The calls since the start, with their answers.
     pub(crate) fn calls(&self) -> Vec<(Call, Option<Approval>)> {
         self.calls.lock().unwrap().clone()
     }
@@ -148,7 +148,7 @@ impl Load {
         self.ledger.lock().unwrap()
     }
 
-    /// Records an answer. A refusal is one as well, unless it is the server's end.
+    /// Records an answer. An expected error is an answer too.
     fn answered_with(&self, answer: Result<Approval, Status>) -> Result<Option<Approval>, Gone> {
         let seen = match answer {
             Ok(approval) => {
@@ -162,7 +162,7 @@ impl Load {
         Ok(seen)
     }
 
-    /// Records a refusal; false when this is none that a call of ours may meet.
+    /// Records an error; false if it is not an expected one.
     pub(crate) fn refused(&self, status: &Status) -> bool {
         let known = REFUSALS.contains(&reason(status).as_str());
         if known {
@@ -174,7 +174,7 @@ impl Load {
     fn gone(&self, status: Status) -> Gone {
         let ended = self.end_expected.load(Ordering::SeqCst);
         let of_the_server = ["", "STORE_UNAVAILABLE", "DRAINING"].contains(&reason(&status).as_str());
-        assert!(ended && of_the_server, "a call failed while the server should be well: {status:?}");
+        assert!(ended && of_the_server, "a call failed while the server should work: {status:?}");
         Gone(status)
     }
 
@@ -216,7 +216,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Makes a call, whoever's it is.
+    /// Makes a call with the client of its side.
     pub(crate) async fn make(&mut self, call: Call) -> Result<Approval, Status> {
         let approval = match call {
             Call::Request(request) => {
@@ -264,7 +264,7 @@ impl Caller {
             }
         };
         while let Some(ended) = streams.join_next().await {
-            ended.expect("a stream said nothing wrong");
+            ended.expect("the stream was consistent");
         }
         status
     }
@@ -312,7 +312,11 @@ impl Caller {
             loop {
                 match next_update(&mut stream).await {
                     Ok(Some(update)) => {
-                        assert_eq!(update.events[0].revision, last.revision + 1, "a stream skipped or repeated");
+                        assert_eq!(
+                            update.events[0].revision,
+                            last.revision + 1,
+                            "a stream skipped or repeated a revision"
+                        );
                         load.ledger().saw_update(&update);
                         last = update.approval.expect("an approval");
                     }
@@ -327,7 +331,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Many requests at once, so that a kill meets groups that are being written.
+    /// Makes many concurrent requests, so that a kill hits groups that are being written.
     async fn burst(&mut self) -> Result<(), Gone> {
         let requests: Vec<_> = (0..BURST).map(|_| Call::Request(self.request())).collect();
         for answer in join_all(requests.into_iter().map(|request| self.call(request))).await {
@@ -336,7 +340,7 @@ impl Caller {
         Ok(())
     }
 
-    /// One of the newest approvals, so that callers meet.
+    /// One of the newest approvals, so that callers race for it.
     fn pick(&mut self) -> Option<Approval> {
         let approvals = self.load.approvals.lock().unwrap();
         let index = approvals.len().checked_sub(1 + self.random.below(150))?;
@@ -361,7 +365,7 @@ impl Caller {
         self.call(Call::Cancel(request)).await.map(drop)
     }
 
-    /// Two claims at once, of which at most one may win.
+    /// Makes two concurrent claims, of which at most one may win.
     async fn claim(&mut self) -> Result<(), Gone> {
         let Some(approval) = self.pick() else { return Ok(()) };
         let claim = || {
@@ -386,7 +390,7 @@ impl Caller {
         self.call(Call::Report(request)).await.map(drop)
     }
 
-    /// Reads are acknowledgements too: what was shown once must stay.
+    /// Reads. They count as acknowledgements too: data that was shown once must stay.
     async fn read(&mut self) -> Result<(), Gone> {
         let Some(approval) = self.pick() else { return Ok(()) };
         let request = GetApprovalRequest { approval_id: approval.id, include_events: self.random.percent(50) };
@@ -399,7 +403,7 @@ impl Caller {
     }
 }
 
-/// An idempotency key that nobody used before.
+/// A new idempotency key.
 fn fresh(what: &str) -> String {
     use std::sync::atomic::AtomicU64;
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -1,4 +1,4 @@
-//! The real program, run as a process of its own and spoken to over the network.
+//! Tests of the real program: they run it as a process, and call it over the network.
 
 mod calls;
 mod change_feed;

@@ -1,4 +1,4 @@
-//! Tokens of a real OpenID provider: tests/oidc-provider, a program of its own.
+//! Tokens of a real OpenID provider, the program tests/oidc-provider.
 
 use std::{path::Path, process::Stdio, sync::Arc};
 
@@ -125,7 +125,7 @@ fn serve(data: &Path, issuer: &str) -> Command {
 }
 
 #[tokio::test]
-async fn people_of_a_provider_ask_and_decide_over_a_rotation_of_its_keys() {
+async fn people_of_a_provider_ask_and_decide_across_a_key_rotation() {
     let mut provider = Provider::start().await;
     let data = tempfile::tempdir().unwrap();
     let process = Process::spawn(&data.path().join("store"), serve(data.path(), &provider.issuer));
@@ -139,7 +139,7 @@ async fn people_of_a_provider_ask_and_decide_over_a_rotation_of_its_keys() {
     let voted = alice.decide(decide(&approval, "", VoteChoice::Approve)).await.unwrap().into_inner().approval.unwrap();
     assert_eq!((voted.status(), voted.panels[0].approvals), (ApprovalStatus::Pending, 1));
 
-    // What roles and groups do not give is not there; without a role nothing is.
+    // Roles and groups limit what a caller sees; without a role it sees nothing.
     refused(
         &deployer.decide(decide(&approval, "", VoteChoice::Approve)).await.unwrap_err(),
         Code::PermissionDenied,
@@ -170,7 +170,7 @@ async fn people_of_a_provider_ask_and_decide_over_a_rotation_of_its_keys() {
     } else {
         next_update(&mut stream).await.unwrap().unwrap()
     };
-    assert_eq!(last.approval.unwrap().status(), ApprovalStatus::Approved, "the asker's stream goes on");
+    assert_eq!(last.approval.unwrap().status(), ApprovalStatus::Approved, "the requester's stream continues");
     let status = alice.list_pending(ListPendingRequest::default()).await.unwrap_err();
     refused(&status, Code::Unauthenticated, "UNAUTHENTICATED");
 }

@@ -37,7 +37,7 @@ fn reject(message: &str) -> Effect {
     Effect::AutoReject(pb::AutoReject { message: message.into() })
 }
 
-/// A policy of these rules, that asks for every call they say nothing about.
+/// A policy with these rules, which requires approval for all other calls.
 fn policy(rules: Vec<PolicyRule>) -> Policy {
     Policy { rules, ..Policy::default() }
 }
@@ -55,7 +55,7 @@ fn operator(server: &Server) -> PolicyClient {
     server.policies(&server.tokens().operator)
 }
 
-/// Replaces a file as an operator should: by renaming a whole one over it.
+/// Replaces a file as an operator should: by renaming a complete one over it.
 fn replace(file: &Path, text: &str) {
     let new = file.with_extension("new");
     fs::write(&new, text).unwrap();

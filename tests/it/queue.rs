@@ -1,4 +1,4 @@
-//! The reviewers' queue: at rest, the live stream and the list tell the same.
+//! The reviewers' queue: when nothing changes, the live stream and the list agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::{
     server::{Client, Server, soon},
 };
 
-/// What a reader of the queue believes to be pending, at which revision.
+/// The pending approvals that a reader of the queue knows, with their revisions.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     pub(crate) pending: BTreeMap<String, u64>,
@@ -29,13 +29,16 @@ impl Reader {
         match message.change.expect("a message says something") {
             Change::Pending(approval) => {
                 assert!(!terminal(&approval), "{approval:?}");
-                assert!(!self.removed.contains(&approval.id), "came back");
+                assert!(!self.removed.contains(&approval.id), "a removed approval came back");
                 self.request_ids.insert(approval.request_id, approval.id.clone());
                 let before = self.pending.insert(approval.id, approval.revision);
-                assert!(before.is_none_or(|before| before < approval.revision), "told twice");
+                assert!(
+                    before.is_none_or(|before| before < approval.revision),
+                    "an approval came twice with one revision"
+                );
             }
             Change::Removed(removal) => {
-                assert!(self.pending.remove(&removal.approval_id).is_some(), "removed what was not there");
+                assert!(self.pending.remove(&removal.approval_id).is_some(), "a removal of an unknown approval");
                 assert!(removal.status > ApprovalStatus::Pending.into(), "{removal:?}");
                 self.removed.insert(removal.approval_id);
             }
@@ -51,7 +54,7 @@ impl Reader {
         self.request_ids.get(request_id).is_some_and(|id| self.pending.contains_key(id))
     }
 
-    /// Reads until it knows something, however long that takes.
+    /// Reads until a condition on its knowledge holds.
     pub(crate) async fn read_until(
         &mut self,
         stream: &mut Streaming<WatchPendingResponse>,
@@ -64,7 +67,7 @@ impl Reader {
     }
 }
 
-/// Everything that ListPending lists under the filter of a watch, page by page.
+/// All approvals that ListPending returns for the filter of a watch.
 pub(crate) async fn list(client: &mut Client, filter: &WatchPendingRequest) -> BTreeMap<String, u64> {
     let mut listed = BTreeMap::new();
     let mut page_token = String::new();
@@ -103,7 +106,7 @@ fn nth(n: usize) -> RequestApprovalRequest {
     }
 }
 
-/// A request that this filter, and hardly any other, lets through.
+/// A request that this filter matches, and hardly any other.
 fn matching(filter: &WatchPendingRequest, request_id: &str) -> RequestApprovalRequest {
     let or = |wanted: &str, other: &str| if wanted.is_empty() { other.to_owned() } else { wanted.to_owned() };
     RequestApprovalRequest {
@@ -118,7 +121,7 @@ const APPROVALS: usize = 720;
 const CALLERS: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_rest_every_watch_knows_what_the_list_tells() {
+async fn at_rest_every_watch_agrees_with_the_list() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let filters = [
@@ -137,7 +140,7 @@ async fn at_rest_every_watch_knows_what_the_list_tells() {
     let (mut working, mut watching) = (JoinSet::new(), JoinSet::new());
     for caller in 0..CALLERS {
         working.spawn(work(caller, server.agent(), server.reviewer()));
-        // Some watches begin early, others in the middle of it all.
+        // Some watches start early, others during the load.
         let number = caller % filters.len();
         let (mut client, filter) = (server.operator(), filters[number].clone());
         watching.spawn(async move {
@@ -155,7 +158,7 @@ async fn at_rest_every_watch_knows_what_the_list_tells() {
         worked.unwrap();
     }
 
-    // One more for each filter: it is the last that the watch sees coming, and the last that it sees going.
+    // One more for each filter: the last that the watch sees added, and the last that it sees removed.
     let (mut agent, mut last) = (server.agent(), Vec::new());
     for (number, filter) in filters.iter().enumerate().rev() {
         last.push(open(&mut agent, matching(filter, &sentinel(number))).await.unwrap().1.id);
@@ -188,12 +191,12 @@ fn lets_through(filter: &WatchPendingRequest, request: &RequestApprovalRequest) 
         && filter.labels.iter().all(|(key, value)| request.labels.get(key) == Some(value))
 }
 
-/// Whether nobody decides the n-th request.
+/// Whether the n-th request stays pending.
 fn stays(n: usize) -> bool {
     (n / 12).is_multiple_of(5)
 }
 
-/// One caller's part of the load: asks, decides most of it, in bursts.
+/// One caller's part of the load: bursts of requests, of which it decides most.
 async fn work(caller: usize, mut agent: Client, mut reviewer: Client) {
     let mut random = Random::new();
     let mut open_ones = Vec::new();

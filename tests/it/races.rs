@@ -1,4 +1,4 @@
-//! Many callers at once want different things of the same approval.
+//! Races: many concurrent callers change the same approval.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
 const APPROVALS: usize = 1_000;
 const DECIDERS: usize = 8;
 const CONNECTIONS: usize = 10;
-/// Approvals that are raced for at once: more would only queue.
+/// Concurrent races: more would only queue.
 const AT_ONCE: usize = 125;
 
 struct Clients {
@@ -61,11 +61,11 @@ async fn one_of_many_deciders_a_canceller_and_a_deadline_wins() {
         *won.entry(status.unwrap().as_str_name()).or_insert(0) += 1;
     }
     println!("{won:?}");
-    // Those that began at once were won by somebody, those that began too late by nobody.
+    // Races before the deadline have a winner; races after it have none.
     assert!(won.len() >= 2 && won["APPROVAL_STATUS_TIMED_OUT"] >= APPROVALS / 10, "{won:?}");
 }
 
-/// When the contestants set off.
+/// When the racing calls start.
 async fn start_of_race(n: usize, approval: &Approval, random: &mut Random) {
     let deadline = approval.deadline.as_ref().map(|time| Duration::new(time.seconds as u64, time.nanos as u32));
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
@@ -134,7 +134,7 @@ async fn compete(n: usize, who: usize, approval: &Approval, clients: &Clients) -
     (who, outcome.map(|approval| approval.expect("the approval")))
 }
 
-/// Whoever comes too late learns of the decision that was first.
+/// Checks that a late call gets the winning decision.
 fn told_who_won(status: &Status, truth: &Approval) {
     let told = refused(status, Code::FailedPrecondition, "ALREADY_DECIDED");
     let decision = truth.decision.as_ref().unwrap();
@@ -172,7 +172,7 @@ async fn claim_and_report(n: usize, clients: &Clients) {
     let (_, approval) = open(&mut clients.agent(n), ask(&format!("r-{n}"))).await.unwrap();
     clients.reviewer(n).decide(decide(&approval, &format!("d-{n}"), VoteChoice::Approve)).await.unwrap();
 
-    // Each claims twice under its own request_id, as after a reply that was lost.
+    // Each claims twice with its own request_id, as after a lost reply.
     let claims = (0..16).map(async |m| {
         let who = m / 2;
         let request_id = format!("c-{n}-{who}");
@@ -183,7 +183,7 @@ async fn claim_and_report(n: usize, clients: &Clients) {
     let outcomes = soon("every claim is answered", join_all(claims)).await;
     let mut won: Vec<_> = outcomes.iter().filter_map(|(who, outcome)| Some((who, outcome.as_ref().ok()?))).collect();
     let (winner, claim) = won.pop().expect("somebody wins");
-    assert_eq!(won, [(winner, claim)], "the winner's repetition gives the same, and nobody else wins");
+    assert_eq!(won, [(winner, claim)], "the winner's repetition gets the same claim, and no other call wins");
     for (_, outcome) in &outcomes {
         let Err(status) = outcome else { continue };
         let metadata = refused(status, Code::FailedPrecondition, "ALREADY_CLAIMED");

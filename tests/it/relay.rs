@@ -1,4 +1,4 @@
-//! An address that stays while servers behind it come and go, as a load balancer's does.
+//! A fixed address for servers that come and go, like a load balancer.
 
 use std::{
     net::SocketAddr,
@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Passes each connection on to whatever server is behind it then; refuses it when there is none.
+/// Forwards each connection to the current server; closes it if there is none.
 #[derive(Debug)]
 pub(crate) struct Relay {
     address: SocketAddr,
@@ -34,7 +34,7 @@ impl Relay {
                     if let Some(target) = target
                         && let Ok(mut far) = TcpStream::connect(target).await
                     {
-                        // However it ends, both sides see it end.
+                        // Both sides see the end, whatever it is.
                         let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
                     }
                 });
@@ -43,12 +43,12 @@ impl Relay {
         Self { address, behind, _tasks: tasks }
     }
 
-    /// What clients connect to.
+    /// The address for clients.
     pub(crate) fn address(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// New connections go to `server` from now on.
+    /// Forwards new connections to `server`.
     pub(crate) fn lead_to(&self, server: SocketAddr) {
         *self.behind.lock().expect("nobody panicked") = Some(server);
     }

@@ -1,4 +1,4 @@
-//! A call that was rejected, asked for again in the same run.
+//! Remembered rejections: the same call again in the same run.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     server::{Client, Server, soon},
 };
 
-/// Kills while a call is rejected and asked for again.
+/// Kills while a call is rejected and requested again.
 const KILLS: usize = 8;
 
 async fn set(server: &Server, effect: Effect) {
@@ -32,7 +32,7 @@ async fn set(server: &Server, effect: Effect) {
     soon("the policy is set", server.policies(&server.tokens().operator).set_policy(set)).await.unwrap();
 }
 
-/// Asks the group finance, and remembers.
+/// Requires approval by the group finance, and remembers rejections.
 fn remembering() -> Effect {
     Effect::RequireApproval(RequireApproval {
         reviewers: vec!["group:finance".into()],
@@ -68,7 +68,7 @@ async fn reject(client: &mut Client, approval: &Approval, comment: &str) -> Resu
     Ok(client.decide(vote).await?.into_inner().approval.expect("the approval"))
 }
 
-/// Checks that an approval was rejected because another one was.
+/// Checks that an approval was rejected because of a remembered rejection.
 #[track_caller]
 fn answered_by(approval: &Approval, rejected: &Approval) {
     assert_eq!(approval.status(), ApprovalStatus::AutoRejected, "{approval:?}");
@@ -82,7 +82,7 @@ fn answered_by(approval: &Approval, rejected: &Approval) {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_twice_about_the_same_call_in_the_same_run() {
+async fn reviewers_are_not_asked_twice_about_the_same_call_in_a_run() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]).await;
     set(&server, remembering()).await;
@@ -95,7 +95,7 @@ async fn nobody_is_asked_twice_about_the_same_call_in_the_same_run() {
     let again = asked(&server, asking("2", "run")).await;
     answered_by(&again, &rejected);
     assert_eq!(asked(&server, asking("2", "run")).await, again, "its repetition is answered from the record");
-    // Other words, and a policy that would approve it by now, make no yes of a no.
+    // Neither another reason nor a policy that would approve it now undoes the rejection.
     set(&server, Effect::AutoApprove(pb::AutoApprove {})).await;
     server.kill().await;
     server = Server::start(data.path(), &[]).await;
@@ -109,14 +109,14 @@ async fn nobody_is_asked_twice_about_the_same_call_in_the_same_run() {
     assert_eq!((fourth.status(), fourth.policy.unwrap().rule.as_str()), (ApprovalStatus::AutoRejected, "mail"));
     assert_eq!(fourth.decision.unwrap().remembered_rejection, None);
 
-    // Another call asks, and so does another run.
+    // Another call, or the same call in another run, needs approval.
     set(&server, remembering()).await;
     let eve = RequestApprovalRequest { arguments: Some(arguments(&[("to", "eve")])), ..asking("5", "run") };
     for other in [eve, asking("6", "another run"), ask("7"), ask("8")] {
         assert_eq!(asked(&server, other).await.status(), ApprovalStatus::Pending);
     }
 
-    // Those who were asked see it, and nobody else. It is no question any more.
+    // Only the reviewers of the rejected approval see it. It is not pending.
     for (secret, sees) in [(&alice, true), (&bob, true), (&carol, false), (&server.tokens().operator, true)] {
         let mut client = server.client(secret);
         let request = GetApprovalRequest { approval_id: again.id.clone(), include_events: true };
@@ -140,7 +140,7 @@ async fn nobody_is_asked_twice_about_the_same_call_in_the_same_run() {
     refused(&status, Code::NotFound, "APPROVAL_NOT_FOUND");
 }
 
-/// A kill between a rejection and its repetitions leaves both or neither: what was answered holds.
+/// After a kill between a rejection and its repetitions, every answered rejection still counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_around_a_rejection_lose_no_answer() {
     let data = tempfile::tempdir().unwrap();

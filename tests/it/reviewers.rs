@@ -1,4 +1,4 @@
-//! Whom the policy asks, over the wire.
+//! The reviewers of a policy, over the wire.
 
 use std::fs;
 
@@ -70,7 +70,7 @@ async fn a_reviewer_sees_and_decides_what_the_policy_asks_about() {
     );
     assert!(mine.comment_required && !mine.edits_allowed && mine.priority() == Priority::Normal);
 
-    // What it is not asked about is as if it were not there.
+    // Approvals of other reviewers are NOT_FOUND.
     let get = |id: &str| GetApprovalRequest { approval_id: id.into(), include_events: true };
     refused(&reviewer.get_approval(get(&theirs.id)).await.unwrap_err(), Code::NotFound, "APPROVAL_NOT_FOUND");
     let vote = decide(&theirs, "v", VoteChoice::Approve);
@@ -93,7 +93,7 @@ async fn a_reviewer_sees_and_decides_what_the_policy_asks_about() {
 }
 
 #[tokio::test]
-async fn nobody_speaks_for_others_without_a_permission() {
+async fn acting_for_others_requires_a_permission() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let person = || Some(Person { subject: "alice".into(), ..Person::default() });
@@ -138,7 +138,7 @@ async fn the_queue_of_a_reviewer_drops_what_it_voted_on() {
 }
 
 #[tokio::test]
-async fn an_escalation_comes_over_a_kill_of_the_server() {
+async fn an_escalation_survives_a_kill_of_the_server() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let slow = asked(&server, "slow").await;
@@ -146,7 +146,7 @@ async fn an_escalation_comes_over_a_kill_of_the_server() {
     let server = start(&data).await;
     let watch = WatchApprovalRequest { approval_id: slow.id.clone(), after_revision: 1 };
     let mut stream = server.operator().watch_approval(watch).await.unwrap().into_inner();
-    // Either the escalation has come by now, or it comes.
+    // The escalation has happened, or will happen.
     let mut update = next_update(&mut stream).await.unwrap().unwrap();
     while update.events.is_empty() {
         update = next_update(&mut stream).await.unwrap().unwrap();

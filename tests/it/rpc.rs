@@ -1,4 +1,4 @@
-//! Every call of the API, end to end: what it answers, and how it refuses.
+//! Every call of the API, end to end: its answers and its errors.
 
 mod answers;
 mod claimed;

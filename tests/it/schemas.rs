@@ -1,4 +1,4 @@
-//! Schemas of arguments, which the server stores once for all requests that come with them.
+//! JSON Schemas of arguments, which the server stores once for all requests that use them.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::{
 /// Kills, each while requests with new schemas arrive.
 const KILLS: usize = 8;
 
-/// Requests at once.
+/// Concurrent requests.
 const REQUESTS: usize = 24;
 
 /// One of many schemas that the arguments in these tests satisfy, some of them longer than one piece of a record.
@@ -42,7 +42,7 @@ async fn assert_whole(data: &Path) {
 }
 
 #[tokio::test]
-async fn no_kill_parts_an_approval_from_its_schema() {
+async fn after_a_kill_every_approval_has_its_schema() {
     let data = tempfile::tempdir().unwrap();
     let mut acknowledged: HashMap<String, Struct> = HashMap::new();
     for round in 0..=KILLS {
@@ -82,7 +82,7 @@ async fn no_kill_parts_an_approval_from_its_schema() {
 }
 
 #[tokio::test]
-async fn an_export_takes_schemas_along() {
+async fn an_export_includes_schemas() {
     let directory = tempfile::tempdir().unwrap();
     let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
     let server = Server::start(&from, &[]).await;
@@ -104,7 +104,7 @@ async fn an_export_takes_schemas_along() {
     assert_eq!(run(&["export"], &to).await.stdout, exported.stdout);
     assert_whole(&to).await;
 
-    // What is edited is held to the schema that was imported.
+    // Edits are checked against the imported schema.
     let server = Server::start(&to, &[]).await;
     let all = ListApprovalsRequest { page_size: 500, ..ListApprovalsRequest::default() };
     let approvals = server.operator().list_approvals(all).await.unwrap().into_inner().approvals;

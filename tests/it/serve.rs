@@ -1,4 +1,4 @@
-//! `signoff serve` and the store's commands, as an operator meets them.
+//! `signoff serve` and the commands of the store, as an operator uses them.
 
 mod access;
 mod development;
@@ -28,7 +28,7 @@ pub(crate) async fn run(arguments: &[&str]) -> Output {
     soon("the program ends", signoff(arguments).kill_on_drop(true).output()).await.expect("it runs")
 }
 
-/// Starts a server that must refuse to, and returns its exit code and what it wrote.
+/// Starts a server that must fail to start; returns its exit code and output.
 async fn refused(data: &Path, command: tokio::process::Command) -> (Option<i32>, String) {
     match Process::spawn(data, command).listening().await {
         Ok(server) => panic!("it listens: {}", server.log()),
@@ -64,7 +64,7 @@ async fn a_port_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn every_error_of_a_configuration_is_told_at_once() {
+async fn all_errors_of_a_configuration_are_reported_together() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("signoff.toml");
     std::fs::write(&file, "heartbeet = \"5s\"\n[limits]\nlabels = 33\n").unwrap();
@@ -83,11 +83,11 @@ async fn every_error_of_a_configuration_is_told_at_once() {
     ] {
         assert!(log.contains(told), "{told} is missing: {log}");
     }
-    assert!(!data.path().join("sled").exists(), "nothing is made before the configuration is known to be good");
+    assert!(!data.path().join("sled").exists(), "an invalid configuration creates nothing");
 }
 
 #[tokio::test]
-async fn nothing_but_development_on_loopback_starts() {
+async fn without_authentication_only_dev_on_loopback_starts() {
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().to_str().unwrap();
     let cases: [(&[&str], &str); 3] = [
@@ -144,7 +144,7 @@ async fn an_export_is_imported_into_an_equal_store() {
 }
 
 #[tokio::test]
-async fn config_check_tells_what_is_wrong_with_the_settings_and_their_files_at_once() {
+async fn config_check_reports_all_problems_of_settings_and_files() {
     let data = tempfile::tempdir().unwrap();
     let (config, policy) = (data.path().join("signoff.toml"), data.path().join("policy.yaml"));
     std::fs::write(&policy, "rules:\n  - name: a\n    tols: [x]\n").unwrap();

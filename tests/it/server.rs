@@ -28,13 +28,13 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// How long a test waits for something that must happen. Never how long something takes.
+/// How long a test waits for an event that must happen. Not a measure of how long it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Lines of a server's log that are kept.
+/// Maximum number of log lines that are kept.
 const LOG_LINES: usize = 2_000;
 
-/// A client that carries a bearer token.
+/// A client with a bearer token.
 pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// As [`Client`], for the policy.
@@ -46,11 +46,11 @@ pub(crate) type AccessClient = AccessServiceClient<InterceptedService<Channel, B
 /// As [`Client`], for freezes and the status.
 pub(crate) type AdminClient = AdminServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Awaits what must happen; fails the test when it does not.
+/// Waits for an event that must happen; panics if it does not.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(output) => output,
-        Err(_) => panic!("this did not happen within {PATIENCE:?}: {what}"),
+        Err(_) => panic!("did not happen within {PATIENCE:?}: {what}"),
     }
 }
 
@@ -71,11 +71,11 @@ pub(crate) fn signoff(arguments: &[&str]) -> Command {
     command
 }
 
-/// Makes a file one that was written long ago, so that a start need not wait whether its writer goes on.
+/// Sets an old modification time, so that a start need not wait for the file's writer.
 pub(crate) fn age(file: &Path) {
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let file = std::fs::File::options().append(true).open(file).expect("it is there");
-    file.set_modified(long_ago).expect("it is ours");
+    let file = std::fs::File::options().append(true).open(file).expect("the file exists");
+    file.set_modified(long_ago).expect("this user owns the file");
 }
 
 /// A server process that may not listen yet. Killed when dropped.
@@ -89,7 +89,7 @@ pub(crate) struct Process {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What a process wrote, for failures.
+/// The output of a process, for failure messages.
 #[derive(Debug, Default)]
 struct Log(Mutex<Vec<String>>);
 
@@ -126,7 +126,7 @@ impl Process {
         Self { data, child, pid, log, first_line: Some(first_line), readers: vec![stdout, stderr] }
     }
 
-    /// Waits until it listens; its exit status when it ended instead.
+    /// Waits until it listens; returns its exit status if it ended instead.
     pub(crate) async fn listening(mut self) -> Result<Server, (ExitStatus, String)> {
         let first_line = self.first_line.take().expect("asked once");
         let Ok(line) = soon("the server listens", first_line).await else {
@@ -147,13 +147,13 @@ impl Process {
         tokio::time::timeout(moment, first_line).await.is_ok_and(|line| line.is_ok())
     }
 
-    /// Ends it without a warning: `kill -9`.
+    /// Kills it: `kill -9`.
     pub(crate) async fn kill(mut self) {
         let _ = rustix::process::kill_process(self.pid, Signal::KILL); // it may have ended by itself
         self.ended().await;
     }
 
-    /// Asks it to end: SIGTERM.
+    /// Asks it to stop: SIGTERM.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
@@ -176,7 +176,7 @@ impl Process {
         self.pid.as_raw_pid().cast_unsigned()
     }
 
-    /// What it wrote so far.
+    /// Its output so far.
     pub(crate) fn log(&self) -> String {
         self.log.text()
     }
@@ -227,72 +227,72 @@ impl Server {
         self.address
     }
 
-    /// The tokens that it takes.
+    /// The tokens that it accepts.
     pub(crate) const fn tokens(&self) -> &Tokens {
         &self.tokens
     }
 
-    /// A connection of its own, made when it is first used.
+    /// A new connection, opened on first use.
     pub(crate) fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).expect("an address").connect_lazy()
     }
 
-    /// The agent's client, with a connection of its own.
+    /// The agent's client, on a new connection.
     pub(crate) fn agent(&self) -> Client {
         self.client(&self.tokens.agent)
     }
 
-    /// The reviewer's client, with a connection of its own.
+    /// The reviewer's client, on a new connection.
     pub(crate) fn reviewer(&self) -> Client {
         self.client(&self.tokens.reviewer)
     }
 
-    /// The operator's client, with a connection of its own.
+    /// The operator's client, on a new connection.
     pub(crate) fn operator(&self) -> Client {
         self.client(&self.tokens.operator)
     }
 
-    /// A client for tokens that carries this one.
+    /// A client for tokens, with this token.
     pub(crate) fn access(&self, token: &str) -> AccessClient {
         AccessServiceClient::with_interceptor(self.channel(), Bearer::new(token))
     }
 
-    /// A client for freezes and the status that carries this token.
+    /// A client for freezes and the status, with this token.
     pub(crate) fn admin(&self, token: &str) -> AdminClient {
         AdminServiceClient::with_interceptor(self.channel(), Bearer::new(token))
     }
 
-    /// A client for the policy that carries this token.
+    /// A client for the policy, with this token.
     pub(crate) fn policies(&self, token: &str) -> PolicyClient {
         PolicyServiceClient::with_interceptor(self.channel(), Bearer::new(token))
     }
 
-    /// Anybody's client, with a connection of its own.
+    /// A client with this token, on a new connection.
     pub(crate) fn client(&self, token: &str) -> Client {
         client(self.channel(), token)
     }
 
-    /// Asks it to read its files again: SIGHUP.
+    /// Asks it to reload its files: SIGHUP.
     pub(crate) fn hang_up(&self) {
         self.process.signal(Signal::HUP);
     }
 
-    /// Ends it without a warning: `kill -9`.
+    /// Kills it: `kill -9`.
     pub(crate) async fn kill(self) {
         self.process.kill().await;
     }
 
-    /// Asks it to end: SIGTERM.
+    /// Asks it to stop: SIGTERM.
     pub(crate) fn terminate(&self) {
         self.process.terminate();
     }
 
-    /// Its exit status, once it ended.
+    /// Waits for its end; returns its exit status.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         self.process.ended().await
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Stops it with SIGTERM, and waits for its end.
     pub(crate) async fn stop(mut self) -> ExitStatus {
         self.terminate();
         self.ended().await
@@ -303,23 +303,23 @@ impl Server {
         self.process.pid()
     }
 
-    /// What it wrote so far.
+    /// Its output so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }
 }
 
-/// Anybody's client on this connection.
+/// A client with this token, on this connection.
 pub(crate) fn client(channel: Channel, token: &str) -> Client {
     ApprovalServiceClient::with_interceptor(channel, Bearer::new(token))
 }
 
-/// The client of somebody who shows no token.
+/// A client without a token.
 pub(crate) fn without_token(channel: Channel) -> Client {
     ApprovalServiceClient::with_interceptor(channel, Bearer(None))
 }
 
-/// The tokens that a server made in its data directory, which keeps them over restarts.
+/// The development tokens in a server's data directory. They stay the same over restarts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tokens {
     pub(crate) agent: String,
@@ -329,7 +329,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn of(data: &Path) -> Self {
-        // Only development mode makes any.
+        // Only development mode creates them.
         let Ok(file) = crate::files::read(data.join("dev-tokens.json")) else { return Self::default() };
         let tokens: serde_json::Value = serde_json::from_slice(&file).expect("tokens are JSON");
         let token = |role: &str| tokens[role].as_str().expect("a token").to_owned();

@@ -1,4 +1,4 @@
-//! Revoke and freeze: what was approved and is stopped never runs.
+//! Revoking and freezing: an approved call that is stopped never runs.
 
 use futures_util::future::join_all;
 use signoff::proto::v1::{
@@ -73,12 +73,12 @@ async fn a_revoked_approval_is_never_claimed_and_shows_who_stopped_it() {
     assert_eq!((metadata["revoked_by"].as_str(), metadata["reason"].as_str()), ("dev/reviewer", "wrong customer"));
     assert_eq!(metadata["approval_id"], approval.id);
     assert!(metadata.contains_key("revoke_time"));
-    // Repeating the call gives the first result; another one is told of it.
+    // A repetition gets the first result; another revocation gets an error that names it.
     let again = server.reviewer().revoke_approval(revoking(&approval, "k")).await.unwrap().into_inner();
     assert_eq!(again.approval.as_ref(), Some(&revoked));
     let status = server.agent().revoke_approval(revoking(&approval, "")).await.unwrap_err();
     refused(&status, Code::FailedPrecondition, "APPROVAL_REVOKED");
-    // What nobody has approved is cancelled, not revoked.
+    // A pending call is cancelled, not revoked.
     let (_stream, pending) = open(&mut server.agent(), ask("two")).await.unwrap();
     let status = server.agent().revoke_approval(revoking(&pending, "")).await.unwrap_err();
     assert_eq!(refused(&status, Code::FailedPrecondition, "NOT_APPROVED")["status"], "PENDING");
@@ -117,7 +117,7 @@ async fn an_operator_that_may_not_read_gets_the_revocation_only() {
     };
     assert_eq!(shown, expected);
 
-    // Nor does a refusal say who claimed it, or when.
+    // An error does not say who claimed it, or when, either.
     let claimed = approved(&server, "two").await;
     claim(&mut server.agent(), &claimed).await.unwrap();
     let status = only_operator.revoke_approval(revoking(&claimed, "")).await.unwrap_err();
@@ -218,7 +218,7 @@ async fn a_freeze_stops_claims_and_new_requests_until_the_thaw() {
 }
 
 #[tokio::test]
-async fn freezes_and_thaws_are_idempotent_and_say_what_is_wrong() {
+async fn freezes_and_thaws_are_idempotent_and_reject_invalid_calls() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["thaw_requires_other_operator=true"]).await;
     let mut admin = operator(&server);
@@ -255,7 +255,7 @@ async fn freezes_and_thaws_are_idempotent_and_say_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_claimed_once_a_freeze_has_answered_whatever_is_under_way() {
+async fn after_a_freeze_is_answered_no_concurrent_claim_succeeds() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.calls_per_second=100000"]).await;
     let mut admin = operator(&server);

@@ -1,4 +1,5 @@
-//! What somebody without a token can do to the server, and to others: take a bounded place, and nothing else.
+//! The effects of clients without a token on the server and other clients: bounded memory and connections, nothing
+//! else.
 //!
 //! Sizes are for a test suite. `SIGNOFF_STRANGERS=full` makes them those of docs/security.md.
 
@@ -15,22 +16,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::{Client, Server, soon};
 
-/// What strangers may add to the server's memory, in KiB.
+/// Memory that unauthenticated clients may add to the server, in KiB.
 const MEMORY: u64 = 200 * 1024;
 
-/// A size for the suite, or the one that the documentation tells of.
+/// A size for the suite, or the documented one.
 fn size(bounded: usize, full: usize) -> usize {
     if std::env::var_os("SIGNOFF_STRANGERS").is_some_and(|value| value == "full") { full } else { bounded }
 }
 
-/// Memory that the server's process has in RAM, in KiB.
+/// Resident memory of the server's process, in KiB.
 fn resident(server: &Server) -> u64 {
     let status = crate::files::text(format!("/proc/{}/status", server.pid())).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
 }
 
-/// Lets the test have as many sockets as the system allows it.
+/// Raises the test's limit of open files to the maximum.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -62,7 +63,7 @@ async fn served_during<A: Future<Output = ()> + Send + 'static>(
         most = most.max(resident(server));
     }
     over.cancel();
-    soon("the attack ends", attacking).await.expect("it does what it should");
+    soon("the attack ends", attacking).await.expect("the attack behaves as expected");
     most = most.max(resident(server));
     eprintln!("{before} KiB before, at most {most} KiB during the attack");
     assert!(most.saturating_sub(before) <= MEMORY, "{before} KiB before, {most} KiB during the attack");

@@ -1,4 +1,4 @@
-//! TLS over real sockets, with certificates that are made for each test.
+//! TLS over real sockets, with certificates that each test generates.
 
 mod authority;
 mod clients;
@@ -36,7 +36,7 @@ use crate::{
     server::{Server, age, client, soon},
 };
 
-/// The files of a server, and who made its certificate.
+/// The files of a server, and the authority of its certificate.
 struct Files {
     directory: TempDir,
     authority: Authority,
@@ -55,7 +55,7 @@ impl Files {
         self.directory.path().join(name)
     }
 
-    /// Replaces certificate and key, one after the other, as any tool would.
+    /// Replaces certificate and key, one after the other, as tools do.
     fn replace(&self, leaf: &Leaf) {
         replace(&self.path("tls.crt"), &leaf.certificate);
         replace(&self.path("tls.key"), &leaf.key);
@@ -71,7 +71,7 @@ impl Files {
         Server::start(&self.path("store"), &[&[certificate.as_str(), key.as_str()], settings].concat()).await
     }
 
-    /// The setting that asks clients for certificates of this authority.
+    /// The setting that requires client certificates of this authority.
     fn client_ca(&self, authority: &Authority) -> String {
         let path = self.path("clients.crt");
         replace(&path, authority.pem());
@@ -125,19 +125,19 @@ fn replace(file: &Path, text: &str) {
     fs::rename(&new, file).unwrap();
 }
 
-/// A connection of its own, made when it is first used.
+/// A new connection, opened on first use.
 fn channel(server: &Server, tls: ClientTlsConfig) -> Channel {
     let endpoint = Endpoint::from_shared(format!("https://{}", server.address())).unwrap();
     endpoint.tls_config(tls).unwrap().connect_lazy()
 }
 
-/// Asks over a connection of its own.
+/// Makes a request over a new connection.
 async fn call(server: &Server, request_id: &str, tls: ClientTlsConfig) -> Result<(), Status> {
     let mut agent = client(channel(server, tls), &server.tokens().agent);
     soon("the call ends", open(&mut agent, ask(request_id))).await.map(|_| ())
 }
 
-/// Everything that an error and its causes say.
+/// The text of an error and its causes.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

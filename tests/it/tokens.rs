@@ -1,4 +1,4 @@
-//! The server's own tokens: made, shown, taken back; and what nobody gets by them.
+//! The server's own tokens: created, listed, revoked; and the limits of what they allow.
 
 mod bridges;
 mod commands;
@@ -36,7 +36,7 @@ async fn revoke(access: &mut AccessClient, made: &CreateTokenResponse) -> pb::To
     access.revoke_token(RevokeTokenRequest { token_id }).await.unwrap().into_inner().token.unwrap()
 }
 
-/// The fields that an INVALID_ARGUMENT names.
+/// The fields in an INVALID_ARGUMENT error.
 fn violated(status: &Status) -> Vec<String> {
     assert_eq!((status.code(), reason(status).as_str()), (Code::InvalidArgument, "INVALID_REQUEST"), "{status:?}");
     let violations = status.get_details_bad_request().unwrap().field_violations;
@@ -64,7 +64,7 @@ async fn tokens_ask_and_decide_until_they_are_revoked() {
     assert_eq!((by.issuer.as_str(), by.subject.as_str(), by.kind()), ("local", "rita", ActorKind::Person));
     assert_eq!(next_update(&mut stream).await.unwrap().unwrap().approval.unwrap().status(), ApprovalStatus::Approved);
 
-    // A stream, a queue and a long poll are open when their tokens are taken back.
+    // A stream, a queue and a long poll are open when their tokens are revoked.
     let (mut stream, second) = open(&mut asking, ask("two")).await.unwrap();
     let mut queue = deciding.watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
     soon("the queue shows", queue.message()).await.unwrap();
@@ -99,7 +99,7 @@ async fn tokens_ask_and_decide_until_they_are_revoked() {
     let status = deciding.decide(decide(&second, "", VoteChoice::Approve)).await.unwrap_err();
     unauthenticated(&status, "the token was revoked");
     let log = server.log();
-    assert!(log.contains("the token was revoked"), "refusals are in the log: {log}");
+    assert!(log.contains("the token was revoked"), "the log has the rejected calls: {log}");
     assert!([&agent, &reviewer].iter().all(|made| !log.contains(&made.secret[8..])), "{log}");
     server.kill().await;
 
@@ -112,7 +112,7 @@ async fn tokens_ask_and_decide_until_they_are_revoked() {
 }
 
 #[tokio::test]
-async fn a_token_ends_at_its_time_with_its_streams() {
+async fn a_token_and_its_streams_end_when_it_expires() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["heartbeat=50ms"]).await;
     let mut access = server.access(&server.tokens().operator);
@@ -136,13 +136,13 @@ async fn a_token_ends_at_its_time_with_its_streams() {
 }
 
 #[tokio::test]
-async fn what_a_token_does_not_give_is_refused() {
+async fn calls_beyond_a_tokens_permissions_are_rejected() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
     let client = async |access: &mut AccessClient, request| server.client(&make(access, request).await.secret);
 
-    // The asker under another token, and whom it asks for.
+    // The requester with another token, and the person whom it asks for.
     let mut agent = client(
         &mut access,
         CreateTokenRequest {
@@ -162,7 +162,7 @@ async fn what_a_token_does_not_give_is_refused() {
         assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "SELF_DECISION"));
     }
 
-    // A token that is bound to a person asks for them, say what it will.
+    // A token that is bound to a person always asks for that person.
     let bound =
         CreateTokenRequest { on_behalf_of: Some(person("alice")), ..owner("hers", ActorKind::Agent, &[Role::Agent]) };
     let mut hers = client(&mut access, bound.clone()).await;
@@ -173,7 +173,7 @@ async fn what_a_token_does_not_give_is_refused() {
     let naming = |subject| RequestApprovalRequest { on_behalf_of: Some(person(subject)), ..ask(subject) };
     assert_eq!(reason(&open(&mut hers, naming("bob")).await.err().unwrap()), "PERMISSION_REQUIRED");
     open(&mut hers, naming("alice")).await.unwrap();
-    // And it decides nothing: it would be her hand.
+    // And it cannot decide, because the decision would count as hers.
     let both = CreateTokenRequest { permissions: vec![Permission::AskForOthers.into()], ..bound.clone() };
     let hand = CreateTokenRequest { roles: vec![Role::Reviewer.into()], ..bound };
     for wrong in [both, hand] {
@@ -184,7 +184,7 @@ async fn what_a_token_does_not_give_is_refused() {
         CreateTokenRequest { on_behalf_of: Some(server_itself), ..owner("x", ActorKind::Agent, &[Role::Agent]) };
     assert_eq!(violated(&access.create_token(wrong).await.unwrap_err()), ["on_behalf_of.issuer"]);
 
-    // Nobody speaks for others without being allowed to, and the one who is cannot get around the asker's ban.
+    // Acting for others requires a permission, and that permission does not let a requester decide.
     let mut plain = client(&mut access, owner("plain", ActorKind::Agent, &[Role::Agent])).await;
     let status = open(&mut plain, RequestApprovalRequest { request_id: "two".into(), ..asking }).await.err().unwrap();
     assert_eq!(reason(&status), "PERMISSION_REQUIRED");
@@ -208,16 +208,16 @@ async fn what_a_token_does_not_give_is_refused() {
     assert_eq!(decision.decided_by.unwrap().subject, "bob");
     assert_eq!(decision.submitted_by.unwrap().subject, "chat");
 
-    // Another tenant's approval is not there.
+    // Another tenant's approval is NOT_FOUND.
     let get = GetApprovalRequest { approval_id: approval.id.clone(), include_events: false };
     assert_eq!(reason(&plain.get_approval(get).await.unwrap_err()), "APPROVAL_NOT_FOUND");
     let status = plain.list_pending(ListPendingRequest::default()).await.unwrap_err();
     assert_eq!(reason(&status), "ROLE_NOT_ALLOWED");
 }
 
-/// A call is authenticated by its head; what counts is whether its caller may act when all of it is there.
+/// A call is authenticated by its headers; its caller must still be allowed to act when the whole message has arrived.
 #[tokio::test]
-async fn a_call_that_was_held_back_is_refused_after_a_revocation() {
+async fn a_delayed_call_is_rejected_after_its_token_is_revoked() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
@@ -233,7 +233,7 @@ async fn a_call_that_was_held_back_is_refused_after_a_revocation() {
     );
     let mut held = TcpStream::connect(server.address()).await.unwrap();
     held.write_all(head.as_bytes()).await.unwrap();
-    // The head has been looked at once the token was used.
+    // Once the token's use is recorded, the headers were authenticated.
     soon("the token is used", async {
         loop {
             let tokens = access.list_tokens(ListTokensRequest::default()).await.unwrap().into_inner().tokens;
@@ -252,9 +252,9 @@ async fn a_call_that_was_held_back_is_refused_after_a_revocation() {
     assert_eq!(access.list_tokens(ListTokensRequest::default()).await.unwrap().into_inner().tokens.len(), 1);
 }
 
-/// Pages of other origins can make a browser send such requests, with its certificate, without asking this server.
+/// Pages of other origins can make a browser send such requests, with its certificate, without a preflight request.
 #[tokio::test]
-async fn only_calls_are_looked_at() {
+async fn only_grpc_calls_are_processed() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let bearer = format!("Bearer {}", server.tokens().operator);
@@ -278,7 +278,7 @@ async fn only_calls_are_looked_at() {
 }
 
 #[tokio::test]
-async fn everything_wrong_with_a_token_is_told_at_once() {
+async fn all_problems_of_a_new_token_are_reported_together() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);

@@ -1,8 +1,8 @@
-//! Bits that flip, blocks that are lost, swapped or stale, files that are cut or gone: what a disk does to a store at
+//! Flipped bits, lost, swapped or stale blocks, truncated or missing files: damage that a disk can do to a store at
 //! rest.
 //!
-//! Either everything that was acknowledged is there afterwards, or the store is refused with a sentence, or an approval
-//! is answered with an error. It is never forgotten, and never claimed twice.
+//! Afterwards everything acknowledged is there, or the server rejects the store with a message, or answers for an
+//! approval with an error. No approval is lost silently, or claimed twice.
 
 use std::{
     collections::HashMap,
@@ -30,7 +30,7 @@ use crate::{
 
 const CALLERS: usize = 16;
 
-/// Approvals in the store: few make as many pages as it takes, many make what a year leaves.
+/// Approvals in the store: few, but enough for several pages; or many, as after a year.
 const FEW: usize = 800;
 const MANY: usize = 10_000;
 
@@ -40,13 +40,13 @@ const PER_KILL: usize = 25;
 /// Second claims in each run.
 const CLAIMS: usize = 12;
 
-/// The end of the log that is damaged most: what is not yet in a snapshot of sled.
+/// The end of the log, which is damaged most often: it is not in a snapshot of sled yet.
 const TAIL: u64 = 4_096;
 
-/// How sled divides its log, and what begins each part: a checksum, then its place in the log, inverted.
+/// The size of a segment of sled's log. Each starts with a checksum, and its inverted position in the log.
 const SEGMENT: u64 = 512 * 1_024;
 
-/// Where a damage is.
+/// The place of the damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Where {
     /// In the last bytes that sled wrote.
@@ -61,26 +61,26 @@ enum Where {
 
 const PLACES: [Where; 4] = [Where::Tail, Where::Live, Where::AfterKill, Where::Anywhere];
 
-/// A store at rest, and what was acknowledged of it.
+/// A store at rest, with everything that it acknowledged.
 struct Image {
     directory: tempfile::TempDir,
-    /// What an export says.
+    /// The lines of its export.
     lines: HashMap<String, String>,
     acknowledged: HashMap<String, Acknowledgement>,
 }
 
-/// What became of the runs of one place.
+/// The results of the runs for one place.
 #[derive(Debug, Default)]
 struct Count {
     equal: usize,
     refused: usize,
     errors: usize,
-    /// Runs in which something was missing that nobody had been told of: only after a kill.
+    /// Runs in which unacknowledged data was missing: only after a kill.
     unacknowledged: usize,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn damage_is_survived_or_noticed() {
+async fn damage_is_survived_or_detected() {
     let seed = seed("damage");
     let base = Image::new(seed).await;
     println!("{} approvals, {} bytes of log", base.lines.len(), log_length(base.directory.path()));
@@ -124,7 +124,7 @@ impl Image {
         Self { directory, lines, acknowledged: told.newest(0) }
     }
 
-    /// The same store, after more work that a kill has ended.
+    /// The same store, after more work, which a kill interrupted.
     async fn killed(&self, random: &mut Random) -> Self {
         let directory = tempfile::tempdir().unwrap();
         copy(self.directory.path(), directory.path());
@@ -179,17 +179,17 @@ impl Image {
             return;
         }
         for (id, line) in lines {
-            let known = self.lines.get(id).unwrap_or_else(|| panic!("{context}: {id} came from nowhere: {line}"));
+            let known = self.lines.get(id).unwrap_or_else(|| panic!("{context}: {id} was never acknowledged: {line}"));
             assert!(line == known || revision(line) < revision(known), "{context}: {id} changed: {known}, now {line}");
         }
         for (id, known) in &self.acknowledged {
-            let line = lines.get(id).unwrap_or_else(|| panic!("{context}: {id} was acknowledged and is gone"));
+            let line = lines.get(id).unwrap_or_else(|| panic!("{context}: {id} was acknowledged and is missing"));
             assert!(revision(line) >= known.revision, "{context}: {id} lost events: {known:?}, now {line}");
         }
         count.unacknowledged += 1;
     }
 
-    /// Every approval is as it was, or is answered with an error that says so.
+    /// Checks that every approval is unchanged, or gets an error that reports the damage.
     async fn ask_for_each(&self, server: &Server, context: &str) {
         let mut client = server.operator();
         for (id, known) in &self.acknowledged {
@@ -207,8 +207,8 @@ impl Image {
         }
     }
 
-    /// What was claimed is not granted again. Ends the server, unless it gives up by itself over a page that it needs
-    /// to write.
+    /// Checks that no claim is granted twice. Stops the server, unless it fails by itself because of a page that it
+    /// needs to write.
     async fn claim_again(&self, mut server: Server, random: &mut Random, context: &str) {
         let claimed: Vec<_> = self.acknowledged.values().filter(|known| known.claimed).collect();
         let mut agent = server.agent();
@@ -228,7 +228,7 @@ impl Image {
     }
 }
 
-/// How a server answers for what it cannot read, and how a call ends whose connection the server closed as it gave up.
+/// Errors for unreadable data, and errors of calls whose connection ended when the server failed.
 fn damaged(code: Code) -> bool {
     [Code::DataLoss, Code::Unavailable, Code::Cancelled].contains(&code)
 }
@@ -241,7 +241,7 @@ fn log_length(data: &Path) -> u64 {
     fs::metadata(log(data)).expect("the log").len()
 }
 
-/// Damages a data directory. Says how.
+/// Damages a data directory; returns a description.
 fn damage(data: &Path, place: Where, random: &mut Random) -> String {
     let in_tail = place == Where::Tail || (place == Where::AfterKill && random.percent(50));
     let (path, range) = match place {
@@ -318,7 +318,7 @@ fn bytes(file: &File, at: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The files that development mode keeps beside the store: text, which is refused when it is not the server's own.
+/// The files of development mode beside the store. The server rejects them when they are damaged.
 fn of_development_mode(name: &OsStr) -> bool {
     name == "dev-tokens.json" || Path::new(name).extension().is_some_and(|extension| extension == "env")
 }

@@ -1,22 +1,22 @@
-//! What a store holds, as `signoff export` says.
+//! The content of a store, from `signoff export`.
 
 use std::{collections::HashMap, path::Path};
 
 use crate::server::{signoff, soon};
 
-/// What became of an export.
+/// The result of an export.
 #[derive(Debug)]
 pub(super) enum Exported {
     /// Every approval's line, by id.
     Whole(HashMap<String, String>),
-    /// Why there is none: the exit code, and what it said.
+    /// The export failed: exit code and output.
     Refused(Option<i32>, String),
 }
 
-/// What a line begins with; the id follows.
+/// The start of a line; the id follows.
 const LINE: &str = "{\"id\":\"";
 
-/// Exports what is in a data directory.
+/// Exports the content of a data directory.
 pub(super) async fn export(data: &Path) -> Exported {
     let mut command = signoff(&["export", "--data-dir"]);
     command.arg(data).kill_on_drop(true);
@@ -42,7 +42,7 @@ impl Exported {
     }
 }
 
-/// How many events a line has: the approval's revision.
+/// The number of events in a line, which is the approval's revision.
 pub(super) fn revision(line: &str) -> u64 {
     let history: serde_json::Value = serde_json::from_str(line).expect("JSON");
     history["events"].as_array().expect("events").len() as u64

@@ -1,4 +1,4 @@
-//! A disk that takes a call and never answers, or cannot read what it holds.
+//! A disk that never answers a call, or cannot read its data.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::{
     server::{Process, Server, soon},
 };
 
-/// A server that hangs in `call` from the moment on when the file `arm` is there.
+/// A server that hangs in `call` once the file `arm` exists.
 async fn hanging(data: &Path, arm: &Path, call: &str, settings: &[&str]) -> Server {
     let variables = [
         ("FAULT_CALLS", call),
@@ -27,7 +27,7 @@ async fn hanging(data: &Path, arm: &Path, call: &str, settings: &[&str]) -> Serv
 }
 
 #[tokio::test]
-async fn a_hanging_disk_is_given_up_and_everybody_is_told() {
+async fn a_hanging_disk_fails_the_store_and_all_callers_get_an_error() {
     for call in ["sync", "write", "range"] {
         let parent = tempfile::tempdir().unwrap();
         let (data, arm) = (parent.path().join("data"), parent.path().join("arm"));
@@ -58,9 +58,9 @@ async fn a_hanging_disk_is_given_up_and_everybody_is_told() {
     }
 }
 
-/// The disk hangs while the server stops: the signal still ends it, and its exit code says that something was wrong.
+/// The disk hangs while the server stops: the server still exits, with a code that reports the failure.
 #[tokio::test]
-async fn a_signal_ends_a_server_whose_disk_hangs() {
+async fn a_signal_stops_a_server_whose_disk_hangs() {
     let parent = tempfile::tempdir().unwrap();
     let (data, arm) = (parent.path().join("data"), parent.path().join("arm"));
     let mut server = hanging(&data, &arm, "sync", &[]).await;
@@ -72,9 +72,9 @@ async fn a_signal_ends_a_server_whose_disk_hangs() {
     assert!(server.log().contains("the store failed"), "{}", server.log());
 }
 
-/// A server that hangs while it opens the store has no watchdog yet, and hears signals.
+/// A server that hangs while it opens the store has no watchdog yet, but reacts to signals.
 #[tokio::test]
-async fn a_signal_ends_a_server_that_hangs_while_it_starts() {
+async fn a_signal_stops_a_server_that_hangs_while_it_starts() {
     let parent = tempfile::tempdir().unwrap();
     let (data, arm) = (parent.path().join("data"), parent.path().join("arm"));
     std::fs::write(&arm, b"").unwrap();
@@ -99,12 +99,12 @@ async fn a_signal_ends_a_server_that_hangs_while_it_starts() {
     assert!(process.log().contains("stopped before the server started"), "{}", process.log());
 }
 
-/// Enough approvals that a server which starts again has not read them all.
+/// Enough approvals that a restarted server has not read them all.
 const APPROVALS: usize = 600;
 
-/// A group decides by what it reads: if that fails, nothing of it can be trusted.
+/// A group decides by the data that it reads: if a read fails, its results cannot be trusted.
 #[tokio::test]
-async fn a_read_that_fails_in_a_group_ends_the_server() {
+async fn a_failed_read_in_a_group_stops_the_server() {
     let parent = tempfile::tempdir().unwrap();
     let (data, arm) = (parent.path().join("data"), parent.path().join("arm"));
     let server = Server::start(&data, &SETTINGS).await;

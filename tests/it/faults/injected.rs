@@ -1,4 +1,4 @@
-//! Calls of the server to its disk that fail.
+//! Failing system calls of the server.
 
 #![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
 
@@ -13,7 +13,7 @@ use crate::{
 
 const CALLERS: usize = 4;
 
-/// Longest load of a run whose fault does not come.
+/// Maximum duration of a run without a fault.
 const LOAD: Duration = Duration::from_millis(700);
 
 /// What a fault looks like.
@@ -29,7 +29,7 @@ struct Fault {
     serving: bool,
 }
 
-/// Calls, and up to which one a fault may come: a start makes few of most kinds, and load many.
+/// Calls, with the maximum number of the one that fails: a start makes few calls of most kinds, a load makes many.
 const CALLS: [(&str, usize); 7] = [
     ("write", 150),
     ("sync", 60),
@@ -46,7 +46,7 @@ const ENOSPC: &str = "28";
 impl Fault {
     fn random(random: &mut Random) -> Self {
         let (calls, last) = CALLS[random.below(CALLS.len())];
-        // Many come early, as opening makes few calls.
+        // Many faults come early, because opening makes few calls.
         let last = if random.percent(40) { last.min(20) } else { last };
         Self {
             calls,
@@ -60,7 +60,7 @@ impl Fault {
     }
 }
 
-/// What became of the runs.
+/// The results of the runs.
 #[derive(Debug, Default)]
 struct Count {
     refused: usize,
@@ -71,7 +71,7 @@ struct Count {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failing_calls_lose_nothing_and_end_the_server() {
+async fn failing_calls_lose_nothing_and_stop_the_server() {
     let (seed, mut count) = (seed("failing calls"), Count::default());
     let runs = runs(16, 1);
     for run in 0..runs {
@@ -91,7 +91,7 @@ async fn fail(fault: &Fault, context: &str, count: &mut Count) {
     let mut variables = vec![("FAULT_CALLS", fault.calls), ("FAULT_AT", at.as_str()), ("FAULT_ERRNO", fault.error)];
     variables.extend(fault.forever.then_some(("FAULT_FOREVER", "1")));
     variables.extend(fault.torn.then_some(("FAULT_TORN", "1")));
-    // A start that hangs is ended by whoever started it.
+    // A start that hangs is killed by its parent.
     variables.extend((fault.hang && fault.serving).then_some(("FAULT_HANG", "1")));
     variables.extend(fault.serving.then_some(("FAULT_ARM", arm_path)));
 
@@ -128,7 +128,7 @@ async fn fail(fault: &Fault, context: &str, count: &mut Count) {
     }
     let ids = load.ledger.lock().unwrap().ids();
     count.acknowledged += ids.len();
-    // With the usual time for writes: nothing fails here, and the machine may be busy.
+    // With the default write_timeout: nothing fails here, and the machine may be busy.
     let server = match Process::spawn(&data, crate::server::serve(&data, &[])).listening().await {
         Ok(server) => server,
         Err((status, log)) => panic!("{context}: it does not start again: {status}\n{log}"),

@@ -1,4 +1,4 @@
-//! Files of the store that lose their names while the server has them open.
+//! Files of the store that are deleted or replaced while the server has them open.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     server::{Process, Server, serve},
 };
 
-/// What somebody does to a file, and what the server says.
+/// A change of a file, and the server's message.
 type Loss = (fn(&Path), &'static str);
 
 const LOSSES: [Loss; 3] = [
@@ -27,7 +27,7 @@ const LOSSES: [Loss; 3] = [
 ];
 
 #[tokio::test]
-async fn a_server_whose_files_are_taken_away_acknowledges_nothing_more() {
+async fn a_server_without_its_files_acknowledges_nothing_more() {
     for name in ["sled/db", "LOCK", "WATERMARK"] {
         for (lose, says) in LOSSES {
             let parent = tempfile::tempdir().unwrap();
@@ -44,9 +44,10 @@ async fn a_server_whose_files_are_taken_away_acknowledges_nothing_more() {
     }
 }
 
-/// Whatever is deleted, a second server on the same directory is refused at once, and the first one keeps its word.
+/// Whatever is deleted, a second server on the same directory fails immediately, and the first one loses nothing
+/// acknowledged.
 #[tokio::test]
-async fn two_servers_never_have_one_directory() {
+async fn two_servers_never_share_a_directory() {
     for deleted in [&["LOCK"][..], &["LOCK", "WATERMARK"], &["LOCK", "WATERMARK", "sled/db"]] {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");

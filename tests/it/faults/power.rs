@@ -1,4 +1,4 @@
-//! Power losses: what a server recorded of its writes is cut at any moment, and the store opened from what is left.
+//! Power losses: the server's writes are recorded, cut at a random moment, and the store is opened from the rest.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -18,14 +18,14 @@ const CALLERS: usize = 8;
 /// Starts of the server whose writes are recorded: opening writes, too.
 const SESSIONS: usize = 4;
 
-/// Longest time between a start and its end.
+/// Maximum time between a start and its kill.
 const LOAD: Duration = Duration::from_millis(800);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn power_losses_lose_nothing_that_was_acknowledged() {
     let seed = seed("power losses");
     let parent = tempfile::tempdir().unwrap();
-    // Made before the record begins: so it was there for ever.
+    // Created before the recording starts, so it counts as durable.
     let (data, file) = (parent.path().join("data"), parent.path().join("record"));
     fs::create_dir(&data).unwrap();
     let told = Arc::new(Told::default());
@@ -48,7 +48,7 @@ async fn power_losses_lose_nothing_that_was_acknowledged() {
     }
     let record = Record::read(&file, &data);
     println!("{} changes, {} acknowledgements", record.len(), told.len());
-    assert!(record.len() > 200 && told.len() > 20, "this was hardly a load");
+    assert!(record.len() > 200 && told.len() > 20, "too few calls to be a load");
 
     let runs = runs(16, 4);
     let mut held = 0;
@@ -68,7 +68,7 @@ async fn power_losses_lose_nothing_that_was_acknowledged() {
         }
         let lines = lines.whole(&context);
         for (id, known) in &acknowledged {
-            let line = lines.get(id).unwrap_or_else(|| panic!("{context}: {id} was acknowledged and is gone"));
+            let line = lines.get(id).unwrap_or_else(|| panic!("{context}: {id} was acknowledged and is missing"));
             assert!(revision(line) >= known.revision, "{context}: {id} lost events: {known:?}, now {line}");
         }
         held += acknowledged.len();
@@ -76,7 +76,7 @@ async fn power_losses_lose_nothing_that_was_acknowledged() {
     println!("{runs} power losses, {held} acknowledged approvals found");
 }
 
-/// Keeps what a run failed on, to look at.
+/// Keeps the files of a failed run for inspection.
 fn keep(target: tempfile::TempDir, context: &str) {
     println!("{context}: kept in {}", target.keep().display());
 }

@@ -1,4 +1,5 @@
-//! The library that stands between a server and its files: `inject.c`, compiled once per test process.
+//! The library that is preloaded into a server, and intercepts its file calls: `inject.c`, compiled once per test
+//! process.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,7 +21,7 @@ pub(super) fn preloaded(data: &Path, settings: &[&str], variables: &[(&str, &str
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        // Named by process: several test processes may run at once.
+        // Named by pid: several test processes may run simultaneously.
         let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("inject-{}.so", std::process::id()));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/faults/inject.c");
         let compiled = Program::new("cc")

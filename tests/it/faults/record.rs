@@ -1,8 +1,8 @@
-//! What a server did to its files, in order; and what a disk could hold of it if the power went away at any moment.
+//! The file operations of a server, in order; and the possible states of a disk after a power loss at any moment.
 //!
-//! The model is stricter than common file systems. Of a file everything is there that its last finished sync covers;
-//! what was written later is there, lost, or there in some sectors only, each write for itself. A name is there if its
-//! directory was synced after it was made; of later changes of names a prefix is there, as a journal keeps them.
+//! The model is stricter than common file systems. Everything that a file's last finished sync covers is on the disk.
+//! Each later write is there, lost, or there only in some sectors. A name is there if its directory was synced after it
+//! was created; of later changes of names a prefix is there, as in a journal.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,13 +13,13 @@ use std::{
 
 use crate::load::Random;
 
-/// What a disk writes whole.
+/// The size of a sector, which a disk writes whole.
 const SECTOR: usize = 512;
 
 /// A record of `inject.c`: its fixed part.
 const HEAD: usize = 29;
 
-/// What was done, in the server's order.
+/// The operations, in the server's order.
 #[derive(Debug)]
 pub(super) struct Record {
     root: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Record {
 
 #[derive(Debug)]
 struct Operation {
-    /// Where its record ends: the moment at which it was done.
+    /// The end of its record, which dates the operation.
     done: u64,
     inode: u64,
     what: What,
@@ -44,7 +44,7 @@ enum What {
     Truncate {
         length: usize,
     },
-    /// Everything that was done to the file before a moment is on the disk.
+    /// Everything written to the file before a moment is on the disk.
     Sync {
         before: u64,
     },
@@ -54,26 +54,26 @@ enum What {
     Directory(PathBuf),
 }
 
-/// What becomes of what was not synced.
+/// The fate of data that was not synced.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Lost,
     Kept,
-    /// Each write by itself.
+    /// Per write.
     Some,
-    /// Each sector by itself.
+    /// Per sector.
     Torn,
 }
 
 const FATES: [Fate; 4] = [Fate::Lost, Fate::Kept, Fate::Some, Fate::Torn];
 
 impl Record {
-    /// Reads what was recorded of the files below `root`.
+    /// Reads the record of the files below `root`.
     pub(super) fn read(file: &Path, root: &Path) -> Self {
         let bytes = crate::files::read(file).expect("the record");
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         let (mut operations, mut at) = (Vec::new(), 0);
-        // A kill may have cut the last one.
+        // A kill may have truncated the last record.
         while at + HEAD <= bytes.len() {
             let length = u32::from_le_bytes(bytes[at + 25..at + HEAD].try_into().expect("4 bytes")) as usize;
             let Some(body) = bytes.get(at + HEAD..at + HEAD + length) else { break };
@@ -90,7 +90,7 @@ impl Record {
                 }
                 6 => What::Unlink(path(body)),
                 7 => What::Directory(path(body)),
-                other => panic!("a record of kind {other}"),
+                other => panic!("unknown kind of record: {other}"),
             };
             at += HEAD + length;
             operations.push(Operation { done: at as u64, inode, what });
@@ -99,17 +99,17 @@ impl Record {
         Self { root: root.to_owned(), root_inode, operations }
     }
 
-    /// How many changes there are.
+    /// The number of changes.
     pub(super) fn len(&self) -> usize {
         self.operations.len()
     }
 
-    /// The moment after so many changes.
+    /// The moment after this many changes.
     pub(super) fn moment(&self, changes: usize) -> u64 {
         changes.checked_sub(1).map_or(0, |last| self.operations[last].done)
     }
 
-    /// Makes what a disk could hold if the power went away after so many changes. Says what became of the rest.
+    /// Creates a possible state of the disk after a power loss, after this many changes. Returns the fate of the rest.
     pub(super) fn lose_power(&self, changes: usize, random: &mut Random, target: &Path) -> String {
         let done = &self.operations[..changes];
         let mut covered: HashMap<u64, u64> = HashMap::new();
@@ -173,7 +173,7 @@ impl Record {
             let path = target.join(path.strip_prefix(&self.root).expect("a path below the root"));
             match inode {
                 None => fs::create_dir_all(path).expect("a directory"),
-                // A name in a directory that was lost is lost, too.
+                // A name in a lost directory is lost too.
                 Some(inode) if path.parent().is_some_and(Path::exists) => {
                     fs::write(path, contents.get(&inode).map_or(&[][..], Vec::as_slice)).expect("a file");
                 }
@@ -222,9 +222,9 @@ mod tests {
         Operation { done, inode, what }
     }
 
-    /// What is synced, by content and by name, is there whatever else happens; nothing else needs to be.
+    /// Only synced content and synced names are certain to survive.
     #[test]
-    fn only_what_was_synced_is_certain() {
+    fn only_synced_data_is_certain() {
         let root = PathBuf::from("/data");
         let write = |bytes: &[u8]| What::Write { offset: 0, bytes: bytes.to_vec() };
         let record = Record {

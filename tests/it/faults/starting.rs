@@ -1,4 +1,4 @@
-//! Calls of a server to its disk that fail while it starts, each in turn: a start that is repeated works, and finds
+//! System calls that fail while a server starts, each in turn: the next start succeeds, and finds
 //! everything.
 
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::{
     server::{Process, Server, serve},
 };
 
-/// Runs at once: each waits for its disk most of the time.
+/// Concurrent runs: each waits for its disk most of the time.
 const AT_ONCE: usize = 4;
 
-/// Calls, and how many of them fail, one a run: about as many as a start makes.
+/// Calls, with the number of runs: about as many as a start makes. In each run another one fails.
 const CALLS: [(&str, usize); 5] =
     [("write", 16), ("sync", 8), ("range", 4), ("open", 10), ("truncate,rename,unlink", 4)];
 
@@ -60,7 +60,7 @@ async fn a_start_that_failed_at_any_call_can_be_repeated() {
         .await;
 }
 
-/// Starts a server one of whose calls fails. It may serve all the same.
+/// Starts a server with one failing call. It may serve anyway.
 async fn fail(data: &Path, calls: &str, at: usize, torn: bool, context: &str) {
     let at = at.to_string();
     let mut variables = vec![("FAULT_CALLS", calls), ("FAULT_AT", at.as_str()), ("FAULT_ERRNO", "5")];

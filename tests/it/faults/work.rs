@@ -1,4 +1,4 @@
-//! Callers that take approvals through their lives, and keep what they were told.
+//! Callers that take approvals through their lives, and record the answers.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ use crate::{
     server::Server,
 };
 
-/// What a server has acknowledged.
+/// Everything that a server has acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Told(Mutex<Vec<Acknowledgement>>);
 
@@ -29,7 +29,7 @@ pub(super) struct Acknowledgement {
     pub(super) revision: u64,
     pub(super) digest: String,
     pub(super) claimed: bool,
-    /// The moment, by a clock of the test's own.
+    /// The moment, by the test's own clock.
     pub(super) at: u64,
 }
 
@@ -61,7 +61,7 @@ impl Told {
     }
 }
 
-/// Starts callers that work until the server is gone, or until each has made `lives` approvals. `clock` tells the
+/// Starts callers that work until the server is gone, or until each has made `lives` approvals. `clock` gives the
 /// moment of an answer.
 pub(super) fn start(
     server: &Server,
@@ -85,12 +85,12 @@ pub(super) fn start(
     tasks
 }
 
-/// Asks; mostly approves, claims and reports.
+/// Makes a request; usually approves, claims and reports it.
 async fn live(clients: &mut Clients, random: &mut Random, told: &impl Fn(&Approval)) -> Result<(), Status> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut request = ask(&format!("ask-{name}"));
-    // Some are large, so that sled fills, frees and fills its segments again.
+    // Some are large, so that sled fills, frees and reuses its segments.
     let length = if random.percent(10) { 20_000 } else { 200 };
     request.arguments = Some(arguments(&[("to", "alice@company.com"), ("text", &"x".repeat(random.below(length)))]));
     let (_stream, asked) = open(&mut clients.agent, request).await?;
@@ -121,7 +121,7 @@ async fn live(clients: &mut Clients, random: &mut Random, told: &impl Fn(&Approv
     Ok(())
 }
 
-/// A claim by its digest.
+/// A claim with the approved digest.
 pub(super) fn claim(id: &str, digest: &str, request_id: &str) -> ClaimExecutionRequest {
     ClaimExecutionRequest { approval_id: id.into(), digest: digest.into(), request_id: request_id.into() }
 }

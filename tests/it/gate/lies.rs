@@ -1,4 +1,4 @@
-//! Servers that lie: `tests/conformance/lies.json`, told by a server of the test's own.
+//! Servers with false answers: a test server that gives the answers in `tests/conformance/lies.json`.
 
 use std::{
     convert::Infallible,
@@ -32,7 +32,7 @@ fn list() -> Value {
     serde_json::from_str(include_str!("../../conformance/lies.json")).unwrap()
 }
 
-/// RFC 7396.
+/// Applies a JSON Merge Patch (RFC 7396).
 fn merge(target: &mut Value, patch: &Value) {
     let Some(members) = patch.as_object() else {
         *target = patch.clone();
@@ -51,12 +51,12 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// A message from protobuf's JSON mapping; the empty one for null.
+/// A message from its protobuf JSON mapping; the empty message for null.
 fn message<M: prost::Message + Default>(json: &Value) -> M {
     if json.is_null() {
         return M::default();
     }
-    // By the name of the Rust type, which is the message's.
+    // The Rust type has the name of the message.
     let name = std::any::type_name::<M>().rsplit("::").next().expect("a type has a name");
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
     let descriptor = pool.get_message_by_name(&format!("signoff.v1.{name}")).expect("it is in the protos");
@@ -69,18 +69,18 @@ fn message<M: prost::Message + Default>(json: &Value) -> M {
 /// A server that always gives the same answers, and counts the calls.
 #[derive(Clone, Default)]
 struct Liar {
-    /// What each request for the approval is answered; every stream but the last breaks after it.
+    /// The answers to requests for the approval. Every stream but the last breaks after its answer.
     streams: Vec<Vec<RequestApprovalResponse>>,
     claim: ClaimExecutionResponse,
     report: ReportExecutionResponse,
     asks: Arc<AtomicUsize>,
     claims: Arc<Mutex<Vec<pb::ClaimExecutionRequest>>>,
-    /// How many reports of success, and of failure.
+    /// The number of reports of success, and of failure.
     reports: Arc<[AtomicUsize; 2]>,
 }
 
 impl Liar {
-    /// Tells the truth, but for the changes of one entry of the list.
+    /// Gives correct answers, except for the changes in one entry of the list.
     fn telling(list: &Value, entry: &Value) -> Self {
         let mut answers = list["honest"].clone();
         for (name, patch) in entry["changes"].as_object().unwrap() {
@@ -202,7 +202,7 @@ fn call(list: &Value) -> Call {
         .patience(Duration::from_secs(5))
 }
 
-/// The kind as the list names it, and the problem.
+/// The kind, as named in the list, and the problem.
 fn kind_of(refusal: &Refusal) -> (&'static str, Option<&str>) {
     match &refusal.kind {
         Kind::InvalidAnswer { problem } => ("InvalidAnswer", Some(problem)),
@@ -237,7 +237,7 @@ async fn honest_answers_run_it_once() {
 }
 
 #[tokio::test]
-async fn two_runners_claim_under_different_ids() {
+async fn two_runners_claim_with_different_request_ids() {
     let list = list();
     let server = Liar::telling(&list, &serde_json::json!({ "changes": {} }));
     let address = server.start().await;
@@ -255,7 +255,7 @@ async fn two_runners_claim_under_different_ids() {
 }
 
 #[tokio::test]
-async fn lies_run_nothing_and_are_not_asked_again() {
+async fn after_a_false_answer_nothing_runs_and_nothing_is_retried() {
     let list = list();
     let lies = list["lies"].as_array().unwrap();
     assert!(lies.len() > 80);
@@ -278,7 +278,7 @@ async fn lies_run_nothing_and_are_not_asked_again() {
     }
 }
 
-/// What a report comes to, step by step.
+/// The steps of a report.
 async fn reported(client: &Client, list: &Value) -> Result<(), Status> {
     let call = call(list);
     let mut wait = client.ask(&call).unwrap();
@@ -291,7 +291,7 @@ async fn reported(client: &Client, list: &Value) -> Result<(), Status> {
 }
 
 #[tokio::test]
-async fn lies_about_a_report_change_no_result() {
+async fn false_answers_to_a_report_do_not_change_the_result() {
     let list = list();
     let lies: Vec<_> = list["lies"].as_array().unwrap().iter().filter(|lie| lie["refusal"].is_null()).collect();
     assert!(lies.len() > 3);
@@ -306,9 +306,9 @@ async fn lies_about_a_report_change_no_result() {
     }
 }
 
-/// A call that is resumed believes no more than one that is asked for; what it does not know itself must be shown.
+/// A resumed call checks as much as a new one; the server must show everything that the handle does not have.
 #[tokio::test]
-async fn lies_about_a_resumed_call_run_nothing() {
+async fn after_a_false_answer_a_resumed_call_runs_nothing() {
     let list = list();
     let truth = serde_json::json!({ "name": "the truth", "changes": {} });
     let unseen = serde_json::json!({
@@ -324,7 +324,7 @@ async fn lies_about_a_resumed_call_run_nothing() {
         "digest": list["honest"]["first"]["update"]["approval"]["digest"],
     }))
     .unwrap();
-    // What a new connection tells is another list's matter.
+    // Another list covers the answers of a new connection.
     let told_at_once = |lie: &&Value| !lie["refusal"].is_null() && lie["reconnect"].is_null() && lie["asks"] == 1;
     let lies = list["lies"].as_array().unwrap().iter().filter(told_at_once);
     let kind_of_unseen = ("InvalidAnswer", Some("the approval does not show the request"));

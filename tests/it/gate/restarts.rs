@@ -1,4 +1,4 @@
-//! Servers that die, drain, or were never there.
+//! Servers that are killed, drain, or do not exist.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Tool, approve, client, email, joined, outcome, pending, refusal};
 use crate::{relay::Relay, server::Server};
 use signoff::proto::v1::ExecutionResult;
 
-/// What ends the first server while it is waited for.
+/// How the first server ends while a call waits.
 async fn over_a_restart(end: impl AsyncFnOnce(Server)) {
     let data = tempfile::tempdir().unwrap();
     let relay = Relay::start().await;
@@ -41,9 +41,9 @@ async fn a_server_that_drains_while_waiting() {
     over_a_restart(async |server| assert!(server.stop().await.success())).await;
 }
 
-// 10: refused at once by a port where nobody listens, and by a peer that says nothing.
+// 10: a port without a listener, and a peer that never answers.
 #[tokio::test]
-async fn a_server_that_is_not_there() {
+async fn a_server_that_does_not_exist() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", listener.local_addr().unwrap());
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -57,7 +57,7 @@ async fn a_server_that_is_not_there() {
     }
 }
 
-/// The server comes up after the first tries.
+/// The server starts after the first attempts.
 #[tokio::test]
 async fn a_server_that_is_late() {
     let data = tempfile::tempdir().unwrap();

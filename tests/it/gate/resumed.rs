@@ -1,4 +1,4 @@
-//! Calls that one process asks for, and another runs, by a handle that is JSON between them.
+//! Calls that one process requests and another runs, with a handle that passes between them as JSON.
 
 use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     server::{Server, soon},
 };
 
-/// Asks, and takes the handle through JSON, as it goes to another process.
+/// Makes a request, and converts the handle to JSON and back, as for another process.
 async fn handle(client: &Client, call: &Call) -> Handle {
     let mut wait = client.ask(call).unwrap();
     let handle = soon("it is recorded", wait.handle()).await.unwrap();
@@ -31,7 +31,7 @@ impl Tool {
         soon("the gate answers", client.resume(handle, call, run)).await
     }
 
-    /// What becomes of a handle that must be refused, without the tool being called.
+    /// The error of resuming a handle that must fail without calling the tool.
     async fn refusal(&self, client: &Client, handle: &Handle, call: Call) -> Kind {
         let before = self.calls();
         let refused = self.resume(client, handle, call).await;
@@ -43,14 +43,14 @@ impl Tool {
     }
 }
 
-/// How to wait: a call without arguments, which come from the server.
+/// A call for resuming, without arguments: those come from the server.
 fn options() -> Call {
     Call::new("send_email").patience(Duration::from_secs(5))
 }
 
 // 25.
 #[tokio::test]
-async fn what_was_asked_for_is_run_once_by_one_of_those_who_resume() {
+async fn of_several_processes_that_resume_a_call_one_runs_it_once() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let handle = handle(&connect(&server), &email().run_id("run").call_id("call")).await;
@@ -59,7 +59,7 @@ async fn what_was_asked_for_is_run_once_by_one_of_those_who_resume() {
     let (told, approved) = tokio::join!(client.wait(&handle, &options), approve(&server, None));
     told.unwrap();
     assert_eq!(approved.id, handle.approval_id());
-    assert_eq!(get(&mut server.agent(), &approved.id).await.claim, None, "to wait claims nothing");
+    assert_eq!(get(&mut server.agent(), &approved.id).await.claim, None, "waiting claims nothing");
 
     let (arguments_run, edited) = tool.resume(&client, &handle, options.clone()).await.unwrap();
     assert_eq!(Value::from(arguments_run), json!({"to": "alice@company.com", "copies": 2}));
@@ -68,12 +68,12 @@ async fn what_was_asked_for_is_run_once_by_one_of_those_who_resume() {
 
     let again = tool.refusal(&client, &handle, options).await;
     assert!(matches!(&again, Kind::AlreadyClaimed(claim) if claim.result == "SUCCEEDED"), "{again:?}");
-    // So is the same call when it is asked for anew.
+    // The same holds when the call is requested again.
     let anew = super::refusal(&client, email().run_id("run").call_id("call")).await;
     assert!(matches!(anew.kind, Kind::AlreadyClaimed(_)), "{anew:?}");
 }
 
-/// The server is killed while nobody waits.
+/// The server is killed while no process waits.
 #[tokio::test]
 async fn a_handle_outlives_the_server() {
     let data = tempfile::tempdir().unwrap();
@@ -90,7 +90,7 @@ async fn a_handle_outlives_the_server() {
 
 // 26.
 #[tokio::test]
-async fn a_handle_that_was_changed_runs_nothing() {
+async fn a_modified_handle_runs_nothing() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let (client, tool) = (connect(&server), Tool::default());
@@ -124,13 +124,13 @@ async fn a_handle_that_was_changed_runs_nothing() {
     assert!(matches!(&refused, Kind::RequestFailed(status) if status.message().contains("for the tool lookup")));
 
     let approval = get(&mut server.agent(), true_one.approval_id()).await;
-    assert_eq!(approval.claim, None, "the approval can still be run by who has its handle");
+    assert_eq!(approval.claim, None, "the approval is not claimed, so its real handle still works");
     tool.resume(&client, &true_one, options()).await.unwrap();
 }
 
 // 27.
 #[tokio::test]
-async fn edited_arguments_are_what_a_resumed_call_runs_with() {
+async fn a_resumed_call_runs_with_the_edited_arguments() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let (client, tool) = (connect(&server), Tool::default());
@@ -163,7 +163,7 @@ async fn a_wrapped_function_is_asked_for_and_resumed() {
     let resuming = connect(&server).requires_approval(options(), send);
     assert_eq!(soon("it runs", resuming.resume(&handle)).await.unwrap(), "alice@company.com x 2");
 
-    // A function that changed since it was asked for.
+    // A function that changed since the request.
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Renamed {
         recipient: String,
@@ -199,7 +199,7 @@ async fn a_refusal_can_be_the_result() {
 
 // 28.
 #[tokio::test]
-async fn an_edit_that_the_derived_schema_refuses_can_be_mended() {
+async fn an_edit_that_the_derived_schema_rejects_can_be_corrected() {
     #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
     struct Payment {
         amount: f64,
@@ -232,9 +232,9 @@ async fn an_edit_that_the_derived_schema_refuses_can_be_mended() {
     assert_eq!(paid.unwrap(), "5.0 to bob");
 }
 
-/// What the model is told of a call that was approved, and whose claim failed.
+/// The text for the model about an approved call whose claim failed.
 #[tokio::test]
-async fn an_approved_call_is_not_said_to_wait() {
+async fn an_approved_call_is_not_described_as_waiting() {
     let data = tempfile::tempdir().unwrap();
     let server: Server = start(&data).await;
     let client = connect(&server);

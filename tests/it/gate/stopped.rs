@@ -1,4 +1,4 @@
-//! Calls that people stop: before the request, between the approval and the claim, and when they are asked again.
+//! Calls that people stop: before the request, between approval and claim, and when they are requested again.
 
 use signoff::proto::v1::{
     Approval, FreezeRequest, FreezeScope, ListApprovalsRequest, RevokeApprovalRequest, ThawRequest, VoteChoice,
@@ -13,7 +13,7 @@ use crate::{
     server::{Server, soon},
 };
 
-/// Asks, has a reviewer approve, and does not claim.
+/// Makes a request and approves it, without a claim.
 async fn approved(server: &Server, client: &Client, call: &Call) -> Approval {
     let mut wait = client.ask(call).unwrap();
     let decided = async {
@@ -41,7 +41,7 @@ fn freeze(scope: Scope, reason: &str) -> Request<FreezeRequest> {
 
 // 20.
 #[tokio::test]
-async fn what_is_revoked_before_the_claim_is_not_run() {
+async fn a_call_revoked_before_its_claim_does_not_run() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let client = connect(&server);
@@ -55,7 +55,7 @@ async fn what_is_revoked_before_the_claim_is_not_run() {
     server.reviewer().revoke_approval(revoke).await.unwrap();
     let refused = client.claim(&call, approval).await.map(|_| ()).unwrap_err();
     assert!(matches!(&refused.kind, Kind::Revoked { reason } if reason == "Wrong customer."), "{refused:?}");
-    // A second run does not get as far as the claim.
+    // A second run ends before the claim.
     let again = refusal(&client, call).await;
     assert_eq!(again.to_string(), refused.to_string());
     assert_eq!(get(&mut server.agent(), again.approval_id.as_deref().unwrap()).await.claim, None);
@@ -63,7 +63,7 @@ async fn what_is_revoked_before_the_claim_is_not_run() {
 
 // 21.
 #[tokio::test]
-async fn what_is_frozen_is_not_run_until_the_thaw() {
+async fn a_frozen_call_does_not_run_until_the_thaw() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let client = connect(&server);
@@ -83,7 +83,7 @@ async fn what_is_frozen_is_not_run_until_the_thaw() {
 
 // 23.
 #[tokio::test]
-async fn a_second_run_may_say_other_things_about_the_same_call() {
+async fn a_second_run_may_describe_the_same_call_differently() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let client = connect(&server);
@@ -102,7 +102,7 @@ async fn a_second_run_may_say_other_things_about_the_same_call() {
 
 // 24.
 #[tokio::test]
-async fn a_remembered_rejection_asks_nobody() {
+async fn a_remembered_rejection_asks_no_reviewer() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let client = connect(&server);

@@ -8,7 +8,7 @@ use crate::server::soon;
 
 // 11.
 #[tokio::test]
-async fn a_second_run_after_the_first_is_told_that_it_was_started() {
+async fn a_second_run_after_the_first_learns_that_the_tool_started() {
     let data = tempfile::tempdir().unwrap();
     let server = start(&data).await;
     let client = connect(&server);

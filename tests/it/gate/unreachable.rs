@@ -1,4 +1,4 @@
-//! Addresses at which there is no Signoff server: what will not pass ends the call at once.
+//! Addresses without a Signoff server: a permanent problem ends the call immediately.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::{
 
 use super::{client, email, refusal};
 
-/// Longer than a test waits: a call that is tried again fails it.
+/// Longer than a test waits: a call that retries fails the test.
 pub(crate) const LONG: Duration = Duration::from_secs(3_600);
 
-/// What is wrong with this address, for a developer; the model is not told it.
+/// The problem of this address, as a developer sees it; the text for the model does not have it.
 pub(crate) async fn problem(client: &signoff_client::Client, call: Call) -> String {
     let refused = refusal(client, call.patience(LONG)).await;
     let Kind::Unavailable { problem, .. } = &refused.kind else { panic!("{refused:?}") };
@@ -21,7 +21,7 @@ pub(crate) async fn problem(client: &signoff_client::Client, call: Call) -> Stri
     problem.clone()
 }
 
-/// A web server that gives every request this answer.
+/// A web server that sends this answer to every request.
 async fn web_server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -32,7 +32,7 @@ async fn web_server(answer: &'static str) -> String {
                 if connection.read(&mut request).await.is_ok_and(|read| read > 0) {
                     let _ = connection.write_all(answer.as_bytes()).await;
                     let _ = connection.shutdown().await;
-                    // What is not read resets the connection before the answer arrives.
+                    // Unread data would reset the connection before the answer arrives.
                     while connection.read(&mut request).await.is_ok_and(|read| read > 0) {}
                 }
             });
@@ -42,13 +42,13 @@ async fn web_server(answer: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn another_web_server_ends_the_call_at_once() {
+async fn another_web_server_ends_the_call_immediately() {
     let address = web_server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!(problem(&client(&address, "t"), email()).await, "it is not a Signoff server (HTTP 404)");
 }
 
 #[tokio::test]
-async fn a_proxy_whose_server_is_away_is_tried_again() {
+async fn a_proxy_without_its_server_is_retried() {
     let address = web_server("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await;
     let refused = refusal(&client(&address, "t"), email().patience(Duration::from_millis(600))).await;
     assert!(matches!(&refused.kind, Kind::Unavailable { .. }), "{refused:?}");
@@ -56,7 +56,7 @@ async fn a_proxy_whose_server_is_away_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_named_with_its_cause() {
+async fn the_error_for_a_closed_port_has_the_cause() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

@@ -1,4 +1,4 @@
-//! `signoff policy`, as an operator types it.
+//! `signoff policy` on the command line.
 
 use std::{fs, process::Output};
 
@@ -11,13 +11,13 @@ pub(super) async fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-/// Where the repository's examples are.
+/// The path of an example in the repository.
 fn example(name: &str) -> String {
     format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 #[tokio::test]
-async fn check_tells_everything_with_its_place() {
+async fn check_reports_every_problem_with_its_position() {
     let (code, out, _) = run(&["policy", "check", &example("policy.yaml")]).await;
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("3 rules, 3 listed tools; no problems"), "{out}");
@@ -73,7 +73,7 @@ async fn cases_pass_or_fail_the_run() {
 }
 
 #[tokio::test]
-async fn a_policy_is_compared_set_shown_and_remembered() {
+async fn a_policy_is_compared_set_shown_and_listed() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let address = format!("http://{}", server.address());
@@ -112,7 +112,7 @@ async fn a_policy_is_compared_set_shown_and_remembered() {
     let saved = data.path().join("saved.yaml");
     fs::write(&saved, &shown).unwrap();
     let (code, _, err) = run(&["diff", saved.to_str().unwrap()]).await;
-    assert_eq!(code, Some(0), "what is shown can be set again: {err}");
+    assert_eq!(code, Some(0), "the output can be set again: {err}");
     let (_, out, _) = run(&["history"]).await;
     let line = out.lines().nth(1).unwrap();
     assert!(

@@ -1,5 +1,5 @@
-//! The policies that people copy from the documentation: they load, give no warnings, and ask where somebody walks
-//! around.
+//! The policies in the documentation, which people copy: they load, give no warnings, and require approval for calls
+//! that try to bypass their rules.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use super::commands::run;
 
 const PAGES: [&str; 5] = ["README.md", "docs/policy.md", "docs/operations.md", "docs/security.md", "docs/clients.md"];
 
-/// Policies in a page: its blocks of YAML.
+/// The policies in a page: its YAML blocks.
 fn policies(page: &str) -> Vec<String> {
     let text = crate::files::text(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let blocks = text.split("```yaml\n").skip(1);
@@ -30,7 +30,7 @@ async fn each_policy_of_the_documentation_is_safe_to_copy() {
     assert!(count >= 2, "{count} policies were found");
 }
 
-/// Calls that walk around the rules of the first policy of docs/policy.md, and some that it means to approve.
+/// Calls that try to bypass the rules of the first policy in docs/policy.md, and calls that it should approve.
 const CASES: &str = r#"
 cases:
   - { name: search, tool_name: search_records, arguments: { query: x }, expect: AUTO_APPROVED }
@@ -55,7 +55,7 @@ cases:
 "#;
 
 #[tokio::test]
-async fn the_first_policy_of_the_documentation_is_not_walked_around() {
+async fn the_first_policy_in_the_documentation_cannot_be_bypassed() {
     let data = tempfile::tempdir().unwrap();
     let (file, cases) = (data.path().join("policy.yaml"), data.path().join("cases.yaml"));
     fs::write(&file, &policies("docs/policy.md")[0]).unwrap();

@@ -26,7 +26,7 @@ fn cases() -> PolicyTestCases {
 }
 
 #[tokio::test]
-async fn every_case_of_the_example_is_as_it_says() {
+async fn every_case_of_the_example_gets_its_expected_verdict() {
     let data = tempfile::tempdir().unwrap();
     let file = format!("policy={}", example("policy.yaml").display());
     let server = Server::start(data.path(), &[&file]).await;
@@ -62,7 +62,7 @@ async fn every_case_of_the_example_is_as_it_says() {
 }
 
 #[tokio::test]
-async fn the_server_tries_the_cases_too() {
+async fn test_policy_agrees_with_the_cases() {
     let data = tempfile::tempdir().unwrap();
     let file = format!("policy={}", example("policy.yaml").display());
     let server = Server::start(data.path(), &[&file]).await;
@@ -74,7 +74,7 @@ async fn the_server_tries_the_cases_too() {
         assert!(result.passed && result.name == case.name && result.status() == case.expect(), "{result:?}");
         assert_eq!(result.evaluation.as_ref().unwrap().policy_version, "1");
     }
-    // The built-in policy asks for everything.
+    // The built-in policy requires approval for every call.
     for case in &mut cases {
         case.expect_rule.clear();
     }
@@ -86,5 +86,5 @@ async fn the_server_tries_the_cases_too() {
     }
     let request = ListPendingRequest::default();
     let page = server.operator().list_pending(request).await.unwrap().into_inner();
-    assert!(page.approvals.is_empty(), "trying records nothing");
+    assert!(page.approvals.is_empty(), "TestPolicy records nothing");
 }

@@ -1,4 +1,4 @@
-//! A policy file that changes, and breaks, while calls are made.
+//! A policy file that changes, or becomes invalid, while calls are made.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use crate::{
     server::{Client, PolicyClient, Process, Server, age, serve, soon},
 };
 
-/// A policy whose rules carry its name; the last one is what keeps `bad` from running.
+/// A policy with its name in its rules. Its last rule rejects `bad`.
 fn text(name: &str) -> String {
     format!(
         "unlisted_tools: {{auto_approve: {{}}}}\nrules:\n\
@@ -32,7 +32,7 @@ fn text(name: &str) -> String {
     )
 }
 
-/// Files that must not be used, and what is said of them.
+/// Invalid files, with their error messages.
 const BROKEN: [(&str, &str); 6] = [
     ("rules: [", "policy.yaml:2:1: invalid YAML"),
     ("rule: []\n", "did you mean rules?"),
@@ -54,7 +54,7 @@ async fn until(client: &mut PolicyClient, what: &str, done: impl Fn(&GetPolicyRe
     soon(what, changed).await
 }
 
-/// Which rule judged, by policy version; and how many calls were answered.
+/// The rule that judged, by policy version; and the number of answered calls.
 #[derive(Default)]
 struct Seen {
     names: BTreeMap<String, String>,
@@ -81,7 +81,7 @@ async fn caller(mut client: Client, number: usize, stop: Arc<AtomicBool>) -> See
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn broken_files_under_load_change_nothing() {
+async fn invalid_files_under_load_change_nothing() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     fs::write(&file, text("v1")).unwrap();
@@ -102,7 +102,7 @@ async fn broken_files_under_load_change_nothing() {
         let told = told.await;
         let error = told.file.as_ref().unwrap();
         assert!(error.error.contains(complaint) && error.error_time.is_some(), "{complaint}: {}", error.error);
-        assert_eq!(told.version.unwrap().version, version - 1, "the last good one stays");
+        assert_eq!(told.version.unwrap().version, version - 1, "the last valid version stays live");
 
         replace(&file, &text(&format!("v{version}")));
         server.hang_up();
@@ -123,7 +123,7 @@ async fn broken_files_under_load_change_nothing() {
             names.insert(version, name);
         }
     }
-    assert!(names.len() >= 2 && answers > 0, "the load saw no change: {names:?}");
+    assert!(names.len() >= 2 && answers > 0, "no call saw a new version: {names:?}");
     let mut stored = 0;
     let mut request = ListApprovalsRequest { page_size: 1_000, ..ListApprovalsRequest::default() };
     loop {
@@ -138,7 +138,7 @@ async fn broken_files_under_load_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_is_noticed_without_a_signal_and_health_tells_of_a_broken_file() {
+async fn a_change_is_loaded_without_a_signal_and_health_reports_an_invalid_file() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     fs::write(&file, text("one")).unwrap();
@@ -156,7 +156,7 @@ async fn a_change_is_noticed_without_a_signal_and_health_tells_of_a_broken_file(
         async { while health.check(service()).await.unwrap().into_inner().status() != ServingStatus::NotServing {} };
     soon("health tells", unhealthy).await;
     let overall = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
-    assert_eq!(overall.status(), ServingStatus::Serving, "approvals go on");
+    assert_eq!(overall.status(), ServingStatus::Serving, "approvals still work");
 
     fs::remove_file(&file).unwrap();
     until(&mut client, "a missing file is noticed", |now| now.file.as_ref().unwrap().error.contains("No such file"))
@@ -185,7 +185,7 @@ async fn a_change_is_noticed_without_a_signal_and_health_tells_of_a_broken_file(
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_with_a_broken_file() {
+async fn a_server_does_not_start_with_an_invalid_file() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     let setting = format!("policy={}", file.display());

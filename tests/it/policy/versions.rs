@@ -1,4 +1,4 @@
-//! Versions: what is set, by whom, on top of what; and that they outlive a kill.
+//! Versions of the policy: content, author, expected version; and their durability.
 
 use signoff::proto::v1::{
     ApprovalStatus, GetPolicyRequest, ListPolicyVersionsRequest, PolicyTestCase, RequestApprovalRequest,
@@ -32,7 +32,7 @@ fn second() -> SetPolicyRequest {
 }
 
 #[tokio::test]
-async fn versions_count_up_and_outlive_a_kill() {
+async fn versions_count_up_and_survive_a_kill() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut client = operator(&server);
@@ -60,7 +60,7 @@ async fn versions_count_up_and_outlive_a_kill() {
     assert_eq!(approval.status(), ApprovalStatus::AutoRejected);
     assert_eq!(approval.decision.unwrap().comment, "not today");
     let (before, _) = get(&mut server.operator(), &before.id).await;
-    assert_eq!(before.status(), ApprovalStatus::Pending, "what is pending keeps its judgement");
+    assert_eq!(before.status(), ApprovalStatus::Pending, "a pending approval keeps its verdict");
 
     server.kill().await;
     let server = Server::start(data.path(), &[]).await;
@@ -75,7 +75,7 @@ async fn versions_count_up_and_outlive_a_kill() {
 }
 
 #[tokio::test]
-async fn what_is_live_already_makes_no_version_and_a_late_repetition_does_not_bring_it_back() {
+async fn setting_the_live_policy_makes_no_version_and_its_late_repetition_does_not_restore_it() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]).await;
     let mut client = operator(&server);
@@ -92,14 +92,18 @@ async fn what_is_live_already_makes_no_version_and_a_late_repetition_does_not_br
             server = Server::start(data.path(), &[]).await;
             client = operator(&server);
         }
-        assert_eq!(set(&mut client, same()).await.unwrap(), one, "its lost reply, after another policy was set");
+        assert_eq!(
+            set(&mut client, same()).await.unwrap(),
+            one,
+            "a repetition after a lost reply, when another policy is live"
+        );
         let version = live(&mut client).await.version.unwrap();
         assert_eq!((version.version, version.policy), (2, second().policy));
         let status = set(&mut client, SetPolicyRequest { policy: second().policy, ..same() }).await.unwrap_err();
         let metadata = refused(&status, Code::AlreadyExists, "REQUEST_ID_REUSED");
         assert_eq!(metadata["field"], "policy");
     }
-    // Set anew it is a new version.
+    // With a new request_id, it makes a new version.
     let anew = SetPolicyRequest { request_id: "anew".into(), ..same() };
     assert_eq!(set(&mut client, anew).await.unwrap().version, 3);
 }
@@ -134,7 +138,7 @@ async fn the_versions_are_listed_newest_first() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_set_is_refused() {
+async fn invalid_policies_and_conflicts_are_rejected() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut client = operator(&server);

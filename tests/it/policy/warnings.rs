@@ -1,4 +1,4 @@
-//! What is probably not meant in a policy: told, and never in the way.
+//! Warnings about probable mistakes in a policy, which never prevent setting it.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::{
     server::{Server, age, soon},
 };
 
-/// A policy that lists tools and asks a group.
+/// A policy that lists tools and requires approval by a group.
 fn asking(tool: &str, group: &str) -> Policy {
     let asks = RequireApproval { reviewers: vec![format!("group:{group}")], ..RequireApproval::default() };
     policy(vec![rule("ask", tool, "", Effect::RequireApproval(asks))])
@@ -22,12 +22,12 @@ fn asking(tool: &str, group: &str) -> Policy {
 async fn warnings(server: &Server, policy: Policy) -> Vec<String> {
     let request = SetPolicyRequest { policy: Some(policy), ..SetPolicyRequest::default() };
     let answer = soon("SetPolicy answers", operator(server).set_policy(request)).await.unwrap().into_inner();
-    assert!(answer.version.unwrap().version > 0, "it is set all the same");
+    assert!(answer.version.unwrap().version > 0, "it is set despite the warnings");
     answer.warnings.into_iter().map(|warning| format!("{}: {}", warning.field, warning.description)).collect()
 }
 
 #[tokio::test]
-async fn names_that_nearly_are_those_of_calls_and_callers() {
+async fn names_similar_to_those_of_calls_and_callers_cause_warnings() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     assert_eq!(warnings(&server, asking("send_email", "Finance")).await, [""; 0], "nobody has called yet");
@@ -49,7 +49,7 @@ async fn names_that_nearly_are_those_of_calls_and_callers() {
     assert!(found[0].starts_with("rules[0].require_approval.reviewers[0]: the group \"finance\" differs"), "{found:?}");
     assert!(found[1].starts_with("rules[0].tools[0]: the tool \"mail.Send_Email\" was called"), "{found:?}");
 
-    // A reviewer whom no token made here names, by a call.
+    // A reviewer without a token of this server, recorded by a call.
     server.reviewer().list_pending(ListPendingRequest::default()).await.unwrap();
     let asks = RequireApproval { reviewers: vec!["user:dev/Reviewer".into()], ..RequireApproval::default() };
     let found = warnings(&server, policy(vec![rule("ask", "pay", "", Effect::RequireApproval(asks))])).await;
@@ -58,7 +58,7 @@ async fn names_that_nearly_are_those_of_calls_and_callers() {
 }
 
 #[tokio::test]
-async fn cases_are_seen_too_unless_they_say_what_they_expect() {
+async fn cases_cause_warnings_unless_they_state_an_expectation() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let tried = async |expect: &str| {
@@ -87,7 +87,7 @@ rules:
 ";
 
 #[tokio::test]
-async fn the_command_warns_and_is_strict_when_told_to() {
+async fn the_command_warns_and_fails_with_strict() {
     let data = tempfile::tempdir().unwrap();
     let (file, cases) = (data.path().join("policy.yaml"), data.path().join("cases.yaml"));
     fs::write(&file, DENYLIST).unwrap();
@@ -109,7 +109,7 @@ async fn the_command_warns_and_is_strict_when_told_to() {
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, told["warnings"].as_array().unwrap().len()), (Some(0), 2), "{out}");
 
-    // The server says the same: when it is set, and when it is read from a file.
+    // The server gives the same warnings, over the API and for a policy file.
     let server = Server::start(&data.path().join("one"), &[]).await;
     let address = format!("http://{}", server.address());
     let (code, _, err) =
@@ -126,7 +126,7 @@ async fn the_command_warns_and_is_strict_when_told_to() {
 }
 
 #[tokio::test]
-async fn what_is_right_gives_no_warning() {
+async fn a_correct_policy_causes_no_warning() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     open(&mut server.agent(), RequestApprovalRequest { tool_name: "pay".into(), ..ask("one") }).await.unwrap();

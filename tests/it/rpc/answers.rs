@@ -15,7 +15,7 @@ use crate::{
     server::Server,
 };
 
-/// One approval from the request to the report, with everything that was said kept and shown.
+/// One approval from the request to the report. All texts are stored and shown.
 #[tokio::test]
 async fn the_whole_life_of_a_call() {
     let data = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ async fn the_whole_life_of_a_call() {
 }
 
 #[tokio::test]
-async fn edited_arguments_come_back_and_are_what_may_be_run() {
+async fn edited_arguments_are_returned_and_only_they_may_run() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
@@ -150,7 +150,7 @@ async fn edited_arguments_come_back_and_are_what_may_be_run() {
 }
 
 #[tokio::test]
-async fn a_decision_may_name_the_revision_or_the_digest_that_was_seen() {
+async fn a_decision_may_name_the_seen_revision_or_digest() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     for (n, by_revision) in [true, false].into_iter().enumerate() {
@@ -163,7 +163,7 @@ async fn a_decision_may_name_the_revision_or_the_digest_that_was_seen() {
 }
 
 #[tokio::test]
-async fn what_was_cancelled_or_timed_out_says_so() {
+async fn cancelled_and_timed_out_approvals_report_their_status() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut agent = server.agent();
@@ -197,9 +197,9 @@ struct Vector {
     digest: String,
 }
 
-/// The digests that every client computes too.
+/// The test vectors that every client computes too.
 #[tokio::test]
-async fn digests_are_those_of_the_vectors() {
+async fn digests_match_the_test_vectors() {
     let file: serde_json::Value = serde_json::from_str(include_str!("../../conformance/digests.json")).unwrap();
     let vectors: Vec<Vector> = serde_json::from_value(file["digests"].clone()).unwrap();
     let data = tempfile::tempdir().unwrap();

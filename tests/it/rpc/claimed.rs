@@ -1,4 +1,4 @@
-//! Claims of what is claimed already: the answer says who has it, since when, and what became of the call.
+//! Claims of claimed approvals: the error has the holder, the time, and the outcome of the call.
 
 use chrono::{DateTime, SecondsFormat};
 use signoff::proto::v1::{Approval, ClaimExecutionRequest, ExecutionResult, ReportExecutionRequest, VoteChoice};
@@ -22,7 +22,7 @@ fn claim(approval: &Approval, request_id: &str) -> ClaimExecutionRequest {
     ClaimExecutionRequest { approval_id, request_id: request_id.into(), digest }
 }
 
-/// An approved call that was claimed under "first".
+/// An approved call that was claimed with the request_id "first".
 async fn claimed(server: &Server, request_id: &str) -> Approval {
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
     let (_stream, asked) = open(&mut agent, ask(request_id)).await.unwrap();
@@ -30,7 +30,7 @@ async fn claimed(server: &Server, request_id: &str) -> Approval {
     agent.claim_execution(claim(&asked, "first")).await.unwrap().into_inner().approval.unwrap()
 }
 
-/// Checks that no claim of an approval is granted, and that each refusal says what the approval does.
+/// Checks that no claim of an approval is granted, and that each error matches the approval.
 async fn told(server: &Server, approval: &Approval, request_ids: &[&str]) {
     let mut agent = server.agent();
     let (now, _) = get(&mut agent, &approval.id).await;
@@ -64,7 +64,7 @@ async fn told(server: &Server, approval: &Approval, request_ids: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_claim_that_is_taken_says_what_is_known_of_it() {
+async fn the_error_for_a_claimed_approval_has_all_known_facts() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut server = Server::start(first.path(), &[]).await;
     let running = claimed(&server, "running").await;
@@ -101,7 +101,7 @@ async fn a_claim_that_is_taken_says_what_is_known_of_it() {
             }
             _ => {}
         }
-        // Its own repetition is granted again as long as the window is open: the reply may have been lost.
+        // A repetition is granted again while the window is open: the first reply may have been lost.
         told(&server, &running, &["second", ""]).await;
         let again = server.agent().claim_execution(claim(&running, "first")).await.unwrap().into_inner();
         assert_eq!(again.claim_id, running.claim.as_ref().unwrap().id, "{stage}");

@@ -1,4 +1,4 @@
-//! The largest approval: every event of it fits into a message that clients read, and is counted while it is sent.
+//! The largest approval: each of its events fits into a message that clients accept, and is counted while it is sent.
 
 use prost::Message as _;
 use serde_json::json;
@@ -13,19 +13,19 @@ use crate::{
     server::{Server, soon},
 };
 
-/// What clients read unless told otherwise.
+/// Maximum message size of clients by default.
 const MESSAGE: usize = 4 << 20;
 
-/// Edits that are allowed.
+/// Maximum number of edits.
 const EDITS: usize = 8;
 
-/// Arguments of 48 KiB as JSON that are largest on the wire: numbers of one digit. `first` tells them apart.
+/// Arguments of 48 KiB as JSON with the largest wire size: numbers of one digit. `first` makes them differ.
 fn arguments(first: usize) -> prost_types::Struct {
     let numbers: Vec<_> = std::iter::once(first).chain(std::iter::repeat_n(0, (48 * 1024 - 9) / 2)).collect();
     object(&json!({ "n": numbers }))
 }
 
-/// A policy that asks two people, with as many rules as a trace tells of.
+/// A policy that requires two reviewers, with as many rules as a trace can hold.
 fn policy() -> Policy {
     let effect = Some(Effect::RequireApproval(RequireApproval { quorum: 2, ..RequireApproval::default() }));
     let rule = |n: usize| PolicyRule {
@@ -41,7 +41,7 @@ fn policy() -> Policy {
 #[tokio::test]
 async fn everything_about_the_largest_approval_fits_into_one_message() {
     let data = tempfile::tempdir().unwrap();
-    // The least that a caller may have in flight.
+    // The minimum limit of bytes in flight for a caller.
     let small = ["limits.in_flight_bytes_per_caller=8388608", "limits.in_flight_bytes_per_connection=8388608"];
     let server = Server::start(data.path(), &small).await;
     let set = SetPolicyRequest { policy: Some(policy()), ..SetPolicyRequest::default() };
@@ -75,7 +75,7 @@ async fn everything_about_the_largest_approval_fits_into_one_message() {
     assert_eq!(asked, request.arguments, "as asked, after {EDITS} edits");
     assert_eq!(answer.approval.unwrap().arguments, Some(arguments(EDITS - 1)));
 
-    // Streams tell the same, also to several readers of one caller, each with more than its share.
+    // Streams send the same, even to several readers of one caller, each with more than its share.
     let again = async || {
         let mut told = Told::default();
         let (mut agent, watch) =

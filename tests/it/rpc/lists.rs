@@ -28,7 +28,7 @@ fn nth(n: usize) -> RequestApprovalRequest {
     }
 }
 
-/// What becomes of the n-th.
+/// The status of the n-th approval.
 fn status(n: usize) -> ApprovalStatus {
     [ApprovalStatus::Pending, ApprovalStatus::Approved, ApprovalStatus::Rejected, ApprovalStatus::Cancelled][n / 3 % 4]
 }
@@ -121,7 +121,7 @@ async fn history_is_filtered_ordered_and_paged() {
             assert_eq!(pages(&mut client, request.clone()).await, expected, "{request:?}");
         }
     }
-    // Without a page size, and with the largest.
+    // Without a page size, and with the maximum.
     for page_size in [0, 1_000] {
         let request = ListApprovalsRequest { page_size, ..Default::default() };
         let page = server.reviewer().list_approvals(request).await.unwrap().into_inner();
@@ -141,7 +141,7 @@ async fn pending_is_oldest_first_and_stable_while_it_changes() {
     let mut listed: Vec<String> = Vec::new();
     loop {
         let page = reviewer.list_pending(request.clone()).await.unwrap().into_inner();
-        // What was listed is decided at once, and something new is asked for: nothing else moves.
+        // Decide the listed ones immediately, and make a new request: the rest of the list must not move.
         for approval in &page.approvals {
             reviewer.decide(decide(approval, "", VoteChoice::Reject)).await.unwrap();
         }
@@ -162,7 +162,7 @@ async fn pending_is_oldest_first_and_stable_while_it_changes() {
 }
 
 #[tokio::test]
-async fn a_page_token_is_good_for_its_list_only() {
+async fn a_page_token_is_valid_only_for_its_list() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     filled(&server).await;

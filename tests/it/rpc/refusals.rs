@@ -1,4 +1,4 @@
-//! How calls are refused: code, reason and metadata.
+//! Errors of calls: code, reason and metadata.
 
 use signoff::proto::v1::{
     CancelApprovalRequest, ClaimExecutionRequest, DecideRequest, GetApprovalRequest, ListApprovalsRequest,
@@ -75,7 +75,7 @@ async fn roles_that_may_not_call() {
 }
 
 #[tokio::test]
-async fn approvals_that_are_not_there() {
+async fn approvals_that_do_not_exist() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
@@ -114,7 +114,7 @@ async fn approvals_that_are_not_there() {
 }
 
 #[tokio::test]
-async fn request_ids_that_were_used_for_something_else() {
+async fn request_ids_that_were_used_for_another_call() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
@@ -146,7 +146,7 @@ async fn request_ids_that_were_used_for_something_else() {
 }
 
 #[tokio::test]
-async fn views_that_are_not_current() {
+async fn decisions_on_an_outdated_state() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (_, approval) = open(&mut server.agent(), ask("r")).await.unwrap();
@@ -160,7 +160,7 @@ async fn views_that_are_not_current() {
 }
 
 #[tokio::test]
-async fn claims_and_reports_that_come_at_the_wrong_time() {
+async fn claims_and_reports_at_the_wrong_time() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["claim_window=1s"]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
@@ -185,7 +185,7 @@ async fn claims_and_reports_that_come_at_the_wrong_time() {
     let status = agent.report_execution(report(&approval.id)).await.unwrap_err();
     assert_eq!(refused(&status, Code::FailedPrecondition, "NOT_CLAIMED")["approval_id"], approval.id);
 
-    // What was approved is refused with another digest, until it is refused altogether.
+    // A claim with another digest fails for that reason, until the claim window closes: then every claim fails.
     let closed = loop {
         let status = agent.claim_execution(claim(&approval.id, &wrong)).await.unwrap_err();
         if crate::calls::reason(&status) != "DIGEST_MISMATCH" {
@@ -216,7 +216,7 @@ async fn too_many_pending_approvals() {
     open(&mut agent, ask("r-2")).await.unwrap();
     let status = error!(agent.request_approval(ask("r-3")));
     assert_eq!(refused(&status, Code::ResourceExhausted, "TOO_MANY_PENDING")["limit"], "2");
-    open(&mut agent, ask("r-2")).await.expect("a repetition is not one more");
+    open(&mut agent, ask("r-2")).await.expect("a repetition does not count again");
     agent.cancel_approval(CancelApprovalRequest { approval_id: first.id, ..Default::default() }).await.unwrap();
     open(&mut agent, ask("r-3")).await.expect("there is room again");
 }
@@ -239,7 +239,7 @@ async fn too_many_open_streams() {
     let metadata = refused(&status, Code::ResourceExhausted, "TOO_MANY_STREAMS");
     assert_eq!((metadata["scope"].as_str(), metadata["limit"].as_str()), ("server", "3"));
 
-    // Other calls go on; and a stream that ended makes room.
+    // Other calls still work, and a stream that ended makes room.
     let mut reviewer = server.reviewer();
     reviewer.list_approvals(ListApprovalsRequest::default()).await.unwrap();
     reviewer.decide(decide(&third.1, "", VoteChoice::Reject)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Requests that come again: a caller that runs again, in other words, finds its approval.
+//! Repeated requests: a caller that runs again, with other descriptions, finds its approval.
 
 use serde_json::json;
 use signoff::proto::v1::{
@@ -24,7 +24,7 @@ fn first() -> RequestApprovalRequest {
     }
 }
 
-/// The same call in other words.
+/// The same call with other descriptions.
 fn reworded() -> Vec<RequestApprovalRequest> {
     vec![
         RequestApprovalRequest { reason: "As asked, once more".into(), ..first() },
@@ -38,13 +38,13 @@ fn reworded() -> Vec<RequestApprovalRequest> {
     ]
 }
 
-/// Asks again, and lets the stream go.
+/// Repeats the request, and drops the stream.
 async fn again(client: &mut Client, request: RequestApprovalRequest) -> Approval {
     open(client, request).await.unwrap().1
 }
 
 #[tokio::test]
-async fn a_repetition_in_other_words_finds_the_first_request() {
+async fn a_repetition_with_other_descriptions_finds_the_first_request() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]).await;
     let (_stream, asked) = open(&mut server.agent(), first()).await.unwrap();
@@ -57,13 +57,13 @@ async fn a_repetition_in_other_words_finds_the_first_request() {
             assert_eq!(again(&mut server.agent(), request).await, asked);
         }
     }
-    // The first request's schema is the one that an edit must satisfy.
+    // An edit must satisfy the first request's schema.
     let mut reviewer = server.reviewer();
     let edit =
         |json| DecideRequest { edited_arguments: Some(object(&json)), ..decide(&asked, "", VoteChoice::Approve) };
     let status = reviewer.decide(edit(json!({"cc": "eve"}))).await.unwrap_err();
     refused(&status, Code::InvalidArgument, "INVALID_REQUEST");
-    // What was asked is compared, not what may be run after an edit.
+    // The requested arguments are compared, not the edited ones.
     reviewer.decide(edit(json!({"to": "bob", "cc": "eve"}))).await.unwrap();
     let (edited, _) = get(&mut server.agent(), &asked.id).await;
     assert_eq!(edited.status(), ApprovalStatus::Approved);
@@ -77,7 +77,7 @@ async fn a_repetition_in_other_words_finds_the_first_request() {
     assert!(status.message().contains("use a new request_id"), "{status:?}");
 }
 
-/// The same call, which could not be a new request.
+/// The same call, in a form that would be invalid as a new request.
 fn unfit() -> Vec<(RequestApprovalRequest, &'static str)> {
     let schema = |schema| RequestApprovalRequest { arguments_schema: Some(object(&schema)), ..first() };
     let timeout = |seconds| {
@@ -96,7 +96,7 @@ fn unfit() -> Vec<(RequestApprovalRequest, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_repetition_finds_the_first_request_also_where_it_could_not_be_a_new_one() {
+async fn a_repetition_that_is_invalid_as_a_new_request_finds_the_first_one() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut agent = server.agent();
@@ -116,14 +116,14 @@ async fn a_repetition_finds_the_first_request_also_where_it_could_not_be_a_new_o
         let status = open(&mut agent, beyond).await.err().unwrap();
         refused(&status, Code::OutOfRange, "REVISION_OUT_OF_RANGE");
     }
-    // What is not the same call is judged by itself, and so is another caller's.
+    // Another call, or another caller's call, is checked as a new request.
     for (request, field) in unfit() {
         let other = RequestApprovalRequest { arguments: Some(arguments(&[("to", "eve")])), ..request.clone() };
         assert_eq!(fields(&open(&mut agent, other).await.err().unwrap()), field);
         let keyless = RequestApprovalRequest { request_id: String::new(), ..request };
         assert_eq!(fields(&open(&mut agent, keyless).await.err().unwrap()), field);
     }
-    // The first request's schema still holds for edits.
+    // The first request's schema still applies to edits.
     let edit = Some(object(&json!({"cc": "eve"})));
     let deciding = DecideRequest { edited_arguments: edit, ..decide(&asked, "", VoteChoice::Approve) };
     let status = server.reviewer().decide(deciding).await.unwrap_err();
@@ -135,7 +135,7 @@ async fn a_repetition_finds_the_first_request_also_where_it_could_not_be_a_new_o
 }
 
 #[tokio::test]
-async fn on_behalf_of_stays_the_same_whether_said_or_known_from_the_token() {
+async fn on_behalf_of_must_match_whether_it_is_sent_or_from_the_token() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
@@ -166,7 +166,7 @@ async fn on_behalf_of_stays_the_same_whether_said_or_known_from_the_token() {
         let metadata = refused(&status, Code::AlreadyExists, "REQUEST_ID_REUSED");
         assert_eq!((&metadata["approval_id"], metadata["field"].as_str()), (&asked.id, "on_behalf_of"));
     }
-    // The tool is named first, where more than one thing differs.
+    // If several fields differ, the error names the tool.
     let other = RequestApprovalRequest { tool_name: "x".into(), arguments: Some(arguments(&[])), ..ask("r") };
     let status = open(&mut plain, other).await.err().unwrap();
     assert_eq!(refused(&status, Code::AlreadyExists, "REQUEST_ID_REUSED")["field"], "tool_name");

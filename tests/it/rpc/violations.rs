@@ -1,4 +1,4 @@
-//! Requests that break rules: every violation at once.
+//! Invalid requests: one error lists all violations.
 
 use serde_json::json;
 use signoff::proto::v1::{
@@ -15,10 +15,10 @@ use crate::{
     server::Server,
 };
 
-/// The fields that a refusal names, sorted.
+/// The fields in an error, sorted.
 #[track_caller]
 fn fields<T>(outcome: Result<T, Status>) -> Vec<String> {
-    let Err(status) = outcome else { panic!("nothing was refused") };
+    let Err(status) = outcome else { panic!("the call succeeded") };
     refused(&status, Code::InvalidArgument, "INVALID_REQUEST");
     let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
     assert!(violations.iter().all(|violation| !violation.description.is_empty()));
@@ -28,7 +28,7 @@ fn fields<T>(outcome: Result<T, Status>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn all_violations_of_a_request_come_at_once() {
+async fn all_violations_of_a_request_are_reported_together() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let everything = RequestApprovalRequest {
@@ -61,9 +61,9 @@ async fn all_violations_of_a_request_come_at_once() {
     assert_eq!(found.len(), expected.len() + 2, "{found:?}");
 }
 
-/// At each limit a request is taken, and beyond it refused.
+/// A request at each limit is accepted, and one beyond it rejected.
 #[tokio::test]
-async fn limits_are_where_they_are_said_to_be() {
+async fn limits_are_as_documented() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut agent = server.agent();
@@ -218,7 +218,7 @@ async fn each_call_names_its_bad_fields() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_is_refused() {
+async fn a_message_that_is_too_large_is_rejected() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.message_bytes=65536"]).await;
     let request = RequestApprovalRequest { reason: "r".repeat(70_000), ..ask("r") };

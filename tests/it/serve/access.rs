@@ -1,4 +1,4 @@
-//! Who may do what; health, reflection and request ids.
+//! Roles and calls; health, reflection and request ids.
 
 use signoff::{
     domain::Role,
@@ -21,7 +21,7 @@ use crate::{
     server::{AccessClient, AdminClient, Client, PolicyClient, Server, client, soon},
 };
 
-/// Makes each call, about an approval, so that only the role can be wrong with it.
+/// Makes each call for an approval, valid except for the role.
 async fn call(
     (client, policies, access, admin): &mut (Client, PolicyClient, AccessClient, AdminClient),
     method: Method,
@@ -105,7 +105,7 @@ async fn call(
 async fn each_role_makes_its_calls_and_no_other() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
-    // Decided already, so that WaitApproval answers at once; calls that are too late are refused for that alone.
+    // Decided already, so that WaitApproval answers immediately; late calls fail only for that reason.
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
     server.reviewer().decide(decide(&approval, "", VoteChoice::Reject)).await.unwrap();
     let tokens = server.tokens();
@@ -132,9 +132,9 @@ async fn each_role_makes_its_calls_and_no_other() {
     }
 }
 
-/// Whatever the message is: what should be in it is for those who may send it.
+/// The role is checked before the message: only a permitted caller learns what is wrong with it.
 #[tokio::test]
-async fn a_role_that_may_not_call_learns_that_first() {
+async fn a_wrong_role_is_reported_before_an_invalid_message() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let tokens = server.tokens();
@@ -159,7 +159,7 @@ async fn a_role_that_may_not_call_learns_that_first() {
 }
 
 #[tokio::test]
-async fn callers_without_a_known_token_get_nothing() {
+async fn callers_without_a_valid_token_get_nothing() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
@@ -178,7 +178,7 @@ async fn callers_without_a_known_token_get_nothing() {
 /// Whoever guesses is answered late, and disturbs nobody: neither others, nor who shares the connection, as behind a
 /// proxy.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_bad_tokens_leaves_others_alone() {
+async fn a_flood_of_invalid_tokens_does_not_disturb_others() {
     const FLOOD: usize = 3_000;
     const WAVES: usize = 5;
     let data = tempfile::tempdir().unwrap();
@@ -230,11 +230,11 @@ async fn answers_carry_the_callers_request_id() {
     assert_eq!(status.metadata().get("x-request-id").unwrap(), "checkout-18");
 
     let reply = operator.list_pending(ListPendingRequest::default()).await.unwrap();
-    assert_eq!(reply.metadata().get("x-request-id").unwrap().len(), 36, "the server makes one");
+    assert_eq!(reply.metadata().get("x-request-id").unwrap().len(), 36, "the server generates one");
 }
 
 #[tokio::test]
-async fn health_is_told_overall_and_of_the_service() {
+async fn health_is_reported_overall_and_per_service() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut health = HealthClient::new(server.channel());
@@ -247,7 +247,7 @@ async fn health_is_told_overall_and_of_the_service() {
     assert_eq!(status.code(), Code::NotFound);
 }
 
-/// The two versions of reflection differ in nothing but their package.
+/// The two versions of reflection differ only in their package.
 macro_rules! reflection_lists {
     ($version:ident, $server:expr) => {{
         use tonic_reflection::pb::$version::{

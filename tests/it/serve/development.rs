@@ -1,4 +1,4 @@
-//! `signoff serve --dev`: the files to source, and the README's start, which has nothing to paste.
+//! `signoff serve --dev`: the files to source, and the README's quick start.
 
 use std::{
     fs,
@@ -15,19 +15,19 @@ use crate::{
     server::{Process, Server, signoff, soon},
 };
 
-/// Where development mode keeps its data in a home.
+/// The data directory of development mode in a home directory.
 fn data(home: &Path) -> PathBuf {
     home.join(".local/state/signoff/dev")
 }
 
-/// `signoff serve --dev` in a home of its own, on a free port.
+/// `signoff serve --dev` in its own home directory, on a free port.
 async fn start(home: &Path, more: &[&str]) -> Server {
     let mut command = signoff(&["serve", "--dev", "--listen=127.0.0.1:0"]);
     command.args(more).env("HOME", home);
     Process::spawn(&data(home), command).listening().await.unwrap_or_else(|(status, log)| panic!("{status}: {log}"))
 }
 
-/// A POSIX shell in which `signoff` is installed, as in a terminal of its own.
+/// A new POSIX shell with `signoff` in its path.
 fn terminal(home: &Path, commands: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_signoff")).parent().unwrap();
     let mut command = Command::new("/bin/sh");
@@ -58,7 +58,7 @@ fn commands(heading: &str) -> Vec<String> {
     blocks.map(|block| block.split_once("```").unwrap().0.to_owned()).collect()
 }
 
-/// The id of the one approval that waits, once it does.
+/// Waits for the one pending approval; returns its id.
 async fn waiting(server: &Server) -> signoff::proto::v1::Approval {
     soon("something waits", async {
         loop {
@@ -73,19 +73,19 @@ async fn waiting(server: &Server) -> signoff::proto::v1::Approval {
 }
 
 #[tokio::test]
-async fn the_readmes_start_works_as_it_is_typed() {
+async fn the_readmes_quick_start_works_as_typed() {
     let home = tempfile::tempdir().unwrap();
     let server = start(home.path(), &[]).await;
     let [ask, review, exec] = commands("With the signoff command").try_into().expect("three blocks");
     let asking = begun(home.path(), &ask);
     let approval = waiting(&server).await;
-    // Nobody is there to be asked whether they are sure.
+    // There is no terminal for a confirmation.
     let reviewed = typed(home.path(), &review.replace("approve -", &format!("approve {} --yes", approval.id))).await;
     assert!(reviewed.status.success() && text(&reviewed).contains("send_email"), "{}", text(&reviewed));
     let asked = soon("the request ends", asking.wait_with_output()).await.unwrap();
     assert!(asked.status.success() && text(&asked).contains("APPROVED"), "{}", text(&asked));
 
-    // The same terminal: it is the agent's already.
+    // The same terminal, which already has the agent's environment.
     let agent = ask.lines().next().unwrap();
     let running = begun(home.path(), &format!("{agent}\n{exec}"));
     let approval = waiting(&server).await;
@@ -104,7 +104,7 @@ async fn the_readmes_start_works_as_it_is_typed() {
 }
 
 #[tokio::test]
-async fn each_file_makes_a_shell_somebody_and_no_output_tells_a_token() {
+async fn each_env_file_sets_an_identity_and_no_output_has_a_token() {
     let home = tempfile::tempdir().unwrap();
     for start_number in 1..=2 {
         let server = start(home.path(), &[]).await;
@@ -113,7 +113,7 @@ async fn each_file_makes_a_shell_somebody_and_no_output_tells_a_token() {
         {
             let path = data(home.path()).join(file);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-            // The second start listens elsewhere.
+            // The second start listens on another port.
             let whoami = typed(home.path(), &format!(". {}\nsignoff whoami", path.display())).await;
             assert!(whoami.status.success() && text(&whoami).contains(name), "{start_number}: {}", text(&whoami));
             assert!(server.log().contains(file), "{}", server.log());
@@ -127,7 +127,7 @@ async fn each_file_makes_a_shell_somebody_and_no_output_tells_a_token() {
 }
 
 #[tokio::test]
-async fn no_file_stays_for_a_server_that_does_not_take_its_token() {
+async fn env_files_are_removed_when_the_server_does_not_accept_their_tokens() {
     let home = tempfile::tempdir().unwrap();
     assert!(start(home.path(), &[]).await.stop().await.success());
     let data = data(home.path());
@@ -140,12 +140,12 @@ async fn no_file_stays_for_a_server_that_does_not_take_its_token() {
     let server =
         Process::spawn(&data, command).listening().await.unwrap_or_else(|(status, log)| panic!("{status}: {log}"));
     assert!(!data.join("agent.env").exists() && !data.join("operator.env").exists());
-    assert!(data.join("dev-tokens.json").exists(), "development mode goes on with the same tokens");
+    assert!(data.join("dev-tokens.json").exists(), "development mode keeps its tokens");
     assert!(server.stop().await.success());
 }
 
 #[tokio::test]
-async fn a_file_of_somebody_else_keeps_development_mode_from_starting() {
+async fn development_mode_does_not_overwrite_a_foreign_file() {
     let home = tempfile::tempdir().unwrap();
     let data = data(home.path());
     fs::create_dir_all(&data).unwrap();
@@ -159,7 +159,7 @@ async fn a_file_of_somebody_else_keeps_development_mode_from_starting() {
 
 /// Kubernetes sets these in every pod of a namespace that has services of these names.
 #[tokio::test]
-async fn a_server_starts_beside_services_of_its_name_and_finds_typing_errors() {
+async fn a_server_ignores_kubernetes_service_variables_and_reports_misspelled_ones() {
     let service = [
         ("SIGNOFF_SERVICE_HOST", "10.0.0.11"),
         ("SIGNOFF_SERVICE_PORT", "7766"),

@@ -1,4 +1,4 @@
-//! Headers that come twice: a proxy may have read the other one.
+//! Duplicate headers: a proxy may have checked the other one.
 
 use signoff::proto::v1::GetCallerRequest;
 use tonic::{Code, Request};
@@ -10,7 +10,7 @@ const SEVERAL: &str = "the `authorization` metadata has several values; send it 
 const NO_BEARER: &str = "the `authorization` metadata is not `Bearer TOKEN`";
 
 #[tokio::test]
-async fn credentials_count_only_alone() {
+async fn duplicate_credentials_are_rejected() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (agent, operator) = (&server.tokens().agent, &server.tokens().operator);
@@ -56,7 +56,7 @@ async fn credentials_count_only_alone() {
 }
 
 #[tokio::test]
-async fn a_call_has_one_content_type() {
+async fn duplicate_content_types_are_rejected() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let token = &server.tokens().agent;

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on the same port, spoken by hand.
+//! HTTP/1.1 on the same port, with hand-written requests.
 
 use prost::Message as _;
 use signoff::proto::v1::{
@@ -15,7 +15,7 @@ use crate::{
     server::{Server, soon},
 };
 
-/// An answer, its body joined when it came in chunks.
+/// An answer, with its chunks joined.
 pub(super) struct Answer {
     pub(super) head: String,
     pub(super) body: Vec<u8>,
@@ -52,7 +52,7 @@ fn joined(mut chunks: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The frames of gRPC-Web: a flag, a length in four bytes, and so many bytes.
+/// The frames of gRPC-Web: a flag, a length in four bytes, and the content.
 fn frames(mut body: &[u8]) -> Vec<(u8, &[u8])> {
     let mut frames = Vec::new();
     while let Some((header, rest)) = body.split_first_chunk::<5>() {
@@ -64,14 +64,14 @@ fn frames(mut body: &[u8]) -> Vec<(u8, &[u8])> {
     frames
 }
 
-/// What `/metrics` says.
+/// The text of `/metrics`.
 pub(crate) async fn metrics(server: &Server) -> String {
     let answer = exchange(server, "GET /metrics HTTP/1.1", b"").await;
     String::from_utf8(answer.body).expect("metrics are text")
 }
 
 #[tokio::test]
-async fn metrics_tell_what_happened() {
+async fn metrics_count_events() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (_stream, _) = open(&mut server.agent(), ask("one")).await.unwrap();
@@ -110,7 +110,7 @@ async fn probes_are_answered_without_a_token() {
 }
 
 #[tokio::test]
-async fn names_that_only_match_a_pattern_do_not_crowd_out_those_that_the_policy_spells_out() {
+async fn tools_that_only_match_a_pattern_do_not_displace_listed_tools_in_metrics() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.calls_per_second=100000"]).await;
     let rule = |name: &str, tool: &str| PolicyRule {

@@ -1,4 +1,4 @@
-//! Limits of the whole server. Those of single fields are tested beside their decoding.
+//! Limits of the whole server. Limits of single fields are tested beside their decoders.
 
 use futures_util::future::join_all;
 use signoff::proto::v1::{ListPendingRequest, RequestApprovalRequest, WatchPendingRequest, WatchPendingResponse};
@@ -15,7 +15,7 @@ async fn watch(client: &mut Client) -> Result<Streaming<WatchPendingResponse>, S
     stream.message().await.map(|_| stream)
 }
 
-/// A refusal: its code, reason, and metadata.
+/// An error: its code, reason and metadata.
 fn told(status: &Status, names: &[&str]) -> (Code, String, Vec<String>) {
     let metadata = status.get_details_error_info().map(|info| info.metadata).unwrap_or_default();
     let values = names.iter().map(|name| metadata.get(*name).cloned().unwrap_or_default()).collect();
@@ -23,7 +23,7 @@ fn told(status: &Status, names: &[&str]) -> (Code, String, Vec<String>) {
 }
 
 #[tokio::test]
-async fn streams_are_limited_in_all() {
+async fn the_total_of_streams_is_limited() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.streams=3"]).await;
     let mut open = Vec::new();
@@ -54,7 +54,7 @@ async fn streams_are_limited_per_connection() {
         (Code::ResourceExhausted, "TOO_MANY_STREAMS".into(), expected),
         "{status:?}"
     );
-    watch(&mut other).await.expect("another connection has room of its own");
+    watch(&mut other).await.expect("another connection has its own limit");
     drop(first);
     admitted(&mut one).await;
 }
@@ -76,8 +76,8 @@ async fn streams_are_limited_per_caller() {
         let retry = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
         assert!(!retry.is_zero(), "{status:?}");
     }
-    watch(&mut server.reviewer()).await.expect("another caller has room of its own");
-    one.list_pending(ListPendingRequest::default()).await.expect("other calls go on");
+    watch(&mut server.reviewer()).await.expect("another caller has its own limit");
+    one.list_pending(ListPendingRequest::default()).await.expect("other calls still work");
     drop(first);
     admitted(&mut other).await;
 }
@@ -103,12 +103,12 @@ async fn pending_approvals_are_limited_per_caller() {
     let expected = (Code::ResourceExhausted, "TOO_MANY_PENDING".into(), vec!["2".to_owned()]);
     assert_eq!(told(&status, &["limit"]), expected, "{status:?}");
 
-    let (_again, again) = open(&mut agent, ask("one")).await.expect("a repeated request is no new one");
+    let (_again, again) = open(&mut agent, ask("one")).await.expect("a repeated request does not count as a new one");
     assert_eq!(again.id, first.id);
     server.kill().await;
     let server = Server::start(data.path(), &["limits.pending_per_caller=2"]).await;
     let status = open(&mut server.agent(), ask("three")).await.unwrap_err();
-    assert_eq!(told(&status, &["limit"]), expected, "a restart forgets the count: {status:?}");
+    assert_eq!(told(&status, &["limit"]), expected, "the count must survive a restart: {status:?}");
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn messages_are_limited() {
     let status = open(&mut server.agent(), request).await.unwrap_err();
     let expected = (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned(), vec!["1048576".to_owned()]);
     assert_eq!(told(&status, &["limit"]), expected, "{status:?}");
-    assert!(status.get_details_retry_info().is_none(), "it must not be repeated: {status:?}");
+    assert!(status.get_details_retry_info().is_none(), "there must be no RetryInfo: {status:?}");
 }
 
 #[tokio::test]
@@ -133,12 +133,12 @@ async fn calls_are_limited_for_each_caller() {
     });
     let answers = soon("answers", join_all(calls)).await;
     let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
-    assert!(!refused.is_empty() && refused.len() < 100, "some calls are one too many, and some are not");
+    assert!(!refused.is_empty() && refused.len() < 100, "some calls exceed the limit, and some do not");
     for status in &refused {
         let expected = (Code::ResourceExhausted, "RATE_LIMITED".to_owned(), vec!["1".to_owned()]);
         assert_eq!(told(status, &["limit"]), expected);
         let retry = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
         assert!(!retry.is_zero() && retry.as_secs() < 2, "{retry:?}");
     }
-    server.reviewer().list_pending(ListPendingRequest::default()).await.expect("others are not meant");
+    server.reviewer().list_pending(ListPendingRequest::default()).await.expect("other callers are not limited");
 }

@@ -1,4 +1,4 @@
-//! The log: a line for each thing that happens to an approval, and nothing but JSON where JSON is asked for.
+//! The log: one line for each event of an approval, and only JSON with `log.format = json`.
 
 use std::{path::Path, process::Stdio};
 
@@ -30,7 +30,7 @@ impl Logged {
         Self { process, lines }
     }
 
-    /// The next line; fails when it is no JSON.
+    /// The next line; panics if it is not JSON.
     async fn next(&mut self) -> Option<Value> {
         let line = soon("there is a line", self.lines.next_line()).await.unwrap()?;
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
@@ -46,7 +46,7 @@ impl Logged {
         }
     }
 
-    /// Its exit code, the rest of its log, and what it wrote to stdout.
+    /// Its exit code, the rest of its log, and its standard output.
     async fn ended(mut self) -> (Option<i32>, Vec<Value>, String) {
         let mut rest = Vec::new();
         while let Some(line) = self.next().await {
@@ -100,7 +100,7 @@ async fn one_life(address: &str, tokens: &Tokens) -> String {
 }
 
 #[tokio::test]
-async fn everything_that_a_server_says_is_json_when_its_log_is() {
+async fn with_a_json_log_all_output_is_json() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Logged::spawn(json(data.path(), &[]));
     let listening = server.told("listening").await;
@@ -149,9 +149,9 @@ async fn the_text_log_has_the_same_lines() {
 }
 
 #[tokio::test]
-async fn why_a_server_does_not_start_is_json_too() {
+async fn start_errors_are_json_too() {
     let data = tempfile::tempdir().unwrap();
-    // Whatever the filter: nobody would know why.
+    // With any filter: the reason must never be filtered out.
     for more in [&["log.filter=off"][..], &[]] {
         let first = Server::start(data.path(), &[]).await;
         let (code, lines, out) = Logged::spawn(json(data.path(), more)).ended().await;
@@ -164,14 +164,14 @@ async fn why_a_server_does_not_start_is_json_too() {
     nobody.arg(data.path());
     let (code, lines, _) = Logged::spawn(nobody).ended().await;
     assert!(code == Some(2) && lines.last().unwrap()["level"] == "ERROR", "{lines:?}");
-    // As far as the configuration says how it is to be told.
+    // In the configured format, if that part of the configuration is valid.
     let (code, lines, _) = Logged::spawn(json(data.path(), &["heartbeat=soon", "limits.chian=1"])).ended().await;
     assert_eq!((code, lines.len()), (Some(2), 2), "{lines:?}");
     assert!(lines[1]["message"].as_str().unwrap().contains("did you mean limits.chain?"), "{lines:?}");
 }
 
 #[tokio::test]
-async fn who_decided_is_told_apart_in_the_metrics() {
+async fn metrics_distinguish_who_decided() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     open(&mut server.agent(), ask("waits")).await.unwrap();
@@ -188,5 +188,5 @@ async fn who_decided_is_told_apart_in_the_metrics() {
     assert_eq!(value(&after, "signoff_tool_approvals_total{tool=\"send_email\",status=\"PENDING\"}"), 2.0);
     assert_eq!(value(&after, "signoff_rule_approvals_total{rule=\"unlisted_tools\",status=\"APPROVED\"}"), 1.0);
     let age = "signoff_oldest_pending_approval_age_seconds";
-    assert!(value(&after, age) >= value(&before, age), "the first one still waits");
+    assert!(value(&after, age) >= value(&before, age), "the first one is still pending");
 }

@@ -1,4 +1,4 @@
-//! Messages that cannot be read: the caller is told why, and no client repeats them.
+//! Malformed messages: the caller gets the reason, and clients do not retry.
 
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
@@ -57,14 +57,14 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message].concat()
 }
 
-/// A field of a message that is itself a message, or a text.
+/// A field that is a message or a string.
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![number << 3 | 2];
     prost::encoding::encode_varint(content.len() as u64, &mut bytes);
     [&bytes, content].concat()
 }
 
-/// `arguments` that are so many lists inside each other.
+/// `arguments` with this many nested lists.
 fn nested(levels: usize) -> Vec<u8> {
     let mut value = vec![0x08, 0x00]; // null_value
     for _ in 0..levels {
@@ -76,7 +76,7 @@ fn nested(levels: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_the_callers_mistake() {
+async fn malformed_messages_are_the_callers_error() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let token = server.tokens().agent.clone();
@@ -109,11 +109,11 @@ async fn what_cannot_be_read_is_the_callers_mistake() {
 }
 
 #[tokio::test]
-async fn a_message_is_measured_before_it_is_kept() {
+async fn a_message_is_measured_before_it_is_buffered() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.message_bytes=65536"]).await;
     let token = server.tokens().agent.clone();
-    // The prefix alone says it; the rest never comes.
+    // The length prefix is enough; the rest is never sent.
     let status = call(&server, &token, GET, &[], &[0, 0, 1, 0, 1]).await.unwrap_err();
     let metadata = refused(&status, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
     assert_eq!(metadata.get("limit").map(String::as_str), Some("65536"));
@@ -127,7 +127,7 @@ async fn a_message_is_measured_before_it_is_kept() {
 }
 
 #[tokio::test]
-async fn what_there_is_not_is_not_implemented() {
+async fn unknown_methods_and_encodings_are_unimplemented() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let token = server.tokens().agent.clone();

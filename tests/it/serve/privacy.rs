@@ -1,4 +1,4 @@
-//! Who can open the server's files, and how many it may open itself.
+//! Permissions of the server's files, and its limit of open files.
 
 use std::{
     fs::{self, Permissions},
@@ -18,7 +18,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Everything in a directory that other users can open.
+/// All files in a directory that other users can open.
 fn open_to_others(directory: &Path) -> Vec<String> {
     let (mut found, mut left) = (Vec::new(), vec![directory.to_owned()]);
     while let Some(path) = left.pop() {
@@ -32,7 +32,7 @@ fn open_to_others(directory: &Path) -> Vec<String> {
     found
 }
 
-/// `signoff serve --dev` after commands of the shell.
+/// `signoff serve --dev` after shell commands.
 fn serve_after(commands: &str, data: &Path) -> Command {
     let script = format!("{commands} && exec \"$0\" serve --dev --listen 127.0.0.1:0 --data-dir \"$1\"");
     let mut command = Command::new("/bin/sh");
@@ -48,7 +48,7 @@ async fn start_after(commands: &str, data: &Path) -> Server {
 }
 
 #[tokio::test]
-async fn files_are_private_whatever_the_process_was_given() {
+async fn files_are_private_with_any_umask() {
     let data = tempfile::tempdir().unwrap();
     let store = data.path().join("store");
     let server = start_after("umask 000", &store).await;
@@ -64,7 +64,7 @@ async fn files_are_private_whatever_the_process_was_given() {
 }
 
 #[tokio::test]
-async fn a_directory_that_others_can_open_is_repaired_and_told() {
+async fn a_directory_that_others_can_open_is_repaired_with_a_warning() {
     let data = tempfile::tempdir().unwrap();
     let (store, link) = (data.path().join("store"), data.path().join("link"));
     assert!(Server::start(&store, &[]).await.stop().await.success());
@@ -86,7 +86,7 @@ async fn a_directory_that_others_can_open_is_repaired_and_told() {
 }
 
 #[tokio::test]
-async fn damaged_tokens_of_development_are_told() {
+async fn damaged_development_tokens_are_reported() {
     let data = tempfile::tempdir().unwrap();
     assert!(Server::start(data.path(), &[]).await.stop().await.success());
     let path = data.path().join("dev-tokens.json");
@@ -100,7 +100,7 @@ async fn damaged_tokens_of_development_are_told() {
 }
 
 #[tokio::test]
-async fn the_limit_of_open_files_is_raised_and_told_when_it_is_low() {
+async fn the_limit_of_open_files_is_raised_with_a_warning_when_it_is_low() {
     let data = tempfile::tempdir().unwrap();
     let server = start_after("ulimit -Sn 200 && ulimit -Hn 700", data.path()).await;
     let limits = crate::files::text(format!("/proc/{}/limits", server.pid())).unwrap();

@@ -1,4 +1,4 @@
-//! Clients with a token that never read what they asked for. They speak HTTP/2 by hand: no client library stops
+//! Authenticated clients that never read their replies. They write HTTP/2 by hand: no client library stops
 //! reading.
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ const MIB: u64 = 1 << 20;
 /// Streams of each connection.
 const STREAMS: usize = 50;
 
-/// Memory of the server's process that is resident, in bytes.
+/// Resident memory of the server's process, in bytes.
 fn resident(server: &Server) -> u64 {
     let status = crate::files::text(format!("/proc/{}/status", server.pid())).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
@@ -54,7 +54,7 @@ impl Deaf {
                 _ = &mut connection => {}
                 _ = stopped.wait_for(|stop| *stop) => {}
             }
-            // Held, but not read, until the other end is dropped.
+            // Keep it open, without reading, until the other end is dropped.
             while stopped.changed().await.is_ok() {}
         });
         Self { requests, stop }
@@ -76,7 +76,7 @@ impl Deaf {
     }
 }
 
-/// Has approvals wait whose arguments are as large as may be.
+/// Creates pending approvals with arguments of the maximum size.
 async fn fill(server: &Server, count: usize) {
     for n in 0..count {
         let large = arguments(&[("text", &"x".repeat(45_000))]);
@@ -85,8 +85,8 @@ async fn fill(server: &Server, count: usize) {
     }
 }
 
-/// Opens queues that nobody reads, has others work meanwhile, and returns the most memory that was taken beyond what
-/// was before, and what is left of it when they are gone.
+/// Opens queues that are never read while others work. Returns the maximum of memory that was used in addition to that
+/// before, and the rest of it after they are closed.
 async fn deaf_queues(server: &Server, readers: usize) -> u64 {
     fill(server, 60).await;
     let before = resident(server);
@@ -107,7 +107,7 @@ async fn deaf_queues(server: &Server, readers: usize) -> u64 {
         deaf.push(connection);
         most = most.max(resident(server).saturating_sub(before));
     }
-    // Nobody else notices: another caller reads the whole queue, as often as there are connections.
+    // Others are not affected: another caller reads the whole queue, once for each connection.
     for _ in 0..20 {
         let mut queue = server.operator().watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
         loop {
@@ -119,7 +119,7 @@ async fn deaf_queues(server: &Server, readers: usize) -> u64 {
         }
         most = most.max(resident(server).saturating_sub(before));
     }
-    // Nor is the caller itself kept from what is not a stream.
+    // Nor are other calls of the same caller.
     let list = ListPendingRequest { page_size: 1, ..Default::default() };
     soon("a list", server.reviewer().list_pending(list)).await.expect("streams leave room for other calls");
     drop(deaf);
@@ -144,11 +144,11 @@ async fn readers_that_never_read_take_bounded_memory() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
     let most = deaf_queues(&server, 500).await;
-    // Without a bound they take a MiB each.
+    // Without a limit they use 1 MiB each.
     assert!(most <= 200 * MIB, "500 readers took {} MiB", most / MIB);
 }
 
-/// With the limits as they are by default. Bounded in time, but large.
+/// With the default limits.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute: run it with --ignored"]
 async fn three_thousand_readers_take_bounded_memory() {
@@ -164,7 +164,7 @@ async fn replies_that_are_not_read_are_limited() {
     let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
     fill(&server, 20).await;
     let token = server.tokens().reviewer.clone();
-    // No window: each reply is made, and none of it can be sent.
+    // With a window of 0, each reply is made, but cannot be sent.
     let mut deaf = Deaf::connect(&server, 0).await;
     let list = || async { server.reviewer().list_pending(ListPendingRequest::default()).await };
     let (mut made, mut refusal) = (Vec::new(), None);
@@ -182,7 +182,7 @@ async fn replies_that_are_not_read_are_limited() {
                 None => made.push(head),
             }
         }
-        // Each of those that were made holds about 9 × 45 KB: 8 MiB are 20 of them.
+        // Each reply has about 9 × 45 KB: 8 MiB hold 20 of them.
         assert!(made.len() <= 22, "{} replies are in memory", made.len());
         refusal = list().await.err(); // the caller's other connections have no room either
     }
@@ -192,7 +192,7 @@ async fn replies_that_are_not_read_are_limited() {
     assert_eq!(metadata.get("limit").map(String::as_str), Some("8388608"));
     let retry = status.get_details_retry_info().and_then(|info| info.retry_delay);
     assert!(retry.is_some_and(|retry| retry > Duration::ZERO), "{status:?}");
-    server.operator().list_pending(ListPendingRequest::default()).await.expect("others have room of their own");
+    server.operator().list_pending(ListPendingRequest::default()).await.expect("other callers have their own limit");
     drop((made, deaf));
     let again = async { while list().await.is_err() {} };
     soon("there is room when the connection is gone", again).await;
@@ -209,7 +209,7 @@ async fn bulky(server: &Server) -> Approval {
     approval
 }
 
-/// Has 300 calls answered on a connection that takes no reply: 8 MiB are 31 of them. Then all of it is given back.
+/// Makes 300 calls on a connection that reads no reply: 8 MiB hold 31 replies. Afterwards all memory is released.
 async fn bounded(server: &Server, approval: &Approval, deaf: Deaf, heads: Vec<ResponseFuture>) {
     let (mut made, mut refusals) = (Vec::new(), Vec::new());
     for head in heads {
@@ -254,7 +254,7 @@ async fn waits_that_return_together_are_limited() {
     assert_eq!(again.approval.unwrap().status(), ApprovalStatus::Rejected);
 }
 
-/// The claim is recorded once; each of the calls that repeat it has the whole approval in its reply.
+/// The claim is recorded once; the reply to each repetition has the whole approval.
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_claims_are_limited() {
     let data = tempfile::tempdir().unwrap();
@@ -279,8 +279,8 @@ async fn repeated_claims_are_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_whose_message_never_comes_are_limited() {
-    // The second would be limited as a stream once its message is there.
+async fn calls_without_their_message_are_limited() {
+    // Once its message has arrived, the second would be limited as a stream.
     for call in ["GetApproval", "WaitApproval"] {
         let data = tempfile::tempdir().unwrap();
         let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
@@ -300,7 +300,7 @@ async fn calls_whose_message_never_comes_are_limited() {
             answers.push(answer);
         }
         deaf.requests = deaf.requests.clone().ready().await.unwrap();
-        // 8 MiB are 512 calls of 16 KiB; those beyond are refused, and the others wait for their message.
+        // 8 MiB hold 512 calls of 16 KiB; further calls are rejected, and the others wait for their message.
         let (answer, _, _) = soon("one is refused", futures_util::future::select_all(answers)).await;
         let status = Status::from_header_map(answer.unwrap().headers()).unwrap();
         refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");

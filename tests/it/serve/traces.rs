@@ -1,4 +1,4 @@
-//! OTLP traces, received by a collector of our own.
+//! OTLP traces, received by a test collector.
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
@@ -17,7 +17,7 @@ use crate::server::{Server, soon};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// Hands on every span that it receives.
+/// Forwards every span that it receives.
 struct Collector(mpsc::Sender<Span>);
 
 #[tonic::async_trait]
@@ -39,7 +39,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_span_of_the_callers_trace_arrives() {
+async fn a_span_in_the_callers_trace_arrives() {
     let data = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("otlp.endpoint=http://{}", listener.local_addr().unwrap());
@@ -53,7 +53,7 @@ async fn a_span_of_the_callers_trace_arrives() {
     let mut request = Request::new(ListPendingRequest::default());
     request.metadata_mut().insert("traceparent", format!("00-{TRACE}-{PARENT}-01").parse().unwrap());
     server.operator().list_pending(request).await.unwrap();
-    // A drain sends what is still to be sent.
+    // A drain sends the remaining spans.
     let stopped = tokio::spawn(server.stop());
     let span = soon("the span arrives", async {
         loop {

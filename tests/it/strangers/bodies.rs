@@ -1,4 +1,4 @@
-//! Messages that do not come.
+//! Messages that never arrive.
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,7 +11,7 @@ use crate::{
     server::{Server, soon},
 };
 
-/// A call over HTTP/1.1 whose message is announced and then held back.
+/// A call over HTTP/1.1 that announces a message, and does not send it.
 async fn held_back(server: &Server, path: &str, token: Option<&str>) -> (TcpStream, String) {
     let mut stream = connect(server, 1).await;
     let authorization = token.map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
@@ -53,18 +53,18 @@ async fn a_message_has_its_time() {
     }
 }
 
-/// Its answer does not wait for the message.
+/// The answer does not wait for the message.
 #[tokio::test]
-async fn a_stranger_is_refused_by_its_headers() {
+async fn an_unauthenticated_call_is_rejected_by_its_headers() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.message_timeout=5m"]).await;
     let (_stream, answer) = held_back(&server, "/signoff.v1.ApprovalService/ListPending", None).await;
     assert!(answer.contains("grpc-status:16"), "{answer}");
 }
 
-/// Over HTTP/2, where calls that wait are streams: none stays open.
+/// Over HTTP/2, where waiting calls are streams: none stays open.
 #[tokio::test]
-async fn held_back_messages_leave_no_streams() {
+async fn missing_messages_leave_no_open_streams() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.message_timeout=1s"]).await;
     let mut stream = connect(&server, 1).await;

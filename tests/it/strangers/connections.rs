@@ -1,4 +1,4 @@
-//! Places of connections: who gets one, and who has to give it up.
+//! Limits of connections: which are accepted, and which are evicted.
 
 use std::{
     net::Ipv4Addr,
@@ -32,7 +32,7 @@ pub(super) async fn ended(server: &Server, reason: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_stranger_makes_room_for_a_newcomer_and_a_caller_never() {
+async fn a_new_connection_evicts_an_unauthenticated_one_and_never_a_caller() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.connections=3"]).await;
     let mut caller = server.operator();
@@ -47,10 +47,10 @@ async fn a_stranger_makes_room_for_a_newcomer_and_a_caller_never() {
     call(&mut caller).await;
 }
 
-/// An answer streams that says nothing, and part of the next request is there: HTTP/1 has nothing to read, nor to
-/// write.
+/// An idle streaming reply, with a part of the next request received: HTTP/1 then neither reads nor
+/// writes.
 #[tokio::test]
-async fn a_watcher_over_http1_makes_room_too() {
+async fn an_idle_http1_stream_can_be_evicted_too() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_per_address=1"]).await;
     let mut watcher = connect(&server, 2).await;
@@ -71,7 +71,7 @@ async fn a_watcher_over_http1_makes_room_too() {
 }
 
 #[tokio::test]
-async fn a_server_full_of_callers_takes_nobody() {
+async fn a_server_full_of_callers_accepts_no_connection() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.connections=2"]).await;
     let (mut first, mut second) = (server.operator(), server.operator());
@@ -95,7 +95,7 @@ async fn open(stream: TcpStream) {
 }
 
 #[tokio::test]
-async fn an_address_has_places_of_its_own() {
+async fn each_address_has_its_own_limit() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_per_address=2"]).await;
     let elsewhere = connect(&server, 9).await;
@@ -107,9 +107,9 @@ async fn an_address_has_places_of_its_own() {
     }
 }
 
-/// One after the other they say nothing, part of an HTTP/2 preface, and part of an HTTP/1 head.
+/// They send, in turn: nothing, a part of the HTTP/2 preface, and a part of an HTTP/1 head.
 #[tokio::test]
-async fn those_that_are_slow_to_begin_are_closed() {
+async fn connections_that_are_slow_to_start_are_closed() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.handshake_timeout=1s"]).await;
     let mut opened = Vec::new();
@@ -124,9 +124,9 @@ async fn those_that_are_slow_to_begin_are_closed() {
     assert_eq!((ended(&server, "silent").await, ended(&server, "slow_head").await), (1, 2));
 }
 
-/// A head that comes byte by byte has no more time than another.
+/// A head that arrives byte by byte gets no additional time.
 #[tokio::test]
-async fn a_head_in_small_pieces_is_given_up() {
+async fn a_head_in_small_pieces_times_out() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.handshake_timeout=1s"]).await;
     let mut stream = connect(&server, 1).await;
@@ -145,7 +145,7 @@ async fn a_head_in_small_pieces_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_idle_stranger_is_closed_and_a_watcher_stays() {
+async fn an_idle_connection_is_closed_and_a_health_watch_stays_open() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_idle=1s"]).await;
     let mut health = HealthClient::new(server.channel());
@@ -195,7 +195,7 @@ async fn a_probe_keeps_its_connection() {
     while !probed(&server, Duration::from_secs(2)).await {}
 }
 
-/// Opens silent sockets and keeps them while a caller is served: more than strangers may have.
+/// Opens more silent sockets than are allowed, and keeps them while a caller is served.
 async fn silent_sockets(server: &Server, from: fn(usize) -> Ipv4Addr) {
     raise_file_limit();
     let address = server.address();
@@ -211,31 +211,31 @@ async fn silent_sockets(server: &Server, from: fn(usize) -> Ipv4Addr) {
     assert!(ended(server, "evicted").await >= u64::try_from(sockets).unwrap() - 700);
 }
 
-/// More than all strangers together may have.
+/// More than all unauthenticated clients together may have.
 #[tokio::test]
-async fn thousands_of_silent_sockets_lock_nobody_out() {
+async fn thousands_of_silent_sockets_do_not_block_callers() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_connections=600"]).await;
     silent_sockets(&server, |n| Ipv4Addr::new(127, 0, 0, 2 + (n % 8) as u8)).await;
 }
 
-/// As behind a balancer: more than an address may have.
+/// As behind a load balancer: more than one address may have.
 #[tokio::test]
-async fn silent_sockets_of_its_own_address_lock_nobody_out() {
+async fn silent_sockets_of_its_own_address_do_not_block_a_caller() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_per_address=600"]).await;
     silent_sockets(&server, |_| Ipv4Addr::LOCALHOST).await;
 }
 
-/// None has more than one.
+/// No address has more than one.
 #[tokio::test]
-async fn silent_sockets_of_many_addresses_lock_nobody_out() {
+async fn silent_sockets_of_many_addresses_do_not_block_callers() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_connections=600"]).await;
     silent_sockets(&server, |n| Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + n as u32)).await;
 }
 
-/// Each of them has fewer than an address may.
+/// Each of them has fewer than the limit per address.
 #[tokio::test]
 async fn two_addresses_do_not_close_a_newcomers_connection() {
     let data = tempfile::tempdir().unwrap();

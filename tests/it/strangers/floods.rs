@@ -1,4 +1,4 @@
-//! Frames that cost their sender next to nothing.
+//! Floods of frames that are cheap to send.
 
 use std::{net::SocketAddr, time::Instant};
 
@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 use super::{raw, served_during, size};
 use crate::server::Server;
 
-/// What is sent on each connection after its preface; an iterator that hardly ever ends.
+/// The bytes to send on each connection after the preface; a practically endless iterator.
 type Flood = fn() -> Box<dyn Iterator<Item = Vec<u8>> + Send>;
 
-/// Frames in one write: the sender is to be the fast one.
+/// Frames in one write, so that the sender is fast.
 const BATCH: usize = 500;
 
 fn repeated(frame: Vec<u8>) -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
@@ -26,7 +26,7 @@ fn call(id: u32, flags: u8) -> Vec<u8> {
     raw::frame(raw::HEADERS, flags, id, &raw::head("/signoff.v1.ApprovalService/ListPending", None))
 }
 
-/// Headers that fill the table of compression, and then refer to it again and again.
+/// Headers that fill the HPACK table, and then refer to it repeatedly.
 fn bomb(id: u32) -> Vec<u8> {
     let value = [b'x'; 4_000];
     let mut block = raw::head("/", None);
@@ -42,14 +42,14 @@ fn bomb(id: u32) -> Vec<u8> {
     raw::frame(raw::HEADERS, raw::END_HEADERS | raw::END_STREAM, id, &block)
 }
 
-/// What a stranger's connection may send: at once, and in a second.
+/// Bytes that an unauthenticated connection may send: in a burst, and per second.
 const BURST: u64 = 256 << 10;
 const RATE: f64 = (128 << 10) as f64;
 
-/// What the system may keep of a connection before the server reads it.
+/// Bytes of a connection that the system may buffer before the server reads them.
 const BUFFERS: u64 = 4 << 20;
 
-/// Floods a connection. However fast the flood is, the server reads no more of it than a stranger may send.
+/// Floods a connection. However fast the flood is, the server reads no more of it than is allowed.
 async fn flood_one(address: SocketAddr, from: u8, parts: impl Iterator<Item = Vec<u8>>, over: &CancellationToken) {
     let start = Instant::now();
     let Ok(mut stream) = raw::try_connect(address, from).await else { return };
@@ -59,7 +59,7 @@ async fn flood_one(address: SocketAddr, from: u8, parts: impl Iterator<Item = Ve
 }
 
 static FLOODS: [(&str, Flood); 11] = [
-    // Which cost least for their size: what bounds them is only that the server stops reading.
+    // These cost least for their size; only the read limit bounds them.
     ("unknown frames", || Box::new(std::iter::repeat(raw::frame(0xee, 0, 0, &[0; 16 << 10])))),
     ("pings", || repeated(raw::frame(raw::PING, 0, 0, &[0; 8]))),
     ("settings", || repeated(raw::frame(raw::SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]))),
@@ -79,11 +79,11 @@ static FLOODS: [(&str, Flood); 11] = [
         let first = std::iter::once(call(1, 0));
         Box::new(first.chain(std::iter::repeat(raw::frame(raw::CONTINUATION, 0, 1, &[]).repeat(BATCH))))
     }),
-    // Each by itself: a batch would take the attacker longer to make than the server to refuse.
+    // One at a time: a batch would take the attacker longer to build than the server to reject.
     ("header bombs", || Box::new(raw::streams().map(bomb))),
 ];
 
-/// Floods a server from many connections, in turn with each of these.
+/// Floods a server from many connections, which take turns with these floods.
 async fn flood(server: &Server, floods: &'static [(&str, Flood)]) {
     let address = server.address();
     let connections = u8::try_from(size(11, 128)).unwrap();
@@ -92,7 +92,7 @@ async fn flood(server: &Server, floods: &'static [(&str, Flood)]) {
             let over = over.clone();
             let (_, flood) = floods[usize::from(n) % floods.len()];
             tokio::spawn(async move {
-                // The server may end a connection: then there is another.
+                // If the server ends a connection, open another one.
                 while !over.is_cancelled() {
                     flood_one(address, 2 + n % 8, std::iter::once(raw::opening(None)).chain(flood()), &over).await;
                 }
@@ -108,7 +108,7 @@ async fn flood(server: &Server, floods: &'static [(&str, Flood)]) {
 #[tokio::test]
 async fn floods_of_frames_cost_little() {
     for one in &FLOODS {
-        // A server for each: none is to profit from what another has taken.
+        // A new server for each, so that they do not share limits.
         let data = tempfile::tempdir().unwrap();
         let server = Server::start(data.path(), &[]).await;
         eprintln!("{}:", one.0);
@@ -118,7 +118,7 @@ async fn floods_of_frames_cost_little() {
 }
 
 #[tokio::test]
-async fn floods_of_all_kinds_at_once_cost_no_more() {
+async fn simultaneous_floods_of_all_kinds_cost_no_more() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     flood(&server, &FLOODS).await;

@@ -1,4 +1,4 @@
-//! HTTP/2 by hand: what well-behaved clients refuse to send.
+//! HTTP/2 by hand, for frames that client libraries do not send.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -24,17 +24,17 @@ pub(super) const CONTINUATION: u8 = 9;
 pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 
-/// A connection from an address of loopback, of which nothing is read unless asked for.
+/// A connection from a loopback address. Nothing is read from it implicitly.
 pub(super) async fn connect(server: &Server, from: u8) -> TcpStream {
     try_connect(server.address(), from).await.expect("it connects")
 }
 
-/// The same when the server may have had enough.
+/// As above, when the server may reject the connection.
 pub(super) async fn try_connect(server: SocketAddr, from: u8) -> std::io::Result<TcpStream> {
     connect_from(server, Ipv4Addr::new(127, 0, 0, from)).await
 }
 
-/// The same from any address of loopback. The system keeps little of what the server has not read.
+/// As above, from any loopback address, with a small send buffer.
 pub(super) async fn connect_from(server: SocketAddr, from: Ipv4Addr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_send_buffer_size(64 << 10)?;
@@ -44,13 +44,13 @@ pub(super) async fn connect_from(server: SocketAddr, from: Ipv4Addr) -> std::io:
     Ok(stream)
 }
 
-/// The server's end of a connection, with or without what it sent first.
+/// Waits for the server to close a connection, after any data.
 pub(super) async fn closed(mut stream: TcpStream) {
     let ended = async { while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {} };
     soon("the server closes the connection", ended).await;
 }
 
-/// Reads until so many answers have their headers.
+/// Reads until this many replies have their headers.
 pub(super) async fn heads(stream: &mut TcpStream, mut left: usize) {
     while left > 0 {
         let mut head = [0; 9];
@@ -68,7 +68,7 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// The preface, and settings: the window that each stream gets, if other than the usual one.
+/// The preface, and settings: the window of each stream, if it is not the default.
 pub(super) fn opening(window: Option<u32>) -> Vec<u8> {
     let settings = window.map_or(Vec::new(), |window| [&[0, 4][..], &window.to_be_bytes()].concat());
     [PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat()
@@ -105,19 +105,19 @@ pub(super) fn request(path: &str, stream: u32, message: &[u8]) -> Vec<u8> {
     request_with(None, path, stream, message)
 }
 
-/// The same with a token, or without.
+/// As above, with a token or without.
 pub(super) fn request_with(token: Option<&str>, path: &str, stream: u32, message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let message = [&[0][..], &length, message].concat();
     [frame(HEADERS, END_HEADERS, stream, &head(path, token)), frame(DATA, END_STREAM, stream, &message)].concat()
 }
 
-/// The numbers of a client's streams.
+/// The stream ids of a client.
 pub(super) fn streams() -> impl Iterator<Item = u32> {
     (1..0x7fff_ffff).step_by(2)
 }
 
-/// Writes until it is told to stop, or the server has had enough; reads nothing. Returns how many bytes were taken.
+/// Writes until stopped, or until the server closes the connection; reads nothing. Returns the number of bytes sent.
 pub(super) async fn write_on(
     stream: &mut TcpStream,
     mut parts: impl Iterator<Item = Vec<u8>>,

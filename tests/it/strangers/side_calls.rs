@@ -1,4 +1,4 @@
-//! Health and reflection: what needs no token, and what does.
+//! Health and reflection, with and without a token.
 
 use tokio::{io::AsyncWriteExt as _, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -25,10 +25,10 @@ fn list_services() -> ServerReflectionRequest {
     ServerReflectionRequest { host: String::new(), message_request }
 }
 
-/// The answers of one stream of reflection, and what keeps its questions from ending.
+/// The answers of one reflection stream, and the sender that keeps its requests open.
 type Reflected = (tonic::Streaming<ServerReflectionResponse>, mpsc::Sender<ServerReflectionRequest>);
 
-/// Asks so often on one stream.
+/// Sends this many requests on one stream.
 async fn reflect(channel: &Channel, token: Option<&str>, questions: usize) -> Result<Reflected, Status> {
     let mut client = ServerReflectionClient::new(channel.clone());
     let (more, asking) = mpsc::channel(questions);
@@ -98,7 +98,7 @@ async fn reflection_is_limited_with_a_token_and_without() {
         while soon("an answer or the end", answers.message()).await.unwrap().is_some() {
             answered += 1;
         }
-        assert_eq!(answered, 1_000, "a stream answers so many questions, and then ends");
+        assert_eq!(answered, 1_000, "a stream answers 1,000 requests, and then ends");
     }
 }
 
@@ -115,17 +115,17 @@ async fn health_watches_are_limited_on_a_connection() {
     }
     let status = health.watch(HealthCheckRequest::default()).await.unwrap_err();
     assert_eq!((status.code(), &*reason(&status)), (Code::ResourceExhausted, "TOO_MANY_STREAMS"), "{status:?}");
-    health.check(HealthCheckRequest::default()).await.expect("a check is no watch");
+    health.check(HealthCheckRequest::default()).await.expect("a check does not count as a watch");
     let mut other = HealthClient::new(server.channel());
-    other.watch(HealthCheckRequest::default()).await.expect("another connection has its own");
+    other.watch(HealthCheckRequest::default()).await.expect("another connection has its own limit");
     open.pop();
     let room = async { while health.watch(HealthCheckRequest::default()).await.is_err() {} };
     soon("there is room again", room).await;
 }
 
-/// Reads no answer, and allows none to be sent: each check would stay open for ever.
+/// Reads no answer, and has a window of 0: each check would stay open without limit.
 #[tokio::test]
-async fn checks_that_are_never_read_keep_no_probe_out() {
+async fn unread_checks_do_not_block_probes() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut stuck = Vec::new();
@@ -144,10 +144,10 @@ async fn checks_that_are_never_read_keep_no_probe_out() {
     }
 }
 
-/// As many as a connection may have, and left alone: client libraries watch before their first call, and so without a
+/// As many idle watches as a connection may have. Client libraries watch before their first call, so without a
 /// token.
 #[tokio::test]
-async fn watches_that_are_left_open_keep_no_watch_out() {
+async fn idle_watches_do_not_block_new_watches() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let honest = server.channel();
@@ -173,7 +173,7 @@ async fn watches_that_are_left_open_keep_no_watch_out() {
 
 /// The checks are on connections that become an agent's, which are not closed for others.
 #[tokio::test]
-async fn checks_of_a_caller_keep_no_probe_out() {
+async fn checks_on_an_authenticated_connection_do_not_block_probes() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let token = server.tokens().agent.clone();

@@ -1,4 +1,4 @@
-//! What each stream promises, one at a time.
+//! The stream contract, one promise at a time.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::{
     server::{Server, soon},
 };
 
-/// What takes the store to know is said in the stream, after its headers: nobody waits for those.
+/// Errors that need the store come in the stream, after its headers, so that headers never wait.
 #[tokio::test]
-async fn headers_come_before_anything_is_looked_up() {
+async fn headers_come_before_any_lookup() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
@@ -31,7 +31,7 @@ async fn headers_come_before_anything_is_looked_up() {
     let metadata = refused(&stream.message().await.unwrap_err(), Code::AlreadyExists, "REQUEST_ID_REUSED");
     assert_eq!((&metadata["request_id"], &metadata["approval_id"]), (&"r".to_owned(), &approval.id));
 
-    // But for whom the call is not: that needs no looking up, and not even the message.
+    // Except for the wrong role: that check needs neither the store nor the message.
     let metadata =
         refused(&reviewer.request_approval(ask("r")).await.unwrap_err(), Code::PermissionDenied, "ROLE_NOT_ALLOWED");
     assert_eq!((metadata["role"].as_str(), metadata["method"].as_str()), ("reviewer", "RequestApproval"));
@@ -72,7 +72,7 @@ async fn the_first_message_is_the_state_and_the_last_one_is_terminal() {
 }
 
 #[tokio::test]
-async fn progress_tells_how_things_stand() {
+async fn progress_reports_the_current_state() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["heartbeat=100ms"]).await;
     let mut stream = server.agent().request_approval(ask("r")).await.unwrap().into_inner();
@@ -92,7 +92,7 @@ async fn progress_tells_how_things_stand() {
 }
 
 #[tokio::test]
-async fn old_streams_end_with_a_way_back() {
+async fn old_streams_end_with_a_resume_point() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["max_stream_age=1s", "heartbeat=300ms"]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
@@ -119,7 +119,7 @@ async fn old_streams_end_with_a_way_back() {
 }
 
 #[tokio::test]
-async fn draining_ends_streams_with_a_way_back() {
+async fn draining_ends_streams_with_a_resume_point() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]).await;
     let (mut stream, _) = open(&mut server.agent(), ask("r")).await.unwrap();
@@ -133,7 +133,7 @@ async fn draining_ends_streams_with_a_way_back() {
     }
     assert!(server.ended().await.success());
 
-    // The drain withdrew nothing.
+    // The drain cancelled nothing.
     let server = Server::start(data.path(), &[]).await;
     for request in [ask("r"), clinging] {
         let (_, approval) = open(&mut server.agent(), request).await.unwrap();
@@ -142,7 +142,7 @@ async fn draining_ends_streams_with_a_way_back() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_withdraws_only_if_it_said_so() {
+async fn a_dropped_stream_cancels_only_with_the_option() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut reviewer = server.reviewer();
@@ -161,7 +161,7 @@ async fn a_caller_that_goes_away_withdraws_only_if_it_said_so() {
 }
 
 #[tokio::test]
-async fn waits_answer_on_the_decision_or_just_before_the_callers_deadline() {
+async fn waits_return_on_the_decision_or_just_before_the_callers_deadline() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());

@@ -1,4 +1,4 @@
-//! Ten thousand streams open at once, then all decided.
+//! Ten thousand open streams, then all decided.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 10;
 const DECIDERS: usize = 64;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_streams_end_rightly() {
+async fn ten_thousand_streams_end_with_their_decision() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let agents: Vec<_> = (0..CONNECTIONS).map(|_| server.agent()).collect();

@@ -1,4 +1,4 @@
-//! Waits that are cut at random moments and taken up again: every revision comes once, in order.
+//! Waits that are cut at random moments and resumed: every revision comes once, in order.
 
 #![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
 
@@ -27,7 +27,7 @@ const WAITS: usize = 1_000;
 const WAITS_OVER_RESTARTS: usize = 400;
 const CONNECTIONS: usize = 8;
 
-/// Clients of the server that runs now.
+/// Clients of the current server.
 struct Generation {
     number: usize,
     agents: Vec<Client>,
@@ -51,7 +51,7 @@ impl Generation {
 type Generations = watch::Receiver<Arc<Generation>>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_waits_that_are_cut_and_taken_up_again() {
+async fn a_thousand_waits_that_are_cut_and_resumed() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (generations, current) = watch::channel(Generation::of(&server, 0));
@@ -59,7 +59,7 @@ async fn a_thousand_waits_that_are_cut_and_taken_up_again() {
     let mut waits = start(WAITS, &current);
     let mut agent = server.agent();
     while let Some(wait) = soon("every wait ends", waits.join_next()).await {
-        wait.expect("a wait is told everything once").agrees(&mut agent).await;
+        wait.expect("a wait gets everything once").agrees(&mut agent).await;
     }
 }
 
@@ -71,7 +71,7 @@ async fn waits_over_restarts_of_the_server() {
     let mut waits = start(WAITS_OVER_RESTARTS, &current);
     let mut finished = Vec::new();
     while let Some(wait) = soon("every wait ends", waits.join_next()).await {
-        finished.push(wait.expect("a wait is told everything once"));
+        finished.push(wait.expect("a wait gets everything once"));
         if let Some(number) = [20, 120, 220, 320].iter().position(|at| *at == finished.len()) {
             server = restart(server, data.path(), number).await;
             generations.send_replace(Generation::of(&server, number + 1));
@@ -92,7 +92,7 @@ async fn restart(server: Server, data: &Path, number: usize) -> Server {
     Server::start(data, &[]).await
 }
 
-/// Starts the waits, each with somebody who decides at a random moment.
+/// Starts the waits, each with a reviewer who decides at a random moment.
 fn start(count: usize, generations: &Generations) -> JoinSet<Told> {
     let mut waits = JoinSet::new();
     for n in 0..count {
@@ -111,7 +111,7 @@ fn start(count: usize, generations: &Generations) -> JoinSet<Told> {
     waits
 }
 
-/// What each wait must have been told: nothing is left to chance but the moments.
+/// The expected events of each wait. Only the moments are random.
 fn check(n: usize, told: &Told) {
     let approval = told.approval.as_ref().unwrap();
     let (status, decided_at) = [
@@ -123,13 +123,13 @@ fn check(n: usize, told: &Told) {
     assert_eq!(approval.status(), status);
     assert_eq!(approval.decision.as_ref().unwrap().revision, decided_at);
     assert_eq!(approval.request_id, format!("wait-{n}"));
-    // A stream that was taken up late may also tell of the claim.
+    // A stream that was resumed late may also have the claim.
     assert!(told.revision() == decided_at || told.revision() == decided_at + 1);
 }
 
 type Attempts = (usize, Option<String>);
 
-/// Waits for one approval: cuts the stream so many times, and then reads to the end.
+/// Waits for one approval: cuts the stream this many times, then reads to the end.
 async fn wait(
     n: usize,
     cuts: usize,
@@ -153,15 +153,15 @@ async fn wait(
     }
 }
 
-/// After an error: the server is gone, and the next one will come.
+/// After an error: waits for the next server.
 async fn next_generation(status: &Status, last: &Generation, generations: &mut Generations) {
     let lost = [Code::Unavailable, Code::Unknown, Code::Internal, Code::Cancelled];
     assert!(lost.contains(&status.code()), "{status:?}");
     let next = soon("the server comes back", generations.wait_for(|next| next.number > last.number)).await;
-    assert!(next.is_ok(), "no server was ended: {status:?}");
+    assert!(next.is_ok(), "a stream failed, but no server was stopped: {status:?}");
 }
 
-/// Takes the wait up again, one way or the other, and reads to the end.
+/// Resumes the wait, with either call, and reads to the end.
 async fn attach(
     n: usize,
     now: &Generation,
@@ -191,7 +191,7 @@ async fn attach(
     told.read(&mut stream).await
 }
 
-/// Decides once the wait has been taken up so many times; repeats the same call until it is answered.
+/// Decides after the wait was resumed this many times; repeats the call until it is answered.
 async fn decide_after(n: usize, at: usize, mut generations: Generations, mut attempts: watch::Receiver<Attempts>) {
     let known = |(count, id): &Attempts| *count > at && id.is_some();
     let id = soon("the approval is known", attempts.wait_for(known)).await.unwrap().1.clone().unwrap();
@@ -214,7 +214,7 @@ async fn decide_after(n: usize, at: usize, mut generations: Generations, mut att
     }
 }
 
-/// The decision of the n-th wait; returns the digest then.
+/// Makes the decision for the n-th wait; returns the resulting digest.
 async fn decision(n: usize, id: &str, now: &Generation) -> Result<String, Status> {
     let request_id = format!("decide-{n}");
     let mut reviewer = now.reviewers[n % CONNECTIONS].clone();
@@ -235,11 +235,11 @@ async fn decision(n: usize, id: &str, now: &Generation) -> Result<String, Status
     Ok(reviewer.decide(call).await?.into_inner().approval.unwrap().digest)
 }
 
-/// The same request made by many at once is one approval.
+/// The same request, made concurrently by many callers, is one approval.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_made_by_many_at_once_is_one_approval() {
+async fn concurrent_repetitions_of_a_request_are_one_approval() {
     let data = tempfile::tempdir().unwrap();
-    // Eight hundred connections at once, on a machine that may have much else to do.
+    // Eight hundred simultaneous connections, on a machine that may be busy.
     let server = Server::start(data.path(), &["limits.handshake_timeout=1m"]).await;
     let mut asking = JoinSet::new();
     for n in 0..800 {
@@ -258,7 +258,7 @@ async fn a_request_made_by_many_at_once_is_one_approval() {
 }
 
 #[tokio::test]
-async fn a_wait_that_was_cut_right_before_its_end_is_taken_up_again() {
+async fn a_wait_that_was_cut_right_before_its_end_is_resumed() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut agent = server.agent();
@@ -267,7 +267,7 @@ async fn a_wait_that_was_cut_right_before_its_end_is_taken_up_again() {
     let mut told = Told::default();
     let mut whole = agent.request_approval(ask("one")).await.unwrap().into_inner();
     told.read(&mut whole).await.unwrap();
-    // All is known but that the stream has ended: the state comes again, with nothing new.
+    // Only the end of the stream is unknown: the state comes again, without new events.
     let request = WatchApprovalRequest { approval_id: approval.id, after_revision: told.revision() };
     let mut again = agent.watch_approval(request).await.unwrap().into_inner();
     told.read(&mut again).await.unwrap();

@@ -1,4 +1,4 @@
-//! Readers that stop reading. Their HTTP/2 windows fill up; nobody else waits for them, and they lose nothing.
+//! Readers that stop reading. Their HTTP/2 windows fill up; they delay no other client, and lose nothing.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,15 @@ use crate::{
     server::{Server, Tokens, soon},
 };
 
-/// The smallest window that HTTP/2 knows of, for a stream and for a connection.
+/// The minimum HTTP/2 window, for a stream and for a connection.
 const WINDOW: u32 = 65_535;
-/// Streams that nobody reads, each with messages of more than a window.
+/// Unread streams, each with messages larger than a window.
 const STALLED: usize = 20;
-/// More than half of the changes that are kept for a reader of the queue; each call makes two.
+/// More than half of the changes that a reader of the queue may lag behind; each call makes two.
 const OTHERS: usize = 2_100;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_stops_delays_nobody_and_loses_nothing() {
+async fn a_reader_that_stops_delays_no_client_and_loses_nothing() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["heartbeat=50ms"]).await;
     let tokens = Tokens::of(data.path());
@@ -39,7 +39,7 @@ async fn a_reader_that_stops_delays_nobody_and_loses_nothing() {
         })
     };
 
-    // Headers come, and then nobody reads.
+    // Headers arrive; then nothing is read.
     let mut queue = narrow(&tokens.reviewer).watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
     let (mut asking, mut stalled) = (narrow(&tokens.agent), Vec::new());
     for n in 0..STALLED {
@@ -48,7 +48,7 @@ async fn a_reader_that_stops_delays_nobody_and_loses_nothing() {
         stalled.push(asking.request_approval(request).await.unwrap().into_inner());
     }
 
-    // Others see them, decide them with large edits, and do their own work.
+    // Other clients see them, decide them with large edits, and do their own work.
     let mut watching = server.operator().watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
     let mut large = BTreeMap::new();
     while large.len() < STALLED {
@@ -84,7 +84,7 @@ async fn a_reader_that_stops_delays_nobody_and_loses_nothing() {
         worked.unwrap();
     }
 
-    // The readers go on reading.
+    // The readers resume.
     let mut operator = server.operator();
     let streams = join_all(stalled.iter_mut().map(async |stream| {
         let mut told = Told::default();

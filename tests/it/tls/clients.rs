@@ -1,13 +1,13 @@
-//! Mutual TLS: whose certificates are taken.
+//! Mutual TLS: which client certificates are accepted.
 
 use super::{Authority, Files, call};
 use crate::server::soon;
 
 #[tokio::test]
-async fn a_certificate_that_is_shown_must_be_from_the_authority() {
+async fn a_client_certificate_must_be_from_the_authority() {
     let (files, clients, others) = (Files::new(), Authority::new("clients"), Authority::new("others"));
     let server = files.start(&[&files.client_ca(&clients)]).await;
-    call(&server, "none", files.trusting(None)).await.expect("none needs to be shown");
+    call(&server, "none", files.trusting(None)).await.expect("a client certificate is optional");
     call(&server, "known", files.trusting(Some(&clients.client()))).await.expect("it is from the authority");
     call(&server, "other", files.trusting(Some(&others.client()))).await.expect_err("it is from somebody else");
     call(&server, "usage", files.trusting(Some(&clients.server()))).await.expect_err("it is no client's");
@@ -24,7 +24,7 @@ async fn certificates_can_be_required() {
 }
 
 #[tokio::test]
-async fn another_authority_takes_over_without_a_restart() {
+async fn the_client_authority_is_reloaded_without_a_restart() {
     let (files, first, second) = (Files::new(), Authority::new("first"), Authority::new("second"));
     let server = files.start(&[&files.client_ca(&first), "tls.require_client_certificate=true"]).await;
     let (old, new) = (first.client(), second.client());

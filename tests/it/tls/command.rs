@@ -14,7 +14,7 @@ async fn run(variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, St
 }
 
 #[tokio::test]
-async fn the_command_trusts_what_it_is_told_to() {
+async fn the_command_trusts_the_configured_authority() {
     let (files, others) = (Files::new(), Authority::new("others"));
     let server = files.start(&[]).await;
     let address = format!("https://{}", server.address());
@@ -25,7 +25,7 @@ async fn the_command_trusts_what_it_is_told_to() {
     let (code, told) = run(&[], &[&health[..], &["--ca", &ca]].concat()).await;
     assert_eq!((code, told.trim()), (Some(0), "SERVING"));
     assert_eq!(run(&[("SIGNOFF_CA", &ca)], &health).await.0, Some(0));
-    // Where the system's authorities are found.
+    // The system's authorities.
     assert_eq!(run(&[("SSL_CERT_FILE", &ca)], &health).await.0, Some(0));
     for variable in ["SIGNOFF_CA", "SSL_CERT_FILE"] {
         let (code, told) = run(&[(variable, &other)], &health).await;
@@ -43,7 +43,7 @@ async fn the_command_trusts_what_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn the_command_shows_its_certificate() {
+async fn the_command_sends_its_certificate() {
     let (files, clients) = (Files::new(), Authority::new("clients"));
     let server = files.start(&[&files.client_ca(&clients), "tls.require_client_certificate=true"]).await;
     let leaf = clients.client();
@@ -69,10 +69,10 @@ async fn the_command_shows_its_certificate() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_sent_in_the_open() {
+async fn a_token_is_not_sent_without_tls() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
-    // No address of loopback, though it leads there.
+    // Not a loopback address, although it leads there.
     let address = format!("http://0.0.0.0:{}", server.address().port());
     let pending = ["pending", "--address", &address];
     let token = [("SIGNOFF_TOKEN", server.tokens().reviewer.as_str())];
@@ -83,5 +83,5 @@ async fn a_token_is_not_sent_in_the_open() {
     assert_eq!(run(&token, &[&pending[..], &["--insecure"]].concat()).await.0, Some(0));
     assert_eq!(run(&[token[0], ("SIGNOFF_INSECURE", "true")], &pending).await.0, Some(0));
     assert_eq!(run(&[token[0], ("SIGNOFF_INSECURE", "false")], &pending).await.0, Some(2));
-    assert_eq!(run(&[], &["health", "--address", &address]).await.0, Some(0), "there is nothing to keep secret");
+    assert_eq!(run(&[], &["health", "--address", &address]).await.0, Some(0), "without a token there is no secret");
 }

@@ -1,4 +1,4 @@
-//! What the gate says of a server whose TLS is not what its address and authorities promise.
+//! Errors of the gate for a server whose TLS does not match its address or authorities.
 
 use signoff_client::{Call, Client, Options};
 
@@ -11,7 +11,7 @@ fn client(address: &str, ca: Option<&str>) -> Client {
 }
 
 #[tokio::test]
-async fn a_wrong_scheme_ends_the_call_at_once() {
+async fn a_wrong_scheme_ends_the_call_immediately() {
     let files = Files::new();
     let server = files.start(&[]).await;
     let plain = client(&format!("http://{}", server.address()), None);
@@ -25,7 +25,7 @@ async fn a_wrong_scheme_ends_the_call_at_once() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_ends_the_call_at_once() {
+async fn an_untrusted_certificate_ends_the_call_immediately() {
     let (files, others) = (Files::new(), Authority::new("others"));
     let server = files.start(&[]).await;
     let other = files.path("other.crt").display().to_string();

@@ -1,4 +1,4 @@
-//! Who gets a connection, and who waits for whom.
+//! TLS handshakes: which succeed, and that slow ones delay no other client.
 
 use std::{io::ErrorKind, net::TcpStream as StdStream};
 
@@ -54,7 +54,7 @@ async fn plaintext_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_with_files_that_do_not_fit() {
+async fn a_server_does_not_start_with_invalid_tls_files() {
     let files = Files::new();
     super::replace(&files.path("tls.key"), &files.authority.server().key);
     let setting = |key: &str, name: &str| format!("{key}={}", files.path(name).display());
@@ -65,14 +65,14 @@ async fn a_server_does_not_start_with_files_that_do_not_fit() {
         Err((status, log)) => {
             assert_eq!(status.code(), Some(1), "{log}");
             assert!(log.contains("tls.key does not match the certificate in"), "{log}");
-            assert!(!store.exists(), "nothing is made before the files are known to be good");
+            assert!(!store.exists(), "invalid files create no store");
         }
     }
 }
 
-/// One after the other they would take over half an hour.
+/// Sequentially, they would take over half an hour.
 #[tokio::test]
-async fn those_that_say_nothing_delay_nobody() {
+async fn silent_clients_delay_no_handshake() {
     let files = Files::new();
     let server = files.start(&[]).await;
     let mut silent = Vec::new();
@@ -87,7 +87,7 @@ async fn those_that_say_nothing_delay_nobody() {
 }
 
 #[tokio::test]
-async fn a_handshake_has_the_room_of_a_connection() {
+async fn a_handshake_counts_as_a_connection() {
     let files = Files::new();
     let server = files.start(&["limits.connections=1"]).await;
     let silent = StdStream::connect(server.address()).unwrap();
@@ -96,5 +96,5 @@ async fn a_handshake_has_the_room_of_a_connection() {
     soon("there is room", served).await;
     let ended = silent.peek(&mut [0; 64]);
     let waiting = ended.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-    assert!(!waiting, "both had room: {ended:?}");
+    assert!(!waiting, "both were accepted: {ended:?}");
 }

@@ -1,4 +1,4 @@
-//! Callers who are known by their certificates.
+//! Callers that authenticate with certificates.
 
 use std::{fs, path::Path};
 
@@ -25,7 +25,7 @@ rules:
       reviewers: [\"user:certificate/URI:spiffe://example.org/desk/ann\", \"user:certificate/URI:spiffe://example.org/both\"]
 ";
 
-/// A server that knows its callers by their certificates, and by nothing else.
+/// A server that authenticates callers only by their certificates.
 async fn start(files: &Files, clients: &Authority) -> Server {
     let policy = files.path("policy.yaml");
     fs::write(&policy, POLICY).unwrap();
@@ -46,19 +46,19 @@ async fn start(files: &Files, clients: &Authority) -> Server {
     Process::spawn(&files.path("store"), command).listening().await.expect("it needs no development mode")
 }
 
-/// A client that shows this certificate, and no token.
+/// A client with this certificate, and without a token.
 fn showing(server: &Server, files: &Files, leaf: &Leaf) -> Client {
     without_token(channel(server, files.trusting(Some(leaf))))
 }
 
-/// Who the server says that somebody is.
+/// The caller's identity, as the server sees it.
 fn is(actor: Option<&Actor>, kind: ActorKind, subject: &str) {
     let expected = Actor { kind: kind.into(), issuer: "certificate".to_owned(), subject: subject.to_owned() };
     assert_eq!(actor, Some(&expected));
 }
 
 #[tokio::test]
-async fn certificates_ask_and_decide() {
+async fn callers_with_certificates_ask_and_decide() {
     let (files, clients) = (Files::new(), Authority::new("clients"));
     let server = start(&files, &clients).await;
     let client = |uri: &str| showing(&server, &files, &clients.client_of(uri));
@@ -66,7 +66,7 @@ async fn certificates_ask_and_decide() {
     let (mut stream, approval) = open(&mut agent, ask("one")).await.unwrap();
     is(approval.caller.as_ref(), ActorKind::Agent, "URI:spiffe://example.org/agents/mail");
 
-    // Roles and eligibility are as for anybody.
+    // Roles and eligibility apply as for other callers.
     let vote = decide(&approval, "", VoteChoice::Approve);
     refused(&agent.decide(vote.clone()).await.unwrap_err(), Code::PermissionDenied, "ROLE_NOT_ALLOWED");
     let bob = client("spiffe://example.org/desk/bob").decide(vote.clone()).await.unwrap_err();
@@ -89,7 +89,7 @@ async fn another_certificate_with_the_same_name_is_the_same_person() {
 }
 
 #[tokio::test]
-async fn a_certificate_without_a_role_is_nobodys() {
+async fn a_certificate_without_a_role_does_not_authenticate() {
     let (files, clients, others) = (Files::new(), Authority::new("clients"), Authority::new("others"));
     let server = start(&files, &clients).await;
     let asking = async |tls: ClientTlsConfig| {
@@ -102,14 +102,14 @@ async fn a_certificate_without_a_role_is_nobodys() {
         assert!(status.message().contains("certificate") && !status.message().contains("spiffe"), "{status:?}");
     }
     refused(&asking(files.trusting(None)).await, Code::Unauthenticated, "UNAUTHENTICATED");
-    // A name that has a role, from an authority that gives none: there is no connection.
+    // A name with a role, from another authority: the connection fails.
     let status = asking(files.trusting(Some(&others.client_of("spiffe://example.org/agents/a")))).await;
     assert_ne!(status.code(), Code::Unauthenticated, "{status:?}");
     assert!(files.metric(&server, "signoff_tls_handshake_failures_total").await >= 1);
 }
 
 #[tokio::test]
-async fn a_token_wins_over_a_certificate() {
+async fn a_token_takes_precedence_over_a_certificate() {
     let (files, clients) = (Files::new(), Authority::new("clients"));
     let server = files.start(&[&files.client_ca(&clients), ROLES[0], ROLES[1]]).await;
     let tls = || files.trusting(Some(&clients.client_of("spiffe://example.org/agents/a")));

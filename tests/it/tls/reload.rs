@@ -1,4 +1,4 @@
-//! Certificates that are replaced, well and badly, while the server runs.
+//! Certificates that are replaced, by valid and invalid ones, while the server runs.
 
 use std::{fs, io::Write as _, sync::Arc};
 
@@ -26,7 +26,7 @@ async fn until_broken(files: &Files, server: &Server, broken: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_streams_outlive_the_certificate() {
+async fn a_thousand_streams_survive_a_new_certificate() {
     let files = Files::new();
     let before = files.authority.server();
     files.replace(&before);
@@ -58,7 +58,7 @@ async fn a_thousand_streams_outlive_the_certificate() {
     server.hang_up();
     until_seen(&files, &server, &after.der).await;
 
-    // Over a connection of before and one of after.
+    // Over a connection from before the change, and one from after it.
     let reviewers = [channels[0].clone(), connect()].map(|channel| client(channel, &server.tokens().reviewer));
     let mut deciding = JoinSet::new();
     let rooms = Arc::new(tokio::sync::Semaphore::new(64));
@@ -78,7 +78,7 @@ async fn a_thousand_streams_outlive_the_certificate() {
 }
 
 #[tokio::test]
-async fn what_is_broken_leaves_the_last_good_certificate() {
+async fn invalid_files_leave_the_last_valid_certificate() {
     let files = Files::new();
     let good = files.authority.server();
     files.replace(&good);
@@ -112,7 +112,7 @@ async fn what_is_broken_leaves_the_last_good_certificate() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_being_written_is_not_taken() {
+async fn a_key_that_is_being_written_is_not_loaded() {
     let files = Files::new();
     let good = files.authority.server();
     files.replace(&good);
@@ -135,7 +135,7 @@ async fn a_key_that_is_being_written_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_noticed_without_a_signal() {
+async fn a_new_certificate_is_loaded_without_a_signal() {
     let files = Files::new();
     let server = files.start(&[]).await;
     let new = files.authority.server();

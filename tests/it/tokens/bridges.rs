@@ -1,4 +1,4 @@
-//! Tokens that bring the decisions of others: for whom, and never alone.
+//! Bridges: tokens that pass on decisions of others, within their scope, and never alone.
 
 use signoff::proto::v1::{
     ActorKind, Approval, ApprovalStatus, CreateTokenRequest, DecideRequest, DecidesFor, GetCallerRequest, Permission,
@@ -28,7 +28,7 @@ fn bridge(permissions: &[Permission]) -> CreateTokenRequest {
     }
 }
 
-/// An approval by somebody of an issuer, in groups, that somebody else brings.
+/// A decision of a person of an issuer, with groups, sent by a bridge.
 fn brought(approval: &Approval, issuer: &str, subject: &str, groups: &[&str]) -> DecideRequest {
     let groups = groups.iter().map(ToString::to_string).collect();
     let person = Person { issuer: issuer.into(), subject: subject.into(), groups };
@@ -39,7 +39,7 @@ async fn status_of(client: &mut Client, request: DecideRequest) -> ApprovalStatu
     client.decide(request).await.unwrap().into_inner().approval.unwrap().status()
 }
 
-/// What a PERMISSION_REQUIRED lacks.
+/// The missing permission in a PERMISSION_REQUIRED error.
 fn lacks(status: &Status) -> Vec<(String, String)> {
     assert_eq!((status.code(), reason(status).as_str()), (Code::PermissionDenied, "PERMISSION_REQUIRED"), "{status:?}");
     let mut metadata: Vec<_> = status.get_details_error_info().unwrap().metadata.into_iter().collect();
@@ -82,7 +82,7 @@ async fn a_stolen_bridge_reaches_no_quorum() {
     let own = decide(&approval, "", VoteChoice::Approve);
     assert_eq!(status_of(&mut rita, own).await, ApprovalStatus::Approved);
 
-    // With the permission it may, and the record tells whose hand it was.
+    // With the permission it may, and the record has the bridge.
     let free = make(&mut access, bridge(&[Permission::DecideForOthers, Permission::DecideAlone])).await;
     let mut free = server.client(&free.secret);
     let (_stream, approval) = open(&mut server.agent(), ask("two")).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_stolen_bridge_reaches_no_quorum() {
 }
 
 #[tokio::test]
-async fn where_one_vote_is_enough_a_bridge_has_none() {
+async fn a_bridge_alone_cannot_approve_with_quorum_one() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
@@ -108,7 +108,7 @@ async fn where_one_vote_is_enough_a_bridge_has_none() {
 }
 
 #[tokio::test]
-async fn a_bridge_says_for_whom_it_decides() {
+async fn a_bridge_must_name_the_person_it_decides_for() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
@@ -142,7 +142,7 @@ async fn a_bridge_says_for_whom_it_decides() {
 }
 
 #[tokio::test]
-async fn the_command_makes_and_shows_bridges() {
+async fn the_command_creates_and_lists_bridges() {
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("store");
     let run = async |arguments: &[&str]| {

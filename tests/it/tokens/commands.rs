@@ -23,9 +23,9 @@ fn plain_server(store: &Path) -> Command {
     command
 }
 
-/// How a server that is not for development comes to life, from nothing.
+/// The first start of a server outside development mode.
 #[tokio::test]
-async fn the_first_token_is_made_in_the_data_directory() {
+async fn the_first_token_is_created_in_the_data_directory() {
     let data = tempfile::tempdir().unwrap();
     let store = data.path().join("store");
     let (status, log) = Process::spawn(&store, plain_server(&store)).listening().await.err().unwrap();
@@ -40,7 +40,7 @@ async fn the_first_token_is_made_in_the_data_directory() {
     let (code, secret, told) = run(&[&create[..], &["--role", "operator,auditor", "--ttl", "90d"]].concat()).await;
     assert!(code == Some(0) && told.contains("local/olga") && told.contains("not shown again"), "{told}");
     let (code, _, told) = run(&["token", "list", "--data-dir", data.path().to_str().unwrap()]).await;
-    assert!(code == Some(1) && told.contains("No such file"), "a mistyped directory becomes no store: {told}");
+    assert!(code == Some(1) && told.contains("No such file"), "a mistyped directory must not become a store: {told}");
 
     let server = Process::spawn(&store, plain_server(&store)).listening().await.expect("it starts");
     let address = format!("http://{}", server.address());
@@ -73,7 +73,7 @@ async fn the_first_token_is_made_in_the_data_directory() {
     assert!(code == Some(1) && told.contains("in use by another process"), "{told}");
 }
 
-/// Tokens move with an export, and are not copied into being good again.
+/// Tokens move with an export. A copy does not make a revoked one valid again.
 #[tokio::test]
 async fn tokens_move_with_an_export() {
     let data = tempfile::tempdir().unwrap();
