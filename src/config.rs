@@ -111,7 +111,7 @@ impl Default for Config {
 impl Config {
     /// Whether callers can authenticate by anything other than the tokens in the store.
     #[must_use]
-    pub fn anybody_authenticates(&self) -> bool {
+    pub fn has_authentication(&self) -> bool {
         self.dev || self.oidc.issuer.is_some() || !self.certificates.is_empty()
     }
 }

@@ -1,6 +1,6 @@
 //! Bearer tokens of an OpenID provider: signed JWTs, verified with the provider's published keys.
 //!
-//! - `token` parses a JWT, and rejects it if no key must verify it; `claims` checks the claims of a verified token.
+//! - `token` parses a JWT, and rejects unsupported tokens before a key is used; `claims` checks the claims of a verified token.
 //! - `jwks` is a set of keys; `source` fetches it, `keys` keeps it fresh; `cache` remembers verified tokens.
 
 mod cache;

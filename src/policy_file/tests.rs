@@ -3,7 +3,7 @@ use prost_types::{Struct, value::Kind};
 
 use super::*;
 
-/// Displays of what is wrong, after adding what later checks might find.
+/// The displayed problems.
 fn wrong(text: &str) -> Vec<String> {
     lines::<v1::Policy>(text)
 }
@@ -70,9 +70,9 @@ fn json_is_yaml_too() {
     assert_eq!(read::<v1::Policy>("{}").finish().unwrap(), v1::Policy::default());
 }
 
-/// A rule whose restriction was left empty would be for every call.
+/// A rule with an empty restriction would apply to every call.
 #[test]
-fn what_is_there_says_something() {
+fn empty_values_are_rejected() {
     let lines =
         ["when:", "when: # a < 1", "when: ''", "agents: []", "agents:", "labels: {}", "labels:", "description: ''"];
     for line in lines {
@@ -87,7 +87,7 @@ fn what_is_there_says_something() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_by_line_and_column() {
+fn all_problems_are_reported_together_with_line_and_column() {
     let text = "\
 tools: send_email
 rulez: []
@@ -135,7 +135,7 @@ rules:
 }
 
 #[test]
-fn a_misspelt_field_is_read_as_the_one_that_was_meant() {
+fn a_misspelled_field_is_read_as_the_similar_one() {
     let text = "rule:\n  - name: a\n    toools: [5]\n    auto_aprove: {}\n    autoApprove: {}\n";
     let expected = [
         "1:1: rule: is unknown; did you mean rules? Known: tools, unlisted_tools, rules",
@@ -185,7 +185,7 @@ fn later_checks_are_placed_by_path() {
 }
 
 #[test]
-fn what_could_not_be_read_is_not_refused_again() {
+fn omitted_values_are_not_rejected_again() {
     let mut read: Read<v1::Policy> = read("rules:\n  - name: 5\n    tools: [7, a]\n    auto_approve: 1\n  - x\n");
     for path in ["rules[0].name", "rules[0].tools[0]", "rules[1]", "rules[1].name"] {
         read.refuse(path, "is required");
@@ -297,7 +297,7 @@ cases:
 }
 
 #[test]
-fn wrong_test_cases_are_told_of() {
+fn problems_of_test_cases_are_reported() {
     let text = "\
 cases:
   - arguments: {n: 9007199254740993, inf: .inf, a: [1, 1.00000000000000000001], 5: x, b: &x 1}
@@ -347,7 +347,7 @@ fn arguments_may_be_as_deep_as_a_call_can_have_them() {
 }
 
 #[test]
-fn terminals_are_safe_from_what_a_file_says() {
+fn messages_contain_no_terminal_controls() {
     for text in ["\"\\e[2J\": 1", "tools: \"\\e[2J\"", "tools: !%1b[2J x", "rules: [{name: [\"\\e\"]}]"] {
         let found = wrong(text).join("\n");
         assert!(!found.contains('\u{1b}'), "{found:?}");
@@ -372,7 +372,7 @@ fn pieces() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Whatever the text is, it is read or refused, and what is refused has a place in it.
+    /// Every text is read or rejected, and every problem has a position in it.
     #[test]
     fn no_text_is_too_strange(text in prop_oneof![any::<String>(), pieces()]) {
         let lines = text.split(['\n', '\r']).count();

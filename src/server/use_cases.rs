@@ -45,7 +45,7 @@ impl UseCases {
     ) -> Result<Self, StartError> {
         let kept = Arc::clone(store) as Arc<dyn TokenStore>;
         let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
-        if !config.anybody_authenticates() && !tokens.any_active() {
+        if !config.has_authentication() && !tokens.any_active() {
             return Err(StartError::NoAuthentication { data_dir: config.data_dir.clone() });
         }
         let (stored, dated) = (Arc::clone(store), Arc::clone(clock));

@@ -26,16 +26,16 @@ fn flags_win_over_environment_over_file_over_defaults() {
 fn a_flag_can_turn_dev_off() {
     let flags = ServeFlags { dev: Some("false".to_owned()), ..Default::default() };
     let config = load(&flags, env(&[("SIGNOFF_DEV", "true")])).unwrap();
-    assert!(!config.dev && !config.anybody_authenticates());
+    assert!(!config.dev && !config.has_authentication());
 }
 
 #[test]
 fn by_default_only_tokens_authenticate() {
-    assert!(!load(&ServeFlags::default(), env(&[])).unwrap().anybody_authenticates());
+    assert!(!load(&ServeFlags::default(), env(&[])).unwrap().has_authentication());
     for setting in ["dev=true", "oidc.issuer=https://id.example.org"] {
         let flags = ServeFlags { set: vec![setting.to_owned(), "roles.agent=agents".to_owned()], ..Default::default() };
         let home = env(&[("HOME", "/home/alice")]);
-        assert!(load(&flags, home).unwrap().anybody_authenticates(), "{setting}");
+        assert!(load(&flags, home).unwrap().has_authentication(), "{setting}");
     }
 }
 
@@ -54,8 +54,8 @@ fn certificates_alone_let_a_server_start() {
         );
         assert_eq!(message(with(&[&names])), told);
     }
-    assert!(!with(&["tls.client_ca=a"]).unwrap().anybody_authenticates());
-    assert!(with(&["tls.client_ca=a", "certificates.agent=DNS:a"]).unwrap().anybody_authenticates());
+    assert!(!with(&["tls.client_ca=a"]).unwrap().has_authentication());
+    assert!(with(&["tls.client_ca=a", "certificates.agent=DNS:a"]).unwrap().has_authentication());
     let refused = message(with(&["tls.client_ca=a", "certificates.agent=a"]));
     assert_eq!(refused.lines().count(), 1, "a rejected value causes no second problem: {refused}");
     // Names of certificates grant no role to callers of a provider.

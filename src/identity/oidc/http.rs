@@ -45,7 +45,7 @@ pub(super) enum HttpError {
 
 /// The root cause: the client's own errors only name the step that failed.
 fn cause(error: &(dyn Error + 'static)) -> String {
-    let innermost = std::iter::successors(Some(error), |error| error.source()).last();
+    let innermost = std::iter::successors(Some(error), |error| (*error).source()).last();
     signoff_client::tls_problem(error).unwrap_or_else(|| innermost.unwrap_or(error).to_string())
 }
 

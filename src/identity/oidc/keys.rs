@@ -32,7 +32,7 @@ struct State {
     urgeable: Option<Time>,
     failed: bool,
     /// Open while a fetch is running.
-    look: Option<watch::Receiver<()>>,
+    fetch: Option<watch::Receiver<()>>,
 }
 
 struct Known {
@@ -52,7 +52,7 @@ impl State {
 
     fn under_way(&self) -> Option<watch::Receiver<()>> {
         // A fetch that panicked has closed it too.
-        self.look.clone().filter(|look| look.has_changed().is_ok())
+        self.fetch.clone().filter(|fetch| fetch.has_changed().is_ok())
     }
 }
 
@@ -71,13 +71,13 @@ impl Keys {
     /// The keys, after a fetch if one is due.
     pub(super) async fn current(&self) -> Result<Arc<KeySet>, Rejection> {
         let now = self.0.clock.now();
-        let look = {
+        let fetch = {
             let mut state = self.0.state();
-            let look = if state.is_due(now) { Some(self.look(&mut state)) } else { state.under_way() };
+            let fetch = if state.is_due(now) { Some(self.fetch(&mut state)) } else { state.under_way() };
             // While the provider is down, callers with good keys do not wait for it to answer.
-            look.filter(|_| !state.failed || state.usable(now).is_none())
+            fetch.filter(|_| !state.failed || state.usable(now).is_none())
         };
-        finished(look).await;
+        finished(fetch).await;
         self.0.state().usable(self.0.clock.now()).ok_or(Rejection::KeysUnavailable)
     }
 
@@ -87,7 +87,7 @@ impl Keys {
             return Ok(seen);
         }
         let now = self.0.clock.now();
-        let look = {
+        let fetch = {
             let mut state = self.0.state();
             match state.usable(now) {
                 // Another caller's fetch brought other keys in the meantime.
@@ -95,38 +95,38 @@ impl Keys {
                 _ if state.urgeable.is_some_and(|urgeable| now < urgeable) => state.under_way(),
                 _ => {
                     state.urgeable = Some(after(now, self.0.source.pause()));
-                    Some(self.look(&mut state))
+                    Some(self.fetch(&mut state))
                 }
             }
         };
-        finished(look).await;
+        finished(fetch).await;
         self.0.state().usable(self.0.clock.now()).ok_or(Rejection::KeysUnavailable)
     }
 
     /// The running fetch, or a new one. It runs in its own task, which continues when the caller leaves.
-    fn look(&self, state: &mut State) -> watch::Receiver<()> {
+    fn fetch(&self, state: &mut State) -> watch::Receiver<()> {
         state.under_way().unwrap_or_else(|| {
-            let (under_way, look) = watch::channel(());
-            state.look = Some(look.clone());
+            let (under_way, fetch) = watch::channel(());
+            state.fetch = Some(fetch.clone());
             let shared = Arc::clone(&self.0);
             tokio::spawn(async move {
-                shared.look().await;
+                shared.fetch().await;
                 drop(under_way);
             });
-            look
+            fetch
         })
     }
 }
 
-async fn finished(look: Option<watch::Receiver<()>>) {
-    if let Some(mut look) = look {
+async fn finished(fetch: Option<watch::Receiver<()>>) {
+    if let Some(mut fetch) = fetch {
         // Nothing is ever sent: the end of the fetch closes the channel.
-        let _ = look.changed().await;
+        let _ = fetch.changed().await;
     }
 }
 
 impl Shared {
-    async fn look(&self) {
+    async fn fetch(&self) {
         let before = self.state().set.as_ref().map(|known| Arc::clone(&known.set));
         let generation = before.as_ref().map_or(0, |set| set.generation()) + 1;
         let loaded = self.source.load(|json| KeySet::read(json, generation)).await;

@@ -43,7 +43,7 @@ pub fn looks_like_jwt(token: &str) -> bool {
 }
 
 impl<'a> Token<'a> {
-    /// Parses a token, and rejects it if no key must verify it.
+    /// Parses a token, and rejects unsupported tokens before a key is used.
     pub(super) fn parse(token: &'a str, allowed: &[Algorithm]) -> Result<Self, Rejection> {
         let (message, signature) = token.rsplit_once('.').ok_or(Rejection::NotAJwt)?;
         let (header, claims) = message.split_once('.').ok_or(Rejection::NotAJwt)?;

@@ -76,7 +76,7 @@ rules:
     assert_eq!(write(&v1::Policy::default()), "{}\n");
 }
 
-/// What the reader and the writer handle.
+/// The types that the reader and the writer support.
 #[test]
 fn every_field_of_a_file_is_of_a_kind_that_files_hold() {
     fn look(of: &prost_reflect::MessageDescriptor, seen: &mut Vec<String>) {
@@ -108,7 +108,7 @@ fn every_field_of_a_file_is_of_a_kind_that_files_hold() {
     assert!(seen.len() >= 8, "{seen:?}");
 }
 
-/// What YAML would take for something else, or people would not see.
+/// Texts that need quotes or escapes.
 #[rustfmt::skip]
 const NASTY: &[&str] = &[
     "", " ", "~", "null", "true", "Yes", "off", "5", "0x1F", "1e3", ".inf", "-", "---", "...", "- a", "? a", ": ",
@@ -259,7 +259,7 @@ fn long_keys_and_texts_read_back() {
 }
 
 #[test]
-fn what_nobody_sees_is_written_as_an_escape() {
+fn invisible_characters_are_escaped() {
     for c in INVISIBLE {
         let code = u32::from(*c);
         let escape = match code {

@@ -24,7 +24,7 @@ fn shape(node: &Node) -> String {
 }
 
 #[test]
-fn nodes_know_where_they_stand() {
+fn nodes_have_positions() {
     let cases = [
         (
             "a: 1\nb:\n  - x\n  - c: 'é🙂' # z\n    d: |\n      t\n",
@@ -55,7 +55,7 @@ fn an_empty_file_is_not_an_empty_mapping() {
 }
 
 #[test]
-fn what_readers_could_understand_differently_is_refused() {
+fn ambiguous_yaml_is_rejected() {
     let cases = [
         (
             "a: 1\nb: 2\na: 3\n",
@@ -136,7 +136,7 @@ fn a_large_flat_file_is_read() {
 }
 
 #[test]
-fn tabs_and_broken_text_are_told_of_by_place() {
+fn invalid_yaml_is_reported_with_its_position() {
     let cases = [
         ("a:\n\tb: 1\n", "2:2: invalid YAML: "),
         ("a: [1\nb: 2", "2:2: invalid YAML: "),

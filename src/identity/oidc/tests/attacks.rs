@@ -19,7 +19,7 @@ async fn each_pinned_algorithm_is_accepted() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_not_pinned_is_refused_before_keys_are_looked_at() {
+async fn an_algorithm_that_is_not_allowed_is_rejected_before_keys_are_fetched() {
     let provider = Provider::start(&[&RSA]).await;
     let verifier = Verifier::of(&provider);
     let claims = verifier.claims();
@@ -27,33 +27,33 @@ async fn an_algorithm_that_is_not_pinned_is_refused_before_keys_are_looked_at() 
         let header = json!({"alg": alg, "kid": RSA.kid});
         let unsigned = format!("{}.", message(&header, &claims));
         for token in [RSA.token_with(&header, &claims), unsigned] {
-            assert_eq!(verifier.refuses(&token).await, Rejection::Algorithm, "{alg}");
+            assert_eq!(verifier.rejects(&token).await, Rejection::Algorithm, "{alg}");
         }
     }
     assert_eq!(provider.fetches(), 0);
 }
 
 #[tokio::test]
-async fn the_public_key_is_no_secret_to_sign_with() {
+async fn the_public_key_is_not_an_hmac_secret() {
     let provider = Provider::start(&[&RSA]).await;
     let verifier = Verifier::of(&provider);
     let message = message(&json!({"alg": "HS256", "kid": RSA.kid}), &verifier.claims());
     let secret = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, RSA.jwk().to_string().as_bytes());
     let token = format!("{message}.{}", encode(aws_lc_rs::hmac::sign(&secret, message.as_bytes())));
-    assert_eq!(verifier.refuses(&token).await, Rejection::Algorithm);
+    assert_eq!(verifier.rejects(&token).await, Rejection::Algorithm);
 }
 
 #[tokio::test]
-async fn a_key_vouches_only_for_what_it_signed_and_in_its_own_way() {
+async fn a_key_verifies_only_its_own_signatures_with_its_own_algorithm() {
     let (ours, other, ed) = (Signer::ec("ours"), Signer::ec("other"), Signer::ed("ed"));
     let provider = Provider::start(&[&ours, &other, &ed]).await;
     let verifier = Verifier::of(&provider);
     let claims = verifier.claims();
     let swapped = ours.token_with(&json!({"alg": "ES256", "kid": "other"}), &claims);
-    assert_eq!(verifier.refuses(&swapped).await, Rejection::Signature);
+    assert_eq!(verifier.rejects(&swapped).await, Rejection::Signature);
     for (alg, kid) in [("ES256", "ed"), ("EdDSA", "ours"), ("RS256", "ours")] {
         let unfit = ours.token_with(&json!({"alg": alg, "kid": kid}), &claims);
-        assert_eq!(verifier.refuses(&unfit).await, Rejection::Algorithm, "{alg} {kid}");
+        assert_eq!(verifier.rejects(&unfit).await, Rejection::Algorithm, "{alg} {kid}");
     }
 
     let token = ours.token(&claims);
@@ -61,22 +61,22 @@ async fn a_key_vouches_only_for_what_it_signed_and_in_its_own_way() {
     let parts: Vec<_> = token.split('.').collect();
     let promoted = encode(verifier.claims_with("sub", json!("root")).to_string());
     let changed = format!("{}.{promoted}.{}", parts[0], parts[2]);
-    assert_eq!(verifier.refuses(&changed).await, Rejection::Signature);
+    assert_eq!(verifier.rejects(&changed).await, Rejection::Signature);
 }
 
 #[tokio::test]
-async fn a_key_that_a_token_brings_itself_counts_for_nothing() {
+async fn keys_inside_a_token_are_ignored() {
     let (ours, theirs) = (Signer::ec("ours"), Signer::ec("ours"));
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
     let keys = format!("{}/keys", provider.issuer);
     let header = json!({"alg": "ES256", "kid": "ours", "jwk": theirs.jwk(), "jku": keys, "x5u": keys, "x5c": ["AA=="]});
-    assert_eq!(verifier.refuses(&theirs.token_with(&header, &verifier.claims())).await, Rejection::Signature);
+    assert_eq!(verifier.rejects(&theirs.token_with(&header, &verifier.claims())).await, Rejection::Signature);
     assert_eq!(provider.fetches(), 1);
 }
 
 #[tokio::test]
-async fn critical_extensions_and_other_types_are_refused() {
+async fn critical_extensions_and_other_types_are_rejected() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
@@ -84,7 +84,7 @@ async fn critical_extensions_and_other_types_are_refused() {
         let mut header = json!({"alg": "ES256", "kid": "ours"});
         header[name] = value;
         let token = ours.token_with(&header, &verifier.claims());
-        assert_eq!(verifier.refuses(&token).await, Rejection::NotAJwt, "{header}");
+        assert_eq!(verifier.rejects(&token).await, Rejection::NotAJwt, "{header}");
     }
     for typ in ["JWT", "at+jwt", "application/at+JWT"] {
         let header = json!({"alg": "ES256", "kid": "ours", "typ": typ});
@@ -93,7 +93,7 @@ async fn critical_extensions_and_other_types_are_refused() {
 }
 
 #[tokio::test]
-async fn keys_that_are_weak_or_for_something_else_are_left_out() {
+async fn weak_keys_and_keys_for_other_uses_are_ignored() {
     let (ec, ed) = (Signer::ec("ec"), Signer::ed("ed"));
     let (mut weak, mut encrypts, mut signs) = (RSA.jwk(), ec.jwk(), ed.jwk());
     weak["n"] = weak["n"].as_str().unwrap()[..340].into();
@@ -105,7 +105,7 @@ async fn keys_that_are_weak_or_for_something_else_are_left_out() {
     provider.publish_set(&json!({"keys": keys}).to_string());
     let verifier = Verifier::of(&provider);
     for signer in [&*RSA, &ec, &ed] {
-        assert_eq!(verifier.refuses(&signer.token(&verifier.claims())).await, Rejection::UnknownKey);
+        assert_eq!(verifier.rejects(&signer.token(&verifier.claims())).await, Rejection::UnknownKey);
     }
 }
 
@@ -120,11 +120,11 @@ async fn a_token_may_leave_its_key_unnamed_only_when_there_is_one() {
     verifier.advance(599);
     verifier.accepts(&token).await;
     verifier.advance(1);
-    assert_eq!(verifier.refuses(&token).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&token).await, Rejection::UnknownKey);
 }
 
 #[tokio::test]
-async fn what_is_no_jwt_is_refused_without_a_look_at_keys() {
+async fn malformed_tokens_are_rejected_without_a_fetch_of_keys() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
@@ -146,35 +146,35 @@ async fn what_is_no_jwt_is_refused_without_a_look_at_keys() {
         &format!("{token}\n"),
         token.rsplit_once('.').unwrap().0,
     ] {
-        assert_eq!(verifier.refuses(text).await, Rejection::NotAJwt, "{} bytes", text.len());
+        assert_eq!(verifier.rejects(text).await, Rejection::NotAJwt, "{} bytes", text.len());
     }
     assert_eq!(provider.fetches(), 0);
     for (end, _) in token.char_indices() {
-        let refused = verifier.refuses(&token[..end]).await;
+        let refused = verifier.rejects(&token[..end]).await;
         assert!(matches!(refused, Rejection::NotAJwt | Rejection::Signature), "{refused}");
     }
     verifier.accepts(&token).await;
 }
 
 #[tokio::test]
-async fn signed_claims_that_are_no_json_object_are_refused() {
+async fn signed_claims_must_be_a_json_object() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
     for claims in [json!([]), json!("x"), json!(null)] {
-        assert_eq!(verifier.refuses(&ours.token(&claims)).await, Rejection::NotAJwt);
+        assert_eq!(verifier.rejects(&ours.token(&claims)).await, Rejection::NotAJwt);
     }
 }
 
 #[tokio::test]
-async fn nothing_that_can_be_printed_holds_the_token() {
+async fn debug_output_does_not_contain_the_token() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
     let accepted = ours.token(&verifier.claims());
     let refused = ours.token(&verifier.claims_with("sub", json!("")));
     let verified = verifier.accepts(&accepted).await;
-    let rejection = verifier.refuses(&refused).await;
+    let rejection = verifier.rejects(&refused).await;
     let printed = format!("{:?} {verified:?} {rejection:?} {rejection}", verifier.oidc);
     for part in accepted.split('.').chain(refused.split('.')) {
         assert!(!printed.contains(part), "{printed}");

@@ -143,5 +143,5 @@ async fn a_cached_token_expires() {
     verifier.advance(659);
     verifier.accepts(&token).await;
     verifier.advance(1);
-    assert_eq!(verifier.refuses(&token).await, Rejection::Expired);
+    assert_eq!(verifier.rejects(&token).await, Rejection::Expired);
 }

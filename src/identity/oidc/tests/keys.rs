@@ -41,7 +41,7 @@ async fn keys_are_fetched_once_and_a_token_is_verified_once() {
 }
 
 #[tokio::test]
-async fn who_bears_a_token_is_worked_out_once_for_each_verification() {
+async fn the_principal_is_created_once_per_verification() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
@@ -60,12 +60,12 @@ async fn who_bears_a_token_is_worked_out_once_for_each_verification() {
     provider.publish(&[&ours, &Signer::ec("new")]);
     verifier.advance(TEN_MINUTES);
     verifier.oidc.principal(&ada, principal).await.unwrap();
-    assert_eq!(made.load(Ordering::Relaxed), 3, "other keys have it verified anew");
+    assert_eq!(made.load(Ordering::Relaxed), 3, "other keys verify it again");
     assert_eq!(verifier.oidc.principal("a.b.c", principal).await.unwrap_err(), Rejection::NotAJwt);
 }
 
 #[tokio::test]
-async fn a_storm_of_unknown_keys_makes_one_fetch() {
+async fn many_unknown_keys_trigger_one_fetch() {
     let (ours, new) = (Signer::ec("ours"), Signer::ec("new"));
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
@@ -78,7 +78,7 @@ async fn a_storm_of_unknown_keys_makes_one_fetch() {
         tokio::spawn(async move { oidc.authenticate(&unknown).await })
     });
     let storm: Vec<_> = storm.collect();
-    // Comes with the storm, and is no part of it.
+    // A valid token among them.
     verifier.accepts(&new.token(&verifier.claims())).await;
     for refused in storm {
         assert_eq!(refused.await.unwrap().unwrap_err(), Rejection::UnknownKey);
@@ -87,15 +87,15 @@ async fn a_storm_of_unknown_keys_makes_one_fetch() {
 
     let unknown = Signer::ec("unknown").token(&verifier.claims());
     verifier.advance(9);
-    assert_eq!(verifier.refuses(&unknown).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&unknown).await, Rejection::UnknownKey);
     assert_eq!(provider.fetches(), 2);
     verifier.advance(1);
-    assert_eq!(verifier.refuses(&unknown).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&unknown).await, Rejection::UnknownKey);
     assert_eq!(provider.fetches(), 3);
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_at_once() {
+async fn a_new_key_is_found_immediately() {
     let (old, new) = (Signer::ec("old"), Signer::ec("new"));
     let provider = Provider::start(&[&old]).await;
     let verifier = Verifier::of(&provider);
@@ -103,11 +103,11 @@ async fn a_new_key_is_found_at_once() {
     verifier.accepts(&of_old).await;
     provider.publish(&[&new]);
     verifier.accepts(&new.token(&verifier.claims())).await;
-    assert_eq!(verifier.refuses(&of_old).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&of_old).await, Rejection::UnknownKey);
 }
 
 #[tokio::test]
-async fn a_key_that_is_removed_or_replaced_ends_its_tokens() {
+async fn tokens_of_a_removed_or_replaced_key_are_rejected() {
     let (kept, gone) = (Signer::ec("kept"), Signer::ec("gone"));
     let provider = Provider::start(&[&kept, &gone]).await;
     let verifier = Verifier::of(&provider);
@@ -118,19 +118,19 @@ async fn a_key_that_is_removed_or_replaced_ends_its_tokens() {
     provider.publish(&[&kept]);
     verifier.advance(TEN_MINUTES);
     verifier.accepts(&of_kept).await;
-    assert_eq!(verifier.refuses(&of_gone).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&of_gone).await, Rejection::UnknownKey);
 
     provider.publish(&[&Signer::ec("kept")]);
     verifier.advance(TEN_MINUTES);
-    assert_eq!(verifier.refuses(&of_kept).await, Rejection::Signature);
+    assert_eq!(verifier.rejects(&of_kept).await, Rejection::Signature);
 
     provider.publish(&[]);
     verifier.advance(TEN_MINUTES);
-    assert_eq!(verifier.refuses(&of_kept).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&of_kept).await, Rejection::UnknownKey);
 }
 
 #[tokio::test]
-async fn good_keys_outlast_the_provider_by_a_day() {
+async fn keys_are_used_for_a_day_without_the_provider() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
@@ -144,14 +144,14 @@ async fn good_keys_outlast_the_provider_by_a_day() {
     verifier.advance(DAY - 2 * TEN_MINUTES);
     verifier.accepts(&token).await;
     verifier.advance(1);
-    assert_eq!(verifier.refuses(&token).await, Rejection::KeysUnavailable);
+    assert_eq!(verifier.rejects(&token).await, Rejection::KeysUnavailable);
     provider.set_down(false);
     verifier.advance(10);
     verifier.accepts(&token).await;
 }
 
 #[tokio::test]
-async fn a_set_that_is_not_understood_changes_nothing() {
+async fn an_invalid_set_changes_nothing() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);
@@ -165,22 +165,22 @@ async fn a_set_that_is_not_understood_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_provider_that_never_answered_well_leaves_no_keys() {
+async fn a_provider_that_never_responded_leaves_no_keys() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     provider.claim_issuer("https://login.example");
     let verifier = Verifier::of(&provider);
     let token = ours.token(&verifier.claims());
-    assert_eq!(verifier.refuses(&token).await, Rejection::KeysUnavailable);
+    assert_eq!(verifier.rejects(&token).await, Rejection::KeysUnavailable);
     assert_eq!(provider.fetches(), 0);
     provider.claim_issuer(&provider.issuer);
-    assert_eq!(verifier.refuses(&token).await, Rejection::KeysUnavailable);
+    assert_eq!(verifier.rejects(&token).await, Rejection::KeysUnavailable);
     verifier.advance(10);
     verifier.accepts(&token).await;
 }
 
 #[tokio::test]
-async fn keys_may_be_at_a_url_of_their_own() {
+async fn keys_may_be_at_another_url() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let keys = KeySource::Url(format!("{}/keys", provider.issuer));
@@ -189,7 +189,7 @@ async fn keys_may_be_at_a_url_of_their_own() {
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_from_where_others_can_answer() {
+async fn nothing_is_fetched_from_insecure_urls() {
     let client = Client::new(Arc::new(ManualClock::new(Time::UNIX_EPOCH))).unwrap();
     for url in ["http://login.example/keys", "file:///etc/passwd", "/keys", "https://me@login.example/keys"] {
         assert!(client.get(url).await.is_err(), "{url}");
@@ -197,11 +197,11 @@ async fn nothing_is_fetched_from_where_others_can_answer() {
 }
 
 #[tokio::test]
-async fn a_file_is_read_again_when_it_changes() {
+async fn a_file_is_reloaded_when_it_changes() {
     let (old, new) = (Signer::ec("old"), Signer::ec("new"));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.json");
-    // Dated by hand: two writes may fall into one tick of the file system's clock.
+    // Sets the modification time: two writes may have the same timestamp.
     let write = |content: String, age: u64| {
         fs::write(&path, content).unwrap();
         let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(age);
@@ -209,18 +209,18 @@ async fn a_file_is_read_again_when_it_changes() {
     };
     let verifier = Verifier::of_file(&path);
     let (of_old, of_new) = (old.token(&verifier.lasting()), new.token(&verifier.lasting()));
-    assert_eq!(verifier.refuses(&of_old).await, Rejection::KeysUnavailable);
+    assert_eq!(verifier.rejects(&of_old).await, Rejection::KeysUnavailable);
 
     write(json!({"keys": [old.jwk()]}).to_string(), 1);
     verifier.advance(1);
     verifier.accepts(&of_old).await;
 
     write(json!({"keys": [new.jwk()]}).to_string(), 2);
-    assert_eq!(verifier.refuses(&of_new).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&of_new).await, Rejection::UnknownKey);
     verifier.accepts(&of_old).await;
     verifier.advance(1);
     verifier.accepts(&of_new).await;
-    assert_eq!(verifier.refuses(&of_old).await, Rejection::UnknownKey);
+    assert_eq!(verifier.rejects(&of_old).await, Rejection::UnknownKey);
 
     write("{".to_owned(), 3);
     verifier.advance(1);
@@ -229,5 +229,5 @@ async fn a_file_is_read_again_when_it_changes() {
     verifier.advance(DAY - 1);
     verifier.accepts(&of_new).await;
     verifier.advance(1);
-    assert_eq!(verifier.refuses(&of_new).await, Rejection::KeysUnavailable);
+    assert_eq!(verifier.rejects(&of_new).await, Rejection::KeysUnavailable);
 }

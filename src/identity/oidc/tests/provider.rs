@@ -156,7 +156,7 @@ impl Verifier {
         self.oidc.authenticate(token).await.unwrap()
     }
 
-    pub(super) async fn refuses(&self, token: &str) -> Rejection {
+    pub(super) async fn rejects(&self, token: &str) -> Rejection {
         self.oidc.authenticate(token).await.unwrap_err()
     }
 }
