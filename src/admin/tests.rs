@@ -1,4 +1,4 @@
-//! Freezes and the status on the in-memory store, with a clock that the tests hold in their hands.
+//! Freezes and the status on the in-memory store, with a clock that the tests control.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl AdminFixture {
     }
 }
 
-/// A request that waits, asked for `n` seconds after `at(10)`.
+/// A pending request, made `n` seconds after `at(10)`.
 fn submission(n: u64) -> Submission {
     let (seconds, (request, arguments)) = (10 + i64::try_from(n).unwrap(), a_request(&format!("r{n}")));
     let (request, verdict) = (Arc::new(request), quorum(1));
@@ -58,7 +58,7 @@ async fn a_freeze_names_its_author_and_time() {
     let thawed = fixture.admin.thaw(&another_operator(), freeze.id, None).await.unwrap();
     let end = thawed.thawed.clone().unwrap();
     assert_eq!((end.actor, end.at), (another_operator().actor.clone(), at(9)));
-    assert_eq!(fixture.admin.freezes(&operator()).await.unwrap(), [], "only those that stand");
+    assert_eq!(fixture.admin.freezes(&operator()).await.unwrap(), [], "only active freezes are listed");
     let again = fixture.admin.thaw(&operator(), freeze.id, None).await;
     assert_eq!(again, Err(StoreError::Freeze(FreezeError::NotFound(freeze.id)).into()));
 }
@@ -84,7 +84,7 @@ async fn repetitions_find_the_first_result() {
 async fn another_operator_must_thaw_where_that_is_set() {
     let fixture = AdminFixture::new(Settings { thaw_requires_other_operator: true });
     let freeze = fixture.freeze(FreezeScope::All).await;
-    // The same operator by other credentials is no other one.
+    // The same operator with other credentials is not another operator.
     let disguised = principal(&[Role::Operator], ActorKind::Service, "operator");
     for own in [operator(), disguised] {
         let frozen_by = operator().actor.clone();
@@ -100,7 +100,7 @@ async fn another_operator_must_thaw_where_that_is_set() {
 }
 
 #[tokio::test]
-async fn the_status_tells_what_there_is() {
+async fn the_status_has_every_field() {
     let fixture = AdminFixture::new(Settings::default());
     fixture.clock.advance(Duration::from_secs(30));
     let status = fixture.admin.status(&operator()).await.unwrap();
@@ -119,7 +119,7 @@ async fn the_status_tells_what_there_is() {
 }
 
 #[tokio::test]
-async fn a_caller_that_may_not_or_is_revoked_changes_nothing() {
+async fn callers_without_the_role_or_with_revoked_tokens_change_nothing() {
     let fixture = AdminFixture::new(Settings::default());
     let freeze = fixture.freeze(FreezeScope::All).await;
     for caller in [agent(), reviewer(1), principal(&[Role::Auditor], ActorKind::Person, "auditor")] {

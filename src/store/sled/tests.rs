@@ -1,4 +1,4 @@
-//! What only sled can get wrong: files, locks, syncs, groups.
+//! Tests that only the sled store needs: files, locks, syncs, groups.
 
 mod consumers;
 mod damage;
@@ -37,7 +37,7 @@ async fn close(store: SledStore) {
     drop(store);
 }
 
-/// Writes into the store's files behind its back.
+/// Writes to sled's files directly, without the store.
 #[expect(clippy::disallowed_methods, reason = "there is no writer to flush")]
 fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
     let directory = Directory::open(directory).unwrap();
@@ -103,7 +103,7 @@ async fn another_schema_is_refused() {
 }
 
 #[test]
-fn content_without_a_schema_is_refused() {
+fn data_without_a_schema_version_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     tamper(directory.path(), |db| {
         db.insert(b"other", b"content").unwrap();
@@ -116,7 +116,7 @@ fn content_without_a_schema_is_refused() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_named() {
+fn the_error_for_a_directory_that_cannot_be_created_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, b"").unwrap();
@@ -127,7 +127,7 @@ fn a_directory_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn pruning_leaves_nothing_but_what_proves_it() {
+async fn pruning_leaves_only_records_of_groups() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     fill(&store).await;
@@ -153,7 +153,7 @@ async fn pruning_leaves_nothing_but_what_proves_it() {
     assert_eq!(left, [keys::SCHEMA, keys::STORE]);
 }
 
-/// sled never syncs the files that it puts large pages into, so no page may grow that large.
+/// sled never syncs the separate files of large pages, so no page may become that large.
 #[tokio::test]
 async fn large_records_stay_in_the_log() {
     let directory = tempfile::tempdir().unwrap();

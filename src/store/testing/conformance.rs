@@ -1,4 +1,4 @@
-//! What every store must do: one suite, run for each implementation.
+//! The conformance suite: the same tests for every implementation of a store.
 
 #[doc(hidden)]
 pub mod changes;
@@ -43,7 +43,7 @@ use crate::{
     store::*,
 };
 
-/// A store under test, that can be put down and picked up again.
+/// A store under test, which can be closed and reopened.
 #[async_trait]
 pub trait Subject: Send + Sync + 'static {
     /// A new, empty store.
@@ -52,11 +52,11 @@ pub trait Subject: Send + Sync + 'static {
     /// The store.
     fn store(&self) -> &Arc<dyn Store>;
 
-    /// Closes the store, and opens it again where it outlives its process. Nobody else has it then.
+    /// Closes the store; if it survives its process, reopens it. There are no other references to it then.
     async fn reopen(&mut self);
 }
 
-/// Runs a test on a new store, on a runtime of its own. [`store_conformance!`](crate::store_conformance) calls it.
+/// Runs a test on a new store, in a new runtime. [`store_conformance!`](crate::store_conformance) calls it.
 ///
 /// # Panics
 /// When the test fails.
@@ -66,8 +66,8 @@ pub fn run<S: Subject, F: Future<Output = ()>>(test: impl FnOnce(S) -> F) {
     runtime.block_on(async { test(S::create().await).await });
 }
 
-/// Makes a test of each part of the suite, for a type that implements
-/// [`Subject`](crate::store::testing::conformance::Subject). Use it in a module of its own.
+/// Generates a test for each part of the suite, for a type that implements
+/// [`Subject`](crate::store::testing::conformance::Subject). Use it in a separate module.
 #[macro_export]
 macro_rules! store_conformance {
     ($subject:ty) => {
@@ -137,7 +137,7 @@ macro_rules! store_conformance {
 #[cfg(test)]
 mod subjects;
 
-/// A request of the agent at `at(seconds)`, that one person must approve within 300 s.
+/// A request of the agent at `at(seconds)`, which one person must approve within 300 s.
 pub(in crate::store) fn submission(seconds: i64, n: u64) -> Submission {
     let (request, arguments) = a_request(&format!("r{n}"));
     Submission {
@@ -150,7 +150,7 @@ pub(in crate::store) fn submission(seconds: i64, n: u64) -> Submission {
     }
 }
 
-/// The same with something else in its request.
+/// As above, with a changed request.
 pub(in crate::store) fn with(mut submission: Submission, change: impl FnOnce(&mut Request)) -> Submission {
     let request = Arc::make_mut(&mut submission.request);
     change(request);
@@ -192,7 +192,7 @@ pub(in crate::store) fn oldest_first(filter: Filter) -> Query {
     Query { filter, order: Order::OldestFirst, after: None, limit: 1_000 }
 }
 
-/// Everything that a store says of its approvals, but for its lists by filter.
+/// Everything that a store returns about its approvals, except filtered lists.
 pub(in crate::store) async fn everything(store: &dyn Store) -> (Vec<Approval>, Vec<History>, Due, u64) {
     let page = store.list(oldest_first(Filter::default())).await.unwrap();
     assert_eq!(page.next, None);

@@ -1,4 +1,4 @@
-//! The simplest store that keeps the rules: the model that the others are compared with, and a store for tests.
+//! The simplest store that follows the rules: the model that other stores are compared with, and a store for tests.
 
 mod changes;
 mod freezes;
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Keeps approvals in memory, and loses them with the process.
+/// A store in memory, which is lost with the process.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -37,20 +37,20 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The store's, in cursors.
+    /// The store's id in cursors.
     id: Uuid,
     closed: bool,
-    /// Everything that was committed, in order.
+    /// All commits, in order.
     changes: Vec<RecordedChange>,
     approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
     by_request_id: HashMap<Key, ApprovalId>,
     forgotten: HashMap<Key, Forgotten>,
-    /// In order: version 1 first.
+    /// In order; version 1 is first.
     policies: Vec<Arc<PolicyVersion>>,
     unchanged_policies: BTreeMap<Key, UnchangedPolicy>,
     tokens: BTreeMap<TokenId, Token>,
     freezes: Freezes,
-    /// The newest time of an event or a version of the policy, those of forgotten approvals included.
+    /// The newest time of an event or a version of the policy, including those of forgotten approvals.
     newest: Option<Time>,
 }
 
@@ -88,12 +88,12 @@ impl State {
         approval
     }
 
-    /// Refuses a key that is remembered as used.
+    /// Rejects a key that is remembered as used.
     fn check(&self, key: &Key, now: Time) -> Result<(), Refusal> {
         self.forgotten.get(key).map_or(Ok(()), |forgotten| forgotten.check(now))
     }
 
-    /// What the rejection of the same call that is remembered longest makes of a new one.
+    /// The verdict on a new request by the rejection of the same call that is remembered longest.
     fn remembered(&self, new: &Submission) -> Option<Verdict> {
         let answers = |approval: &Approval| {
             let (_, until) = approval.remembered()?;
@@ -216,7 +216,7 @@ impl ApprovalStore for MemoryStore {
 
     async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
         let mut state = self.state()?;
-        // What was claimed or reported since is kept for as long again.
+        // A claim or report since then starts its time again.
         let decided = |approval: &Approval| Some((approval.decision.as_ref()?.at, approval.id));
         let quiet = state.approvals.values().filter(|(approval, _)| approval.updated_at < decided_before);
         let mut old: Vec<_> = quiet.filter_map(|(approval, _)| decided(approval)).collect();

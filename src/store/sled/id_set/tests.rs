@@ -14,7 +14,7 @@ fn numbered(n: u128) -> ApprovalId {
     ApprovalId::new(Uuid::from_u128(n))
 }
 
-/// What a seek finds that may take as long as it needs.
+/// The result of a seek with an unlimited budget.
 fn sought(set: &IdSet<'_>, from: ApprovalId, order: Order) -> Option<ApprovalId> {
     match set.seek(from, order, &mut usize::MAX.clone()).unwrap() {
         Sought::Found(id) => Some(id),
@@ -53,7 +53,7 @@ fn sets_that_hardly_overlap_are_walked_in_stages() {
     assert!(stages >= 5, "{stages}");
 }
 
-/// What the indexes have of one approval.
+/// The index entries of one approval.
 #[derive(Clone, Debug)]
 struct Entry {
     status: Status,
@@ -130,7 +130,7 @@ fn filter() -> impl Strategy<Value = Filter> {
     )
 }
 
-/// Walks and single leaps find what a look at every entry finds.
+/// Walks and single seeks find the same ids as a scan of all entries.
 #[test]
 fn seeking_is_the_intersection() {
     let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
@@ -167,9 +167,9 @@ fn seeking_is_the_intersection() {
     runner.run(&(entries(), prop::collection::vec(filter(), 1..8), starts), property).unwrap();
 }
 
-/// A list that reads them one by one misses nothing that moves from the first to another.
+/// A list that reads the statuses one after the other must not miss an approval that leaves PENDING meanwhile.
 #[test]
-fn pending_is_looked_at_before_what_follows_it() {
+fn pending_is_read_before_other_statuses() {
     let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
     let statuses = vec![Status::Approved, Status::Pending, Status::Rejected, Status::Pending];
     let pages = pages(&db);
@@ -195,7 +195,7 @@ fn beyond_stops_at_the_ends() {
 }
 
 #[test]
-fn bounds_hold_every_id_of_their_times() {
+fn bounds_include_every_id_of_their_time_range() {
     let id = |millis: i64, rest: u8| {
         let millis = u64::try_from(at(0).timestamp_millis() + millis).unwrap();
         ApprovalId::new(uuid::Builder::from_unix_timestamp_millis(millis, &[rest; 10]).into_uuid())

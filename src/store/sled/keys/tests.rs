@@ -6,7 +6,7 @@ use crate::domain::{
     samples::{agent, at, id},
 };
 
-/// Keys of stores that exist: none of this may change without a migration.
+/// Keys of existing stores: they must not change without a migration.
 #[test]
 fn the_keys_are_pinned() {
     let (id, hex) = (id(0, 1), |key: &[u8]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -47,7 +47,7 @@ fn the_keys_are_pinned() {
 }
 
 #[test]
-fn rejections_are_found_until_their_time_is_over() {
+fn rejections_are_found_until_they_expire() {
     let (call, next) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
     let entry = rejection((call, at(10)), id(0, 1));
     assert_eq!(id_of(&entry), Some(id(0, 1)));

@@ -11,7 +11,7 @@ fn joined(encoded: &Encoded) -> Vec<u8> {
     encoded.iter().flat_map(|(key, value)| [&key[..], &value[..]].concat()).collect()
 }
 
-/// What is on disk today must be read by every later build, byte for byte: the chain of events depends on it.
+/// Every later build must read these bytes, and write the same ones: the chain of events depends on it.
 #[test]
 fn the_records_are_pinned() {
     let approval = opened(quorum(1));

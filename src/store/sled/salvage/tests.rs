@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::samples::{at, id, opened, quorum};
 
-/// Nothing tells which of two entries is the newer one once a segment has lost its header.
+/// Once a segment has lost its header, it is unknown which of two entries is newer.
 #[test]
 fn the_latest_tombstone_stays_in_any_order() {
     let key = b"qtest\0agent\0r1".to_vec();
@@ -14,7 +14,7 @@ fn the_latest_tombstone_stays_in_any_order() {
 }
 
 #[test]
-fn a_first_event_tells_a_request_id_without_an_entry() {
+fn the_first_event_gives_a_request_id_without_an_entry() {
     let mut approval = opened(quorum(1));
     for schema in [None, Some("{}".into())] {
         std::sync::Arc::make_mut(&mut approval.request).schema = schema; // which is lost as well

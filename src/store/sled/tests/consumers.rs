@@ -1,4 +1,4 @@
-//! Consumers of the change feed that are killed at any moment, and stores that are put down under them.
+//! Consumers of the change feed that are killed at any moment, and stores that are closed meanwhile.
 
 use std::{
     collections::HashSet,
@@ -11,16 +11,16 @@ use std::{
 use super::*;
 use crate::store::{ChangePage, Cursor, conformance::changes::read_on};
 
-/// Lives of the consumer. After every tenth the store is closed and opened again.
+/// Lives of the consumer. After every tenth, the store is closed and reopened.
 const LIVES: usize = 50;
 
-/// Writers at a time.
+/// Concurrent writers.
 const WRITERS: u64 = 4;
 
-/// Commits that were acknowledged.
+/// The acknowledged commits.
 type Acknowledged = Arc<Mutex<Vec<(ApprovalId, Revision)>>>;
 
-/// Asks and approves until told to stop.
+/// Makes and approves requests until stopped.
 async fn write(store: Arc<SledStore>, numbers: Arc<AtomicU64>, stop: Arc<AtomicBool>, acknowledged: Acknowledged) {
     while !stop.load(Ordering::SeqCst) {
         let n = numbers.fetch_add(1, Ordering::SeqCst);
@@ -31,7 +31,7 @@ async fn write(store: Arc<SledStore>, numbers: Arc<AtomicU64>, stop: Arc<AtomicB
     }
 }
 
-/// A consumer with its cursor in a file. What it handled stays when it is killed, like a message that was sent.
+/// A consumer with its cursor in a file. Changes that it handled stay handled when it is killed, like sent messages.
 struct Consumer {
     cursor: std::path::PathBuf,
     handled: Mutex<Vec<(ApprovalId, Revision)>>,
@@ -55,8 +55,8 @@ impl Consumer {
         fs::rename(new, &self.cursor).unwrap();
     }
 
-    /// Follows the store, `limit` changes at a time, for so many pages with changes. In the end it has handled the last
-    /// page, and keeps its cursor or not.
+    /// Follows the store, `limit` changes at a time, for this many pages with changes. At the end it has handled the
+    /// last page, and keeps its cursor or not.
     async fn live(&self, store: &SledStore, limit: usize, pages: usize, keeps_the_last: bool) {
         let (mut nudge, mut cursor) = (store.changes(), self.cursor());
         for page in 1..=pages {
@@ -102,7 +102,7 @@ async fn a_consumer_killed_fifty_times_misses_nothing() {
                 tokio::spawn(async move { consumer.live(&store, limit, 1 + life % 5, keeps).await })
             };
             if life % 3 == 0 {
-                // Killed in the middle of whatever it does once the writers have come so far.
+                // Kill it at any moment after the writers have made this many commits.
                 let enough = acknowledged.lock().unwrap().len() + 1 + life;
                 while acknowledged.lock().unwrap().len() < enough {
                     tokio::task::yield_now().await;
@@ -127,7 +127,7 @@ async fn a_consumer_killed_fifty_times_misses_nothing() {
     let rest = read_on(&store, consumer.cursor(), 10).await.0;
     let handled = [consumer.handled.lock().unwrap().clone(), rest].concat();
     let (whole, _) = read_on(&store, None, 1_000).await;
-    // Whatever came again had come before: first times are the feed itself, which has every commit in order.
+    // Repeated changes had come before. Without repetitions, the changes are the feed: every commit, in order.
     let mut known = HashSet::new();
     let first: Vec<_> = handled.iter().copied().filter(|change| known.insert(*change)).collect();
     assert!(first == whole, "{} of {} changes, or in another order", first.len(), whole.len());

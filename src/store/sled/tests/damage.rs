@@ -1,5 +1,5 @@
-//! Damaged files and damaged records. Whatever is damaged, everything that was acknowledged is answered as before, or
-//! the store does not open, or it answers that approval with an error.
+//! Damaged files and records. Whatever is damaged, the store answers as before for everything acknowledged, or
+//! does not open, or answers for the damaged approval with an error.
 
 mod records;
 mod snapshots;
@@ -16,14 +16,14 @@ use crate::{
     },
 };
 
-/// A directory with a store in which something is claimed, in something is not, and what it says.
+/// A directory with a store that has claimed and unclaimed approvals, and its expected content.
 struct Whole {
     directory: TempDir,
     histories: Vec<History>,
 }
 
 impl Whole {
-    /// `reopened`: with a snapshot of sled, so that not everything is in the tail of its log.
+    /// `reopened`: with a snapshot of sled, so that only a part of the data is in the tail of its log.
     async fn new(reopened: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = open(&directory).unwrap();
@@ -53,7 +53,7 @@ impl Whole {
         Self { directory, histories }
     }
 
-    /// What waits for a decision.
+    /// The pending approvals.
     fn pending(&self) -> Vec<ApprovalId> {
         let approvals = self.histories.iter().map(|history| Approval::replay(history.id, &history.events).unwrap());
         approvals.filter(|approval| approval.status == Status::Pending).map(|approval| approval.id).collect()
@@ -63,7 +63,7 @@ impl Whole {
         self.directory.path().join(file)
     }
 
-    /// Every file, from the data directory.
+    /// All files, relative to the data directory.
     fn files(&self) -> Vec<String> {
         let mut files = vec!["WATERMARK".to_owned()];
         for entry in fs::read_dir(self.path("sled")).unwrap() {
@@ -131,7 +131,7 @@ fn flip(path: &Path, at: usize, bit: u8) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Places in a file where something is written, some bytes apart; each byte of the last ones.
+/// Offsets of data in a file: some bytes apart, and every byte of the last ones.
 fn places(path: &Path, apart: usize) -> Vec<usize> {
     let bytes = bounded_file::whole(path);
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -156,12 +156,12 @@ async fn flips(reopened: bool, apart: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flips_in_the_log_are_noticed() {
+async fn flipped_bits_in_the_log_are_detected() {
     flips(false, 311).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flips_beside_a_snapshot_are_noticed() {
+async fn flipped_bits_in_a_log_with_a_snapshot_are_detected() {
     flips(true, 311).await;
 }
 
@@ -187,9 +187,9 @@ async fn long() -> Whole {
     Whole::of(directory, store).await
 }
 
-/// sled passes over a segment without anything in it.
+/// sled skips an empty segment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn segments_of_zeros_are_noticed() {
+async fn segments_of_zeros_are_detected() {
     let whole = long().await;
     let length = usize::try_from(fs::metadata(whole.path("sled/db")).unwrap().len()).unwrap();
     let mut refused = 0;
@@ -204,16 +204,16 @@ async fn segments_of_zeros_are_noticed() {
             let mark = watermark::Mark::read(&copy.path().join("WATERMARK")).unwrap().unwrap();
             let doubts = preflight::doubts(&copy.path().join("sled"), &mark);
             let missing = !whole.bears(&copy, &format!("segment at {at}")).await;
-            assert!(missing || doubts.is_ok_and(|doubts| !doubts.is_empty()), "nobody looked at the segment at {at}");
+            assert!(missing || doubts.is_ok_and(|doubts| !doubts.is_empty()), "the segment at {at} was not detected");
             refused += usize::from(missing);
         }
     }
     assert!(refused > 2, "{refused} were refused");
 }
 
-/// sled goes on in the next segment after one that it cannot read to its end, and has older pages of what was in it.
+/// After a segment that it cannot read to its end, sled continues in the next one, with older pages of the lost data.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flips_in_the_middle_of_a_long_log_are_noticed() {
+async fn flipped_bits_in_the_middle_of_a_long_log_are_detected() {
     let whole = long().await;
     let (length, mut refused) = (fs::metadata(whole.path("sled/db")).unwrap().len(), 0);
     assert!(length > 4 * log::SEGMENT as u64, "{length}");
@@ -226,7 +226,7 @@ async fn flips_in_the_middle_of_a_long_log_are_noticed() {
 }
 
 #[tokio::test]
-async fn an_initialised_store_never_opens_empty() {
+async fn a_store_with_a_mark_never_opens_empty() {
     let whole = Whole::new(true).await;
     for file in whole.files().into_iter().filter(|file| file != "sled/conf") {
         let copy = whole.copy();
@@ -249,14 +249,14 @@ async fn an_initialised_store_never_opens_empty() {
     for length in [1, 20, 100, end / 2, end - 200, end] {
         let copy = whole.copy();
         fs::write(copy.path().join("sled/db"), &log[..length]).unwrap();
-        // The last bytes can be of a page that sled wrote anew, and that is also elsewhere.
+        // The last bytes can belong to a page that sled rewrote, and that is elsewhere too.
         let opened = whole.bears(&copy, &format!("{length} bytes")).await;
         assert!(!opened || length > end / 2, "{length} of {end} bytes");
     }
 }
 
 #[tokio::test]
-async fn swapped_blocks_are_noticed() {
+async fn swapped_blocks_are_detected() {
     let whole = Whole::new(true).await;
     let log = bounded_file::whole(whole.path("sled/db"));
     let end = log.iter().rposition(|byte| *byte != 0).unwrap();
@@ -271,9 +271,9 @@ async fn swapped_blocks_are_noticed() {
     }
 }
 
-/// PreparedSubmission a store compares everything only where there is a reason.
+/// A start verifies the whole store only when there are doubts.
 #[tokio::test]
-async fn a_sound_store_raises_no_doubts() {
+async fn an_intact_store_raises_no_doubts() {
     let directory = tempfile::tempdir().unwrap();
     let doubts = || {
         let mark = watermark::Mark::read(&directory.path().join("WATERMARK")).unwrap().unwrap();
@@ -281,13 +281,13 @@ async fn a_sound_store_raises_no_doubts() {
     };
     for round in 0..6 {
         let store = open(&directory).unwrap();
-        // Several segments in each round, some of them used again.
+        // Several segments in each round, some of them reused.
         for n in 0..round {
             store.put_policy(policy(0, &((5 * round + n) % 10).to_string().repeat(DOCUMENT_MAX))).await.unwrap();
         }
         for n in 1..=20 {
             store.submit(submission(round, n)).await.unwrap();
-            assert_eq!(doubts(), [] as [String; 0], "while it is open, as a kill leaves it");
+            assert_eq!(doubts(), [] as [String; 0], "while it is open, as after a kill");
         }
         close(store).await;
         assert_eq!(doubts(), [] as [String; 0], "closed");
@@ -295,7 +295,7 @@ async fn a_sound_store_raises_no_doubts() {
 }
 
 #[tokio::test]
-async fn an_older_state_of_the_files_is_noticed() {
+async fn an_older_state_of_the_files_is_detected() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     store.submit(submission(0, 1)).await.unwrap();
@@ -308,7 +308,7 @@ async fn an_older_state_of_the_files_is_noticed() {
     fs::copy(older.path("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
     let refused = open(&copy).unwrap_err().to_string();
     assert!(refused.contains("commit group 2 was acknowledged, but the newest is 1"), "{refused}");
-    // Nor does one store's watermark vouch for another.
+    // The watermark of another store is rejected too.
     let other = tempfile::tempdir().unwrap();
     close(open(&other).unwrap()).await;
     fs::copy(other.path().join("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
@@ -337,17 +337,17 @@ async fn a_directory_that_a_server_has_used_never_opens_empty() {
 }
 
 #[tokio::test]
-async fn what_was_being_made_is_made_again() {
+async fn an_interrupted_creation_is_repeated() {
     let directory = tempfile::tempdir().unwrap();
     let mark = watermark::Mark::new(uuid::Uuid::from_u128(1), SCHEMA, watermark::State::Creating);
     drop(watermark::Watermark::create(&directory.path().join("WATERMARK"), mark).unwrap());
     tamper(directory.path(), |db| {
         db.insert(b"half", b"made").unwrap();
     });
-    // The first of sled's writes failed, and a later one did not.
+    // sled's first write failed, and a later one succeeded.
     let mut log = fs::File::options().write(true).open(directory.path().join("sled/db")).unwrap();
     std::io::Write::write_all(&mut log, &[0; 20]).unwrap();
-    // But not what a store has that was made.
+    // But a store that has records is never created again.
     let other = Whole::new(false).await;
     fs::copy(directory.path().join("WATERMARK"), other.path("WATERMARK")).unwrap();
     let before = bounded_file::whole(other.path("sled/db"));
@@ -362,7 +362,7 @@ async fn what_was_being_made_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_store_that_failed_is_written_anew() {
+async fn the_log_of_a_failed_store_is_rewritten() {
     let whole = Whole::new(false).await;
     let path = whole.path("WATERMARK");
     let mark = watermark::Mark::read(&path).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Old records of groups are dropped, and what they proved stays proved.
+//! Old records of groups are dropped, and the checkpoint keeps what they proved.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     store::{MemoryStore, conformance::reject},
 };
 
-/// Drops what can go, apart from the newest records, as `retain` does with many more.
+/// Drops old records except the newest ones, as `retain` does with many more.
 pub(super) fn dropped(directory: &TempDir, before: Time, kept: u64) -> bool {
     let mut any = false;
     tamper(directory.path(), |db| {
@@ -23,7 +23,7 @@ pub(super) fn dropped(directory: &TempDir, before: Time, kept: u64) -> bool {
     any
 }
 
-/// Numbers of the records that are there.
+/// Numbers of the stored records.
 pub(super) fn records(directory: &TempDir) -> Vec<u64> {
     let mut found = Vec::new();
     tamper(directory.path(), |db| {
@@ -32,7 +32,7 @@ pub(super) fn records(directory: &TempDir) -> Vec<u64> {
     found
 }
 
-/// Makes everything that is on record old.
+/// Makes all records old.
 async fn forget_all(store: &SledStore) {
     for due in store.due(at(1_000), 1_000).await.unwrap().ids {
         store.transition(due, Command::Tick, at(1_000)).await.unwrap();
@@ -62,7 +62,7 @@ async fn the_newest_groups_stay() {
 }
 
 #[tokio::test]
-async fn what_dropped_groups_proved_is_still_known() {
+async fn the_checkpoint_proves_what_dropped_groups_proved() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     store.put_policy(policy(0, "a")).await.unwrap();
@@ -85,7 +85,7 @@ async fn what_dropped_groups_proved_is_still_known() {
         let left = records(&directory);
         assert!(left.len() <= 2 && left.last() > before.last().filter(|_| round > 0), "{left:?}");
         tamper(directory.path(), |db| {
-            // No piece outlives its record.
+            // The pieces are dropped with their record.
             let pieces = db.range(keys::groups()).map(|entry| entry.unwrap().0);
             let owners: BTreeSet<_> = pieces.map(|key| key[..keys::GROUP_LEN].to_vec()).collect();
             assert_eq!(owners.len(), left.len());
@@ -94,7 +94,7 @@ async fn what_dropped_groups_proved_is_still_known() {
         let salvaged = salvage(directory.path(), at(1_003)).unwrap();
         assert_eq!(salvaged.left_out, []);
         assert_eq!((salvaged.policies.len(), salvaged.tokens.len()), (2, 2));
-        // Nothing that only dropped records told of can be lost without a trace.
+        // The loss of data that was only in dropped records is detected.
         for key in [keys::token(token(1).id), keys::policy(2)] {
             let mut value = None;
             tamper(directory.path(), |db| value = db.remove(&key).unwrap());
@@ -111,9 +111,9 @@ async fn what_dropped_groups_proved_is_still_known() {
     }
 }
 
-/// An approval may wait for longer than everything else is kept: its record says which revision was acknowledged.
+/// An approval may stay longer than all others. Its record proves its acknowledged revision.
 #[tokio::test]
-async fn groups_that_tell_of_kept_approvals_stay() {
+async fn records_of_groups_with_stored_approvals_stay() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     store.put_policy(policy(0, "a")).await.unwrap();
@@ -131,9 +131,9 @@ async fn groups_that_tell_of_kept_approvals_stay() {
     assert!(faults.iter().any(|fault| fault.approval_id == Some(id(0, 1))), "{faults:?}");
 }
 
-/// A revocation that is lost leaves a token that is whole.
+/// A lost revocation leaves an intact token.
 #[tokio::test]
-async fn an_older_state_of_a_token_is_noticed() {
+async fn an_older_state_of_a_token_is_detected() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     store.save_tokens(vec![token(1)]).await.unwrap();
@@ -150,7 +150,7 @@ async fn an_older_state_of_a_token_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_damaged_approval_does_not_keep_others_from_being_forgotten() {
+async fn a_damaged_approval_does_not_stop_forgetting_others() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     for n in 1..=4 {

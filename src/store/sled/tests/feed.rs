@@ -1,4 +1,4 @@
-//! The change feed, as far as it depends on groups of commits and on files.
+//! The change feed, where it depends on groups of commits and on files.
 
 use super::{
     dropping::{dropped, records},
@@ -18,7 +18,7 @@ async fn commits_of_one_group_are_one_change_and_wait_for_their_sync() {
     gate.began().await;
     let mut page = Box::pin(store.changes_after(None, 10));
     let mut newest = Box::pin(store.newest_cursor());
-    // Both may look at any time: what they see is not durable yet.
+    // Both may read at any time: the data is not durable yet.
     for _ in 0..100 {
         let shown = tokio::select! {
             biased;
@@ -40,7 +40,7 @@ async fn commits_of_one_group_are_one_change_and_wait_for_their_sync() {
 }
 
 #[tokio::test]
-async fn a_cursor_older_than_every_record_misses_nothing_that_is_kept() {
+async fn a_cursor_older_than_all_records_misses_no_stored_approval() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     let start = store.newest_cursor().await.unwrap();
@@ -58,7 +58,7 @@ async fn a_cursor_older_than_every_record_misses_nothing_that_is_kept() {
     }
     close(store).await;
     assert!(dropped(&directory, at(2_000), 2));
-    assert_eq!(records(&directory)[0], 14, "the records of what was forgotten are gone");
+    assert_eq!(records(&directory)[0], 14, "the records of forgotten approvals are dropped");
     let store = open(&directory).unwrap();
     let kept: Vec<_> = (7..10).map(|n| (id(3, n), 1)).collect();
     for cursor in cursors {
@@ -68,9 +68,9 @@ async fn a_cursor_older_than_every_record_misses_nothing_that_is_kept() {
     }
 }
 
-/// A restored backup numbers its groups anew: a cursor from before would skip what they tell.
+/// After a backup is restored, new groups reuse numbers: an old cursor would skip them.
 #[tokio::test]
-async fn a_restored_backup_refuses_cursors_from_after_it() {
+async fn a_restored_backup_rejects_later_cursors() {
     let (directory, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = open(&directory).unwrap();
     store.submit(submission(0, 1)).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_restored_backup_refuses_cursors_from_after_it() {
 }
 
 #[tokio::test]
-async fn pages_go_on_over_groups_that_change_no_approval() {
+async fn pages_continue_over_groups_without_approvals() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     for n in 0..1_010 {

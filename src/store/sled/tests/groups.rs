@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Runs calls as one group: they queue up while another group is on its way.
+/// Runs calls as one group: they queue up while another group is in flight.
 macro_rules! as_one_group {
     ($store:ident, $gate:ident, $($call:expr),+ $(,)?) => {{
         let other = begin($store.submit(crate::store::sled::tests::groups::unrelated()));
@@ -33,7 +33,7 @@ pub(super) fn unrelated() -> Submission {
     with(new, |request| request.agent.run_id = "unrelated".into())
 }
 
-/// Lets a call pass as a group of its own.
+/// Runs a call as a separate group.
 async fn alone<T>(gate: &mut Gate, call: impl Future<Output = Result<T, StoreError>>) -> T {
     let (done, ()) = tokio::join!(call, gate.pass());
     done.unwrap()
@@ -58,7 +58,7 @@ async fn one_request_id_twice_in_a_group() {
 }
 
 #[tokio::test]
-async fn a_group_keeps_to_the_pending_limit() {
+async fn a_group_respects_the_pending_limit() {
     let directory = tempfile::tempdir().unwrap();
     let (store, mut gate) = gated(&directory);
     let limited = |n| {
@@ -94,7 +94,7 @@ async fn two_deciders_in_a_group() {
         store.transition(id(0, 1), cancel(), at(400)),
         store.transition(id(0, 9), cancel(), at(1)),
     );
-    assert_eq!(asked.await.unwrap().approval.revision, 1, "an answer is what its own command led to");
+    assert_eq!(asked.await.unwrap().approval.revision, 1, "an answer has the state after its own command");
     let winner = first.await.unwrap().approval;
     let lost = Refusal::AlreadyDecided(Box::new(winner.decision.clone().unwrap()));
     assert_eq!(second.await.unwrap_err(), lost.clone().into());
@@ -166,11 +166,11 @@ async fn imports_see_their_group() {
         store.import(vec![two]),
     );
     assert!(decided.await.is_ok());
-    assert_eq!(old.await.unwrap_err(), StoreError::Conflict(id(0, 1)), "it has another event by now");
+    assert_eq!(old.await.unwrap_err(), StoreError::Conflict(id(0, 1)), "it has another event now");
     assert_eq!((first.await, second.await), (Ok(1), Ok(0)));
     assert!(!asked.await.unwrap().created);
-    assert_eq!(pruned.await, Ok(1), "what this group decided is pruned by a later one");
-    assert_eq!(back.await, Ok(0), "what was forgotten in this group does not come back");
+    assert_eq!(pruned.await, Ok(1), "an approval decided in this group is pruned by a later group");
+    assert_eq!(back.await, Ok(0), "an import in the same group does not restore a forgotten approval");
     gate.idle();
     assert_eq!(store.get(id(0, 2)).await, Err(StoreError::NotFound));
     assert_eq!(store.events(id(0, 2), 0, 9).await, Ok(Vec::new()));

@@ -3,12 +3,12 @@
 use super::*;
 use crate::{bounded_file, domain::token_samples::token, store::MemoryStore};
 
-/// Writes everything in a store as schema version 2 has it.
+/// Writes the content of a store in the format of schema version 2.
 fn write(directory: &Path, histories: &[History], policies: &[PolicyVersion], tokens: &[Token]) {
     let mut records: Vec<(Vec<u8>, Vec<u8>)> = vec![(keys::SCHEMA.to_vec(), 2_u32.to_be_bytes().to_vec())];
     for history in histories {
         let revision = history.events.len();
-        // Of the old head only this matters to those who migrate; its other fields are unknown to them.
+        // The migration reads only this field of the old head.
         let head = serde_json::json!({"revision": revision, "status": "pending", "edits": 0});
         cut(&mut records, keys::head(history.id), &head);
         for event in &history.events {
@@ -51,7 +51,7 @@ fn cut(records: &mut Vec<(Vec<u8>, Vec<u8>)>, key: Vec<u8>, value: &impl serde::
     records.push((key, [&[count], first].concat()));
 }
 
-/// A store of version 2 with something of everything, and a model that has the same.
+/// A store of version 2 with records of every kind, and a model with the same content.
 async fn old() -> (TempDir, MemoryStore) {
     let (directory, model) = (tempfile::tempdir().unwrap(), MemoryStore::default());
     fill(&model).await;
@@ -88,7 +88,7 @@ async fn a_store_of_schema_2_opens_with_everything_in_it() {
 }
 
 #[tokio::test]
-async fn a_damaged_store_of_schema_2_is_not_taken_over() {
+async fn a_damaged_store_of_schema_2_is_not_migrated() {
     let (directory, _) = old().await;
     tamper(directory.path(), |db| drop(db.remove(keys::event(id(2, 2), 2)).unwrap()));
     let refused = open(&directory).unwrap_err().to_string();
@@ -97,9 +97,9 @@ async fn a_damaged_store_of_schema_2_is_not_taken_over() {
     tamper(directory.path(), |db| assert_eq!(*db.get(keys::SCHEMA).unwrap().unwrap(), 2_u32.to_be_bytes()));
 }
 
-/// What sled would take for an empty store, or for its end, is not begun anew.
+/// Files that sled would treat as an empty store, or as the end of its log, are not replaced.
 #[tokio::test]
-async fn damaged_files_of_schema_2_are_left_as_they_are() {
+async fn damaged_files_of_schema_2_are_left_unchanged() {
     let (directory, _) = old().await;
     tamper(directory.path(), |_| {}); // a snapshot
     let sled = directory.path().join("sled");
@@ -122,7 +122,7 @@ async fn damaged_files_of_schema_2_are_left_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_store_that_an_older_build_had_only_begun_is_made() {
+async fn a_store_that_an_older_build_had_not_finished_is_created() {
     let directory = tempfile::tempdir().unwrap();
     tamper(directory.path(), |_| {});
     open(&directory).unwrap();
@@ -140,7 +140,7 @@ async fn schema_2_is_neither_checked_nor_salvaged() {
 
 /// Stops a migration where a crash could, and starts again.
 #[tokio::test]
-async fn a_migration_that_was_stopped_is_finished() {
+async fn an_interrupted_migration_is_completed() {
     let migrated = |directory: &TempDir| {
         let directory = Directory::open(directory.path()).unwrap();
         let db = open::open_sled(&directory, &directory.sled()).unwrap();

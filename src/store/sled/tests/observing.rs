@@ -1,4 +1,4 @@
-//! What the observer is told: every event once, in order, when it is durable.
+//! Calls of the observer: every event once, in order, after it is durable.
 
 use std::sync::Mutex;
 
@@ -49,14 +49,14 @@ impl Told {
 }
 
 #[tokio::test]
-async fn each_event_is_told_once_and_only_when_it_is_durable() {
+async fn each_event_is_observed_once_and_only_when_it_is_durable() {
     let directory = tempfile::tempdir().unwrap();
     let told = Arc::new(Told::default());
     let (store, mut gate) = gated_with(&directory, Arc::<Told>::clone(&told));
     let first = begin(store.submit(submission(0, 1)));
     gate.began().await;
     assert!(told.take().is_empty(), "its sync is missing");
-    // One group of all this, among it a repetition and a refusal, which record nothing.
+    // All in one group, with a repetition and a refused command, which record nothing.
     let digest = submission(0, 1).request.digest;
     let again = begin(store.submit(submission(0, 1)));
     let approved = begin(store.transition(id(0, 1), approve(1), at(1)));
@@ -78,7 +78,7 @@ async fn each_event_is_told_once_and_only_when_it_is_durable() {
 }
 
 #[tokio::test]
-async fn the_oldest_pending_approval_is_told_from_the_start() {
+async fn the_oldest_pending_approval_is_observed_from_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let open = |told: &Arc<Told>| SledStore::open(directory.path(), Arc::<Told>::clone(told)).unwrap();
     let told = Arc::new(Told::default());
@@ -101,7 +101,7 @@ async fn the_oldest_pending_approval_is_told_from_the_start() {
 }
 
 #[tokio::test]
-async fn standing_freezes_are_told_from_the_start() {
+async fn active_freezes_are_observed_from_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let open = |told: &Arc<Told>| SledStore::open(directory.path(), Arc::<Told>::clone(told)).unwrap();
     let standing = |told: &Told| *told.standing.lock().unwrap();

@@ -1,5 +1,4 @@
-//! Every name and code that is on disk. None may change without a migration, nor be used again for something else:
-//! whoever adds one adds it here.
+//! Every name and code on disk. None may change without a migration, or be reused. If you add one, add it here.
 
 use std::{fmt, time::Duration};
 
@@ -24,7 +23,7 @@ use crate::domain::{
 };
 use crate::store::UnchangedPolicy;
 
-/// Whatever is stored, as JSON: bytes as text in hexadecimal.
+/// A stored value as JSON, with bytes in hexadecimal.
 struct Shown(Value);
 
 impl<'de> Deserialize<'de> for Shown {
@@ -120,7 +119,7 @@ fn every_name_of_a_kind_is_pinned() {
     assert_eq!(permissions.map(name), permissions.map(Permission::name));
 }
 
-/// A verdict with everything that one can have.
+/// A verdict with every field.
 fn full_verdict() -> Arc<Verdict> {
     let reviewers = vec![Reviewer::Group("g".into())];
     let requirement = Requirement {
@@ -147,7 +146,7 @@ fn frozen_verdict() -> Arc<Verdict> {
     Arc::new(Verdict { frozen, ..Verdict::clone(&crate::domain::samples::verdict(Effect::AutoReject)) })
 }
 
-/// The events of an approval to which everything happens.
+/// The events of an approval with every kind of event.
 fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     let (mut asked, first) = a_request("r");
     asked.on_behalf_of = Some(reviewer(9));
@@ -178,7 +177,7 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     (approval, events)
 }
 
-/// The verdict on a call that a remembered rejection answers.
+/// The verdict of a remembered rejection.
 fn remembered_verdict() -> Verdict {
     let panels = vec![Panel { rule: "p".into(), reviewers: vec![Reviewer::Group("g".into())], quorum: 2 }];
     let remembered = RememberedRejection { approval_id: id(0, 1), decided_by: reviewer(1), panels };
@@ -187,7 +186,7 @@ fn remembered_verdict() -> Verdict {
     Verdict { rule, remembered_rejection: Some(Box::new(remembered)), ..Verdict::clone(&verdict) }
 }
 
-/// What stands in the place of the claim, and what follows it, when the call is revoked.
+/// The events of a revoked call, which replace the claim and the events after it.
 fn revoked() -> (crate::domain::Approval, Event) {
     let (_, mut events) = full_history();
     events.truncate(6);
@@ -204,12 +203,12 @@ fn revoked() -> (crate::domain::Approval, Event) {
     (step.approval, step.events.remove(0))
 }
 
-/// A vote by credentials that let their holder name voters.
+/// A vote by a bridge, whose credentials may name voters.
 fn vote_among_others(events: &[Event]) -> Event {
     Event { needs_others: true, ..events[1].clone() }
 }
 
-/// Records beside those of approvals, with every field that they can have.
+/// Records other than those of approvals, with every field.
 struct FullRecords {
     token: Token,
     freeze: Freeze,
@@ -317,7 +316,7 @@ fn every_field_of_every_record_is_pinned() {
     assert!(found == pinned, "{}", serde_json::to_string_pretty(&found).unwrap());
 }
 
-/// What rejections are found by is made of names as well.
+/// Rejections are found by this hash, which contains names.
 #[test]
 fn the_hash_of_a_call_in_a_run_is_pinned() {
     let call = a_request("r").0.call_in_run().unwrap().to_string();
@@ -337,9 +336,9 @@ fn the_codes_of_request_ids_are_pinned() {
     }
 }
 
-/// What stands under an author's key for a version, and for a call that made none.
+/// The values under an author's key: for a version, and for a call that made none.
 #[test]
-fn what_request_ids_of_the_policy_lead_to_is_pinned() {
+fn the_values_under_policy_request_ids_are_pinned() {
     let comment = Digest::from_bytes([1; 32]);
     let call = UnchangedPolicy { version: 2, author: agent(), request_id: "r".into(), expected: Some(2), comment };
     let (key, value) = records::encode_unchanged_policy(&call).unwrap();
@@ -358,12 +357,12 @@ fn what_request_ids_of_the_policy_lead_to_is_pinned() {
     assert_eq!(records::decode_policy_request_id(&key, &value), Ok(named));
     let other = keys::policy_request_id(&agent(), "s");
     let moved = frame::seal(&other, stored);
-    assert!(records::decode_policy_request_id(&other, &moved).is_err(), "under another one's key");
+    assert!(records::decode_policy_request_id(&other, &moved).is_err(), "under another key");
     let version = frame::seal(&key, &7_u64.to_be_bytes());
     assert_eq!(records::decode_policy_request_id(&key, &version), Ok(records::NamedPolicy::Version(7)));
 }
 
-/// What a receipt is compared by is made of names as well.
+/// Receipts are compared by this hash, which contains names.
 #[test]
 fn fingerprints_of_calls_are_pinned() {
     let digest = Digest::from_bytes([1; 32]);
@@ -387,10 +386,10 @@ fn fingerprints_of_calls_are_pinned() {
     assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96", "db753820"]);
 }
 
-/// What a later version adds may restrict what a record allows. The watermark's and the frame's codes are pinned beside
+/// A later version may add a restriction to a record. The watermark's and the frame's codes are pinned beside
 /// them, those of keys in `keys/tests.rs`.
 #[test]
-fn unknown_kinds_and_fields_of_events_are_refused() {
+fn unknown_kinds_and_fields_of_events_are_rejected() {
     for event in full_history().1.into_iter().chain([revoked().1]) {
         let stored = serde_json::to_value(&event).unwrap();
         assert_eq!(serde_json::from_value::<Event>(stored.clone()).unwrap(), event);
@@ -412,7 +411,7 @@ fn with_odd_field(record: &[u8]) -> Vec<u8> {
     [&[map + 1][..], fields, b"\xa3odd\x01"].concat()
 }
 
-/// Whether bytes are read as a record of some kind.
+/// Whether bytes can be decoded as a record of some kind.
 type IsRead = fn(&[u8]) -> bool;
 
 fn is_read_as<T: DeserializeOwned>(payload: &[u8]) -> bool {
@@ -420,7 +419,7 @@ fn is_read_as<T: DeserializeOwned>(payload: &[u8]) -> bool {
 }
 
 #[test]
-fn unknown_fields_of_every_record_are_refused() {
+fn unknown_fields_of_every_record_are_rejected() {
     let (approval, events) = full_history();
     let (encoded, _) = encode(&approval, &events, Digest::ZERO).unwrap();
     let key = keys::head(approval.id);

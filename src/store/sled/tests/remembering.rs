@@ -9,7 +9,7 @@ use crate::store::conformance::{
     remembering::{asking, remembered_id},
 };
 
-/// A store with a rejection at `at(10)` that is remembered for 60 s, closed; and the key that finds it.
+/// A closed store with a rejection at `at(10)` that is remembered for 60 s; and its key in the index.
 async fn rejected() -> (TempDir, Vec<u8>) {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
@@ -20,7 +20,7 @@ async fn rejected() -> (TempDir, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn commands_of_one_group_see_what_it_rejected_and_forgot() {
+async fn commands_see_rejections_and_forgotten_approvals_of_their_group() {
     let directory = tempfile::tempdir().unwrap();
     let (store, mut gate) = gated(&directory);
     let (first, _, before) = super::groups::as_one_group!(
@@ -50,7 +50,7 @@ async fn commands_of_one_group_see_what_it_rejected_and_forgot() {
         store.prune(at(21), at(31), 9),
         store.submit(asking(31, 7)),
     );
-    assert_eq!((gone.await, all_gone.await), (Ok(1), Ok(2)), "a call that was answered is forgotten as well");
+    assert_eq!((gone.await, all_gone.await), (Ok(1), Ok(2)), "the approval that it rejected is forgotten too");
     assert_eq!(remembered_id(&one_left.await.unwrap().approval), Some(id(0, 2)));
     assert_eq!(nobody.await.unwrap().approval.status, Status::Pending);
     gate.idle();
@@ -58,13 +58,13 @@ async fn commands_of_one_group_see_what_it_rejected_and_forgot() {
 }
 
 #[tokio::test]
-async fn a_rejection_that_cannot_be_read_answers_nobody() {
+async fn an_unreadable_rejection_fails_the_request() {
     let (directory, _) = rejected().await;
     tamper(directory.path(), |db| drop(db.remove(keys::event(id(0, 1), 1)).unwrap()));
     let store = open(&directory).unwrap();
     let refused = store.submit(asking(20, 2)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt(_)), "{refused}");
-    assert!(store.submit(asking(70, 2)).await.is_ok(), "its time is over");
+    assert!(store.submit(asking(70, 2)).await.is_ok(), "the rejection has expired");
     assert_eq!(*store.health().borrow(), Health::Working);
 }
 

@@ -1,4 +1,4 @@
-//! What is saved of damaged stores is whole, and is all that is whole.
+//! Salvage saves exactly the intact data of damaged stores.
 
 use super::*;
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// A store with something of everything, over two openings.
+/// A store with records of every kind, opened twice.
 async fn filled() -> TempDir {
     filled_and_known().await.0
 }
 
-/// The same, with every history that there ever was, forgotten ones included.
+/// As above, with all histories, including forgotten ones.
 async fn filled_and_known() -> (TempDir, Vec<History>) {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
@@ -55,7 +55,7 @@ fn flip(path: &Path, at: usize) {
 }
 
 #[tokio::test]
-async fn everything_is_saved_of_a_whole_store() {
+async fn everything_in_an_intact_store_is_saved() {
     let directory = filled().await;
     let before = bounded_file::whole(directory.path().join("sled/db"));
     let salvaged = salvage(directory.path(), at(40)).unwrap();
@@ -74,7 +74,7 @@ async fn everything_is_saved_of_a_whole_store() {
     assert_eq!(salvaged.forgotten.len(), 1);
 }
 
-/// Also without a snapshot, and without a watermark: then only what cannot have changed since is saved.
+/// Without a snapshot and a watermark, only approvals that cannot have changed since are saved.
 #[tokio::test]
 async fn less_proof_saves_less() {
     let directory = filled().await;
@@ -91,7 +91,7 @@ async fn less_proof_saves_less() {
     assert!(saved.contains(&id(30, 30)), "rejected");
     assert!(!saved.contains(&id(1, 1)), "pending");
     assert_eq!(salvaged.tokens, []);
-    assert_eq!(salvaged.freezes.len(), 3, "they stop calls, and run none");
+    assert_eq!(salvaged.freezes.len(), 3, "freezes are saved, because they only block calls");
     assert!(salvaged.left_out.iter().any(|fault| fault.what.contains("A freeze may")));
     assert!(salvaged.left_out.iter().any(|fault| fault.approval_id == Some(id(1, 1))));
 }
@@ -103,14 +103,14 @@ async fn salvage_without_a_log_asks_for_a_backup() {
     let refused = salvage(directory.path(), at(40)).unwrap_err().to_string();
     assert!(refused.contains("cannot salvage the store"), "{refused}");
     assert!(refused.contains("sled/db: ") && refused.ends_with("Restore a backup"), "{refused}");
-    // A log that cannot be read now is not lost.
+    // A log that is temporarily unreadable is not lost.
     fs::create_dir(directory.path().join("sled/db")).unwrap();
     let refused = salvage(directory.path(), at(40)).unwrap_err();
     assert!(matches!(refused, OpenError::Io { .. }), "{refused}");
 }
 
 #[tokio::test]
-async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
+async fn data_saved_from_a_damaged_store_is_unchanged() {
     let (directory, known) = filled_and_known().await;
     let forgotten = token(2).id;
     let freezes = salvage(directory.path(), at_later()).unwrap().freezes;
@@ -151,7 +151,7 @@ async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
     assert!(saved > left_out && left_out > 0, "{saved} saved, {left_out} left out");
 }
 
-/// Asks once more for what was asked for before: never a second approval of a call that may have run.
+/// Repeats a request: there must never be a second approval of a call that may have run.
 async fn repeat(copy: &MemoryStore, n: u64, history: &History, what: &str) {
     let approval = Approval::replay(history.id, &history.events).unwrap();
     let again = Submission { id: id(90, 900 + n), ..submission(23, n) };
@@ -163,7 +163,7 @@ async fn repeat(copy: &MemoryStore, n: u64, history: &History, what: &str) {
     }
 }
 
-/// Without its header, a segment comes after all others: which of two entries is the newer one is then unknown.
+/// A segment without its header is read after all others, so it is unknown which of two entries is newer.
 #[tokio::test]
 async fn a_lost_header_frees_no_request_id() {
     let (directory, known) = filled_and_known().await;
@@ -195,7 +195,7 @@ fn at_later() -> Time {
 }
 
 #[tokio::test]
-async fn a_check_changes_nothing_and_finds_what_is_damaged() {
+async fn a_check_finds_damage_and_changes_nothing() {
     let directory = filled().await;
     let scratch = tempfile::tempdir().unwrap();
     let bytes = || bounded_file::whole(directory.path().join("sled/db"));

@@ -1,4 +1,4 @@
-//! A schema is stored once, for as long as an approval names it.
+//! A schema is stored once, for as long as an approval uses it.
 
 use super::{
     syncs::{Gate, begin, gated},
@@ -19,19 +19,19 @@ fn typed(n: u64, schema: &str) -> Submission {
     with(submission(0, n), |request: &mut Request| request.schema = Some(schema.into()))
 }
 
-/// Every key of a schema that is stored, pieces included.
+/// The number of stored keys of schemas, including pieces.
 fn stored(store: &SledStore) -> usize {
     store.pages.keys(keys::schemas()).map(Result::unwrap).count()
 }
 
-/// Lets a call pass as a group of its own.
+/// Runs a call as a separate group.
 async fn alone<T>(gate: &mut Gate, call: impl Future<Output = Result<T, StoreError>>) -> T {
     let (done, ()) = tokio::join!(call, gate.pass());
     done.unwrap()
 }
 
 #[tokio::test]
-async fn one_schema_is_stored_once_and_goes_with_the_last_that_names_it() {
+async fn a_schema_is_stored_once_and_removed_with_its_last_approval() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     for n in 1..=50 {
@@ -64,7 +64,7 @@ async fn one_schema_is_stored_once_and_goes_with_the_last_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_schema_that_a_group_needs_is_not_removed_by_it() {
+async fn a_group_does_not_remove_a_schema_that_it_uses() {
     for prune_first in [true, false] {
         let directory = tempfile::tempdir().unwrap();
         let (store, mut gate) = gated(&directory);
@@ -90,7 +90,7 @@ async fn a_schema_that_a_group_needs_is_not_removed_by_it() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_the_one_that_was_asked_with_is_damage() {
+async fn a_schema_that_does_not_match_its_hash_is_damage() {
     let whole = tempfile::tempdir().unwrap();
     let store = open(&whole).unwrap();
     store.submit(typed(1, "true")).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_schema_that_is_not_the_one_that_was_asked_with_is_damage() {
     let key = keys::schema(&Digest::of_bytes(b"true"));
     let changes: [&dyn Fn(&sled::Db); 2] = [
         &|db| drop(db.remove(&key).unwrap()),
-        // With a checksum of its own, as no bit that flips has.
+        // With a correct checksum, which a flipped bit would not have.
         &|db| drop(db.insert(&key[..], frame::seal(&key, b"{}")).unwrap()),
     ];
     for change in changes {
@@ -111,7 +111,7 @@ async fn a_schema_that_is_not_the_one_that_was_asked_with_is_damage() {
 }
 
 #[tokio::test]
-async fn a_request_mends_a_schema_that_is_damaged() {
+async fn a_new_request_repairs_a_damaged_schema() {
     let whole = tempfile::tempdir().unwrap();
     let store = open(&whole).unwrap();
     store.submit(typed(1, &text())).await.unwrap();
@@ -139,11 +139,11 @@ async fn a_request_mends_a_schema_that_is_damaged() {
     tamper(whole.path(), |db| drop(db.insert(&key[..], &later[..]).unwrap()));
     let store = open(&whole).unwrap();
     let refused = store.submit(typed(6, &text())).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Newer(_)), "what a later version wrote is not overwritten: {refused}");
+    assert!(matches!(refused, StoreError::Newer(_)), "a record of a later version is not overwritten: {refused}");
     assert_eq!(store.get(id(0, 6)).await, Err(StoreError::NotFound));
 }
 
-/// The files of a store that is open, as a kill leaves them.
+/// A copy of the files of an open store, as after a kill.
 fn copied(directory: &TempDir) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     fs::create_dir(copy.path().join("sled")).unwrap();
@@ -155,8 +155,8 @@ fn copied(directory: &TempDir) -> TempDir {
     copy
 }
 
-/// Opens what a kill left, and asserts that everything in it is whole. Returns the requests, and how many pieces of
-/// schemas are stored.
+/// Opens the files as after a kill, and checks that everything is intact. Returns the requests, and the number of
+/// stored pieces of schemas.
 async fn left(directory: &TempDir, what: &str) -> (Vec<String>, usize) {
     let store = open(directory).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut asked = Vec::new();
@@ -172,10 +172,10 @@ async fn left(directory: &TempDir, what: &str) -> (Vec<String>, usize) {
     (asked, pieces)
 }
 
-/// The requests that a store holds, and how many pieces of schemas.
+/// The requests in a store, and the number of pieces of schemas.
 type Pieces = (&'static [&'static str], usize);
 
-/// Cuts what a group wrote after each of some bytes: a kill at any moment leaves all of the group, or nothing.
+/// Cuts the data of a group at many offsets: a kill at any moment leaves the whole group, or nothing.
 #[tokio::test]
 async fn a_kill_leaves_no_approval_without_its_schema() {
     let steps: [(bool, bool, Pieces, Pieces); 3] = [
@@ -190,7 +190,7 @@ async fn a_kill_leaves_no_approval_without_its_schema() {
             alone(&mut gate, store.submit(typed(1, &text()))).await;
             alone(&mut gate, store.transition(id(0, 1), reject(1), at(1))).await;
         }
-        // What waits behind a group is the next one.
+        // The commands that wait behind a group are the next group.
         let other = begin(store.submit(submission(0, 9)));
         gate.began().await;
         let killed = copied(&directory);

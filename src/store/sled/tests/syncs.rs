@@ -11,7 +11,7 @@ use crate::store::{
     conformance::{oldest_first, policy},
 };
 
-/// Holds every sync, after the one of opening, until told how it ends.
+/// Blocks every sync after the one of opening, until the test ends it.
 pub(super) struct Gate {
     began: async_mpsc::UnboundedReceiver<()>,
     end: mpsc::Sender<io::Result<()>>,
@@ -42,18 +42,18 @@ impl Gate {
         self.began.recv().await.unwrap();
     }
 
-    /// Ends the sync that began.
+    /// Ends the running sync.
     pub(super) fn end(&self, result: io::Result<()>) {
         self.end.send(result).unwrap();
     }
 
-    /// Lets one group pass.
+    /// Lets one group succeed.
     pub(super) async fn pass(&mut self) {
         self.began().await;
         self.end(Ok(()));
     }
 
-    /// Asserts that no group came after the last one.
+    /// Asserts that there was no further group.
     pub(super) fn idle(&mut self) {
         assert!(self.began.try_recv().is_err());
     }
@@ -63,7 +63,7 @@ fn disk_full() -> io::Error {
     io::Error::from(io::ErrorKind::StorageFull)
 }
 
-/// Polls once: the job is handed over, the answer is not there.
+/// Polls once: the job is sent, and there is no answer yet.
 pub(super) fn begin<F: Future>(call: F) -> Pin<Box<F>> {
     let mut call = Box::pin(call);
     assert!((&mut call).now_or_never().is_none());
@@ -72,7 +72,7 @@ pub(super) fn begin<F: Future>(call: F) -> Pin<Box<F>> {
 
 #[test]
 fn nothing_is_shown_before_its_sync_ends() {
-    // One blocking thread: when a later job of it is done, so are the scans before it.
+    // One blocking thread: when a later job on it is done, so are the scans before it.
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let directory = tempfile::tempdir().unwrap();
@@ -102,7 +102,11 @@ fn nothing_is_shown_before_its_sync_ends() {
         assert_eq!(wake.beyond(1).now_or_never(), None);
         assert_eq!(changes.try_recv(), Err(TryRecvError::Empty));
         assert_eq!(store.pending(), 1);
-        assert_eq!(store.get(id(0, 3)).now_or_never(), Some(Err(StoreError::NotFound)), "others need not wait");
+        assert_eq!(
+            store.get(id(0, 3)).now_or_never(),
+            Some(Err(StoreError::NotFound)),
+            "readers of other approvals need not wait"
+        );
 
         gate.end(Ok(()));
         assert_eq!(decided.await.unwrap().revision, 2);
@@ -148,7 +152,7 @@ fn no_version_of_the_policy_is_shown_before_its_sync_ends() {
         gate.end(Ok(()));
         let second = second.await.unwrap();
         assert_eq!(second.head.version, 2);
-        assert_eq!(repeated.await, Ok(second.clone()), "what changes nothing needs no sync");
+        assert_eq!(repeated.await, Ok(second.clone()), "a repetition needs no sync");
         assert_eq!(newest.await, Ok(Some(second.clone())));
         assert_eq!(named.await, Ok(Some(second)));
         assert_eq!(list.await.unwrap().len(), 2);
@@ -167,7 +171,7 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
     let (mut changes, mut wake, mut health) = (store.changes(), store.subscribe(id(0, 1)), store.health());
     assert_eq!(*health.borrow_and_update(), Health::Working);
 
-    // One command in a group that will pass; then, while it is on its way, those that fail together.
+    // One command in a group that succeeds; then, while it is in flight, a group that fails.
     let passing = begin(store.submit(submission(0, 2)));
     gate.began().await;
     let decided = begin(store.transition(id(0, 1), approve(1), at(1)));
@@ -188,7 +192,7 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
 
     let unavailable = StoreError::Unavailable(disk_full().to_string().into());
     assert_eq!(decided.await.unwrap_err(), unavailable);
-    assert_eq!(refused.await.unwrap_err(), unavailable, "who won is not durable either");
+    assert_eq!(refused.await.unwrap_err(), unavailable, "the winning decision is not durable either");
     assert_eq!(submitted.await.unwrap_err(), unavailable);
     assert_eq!(pruned.await.unwrap_err(), unavailable);
     assert_eq!(imported.await.unwrap_err(), unavailable);
@@ -217,12 +221,12 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
     consistent(&directory).await;
 }
 
-/// Opens what a failure left, and compares records, events and indexes with each other.
+/// Opens the store after a failure, and compares records, events and indexes.
 async fn consistent(directory: &TempDir) {
     let directory = copied(directory);
     let store = open(&directory).unwrap();
     let before = everything(&store).await;
-    assert!(store.get(id(0, 1)).await.is_ok() && store.get(id(0, 2)).await.is_ok(), "what was acknowledged is there");
+    assert!(store.get(id(0, 1)).await.is_ok() && store.get(id(0, 2)).await.is_ok(), "acknowledged approvals are there");
     let copy = crate::store::MemoryStore::default();
     copy.import(before.1.clone()).await.unwrap();
     assert_eq!(everything(&copy).await, before);
@@ -236,7 +240,7 @@ async fn consistent(directory: &TempDir) {
 }
 
 #[tokio::test]
-async fn opening_syncs_what_it_found() {
+async fn opening_syncs_the_existing_data() {
     let directory = tempfile::tempdir().unwrap();
     close(open(&directory).unwrap()).await;
     let refused = SledStore::open_with(directory.path(), Arc::new(()), |_| Err(disk_full())).unwrap_err();
@@ -245,11 +249,11 @@ async fn opening_syncs_what_it_found() {
 }
 
 #[tokio::test]
-async fn a_writer_that_panics_is_a_failure() {
+async fn a_panic_of_the_writer_fails_the_store() {
     struct Panics;
     impl Observer for Panics {
         fn committed(&self, _: usize, _: std::time::Duration) {
-            panic!("as the test wants");
+            panic!("on purpose");
         }
         fn reached(&self, _: &Approval) {}
         fn recorded(&self, _: &Approval, _: &Event) {}
@@ -268,7 +272,7 @@ async fn a_writer_that_panics_is_a_failure() {
     assert_eq!(open(&copied(&directory)).unwrap().get(id(0, 1)).await.unwrap().revision, 1);
 }
 
-/// A failed store stays open until its process ends: what a new process would find.
+/// The files as a new process would find them: the failed store itself stays open until its process ends.
 fn copied(directory: &TempDir) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for part in ["", "sled"] {
@@ -282,7 +286,7 @@ fn copied(directory: &TempDir) -> TempDir {
     copy
 }
 
-/// A failed store is not synced again, and sled does that when its last handle is dropped.
+/// A failed store must not be synced again, but sled syncs when its last handle is dropped.
 #[tokio::test]
 async fn a_failed_store_stays_open_until_its_process_ends() {
     let directory = tempfile::tempdir().unwrap();
@@ -293,12 +297,12 @@ async fn a_failed_store_stays_open_until_its_process_ends() {
     new.await.unwrap_err();
     close(store).await;
     let log = File::open(directory.path().join("sled/db")).unwrap();
-    assert!(matches!(log.try_lock(), Err(fs::TryLockError::WouldBlock)), "sled still has it");
+    assert!(matches!(log.try_lock(), Err(fs::TryLockError::WouldBlock)), "sled still has the lock");
     assert!(matches!(open(&directory), Err(OpenError::Locked { .. })));
 }
 
 #[tokio::test]
-async fn a_sync_that_hangs_fails_the_store_and_keeps_nobody_waiting() {
+async fn a_sync_that_hangs_fails_the_store_and_releases_all_callers() {
     let directory = tempfile::tempdir().unwrap();
     let (end, ended) = mpsc::sync_channel::<()>(0);
     let mut opened = false;
@@ -322,7 +326,7 @@ async fn a_sync_that_hangs_fails_the_store_and_keeps_nobody_waiting() {
     assert!(matches!(&*health.wait_for(|health| *health != Health::Working).await.unwrap(), Health::Failed(_)));
     store.close().await; // though the writer hangs
 
-    // It comes back: too late.
+    // The sync returns too late.
     drop(end);
     store.jobs.closed().await;
     assert_eq!(store.get(id(0, 1)).await.unwrap_err(), slow);
@@ -330,7 +334,7 @@ async fn a_sync_that_hangs_fails_the_store_and_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
+async fn nothing_is_acknowledged_after_a_file_was_deleted_or_replaced() {
     for name in ["sled/db", "LOCK", "WATERMARK", ""] {
         for replaced in [false, true] {
             let parent = tempfile::tempdir().unwrap();
@@ -350,7 +354,7 @@ async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
                     "was replaced"
                 }
             };
-            // Also what is only repeated.
+            // A repetition is not acknowledged either.
             let refused = store.submit(submission(0, 1)).await.unwrap_err().to_string();
             assert!(refused.contains(wanted) && refused.contains(data.to_str().unwrap()), "{name}: {refused}");
             store.submit(submission(0, 2)).await.unwrap_err();

@@ -12,7 +12,7 @@ use crate::{
     store::conformance::revoke,
 };
 
-/// Makes the store in a directory one that the version before has closed: its records are records of today.
+/// Gives the closed store in a directory the previous schema version, whose records are valid today.
 fn aged(directory: &TempDir, tree: u32, mark: u32) {
     tamper(directory.path(), |db| drop(db.insert(keys::SCHEMA, &tree.to_be_bytes()).unwrap()));
     let path = directory.path().join("WATERMARK");
@@ -40,7 +40,7 @@ async fn filled() -> (TempDir, (Vec<Approval>, Vec<History>, crate::store::Due, 
 
 #[tokio::test]
 async fn a_store_of_schema_3_opens_with_everything_in_it() {
-    // As it was closed; and where a crash stopped the upgrade before its mark was raised.
+    // After a close; and after a crash during the upgrade, before the mark was raised.
     for (tree, mark) in [(UPGRADED, UPGRADED), (SCHEMA, UPGRADED)] {
         let (directory, before) = filled().await;
         aged(&directory, tree, mark);
@@ -57,7 +57,7 @@ async fn a_store_of_schema_3_opens_with_everything_in_it() {
 }
 
 #[tokio::test]
-async fn other_versions_are_refused_as_before() {
+async fn other_versions_are_rejected_as_before() {
     for (tree, mark, found) in
         [(UPGRADED, SCHEMA, 3), (SCHEMA + 1, SCHEMA, 5), (SCHEMA, SCHEMA + 1, 5), (2, UPGRADED, 2)]
     {
@@ -67,12 +67,12 @@ async fn other_versions_are_refused_as_before() {
             OpenError::Schema { found: is, known, .. } => assert_eq!((is, known), (found, SCHEMA)),
             other => panic!("{other}"),
         }
-        assert_eq!(schemas(&directory), (tree, mark), "left as it is");
+        assert_eq!(schemas(&directory), (tree, mark), "the store is unchanged");
     }
 }
 
 #[tokio::test]
-async fn a_store_of_a_later_version_is_not_called_whole() {
+async fn a_check_reports_a_later_schema_version() {
     let (directory, _) = filled().await;
     aged(&directory, SCHEMA + 1, SCHEMA + 1);
     let scratch = tempfile::tempdir().unwrap();
@@ -80,7 +80,7 @@ async fn a_store_of_a_later_version_is_not_called_whole() {
     assert!(findings.faults.iter().any(|fault| fault.what.contains("another schema version")));
 }
 
-/// A server that was killed leaves doubts, which are dispelled by comparing everything, with the version that it has.
+/// A killed server leaves doubts, which verifying the store resolves, with its own schema version.
 #[tokio::test]
 async fn a_store_of_schema_3_is_checked_and_salvaged() {
     let (directory, before) = filled().await;

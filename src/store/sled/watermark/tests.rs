@@ -14,11 +14,11 @@ fn made(directory: &tempfile::TempDir) -> (std::path::PathBuf, Watermark) {
 }
 
 #[test]
-fn a_failure_is_noted_without_the_one_that_has_the_file() {
+fn a_failure_is_recorded_without_the_owner_of_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("WATERMARK");
     note_failure(&path);
-    assert!(!path.exists(), "a store without a mark is none");
+    assert!(!path.exists(), "a missing mark is not created");
     let mut mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Creating)).unwrap();
     note_failure(&path);
     assert_eq!(Mark::read(&path).unwrap().unwrap().state, State::Creating);
@@ -28,11 +28,11 @@ fn a_failure_is_noted_without_the_one_that_has_the_file() {
     note_failure(&path);
     let noted = Mark::read(&path).unwrap().unwrap();
     assert_eq!((noted.state, noted.counter), (State::Failed, 4));
-    // A note that fails half-way must not take the newest mark with it.
+    // A torn note must not damage the newest mark.
     let newest = usize::try_from(mark.mark().slot_offset()).unwrap();
     let after = bounded_file::whole(&path);
     assert_eq!(before[newest..newest + SECTOR], after[newest..newest + SECTOR]);
-    // A write that hung, came back, and is told that it was too late.
+    // A write that hung, and returned too late.
     mark.advance(&tip(5)).unwrap();
     mark.failed();
     let noted = Mark::read(&path).unwrap().unwrap();
@@ -40,7 +40,7 @@ fn a_failure_is_noted_without_the_one_that_has_the_file() {
 }
 
 #[test]
-fn after_a_write_that_failed_the_other_slot_is_left_alone() {
+fn a_failed_write_leaves_the_other_slot_intact() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("WATERMARK");
     let mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Open)).unwrap();
@@ -78,7 +78,7 @@ fn the_codes_are_pinned() {
     assert_eq!(slot[48], 3);
 }
 
-/// A flip leaves the mark as it was, or one group behind, or is refused: it is never ahead.
+/// With a flipped bit, the mark is unchanged, or one group behind, or rejected. It is never ahead.
 #[test]
 fn every_flip_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
@@ -99,7 +99,7 @@ fn every_flip_is_noticed() {
     for length in 0..SECTOR * 2 {
         assert!(Mark::decode(&bytes[..length]).is_err(), "{length}");
     }
-    // Settled, one damage changes nothing.
+    // Once settled, damage to one slot changes nothing.
     watermark.settle(State::Closed).unwrap();
     let bytes = bounded_file::whole(&path);
     for at in SECTOR..bytes.len() {
@@ -111,17 +111,17 @@ fn every_flip_is_noticed() {
 }
 
 #[test]
-fn what_has_no_end_is_no_watermark() {
+fn endless_files_are_rejected() {
     let directory = tempfile::tempdir().unwrap();
     for endless in bounded_file::samples::endless(directory.path()) {
         let error = Mark::read(&endless).unwrap_err().to_string();
-        assert_eq!(error, "cannot read it: is not a regular file", "{}", endless.display());
+        assert_eq!(error, "is not a regular file", "{}", endless.display());
     }
     assert!(Mark::read(&directory.path().join("none")).unwrap().is_none());
 }
 
 #[test]
-fn a_sync_that_hangs_fails_what_comes_after() {
+fn a_sync_that_hangs_fails_later_moves() {
     let directory = tempfile::tempdir().unwrap();
     for (hangs, begun) in [(false, false), (true, false), (true, true)] {
         let (_, mut watermark) = made(&directory);
@@ -138,7 +138,7 @@ fn a_sync_that_hangs_fails_what_comes_after() {
 }
 
 #[test]
-fn moves_are_synced_by_the_thread_that_keeps_them() {
+fn moves_are_synced_by_the_thread() {
     let directory = tempfile::tempdir().unwrap();
     let (_, mut watermark) = made(&directory);
     watermark.keep_synced(Duration::from_secs(30), |error| panic!("{error}")).unwrap();
@@ -154,7 +154,7 @@ fn moves_are_synced_by_the_thread_that_keeps_them() {
     }
 }
 
-/// Watermarks of stores that exist: none of this may change without a new layout.
+/// Watermarks of existing stores: they must not change without a new layout.
 #[test]
 fn the_layout_is_pinned() {
     let codes = [(State::Creating, 1), (State::Swapping, 2), (State::Open, 3), (State::Closed, 4), (State::Failed, 5)];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::*;
 
-/// Everything after a cursor, page by page.
+/// All changes after a cursor, page by page.
 pub(in crate::store) async fn read_on(
     store: &dyn Store,
     mut cursor: Option<Cursor>,
@@ -22,7 +22,7 @@ pub(in crate::store) async fn read_on(
     }
 }
 
-/// The newest revision that the feed tells of each approval that is kept.
+/// The newest revision in the feed of each stored approval.
 pub(super) async fn newest(store: &dyn Store) -> BTreeMap<ApprovalId, Revision> {
     let mut newest: BTreeMap<_, _> = read_on(store, None, 100).await.0.into_iter().collect();
     let kept: BTreeSet<_> = store.export(None, usize::MAX).await.unwrap().iter().map(|history| history.id).collect();
@@ -30,7 +30,7 @@ pub(super) async fn newest(store: &dyn Store) -> BTreeMap<ApprovalId, Revision> 
     newest
 }
 
-/// Revisions of each approval rise, and end where the store has them.
+/// Checks that the revisions of each approval increase, and end at the stored one.
 async fn assert_complete(store: &dyn Store, told: &[(ApprovalId, Revision)]) {
     let mut last: HashMap<ApprovalId, Revision> = HashMap::new();
     for (id, revision) in told {
@@ -94,7 +94,7 @@ pub async fn pages_join_up_at_any_limit(subject: impl Subject) {
     }
     let empty = store.changes_after(Some(end.clone()), 10).await.unwrap();
     assert_eq!(empty, ChangePage { changes: Vec::new(), next: end, more: false });
-    // A limit of 0 counts as 1: a consumer that asks for nothing gets on as well.
+    // A limit of 0 counts as 1, so that the consumer makes progress.
     let first = store.changes_after(None, 1).await.unwrap();
     assert_eq!((first.changes.len(), first.more), (1, true));
     assert_eq!(store.changes_after(None, 0).await.unwrap(), first);
@@ -176,7 +176,7 @@ pub async fn a_consumer_follows_many_writers(subject: impl Subject) {
     let (mut told, mut cursor) = (Vec::new(), None);
     while told.iter().filter(|(_, revision)| *revision == 2).count() < 160 {
         let (found, next) = read_on(&**store, cursor, 7).await;
-        // A change is shown once it is durable: the approval is at least as far.
+        // A change is shown only when it is durable, so the approval is at least at that revision.
         for (id, revision) in &found {
             assert!(store.get(*id).await.unwrap().revision >= *revision);
         }

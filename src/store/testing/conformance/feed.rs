@@ -1,4 +1,4 @@
-//! What a store tells of itself: wake-ups, changes, counts, health.
+//! Wake-ups, changes, counts and health.
 
 use futures_util::FutureExt as _;
 use tokio::sync::broadcast::error::TryRecvError;
@@ -43,7 +43,7 @@ pub async fn changes_tell_of_every_commit(subject: impl Subject) {
     store.submit(submission(0, 1)).await.unwrap();
     store.transition(id(0, 1), Command::Tick, at(1)).await.unwrap();
     store.transition(id(0, 1), claim(1, asked.digest), at(1)).await.unwrap_err();
-    assert_eq!(changes.try_recv(), Err(TryRecvError::Empty), "only of commits");
+    assert_eq!(changes.try_recv(), Err(TryRecvError::Empty), "only commits are published");
     for command in [approve(1), claim(1, asked.digest), report(1)] {
         let done = store.transition(id(0, 1), command, at(2)).await.unwrap().approval;
         assert_eq!(changes.try_recv(), Ok(change(&done)));
@@ -76,7 +76,7 @@ pub async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     store.transition(id(0, 1), approve(0), at(1)).await.unwrap();
     assert_eq!(mine.beyond(1).now_or_never(), Some(()));
     store.transition(id(0, 1), approve(0), at(1)).await.unwrap_err();
-    assert_eq!(mine.beyond(2).now_or_never(), None, "refusals change nothing");
+    assert_eq!(mine.beyond(2).now_or_never(), None, "a refused command changes nothing");
 
     let waiting = tokio::spawn(async move {
         mine.beyond(2).await;
@@ -90,7 +90,7 @@ pub async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     let copy = Arc::new(MemoryStore::default());
     copy.submit(submission(0, 2)).await.unwrap();
     store.import(copy.export(None, 1).await.unwrap()).await.unwrap();
-    assert_eq!(others.beyond(0).now_or_never(), Some(()), "an import is a commit as well");
+    assert_eq!(others.beyond(0).now_or_never(), Some(()), "an import is a commit too");
 }
 
 pub async fn a_closed_store_answers_nothing(subject: impl Subject) {
@@ -116,7 +116,7 @@ pub async fn a_closed_store_answers_nothing(subject: impl Subject) {
     closed(store.policies(None, 1).await);
     closed(store.export_policies(0, 1).await);
     closed(store.import_policies(Vec::new()).await);
-    assert!(!health.has_changed().unwrap_or(false), "closing is no failure");
+    assert!(!health.has_changed().unwrap_or(false), "closing is not a failure");
     assert_eq!(*health.borrow_and_update(), Health::Working);
     drop((store, health));
 }

@@ -1,4 +1,4 @@
-//! Freezes: what they stop, and that they hold.
+//! Freezes: which calls they block, and their durability.
 
 use super::*;
 use crate::domain::{
@@ -49,7 +49,7 @@ pub async fn no_claim_is_granted_while_a_freeze_covers_it(mut subject: impl Subj
         assert_eq!(store.transition(email.id, claiming, at(20)).await.unwrap_err(), refused(1));
         assert_eq!(store.get(email.id).await.unwrap(), email, "nothing is recorded");
         assert_eq!(store.events(email.id, 1, Revision::MAX).await.unwrap(), []);
-        // What would be refused anyway is refused for that.
+        // A command that would fail anyway fails for its own reason.
         let other = Digest::of("send_email", &arguments(&serde_json::json!({})));
         let mismatch = StoreError::Refused(Refusal::DigestMismatch { approved: email.digest });
         assert_eq!(store.transition(email.id, claim(1, other), at(20)).await.unwrap_err(), mismatch);
@@ -99,19 +99,19 @@ pub async fn what_began_before_a_freeze_goes_on(subject: impl Subject) {
         store.submit(submission(0, n)).await.unwrap();
     }
     store.freeze(new_freeze(1, FreezeScope::All)).await.unwrap();
-    // Its permission is on record from before the freeze, and its reply may have been lost.
+    // The claim was recorded before the freeze, and its reply may have been lost.
     assert_eq!(store.transition(claimed.id, first, at(20)).await.unwrap().revision, 2);
     let another = store.transition(claimed.id, keyed(claim(2, claimed.digest), "d"), at(20)).await.unwrap_err();
     assert!(matches!(another, StoreError::Refused(Refusal::AlreadyClaimed(_))), "{another}");
     assert_eq!(store.transition(claimed.id, report(1), at(20)).await.unwrap().revision, 3);
-    // Requests that wait are decided, found again, and time out.
+    // Pending requests can still be decided, repeated, and time out.
     assert!(!store.submit(submission(0, 2)).await.unwrap().created);
     let approved = store.transition(id(0, 2), approve(1), at(20)).await.unwrap().approval;
     assert_eq!(approved.status, Status::Approved);
     assert_eq!(store.transition(id(0, 3), reject(1), at(20)).await.unwrap().approval.status, Status::Rejected);
     assert_eq!(store.transition(id(0, 4), Command::Tick, at(300)).await.unwrap().approval.status, Status::TimedOut);
     let claiming = store.transition(id(0, 2), claim(1, approved.digest), at(21)).await.unwrap_err();
-    assert_eq!(claiming, refused(1), "approved under the freeze: not to be run");
+    assert_eq!(claiming, refused(1), "approved during the freeze: it must not run");
 }
 
 pub async fn a_freezes_request_id_belongs_to_one_call(mut subject: impl Subject) {
@@ -134,7 +134,7 @@ pub async fn a_freezes_request_id_belongs_to_one_call(mut subject: impl Subject)
         let gone = StoreError::Freeze(FreezeError::NotFound(freeze_id(1)));
         assert_eq!(subject.store().thaw(new_thaw(1)).await, Err(gone));
         let again = NewFreeze { reason: first.reason.clone(), ..keyed(2) };
-        assert_eq!(subject.store().freeze(again).await, Err(reused(1, "k")), "it does not stand any more");
+        assert_eq!(subject.store().freeze(again).await, Err(reused(1, "k")), "it is no longer active");
         subject.reopen().await;
     }
     assert_eq!(subject.store().freezes().await.unwrap(), [thawed]);
@@ -148,7 +148,7 @@ pub async fn a_claim_and_a_freeze_at_once_are_in_order(subject: impl Subject) {
             let (store, number) = (Arc::clone(store), u32::try_from(n).unwrap());
             tokio::spawn(async move {
                 store.freeze(new_freeze(number, FreezeScope::All)).await.unwrap();
-                // Answered: from here on nothing is granted.
+                // The freeze was answered: no claim is granted from now on.
                 store.transition(id, claim(9, digest), at(30)).await
             })
         };
@@ -205,9 +205,13 @@ pub async fn an_import_tells_what_it_ended_and_loses_no_freeze(mut subject: impl
     let thawed = copy.freezes().await.unwrap();
     let ended = ImportedFreezes { new: 0, ended: vec![thawed[1].clone()] };
     assert_eq!(subject.store().import_freezes(thawed.clone()).await, Ok(ended));
-    assert_eq!(subject.store().import_freezes(thawed.clone()).await, Ok(ImportedFreezes::default()), "told once");
+    assert_eq!(
+        subject.store().import_freezes(thawed.clone()).await,
+        Ok(ImportedFreezes::default()),
+        "a second import changes nothing"
+    );
 
-    // More than may be made: each of them stops calls.
+    // More than the limit for new freezes: an import accepts them, because each blocks calls.
     let last = u32::try_from(FREEZES_MAX).unwrap() + 20;
     let more = (3..=last).map(|n| Freeze { id: freeze_id(n), ..thawed[0].clone() }).collect::<Vec<_>>();
     assert_eq!(subject.store().import_freezes(more.clone()).await.unwrap().new, more.len());

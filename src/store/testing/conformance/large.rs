@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A request at every limit of its size.
+/// A request with the maximum size in every field.
 pub(in crate::store) fn largest(n: u64) -> Submission {
     let text = |length: usize| "x".repeat(length);
     let mut new = submission(0, n);

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::*;
 
-/// The numbers of the approvals that a filter selects, by both orders at once.
+/// The numbers of the approvals that a filter matches, read in both orders.
 async fn numbers(store: &dyn Store, filter: Filter) -> Vec<u64> {
     let ids = |page: Page| page.approvals.iter().map(|approval| approval.id).collect::<Vec<_>>();
     let oldest = ids(store.list(oldest_first(filter.clone())).await.unwrap());
@@ -158,7 +158,7 @@ pub async fn pages_hold_still_under_inserts(subject: impl Subject) {
             let page = store.list(query).await.unwrap();
             found.extend(page.approvals.iter().map(|approval| approval.id));
             after = page.next;
-            // One before everything and one after it: neither belongs to pages that were begun.
+            // One before all others and one after them: neither belongs to a list that was started before.
             let n = 20 + 10 * page_number + u64::from(order == Order::NewestFirst);
             let behind = if order == Order::OldestFirst { 1 } else { 100 + page_number.cast_signed() };
             store.submit(submission(behind, n)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Random commands on the model and on a store, side by side: every answer and all that can be read must be equal.
+//! Random commands on the model and on a store: all answers and all readable data must be equal.
 
 use proptest::{prelude::*, test_runner::TestRunner};
 
@@ -23,7 +23,7 @@ enum Op {
         before: i64,
         limit: usize,
     },
-    /// Sets the policy, expecting the newest version but for `off`.
+    /// Sets the policy; the expected version is the newest one plus `off`.
     Put {
         document: u8,
         author: usize,
@@ -107,7 +107,7 @@ fn effect(n: u8) -> Arc<Verdict> {
     }
 }
 
-/// What happened so far, and the two stores that it happened to.
+/// The commands so far, and the two stores.
 struct Pair<S> {
     model: MemoryStore,
     other: S,
@@ -269,12 +269,12 @@ fn filters(clock: i64) -> Vec<Filter> {
     ]
 }
 
-/// Seconds; now and then so many that forgotten request_ids are over.
+/// Seconds; sometimes enough that forgotten request_ids expire.
 fn passing() -> impl Strategy<Value = i64> {
     prop_oneof![40 => -1..12i64, 1 => Just(5 * 86_400)]
 }
 
-/// Random commands lead to the same answers and the same content as the model's.
+/// Checks that random commands give the same answers and the same content as on the model.
 ///
 /// # Panics
 /// When they do not.

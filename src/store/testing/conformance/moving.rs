@@ -12,7 +12,7 @@ async fn filled() -> (Arc<dyn Store>, Vec<History>) {
 pub async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     fill(&**subject.store()).await;
     let before = everything(&**subject.store()).await;
-    // As an export's file has it.
+    // As JSON, like in an export file.
     let lines: Vec<String> = before.1.iter().map(|history| serde_json::to_string(history).unwrap()).collect();
     let read = || lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<History>>();
     let mut copy = S::create().await;
@@ -38,7 +38,7 @@ pub async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
             assert!(!list(&**copy.store()).await.is_empty());
         }
     }
-    // The copy goes on where the other one stopped: idempotency keys, limits, claims, retention.
+    // The copy continues like the original: idempotency keys, limits, claims, retention.
     let again = with(submission(1, 1), |request| *request = Request::clone(&before.0[0].request));
     assert!(!copy.store().submit(again).await.unwrap().created);
     let full = Submission { pending_limit: 3, ..submission(60, 60) };
@@ -47,7 +47,7 @@ pub async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     let claiming = keyed(claim(99, before.0[7].digest), "k2");
     let taken = Refusal::AlreadyClaimed(Box::new(before.0[7].claim.clone().unwrap()));
     let refused = copy.store().transition(id(8, 8), claiming, at(30)).await.unwrap_err();
-    assert_eq!(refused, taken.into(), "it has run, as is reported");
+    assert_eq!(refused, taken.into(), "it has run, as the report says");
     assert_eq!(copy.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
 }
 

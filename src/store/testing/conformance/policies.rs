@@ -2,13 +2,13 @@
 
 use super::*;
 
-/// A policy that one person sets at `at(seconds)`, whatever the newest is.
+/// A policy that one person sets at `at(seconds)`, without an expected version.
 pub(in crate::store) fn policy(seconds: i64, document: &str) -> NewPolicy {
     let (author, comment) = (reviewer(1), format!("about {document}"));
     NewPolicy { document: document.into(), author, comment, request_id: None, expected: None, now: at(seconds) }
 }
 
-/// Everything that a store says of its policy.
+/// Everything that a store returns about its policy.
 pub(super) async fn policies(store: &dyn Store) -> Vec<PolicyVersion> {
     let versions = store.export_policies(0, usize::MAX).await.unwrap();
     let mut heads = store.policies(None, usize::MAX).await.unwrap();
@@ -29,7 +29,7 @@ pub async fn versions_count_up(mut subject: impl Subject) {
     assert_eq!(policies(&**subject.store()).await, []);
     let mut expected = Vec::new();
     for (number, seconds) in (1..=300).zip([5, 7, 7, 6, -1].into_iter().cycle()) {
-        // Some need further pieces: those of version 1 look like versions from 257 on.
+        // Some need further pieces: the keys of version 1's pieces are similar to those of versions from 257 on.
         let comment = if number % 90 == 1 { "x".repeat(20_000) } else { format!("{number}") };
         let new = NewPolicy { comment, ..policy(seconds, &format!("{number}")) };
         let made = subject.store().put_policy(new.clone()).await.unwrap();
@@ -99,7 +99,7 @@ pub async fn a_policys_request_id_belongs_to_one_version(mut subject: impl Subje
             assert_eq!(subject.store().put_policy(other).await, Err(reused(field)));
         }
     }
-    // Another author has keys of its own, also where the names run together.
+    // Another author has separate keys, even if the concatenated names are equal.
     let any = || NewPolicy { expected: None, ..keyed() };
     let named = |issuer: &str, subject: &str| Actor { issuer: issuer.into(), subject: subject.into(), ..reviewer(1) };
     for (version, author) in
@@ -112,7 +112,7 @@ pub async fn a_policys_request_id_belongs_to_one_version(mut subject: impl Subje
     assert_eq!(subject.store().put_policy(NewPolicy { author, request_id, ..any() }).await.unwrap().head.version, 7);
 }
 
-/// Everything that a store says of calls that set what was set already.
+/// Everything that a store returns about calls that made no version.
 async fn unchanged(store: &dyn Store) -> Vec<UnchangedPolicy> {
     store.export_unchanged_policies(None, usize::MAX).await.unwrap()
 }
@@ -123,7 +123,7 @@ pub async fn what_is_set_already_makes_no_version(mut subject: impl Subject) {
         NewPolicy { author: reviewer(n), request_id, expected, ..policy(9, document) }
     };
     let first = subject.store().put_policy(by(1, "k", Some(0), "a")).await.unwrap();
-    // By anybody, with and without a key, whatever its comment says.
+    // By any author, with and without a key, and with any comment.
     let again = NewPolicy { comment: "other".into(), ..by(2, "", None, "a") };
     assert_eq!(subject.store().put_policy(again).await.unwrap(), first);
     assert_eq!(unchanged(&**subject.store()).await, []);
@@ -135,7 +135,7 @@ pub async fn what_is_set_already_makes_no_version(mut subject: impl Subject) {
     assert_eq!(policies(&**subject.store()).await.len(), 1);
     assert_eq!(unchanged(&**subject.store()).await.len(), 2);
 
-    // Their repetitions find it whatever is set later, and never set it again.
+    // Their repetitions find it whatever is set later, and do not set it again.
     let newer = subject.store().put_policy(policy(9, "b")).await.unwrap();
     assert_eq!(newer.head.version, 2);
     for reopened in [false, true] {
@@ -152,7 +152,7 @@ pub async fn what_is_set_already_makes_no_version(mut subject: impl Subject) {
         let other = NewPolicy { comment: "other".into(), ..by(1, "late", None, "a") };
         assert_eq!(store.put_policy(other).await, reused("comment"));
     }
-    // Set anew, under another key, it is a version of its own.
+    // Set again, with another key, it makes a new version.
     assert_eq!(subject.store().put_policy(by(1, "new", None, "a")).await.unwrap().head.version, 3);
     let long = NewPolicy { request_id: Some("x".repeat(NAME_MAX + 1)), ..policy(9, "a") };
     let bad = StoreError::BadPolicy(3, PolicyFault::BadName);
@@ -317,7 +317,7 @@ async fn exported() -> Vec<PolicyVersion> {
 
 pub async fn exported_policies_make_an_equal_store(mut subject: impl Subject) {
     let versions = exported().await;
-    // As an export's file has it.
+    // As JSON, like in an export file.
     let lines: Vec<String> = versions.iter().map(|version| serde_json::to_string(version).unwrap()).collect();
     let read = || lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<PolicyVersion>>();
     assert_eq!(subject.store().import_policies(read()[..2].to_vec()).await, Ok(2));
@@ -331,7 +331,7 @@ pub async fn exported_policies_make_an_equal_store(mut subject: impl Subject) {
         assert_eq!(subject.store().import_policies(read()).await, Ok(0));
         assert_eq!(subject.store().import_policies(Vec::new()).await, Ok(0));
     }
-    // The copy goes on where the other one stopped.
+    // The copy continues like the original.
     let again = |document| NewPolicy { request_id: Some("k2".into()), expected: Some(2), ..policy(9, document) };
     assert_eq!(*subject.store().put_policy(again("{\"n\":2}")).await.unwrap(), versions[2]);
     let reused = StoreError::PolicyRequestIdReused { request_id: "k2".into(), version: 3, field: "policy" };

@@ -1,4 +1,4 @@
-//! Many callers at once.
+//! Concurrent callers.
 
 use super::*;
 
@@ -107,7 +107,7 @@ pub async fn one_caller_cannot_exceed_its_limit_at_once(subject: impl Subject) {
     let tasks: Vec<_> = (1..=20)
         .map(|n| {
             let store = Arc::clone(store);
-            // Twenty requests, each asked for twice.
+            // Twenty requests, each made twice.
             tokio::spawn(async move {
                 let new = || Submission { pending_limit: 5, ..submission(0, n) };
                 (store.submit(new()).await, store.submit(new()).await)

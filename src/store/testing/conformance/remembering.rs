@@ -1,14 +1,14 @@
-//! Rejections that answer the same call in the same run.
+//! Remembered rejections.
 
 use super::*;
 
-/// What asks one person, and remembers a rejection for so many seconds.
+/// A verdict that requires one person, and remembers a rejection for this many seconds.
 fn remembering(seconds: u64) -> Arc<Verdict> {
     let remember_rejection = Some(Duration::from_secs(seconds));
     verdict(Effect::RequireApproval(Requirement { remember_rejection, ..Requirement::any(1) }))
 }
 
-/// A request of the same call in the same run as all others, by a policy that remembers a rejection for 60 s.
+/// A request for the same call in the same run, under a policy that remembers a rejection for 60 s.
 pub(in crate::store) fn asking(seconds: i64, n: u64) -> Submission {
     Submission { verdict: remembering(60), ..submission(seconds, n) }
 }
@@ -24,7 +24,7 @@ fn rejecting(comment: &str) -> Command {
     Command::Decide(Deciding { comment: comment.into(), ..deciding })
 }
 
-/// The approval whose rejection decided one.
+/// The id of the approval whose rejection was remembered.
 pub(in crate::store) fn remembered_id(approval: &Arc<Approval>) -> Option<ApprovalId> {
     approval.verdict.remembered_rejection.as_ref().map(|remembered| remembered.approval_id)
 }
@@ -32,9 +32,13 @@ pub(in crate::store) fn remembered_id(approval: &Arc<Approval>) -> Option<Approv
 pub async fn a_rejection_answers_the_same_call_in_the_same_run(mut subject: impl Subject) {
     submit(&**subject.store(), asking(0, 1)).await;
     let pending = submit(&**subject.store(), asking(1, 2)).await;
-    assert_eq!(pending.status, Status::Pending, "nobody has rejected yet");
+    assert_eq!(pending.status, Status::Pending, "there is no rejection yet");
     let rejected = subject.store().transition(id(0, 1), rejecting("Not today."), at(10)).await.unwrap().approval;
-    assert_eq!(subject.store().get(id(1, 2)).await.unwrap(), pending, "who was asked before decides");
+    assert_eq!(
+        subject.store().get(id(1, 2)).await.unwrap(),
+        pending,
+        "a request that was already pending stays pending"
+    );
     let mut n = 2;
     for reopened in [false, true] {
         if reopened {
@@ -43,7 +47,7 @@ pub async fn a_rejection_answers_the_same_call_in_the_same_run(mut subject: impl
         let store = &**subject.store();
         for now in [9, 10, 69] {
             n += 1;
-            // Though the policy would approve it by now, and the caller may wait for no more.
+            // Even if the policy would now approve it, and the caller is at its limit of pending approvals.
             let new = Submission { verdict: verdict(Effect::AutoApprove), pending_limit: 0, ..asking(now, n) };
             let answer = submit(store, new.clone()).await;
             let expected = rejected.remembered_for(&new.request, &new.verdict, new.now).unwrap();
@@ -72,7 +76,7 @@ pub async fn a_rejection_answers_the_same_call_in_the_same_run(mut subject: impl
         let eve = Submission { arguments: arguments(&serde_json::json!({"to": "eve"})), ..asking(20, n) };
         assert_eq!(submit(store, with(eve, |_| {})).await.status, Status::Pending);
         n += 1;
-        assert_eq!(submit(store, asking(70, n)).await.status, Status::Pending, "its time is over");
+        assert_eq!(submit(store, asking(70, n)).await.status, Status::Pending, "the rejection has expired");
     }
 }
 
@@ -96,7 +100,7 @@ pub async fn nothing_but_a_rejection_is_remembered(subject: impl Subject) {
     submit(store, submission(0, 4)).await;
     store.transition(id(0, 4), reject(1), at(10)).await.unwrap(); // by a policy that does not remember
     assert_eq!(submit(store, asking(11, 5)).await.status, Status::Pending);
-    // What was remembered once does not last longer for having been asked for again.
+    // A repetition does not extend the time of a remembered rejection.
     store.transition(id(11, 5), rejecting("no"), at(20)).await.unwrap();
     assert_eq!(remembered_id(&submit(store, asking(79, 6)).await), Some(id(11, 5)));
     assert_eq!(submit(store, asking(80, 7)).await.status, Status::Pending);
@@ -116,7 +120,7 @@ pub async fn of_several_rejections_the_one_that_lasts_longest_answers(mut subjec
         let n = 10 + u64::from(reopened);
         assert_eq!(remembered_id(&submit(&**subject.store(), asking(20, n)).await), Some(id(0, 2)));
     }
-    // It is forgotten with its approval, and the next one answers.
+    // It is forgotten with its approval; then the next rejection counts.
     assert_eq!(subject.store().prune(at(3), at(21), 10).await.unwrap(), 2);
     for reopened in [false, true] {
         if reopened {
@@ -148,7 +152,7 @@ pub async fn remembered_rejections_move_with_an_export(subject: impl Subject) {
     assert_eq!(submit(store, asking(90, 4)).await.status, Status::Pending);
 }
 
-/// Calls at once with the rejection: none is approved, and whatever comes after it asks nobody.
+/// Requests concurrent with the rejection: none is approved, and none after it becomes pending.
 pub async fn calls_around_the_rejection_are_asked_or_answered(subject: impl Subject) {
     for round in 0..20 {
         let store = Arc::clone(subject.store());

@@ -1,4 +1,4 @@
-//! Deadlines that pass, and approvals that are forgotten.
+//! Deadlines, and forgetting approvals.
 
 use super::*;
 
@@ -97,7 +97,7 @@ pub async fn pruning_forgets_everything(mut subject: impl Subject) {
     }
 }
 
-/// When what is forgotten at `at(1_000)` is over.
+/// When a `request_id` that was forgotten at `at(1_000)` expires.
 const OVER: i64 = 1_000 + 8 * 86_400;
 
 pub async fn a_forgotten_request_id_is_remembered_for_eight_days(mut subject: impl Subject) {
@@ -117,7 +117,7 @@ pub async fn a_forgotten_request_id_is_remembered_for_eight_days(mut subject: im
             assert_eq!(store.submit(other(now)).await.unwrap_err(), refused, "another");
             assert_eq!(store.find(&caller, &request_id, at(now)).await, Err(refused.clone()));
         }
-        // Another caller's key of this name is another key, and pruning again changes nothing.
+        // Another caller's equal key is a separate one, and pruning again changes nothing.
         assert_eq!(store.find(&reviewer(1), &request_id, at(1_000)).await, Ok(None));
         assert_eq!(store.prune(at(OVER - 1), at(OVER - 1), 100).await.unwrap(), 0);
         subject.reopen().await;
@@ -128,7 +128,7 @@ pub async fn a_forgotten_request_id_is_remembered_for_eight_days(mut subject: im
     let made = store.submit(other(OVER)).await.unwrap();
     assert!(made.created);
     assert_eq!(store.export_forgotten(None, 100).await.unwrap().len(), 5, "used again");
-    // The others go with the next pass, and the new approval stays.
+    // The next pass removes the others, and the new approval stays.
     store.prune(at(1_000), at(OVER), 2).await.unwrap();
     store.prune(at(1_000), at(OVER), 9).await.unwrap();
     subject.reopen().await;
@@ -159,11 +159,11 @@ pub async fn forgotten_request_ids_move_with_an_export(mut subject: impl Subject
         assert_eq!(store.import_forgotten(all.clone()).await, Ok(new));
         assert_eq!(store.import_forgotten(all.clone()).await, Ok(0));
         assert_eq!(store.export_forgotten(None, 100).await.unwrap(), all);
-        // What was forgotten does not come back by an older export.
+        // An older export does not restore a forgotten approval.
         store.import(histories.clone()).await.unwrap();
         assert_eq!(store.export(None, 100).await.unwrap().len(), 3);
     }
-    // One that was forgotten later is remembered for longer; one that is in use is not forgotten.
+    // A later time of forgetting extends it; a key that is in use is not forgotten.
     let later = Forgotten { at: at(2_000), ..all[0].clone() };
     let earlier = Forgotten { at: at(500), ..all[1].clone() };
     let used = histories.iter().find(|history| history.id == id(1, 1)).unwrap();
@@ -207,10 +207,10 @@ pub async fn the_newest_time_covers_what_was_forgotten(mut subject: impl Subject
     assert!(subject.store().newest_time() >= Some(at(2_000)));
     subject.store().submit(submission(1_500, 50)).await.unwrap();
     subject.reopen().await;
-    assert!(subject.store().newest_time() >= Some(at(2_000)), "it does not run backwards");
+    assert!(subject.store().newest_time() >= Some(at(2_000)), "the newest time does not go backwards");
 }
 
-/// Requests of one tool come with the same schema: how a store keeps it must not show.
+/// Requests of one tool have the same schema. How a store deduplicates it must not be visible.
 pub async fn a_schema_stays_as_long_as_an_approval_has_it(mut subject: impl Subject) {
     let text = format!("{{\"title\":\"{}\"}}", "x".repeat(16 * 1024 - 12));
     let typed = |n: u64| with(submission(n.cast_signed(), n), |request| request.schema = Some(text.as_str().into()));
@@ -233,7 +233,7 @@ pub async fn a_schema_stays_as_long_as_an_approval_has_it(mut subject: impl Subj
             let (approvals, histories, ..) = everything(&**subject.store()).await;
             assert_eq!(approvals.len(), histories.len());
             for (approval, history) in approvals.iter().zip(&histories) {
-                assert!(all.contains(history), "as it was");
+                assert!(all.contains(history), "the history is unchanged");
                 assert_eq!(Approval::replay(approval.id, &history.events).as_ref(), Ok(approval));
                 let schema = if approval.id == id(4, 4) { "true" } else { &text };
                 assert_eq!(approval.request.schema.as_deref(), Some(schema));
@@ -241,7 +241,7 @@ pub async fn a_schema_stays_as_long_as_an_approval_has_it(mut subject: impl Subj
         }
     }
     assert_eq!(ids(&**subject.store()).await, [id(4, 4)]);
-    // It comes back with a request, and with an export.
+    // A new request, or an import, stores it again.
     subject.store().submit(typed(5)).await.unwrap();
     let copy = MemoryStore::default();
     copy.submit(typed(6)).await.unwrap();

@@ -61,14 +61,14 @@ pub async fn a_request_id_belongs_to_one_request(mut subject: impl Subject) {
             assert_eq!(subject.store().submit(other).await.unwrap_err(), refused.into());
         }
     }
-    // Another caller has keys of its own, also where the two names run together.
+    // Another caller has separate keys, even if the concatenated names are equal.
     let other = with(Submission { id: id(0, 2), ..submission(0, 1) }, |request| {
         request.caller = actor(ActorKind::Agent, "agent2");
     });
     assert!(subject.store().submit(other).await.unwrap().created);
 }
 
-/// A caller that runs again says the same call in other words: that must not lose its approval.
+/// A caller that runs again may describe the same call differently. It must still find its approval.
 pub async fn what_else_a_repetition_says_is_the_first_ones(mut subject: impl Subject) {
     let first = subject.store().submit(submission(0, 1)).await.unwrap().approval;
     let changes: [fn(&mut Request); 8] = [
@@ -91,7 +91,7 @@ pub async fn what_else_a_repetition_says_is_the_first_ones(mut subject: impl Sub
             assert_eq!((&found.approval, found.created), (&first, false));
         }
     }
-    // What was asked is what was asked, whatever may be run by now.
+    // The requested arguments count, not the edited ones.
     let edited = edit(1, 1, arguments(&serde_json::json!({"to": "bob"})), quorum(2));
     let edited = subject.store().transition(first.id, edited, at(1)).await.unwrap().approval;
     let found = subject.store().submit(submission(0, 1)).await.unwrap();
@@ -111,14 +111,17 @@ pub async fn the_pending_limit_is_per_caller(mut subject: impl Subject) {
         }
         let store = subject.store();
         assert_eq!(store.submit(limited(3)).await.unwrap_err(), refused);
-        assert!(!store.submit(limited(2)).await.unwrap().created, "a repetition needs no room");
+        assert!(!store.submit(limited(2)).await.unwrap().created, "a repetition does not count towards the limit");
         assert_eq!(store.get(id(0, 3)).await.unwrap_err(), StoreError::NotFound);
     }
     let store = subject.store();
     let other = |n| with(limited(n), |request| request.caller = actor(ActorKind::Agent, "other"));
-    assert!(store.submit(other(3)).await.unwrap().created, "others have limits of their own");
+    assert!(store.submit(other(3)).await.unwrap().created, "other callers have their own limits");
     let decided = Submission { verdict: verdict(Effect::AutoReject), ..limited(4) };
-    assert!(store.submit(decided).await.unwrap().created, "what is decided at once waits for nothing");
+    assert!(
+        store.submit(decided).await.unwrap().created,
+        "an approval that the policy decides does not count towards the limit"
+    );
 }
 
 pub async fn a_decision_frees_the_callers_limit(mut subject: impl Subject) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{Grant, Revoked, Token, TokenId, token_samples::token};
 
-/// A token that one record cannot hold.
+/// A token that needs several pieces.
 fn large(n: u32) -> Token {
     let groups = (0..64).map(|group| format!("{group:0>128}")).collect();
     Token { grant: Grant { groups, comment: "é".repeat(2_000), ..token(n).grant }, ..token(n) }
@@ -60,7 +60,7 @@ pub async fn forgotten_tokens_are_gone(mut subject: impl Subject) {
     store.save_tokens(vec![token(1), large(2), token(3)]).await.unwrap();
     store.forget_tokens(ids(&[large(2), token(7)])).await.unwrap();
     assert_eq!(store.tokens().await.unwrap(), [token(1), token(3)]);
-    // One that comes back is what it is then.
+    // A token that is saved again has its new content.
     assert_eq!(store.save_tokens(vec![token(2)]).await, Ok(1));
     store.forget_tokens(ids(&[token(1), token(3)])).await.unwrap();
     drop(store);

@@ -1,4 +1,4 @@
-//! Commands, and the events that they leave.
+//! Commands, and their events.
 
 use super::*;
 
@@ -49,7 +49,7 @@ pub async fn repetitions_give_the_first_result(mut subject: impl Subject) {
     assert_eq!(subject.store().transition(id(0, 1), other, at(3)).await.unwrap_err(), refused.into());
     assert_eq!(subject.store().events(id(0, 1), 3, Revision::MAX).await.unwrap(), []);
 
-    // A claim is granted again while its reply may have been lost, and not once its outcome is known.
+    // A claim is granted again while its reply may have been lost, but not after its outcome is known.
     let claiming = keyed(claim(1, decided.approval.digest), "k2");
     assert_eq!(subject.store().transition(id(0, 1), claiming.clone(), at(4)).await.unwrap().revision, 4);
     subject.reopen().await;

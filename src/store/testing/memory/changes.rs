@@ -1,4 +1,4 @@
-//! The change feed in memory: a list of everything that was committed.
+//! The change feed in memory: a list of all commits.
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
@@ -7,12 +7,12 @@ use super::{MemoryStore, State};
 use crate::store::{Change, ChangeFeed, ChangePage, Cursor, CursorError, FeedError, StoreError};
 
 impl State {
-    /// The cursor behind so many changes.
+    /// The cursor after this many changes.
     fn cursor(&self, seen: usize) -> Result<Cursor, CursorError> {
         Cursor::new(self.id, (seen as u64).to_be_bytes())
     }
 
-    /// How many changes a cursor is behind.
+    /// The number of changes before a cursor.
     fn seen(&self, cursor: &Cursor) -> Result<usize, CursorError> {
         let position = cursor.position_in(self.id)?.try_into().map_err(|_| CursorError::Malformed)?;
         let seen = usize::try_from(u64::from_be_bytes(position)).unwrap_or(usize::MAX);

@@ -1,8 +1,8 @@
-//! Damage of single pages and records: it fails what needs them, and nothing else.
+//! Damage to single pages and records fails only the commands that need them.
 
 use super::*;
 
-/// TreeReader that only the snapshot knows are read when somebody needs them.
+/// Pages that are only in the snapshot are read on demand.
 #[tokio::test]
 async fn a_damaged_page_fails_only_the_commands_that_need_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -34,9 +34,9 @@ async fn a_damaged_page_fails_only_the_commands_that_need_it() {
     assert!(damaged > 10, "{damaged} commands met damage");
 }
 
-/// Removes or changes records, and tells what a reader gets.
+/// Removes or changes records, and checks what a reader gets.
 #[tokio::test]
-async fn damaged_records_are_not_answered() {
+async fn damaged_records_give_errors() {
     let whole = Whole::new(false).await;
     let (one, two) = (id(1, 1), id(2, 2));
     let damaged = |error: StoreError| assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
@@ -53,7 +53,7 @@ async fn damaged_records_are_not_answered() {
     damaged(store.events(one, 0, 9).await.unwrap_err());
     damaged(store.find(&agent(), "r1", at(0)).await.unwrap_err());
     damaged(store.submit(submission(1, 1)).await.unwrap_err());
-    // A list names it, and hides no other.
+    // A list reports it, and shows all others.
     let all = Query { limit: 50, ..oldest_first(crate::store::Filter::default()) };
     let pending = Query { limit: 50, ..listing(Status::Pending) };
     let page = store.list(pending).await.unwrap();
@@ -61,21 +61,25 @@ async fn damaged_records_are_not_answered() {
     let others: Vec<_> = whole.pending().into_iter().filter(|id| *id != one).collect();
     assert!(!others.is_empty());
     assert_eq!((listed(&page), &page.unreadable), (others, &vec![one]));
-    assert_eq!(store.get(two).await.unwrap().revision, 2, "others are answered");
+    assert_eq!(store.get(two).await.unwrap().revision, 2, "other approvals are readable");
     assert_eq!(store.get(id(0, 99)).await.unwrap_err(), StoreError::NotFound);
 
     let (store, _copy) = change(&keys::event(two, 2), None);
     damaged(store.events(two, 0, 9).await.unwrap_err());
     damaged(store.events(two, 1, 9).await.unwrap_err());
     damaged(store.export(None, 99).await.unwrap_err());
-    assert_eq!(store.list(all.clone()).await.unwrap().unreadable, [] as [ApprovalId; 0], "what a list needs is there");
+    assert_eq!(
+        store.list(all.clone()).await.unwrap().unreadable,
+        [] as [ApprovalId; 0],
+        "the records that a list needs are intact"
+    );
     let (store, _copy) = change(&keys::event(two, 1), None);
     damaged(store.get(two).await.unwrap_err());
     assert_eq!(store.list(all.clone()).await.unwrap().unreadable, [two]);
     damaged(store.transition(two, reject(1), at(21)).await.unwrap_err());
     assert_eq!(*store.health().borrow(), Health::Working);
 
-    // A record of another approval, and of another revision, however whole each is.
+    // An intact record of another approval, and of another revision.
     let source = open(&whole.copy()).unwrap();
     let foreign = source.pages.get(keys::head(two)).unwrap().unwrap();
     let other = source.pages.get(keys::event(two, 1)).unwrap().unwrap();
@@ -85,7 +89,7 @@ async fn damaged_records_are_not_answered() {
     let (store, _copy) = change(&keys::event(two, 2), Some(&other));
     damaged(store.events(two, 0, 9).await.unwrap_err());
 
-    // A whole event that does not follow the one before it.
+    // An intact event that does not follow the one before it.
     let key = keys::event(two, 2);
     let payload = [&[7; 32][..], &rmp_serde::to_vec_named(&whole.histories[1].events[1]).unwrap()].concat();
     let (store, _copy) = change(&key, Some(&frame::seal(&key, &payload)));
@@ -113,7 +117,7 @@ async fn damaged_records_are_not_answered() {
     assert!(matches!(store.submit(submission(1, 1)).await.unwrap_err(), StoreError::Newer(_)));
 }
 
-/// A list tells each approval once, page by page, also those that it cannot read.
+/// A list returns each approval once over all pages, including unreadable ones.
 #[tokio::test]
 async fn unreadable_approvals_are_listed_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -150,9 +154,9 @@ fn listing(status: Status) -> Query {
     oldest_first(filter)
 }
 
-/// What is checked finds what is damaged, and nothing in what is whole.
+/// A check finds all damage, and no fault in an intact store.
 #[tokio::test]
-async fn everything_is_compared_with_everything() {
+async fn a_check_compares_all_records() {
     let whole = Whole::new(true).await;
     let findings = |change: &dyn Fn(&sled::Db)| {
         let copy = whole.copy();
@@ -169,7 +173,7 @@ async fn everything_is_compared_with_everything() {
     let source = open(&whole.copy()).unwrap();
     let all: Vec<_> = source.pages.tree().iter().map(Result::unwrap).collect();
     drop(source);
-    // Nothing can be taken away without a trace, and nothing changed that has a value.
+    // Removing any key is detected, and so is changing any value.
     for (key, value) in &all {
         let removed = findings(&|db| drop(db.remove(key).unwrap()));
         assert!(!removed.faults.is_empty(), "{} can be removed", frame::shown(key));

@@ -1,13 +1,13 @@
-//! Snapshots of sled without content: a power loss can make the name of one durable and not its content.
+//! Empty snapshots of sled: a power loss can keep the name of a snapshot, but not its content.
 
 use super::*;
 
 #[tokio::test]
-async fn an_empty_snapshot_is_removed_when_nothing_is_missing_without_it() {
+async fn an_empty_snapshot_is_removed_when_the_log_is_complete() {
     for reopened in [false, true] {
         let whole = Whole::new(reopened).await;
         let snapshots = whole.files().into_iter().filter(|file| file.starts_with("sled/snap."));
-        // Also one beside the newest whole one.
+        // Also one beside the newest intact one.
         for empty in snapshots.chain(["sled/snap.FFFFFFFFFFFFFFFF".to_owned()]) {
             let copy = whole.copy();
             fs::write(copy.path().join(&empty), b"").unwrap();
@@ -23,9 +23,9 @@ async fn an_empty_snapshot_is_removed_when_nothing_is_missing_without_it() {
     }
 }
 
-/// Without a snapshot only the log has everything. When that is damaged, too, nothing is opened or removed.
+/// Without a snapshot, the log must be complete. If it is damaged, the store does not open, and nothing is removed.
 #[tokio::test]
-async fn an_empty_snapshot_beside_a_damaged_log_is_named() {
+async fn an_empty_snapshot_with_a_damaged_log_is_reported() {
     let whole = Whole::new(true).await;
     let snapshot = whole.files().into_iter().filter(|file| file.starts_with("sled/snap.")).max().unwrap();
     let copy = whole.copy();
@@ -38,5 +38,5 @@ async fn an_empty_snapshot_beside_a_damaged_log_is_named() {
     let refused = open(&copy).unwrap_err().to_string();
     assert!(refused.contains(&format!("the snapshot {snapshot} is empty")), "{refused}");
     assert!(refused.contains("Run `signoff store check --data-dir"), "{refused}");
-    assert_eq!(fs::metadata(copy.path().join(&snapshot)).unwrap().len(), 0, "it is left as it is");
+    assert_eq!(fs::metadata(copy.path().join(&snapshot)).unwrap().len(), 0, "it is left unchanged");
 }
