@@ -1,4 +1,4 @@
-//! One table: what was measured, the figure, its baselines and how it compares, and what was aimed at.
+//! The table of results: the measure, its figure, its baselines with the ratio, and the target.
 
 use std::{fmt, time::Duration};
 
@@ -11,11 +11,11 @@ pub(crate) enum Figure {
     Rate(f64),
     /// A time.
     Time(Duration),
-    /// How much longer than something else, in seconds.
+    /// The additional time against a baseline, in seconds.
     Longer(f64),
     /// Bytes.
     Bytes(f64),
-    /// A part of a whole, which is 1.
+    /// A fraction of 1.
     Share(f64),
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Figure {
     }
 }
 
-/// What the issue aims at.
+/// The target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Aim {
     /// The figure is at most this.
@@ -87,7 +87,7 @@ impl Row {
         self.figure.number() / baseline.number()
     }
 
-    /// The aim in words, and whether it was met.
+    /// The target in words, and whether it was met.
     fn verdict(&self) -> (String, &'static str) {
         let ratio = || self.baselines.first().map_or(f64::NAN, |(_, figure)| self.ratio(*figure));
         let (aim, met) = match self.aim {
@@ -105,7 +105,7 @@ impl Row {
 pub(crate) struct Table(Vec<Row>);
 
 impl Table {
-    /// Adds a row, and shows at once that there is progress.
+    /// Adds a row, and prints progress immediately.
     pub(crate) fn add(&mut self, row: Row) {
         eprintln!("  {}: {}", row.measure, row.figure);
         self.0.push(row);

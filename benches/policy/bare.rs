@@ -1,4 +1,4 @@
-//! The `cel` crate by itself: what executing conditions costs there.
+//! The baseline: executing conditions with the bare `cel` crate.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -26,7 +26,7 @@ impl Bare {
         Ok(Self { env, programs })
     }
 
-    /// How many conditions of a tool's rules hold. The tool is told by its number, so finding them costs nothing.
+    /// The number of true conditions in a tool's rules. The tool is a number, so finding its rules costs nothing.
     pub(crate) fn execute(&self, tool: usize, call: &Call<'_>) -> Outcome<usize> {
         let mut context = Context::with_env(Arc::clone(&self.env));
         context.add_variable_from_value("args", object(&call.arguments.to_object()));
@@ -38,7 +38,7 @@ impl Bare {
     }
 }
 
-/// Numbers are doubles, as the policy's are.
+/// Numbers are doubles, as in the policy.
 fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,

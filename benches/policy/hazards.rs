@@ -1,4 +1,4 @@
-//! Conditions that would run for minutes if nothing bounded them.
+//! Conditions that would run for minutes without a limit.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +10,7 @@ use signoff::{
 
 use crate::{Outcome, timed};
 
-/// Each with arguments of about the greatest size.
+/// Hazards, each with arguments of about the maximum size.
 fn hazards() -> Vec<(&'static str, Value)> {
     let numbers: Vec<_> = (0..9_000).collect();
     let long = json!({"l": vec![0; 9_000], "t": "a".repeat(28_000)});
@@ -30,7 +30,7 @@ fn hazards() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The longest judgement of all, and its condition.
+/// The longest judgement, and its condition.
 pub(crate) fn longest(rounds: usize) -> Outcome<(Duration, &'static str)> {
     let agent = Agent::default();
     let caller = Actor { kind: ActorKind::Agent, issuer: "dev".into(), subject: "agent".into() };
@@ -50,7 +50,7 @@ pub(crate) fn longest(rounds: usize) -> Outcome<(Duration, &'static str)> {
         let arguments = Arguments::new(serde_json::from_value(arguments)?)?;
         let now = Time::UNIX_EPOCH;
         let call = Call { tool_name: "t", arguments: &arguments, agent: &agent, labels: &labels, caller: &caller, now };
-        // The quickest of several: what others took the processor for is not the evaluation's.
+        // The fastest of several runs, to exclude time that other processes took.
         let times = (0..rounds).map(|_| timed(|| policy.judge(&call, Effort::Full)));
         let (judgement, took) = times.min_by_key(|(_, took)| *took).ok_or("no rounds")?;
         if !judgement.exhausted {

@@ -1,7 +1,7 @@
-//! What judging a call costs: `cargo bench --bench policy`, with `-- --quick` for a smoke test. Prints one table;
-//! nothing here passes or fails by time.
+//! The cost of judging a call: `cargo bench --bench policy`, with `-- --quick` for a smoke test. Prints one table;
+//! no time makes it fail.
 //!
-//! The baseline is the bare `cel` crate, which executes exactly the conditions of the rules that are for the tool, and
+//! The baseline is the bare `cel` crate, which executes exactly the conditions of the tool's rules, and
 //! nothing else: no search for them, no trace, no limits. Calls of both alternate, so that both see the same machine,
 //! and the figures are medians of single calls. Both begin with the arguments as the server has them, as JSON.
 
@@ -34,7 +34,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// Measures the policy, and prints one table
 #[derive(Parser)]
 struct Options {
-    /// Few calls: shows that the measures work, says nothing about speed
+    /// Make few calls, to check that the measures work; says nothing about speed
     #[arg(long)]
     quick: bool,
     /// What `cargo bench` adds; without it (`cargo test --benches`) there are few calls too
@@ -42,16 +42,16 @@ struct Options {
     bench: bool,
 }
 
-/// The bound of what judging takes beside the conditions.
+/// The target for the time of judging in addition to the conditions.
 const OVERHEAD: Duration = Duration::from_micros(5);
 
-/// The bound of any evaluation.
+/// The target for the time of any evaluation.
 const LONGEST: Duration = Duration::from_millis(50);
 
 /// Judgements of each hazard.
 const HAZARD_ROUNDS: usize = 5;
 
-/// How much of everything.
+/// The sizes of the measures.
 struct Sizes {
     /// Rules of the largest policies.
     rules: usize,
@@ -118,7 +118,7 @@ fn judging(rules: usize, shape: Shape, sizes: &Sizes, table: &mut Table) -> Outc
     let measure = format!("judge, {many}, {} for the tool", rules.div_ceil(rules::TOOLS));
     let row = Row::new(&measure, Figure::Time(ours.median)).quantiles(ours.median, ours.p99);
     if shape == Shape::Unconditional {
-        // Nothing but what judging takes beside conditions.
+        // Only the time of judging in addition to conditions.
         table.add(row.aim(Aim::AtMost(Figure::Time(OVERHEAD))));
         return Ok(());
     }
@@ -153,7 +153,7 @@ fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
     (made, start.elapsed())
 }
 
-/// What single calls took.
+/// The times of single calls.
 struct Times {
     median: Duration,
     p99: Duration,

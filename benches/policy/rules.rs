@@ -1,4 +1,4 @@
-//! Policies of any size, and calls that they judge.
+//! Generates policies of any size, and calls for them.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,17 +10,17 @@ use signoff::{
 
 use crate::Outcome;
 
-/// Tools that the rules are spread over evenly.
+/// Number of tools, over which the rules are spread evenly.
 pub(crate) const TOOLS: usize = 100;
 
-/// What rules look like.
+/// The form of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Each names its tool, and has a condition.
     Names,
-    /// Likewise, but with a glob.
+    /// Each has a glob for its tool, and a condition.
     Globs,
-    /// Each names its tool, and that is all.
+    /// Each names its tool, without a condition.
     Unconditional,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Everything is short: ten thousand rules must fit into the mebibyte that a policy may have.
+/// All texts are short: ten thousand rules must fit into 1 MiB, the maximum of a policy.
 pub(crate) fn document(rules: usize, shape: Shape) -> Document {
     let rule = |n: usize| Rule {
         name: n.to_string(),
@@ -52,13 +52,13 @@ fn tool(n: usize) -> String {
     format!("{}.x", n % TOOLS)
 }
 
-/// Holds for one amount in two, and then for one domain in three.
+/// True for one amount in two, and then for one domain in three.
 fn condition(n: usize) -> String {
     let domain = ["a", "b", "c"][n / TOOLS % 3];
     format!("args.amount<{n}&&args.to.endsWith('@{domain}.io')")
 }
 
-/// What is asked for.
+/// The parts of a call.
 pub(crate) struct Asked {
     tools: Vec<String>,
     arguments: Arguments,
@@ -94,7 +94,7 @@ impl Asked {
     }
 }
 
-/// How many rules apply.
+/// The number of rules that apply.
 pub(crate) fn matched(judgement: &Judgement) -> usize {
     let rules = judgement.trace.iter().filter(|trace| trace.rule.starts_with(|first: char| first.is_ascii_digit()));
     rules.filter(|trace| trace.outcome == RuleOutcome::Matched).count()

@@ -1,13 +1,13 @@
-//! What it costs to know who calls. Two ways to see it, both on one server that accepts every kind of credentials:
+//! The cost of authentication, measured in two ways on one server that accepts every kind of credentials:
 //!
-//! - What callers see: throughput by each kind against that with the token of development mode, which is compared with
-//!   three texts and so costs next to nothing. Kinds take turns in short rounds, so that all see the same machine. A
-//!   JWT is also against a development token beside as many bytes that nobody reads: HTTP/2 libraries send, and read, a
-//!   token anew with every call, which is no part of authentication, and on both sides.
-//! - What the server spends: the time that authenticating alone takes, in this process, against all processor time that
-//!   the server spends on such a call. The former is by the clock, so let nothing else run.
+//! - For callers: throughput with each kind against that with the development token, which is compared with
+//!   three strings and so costs almost nothing. Kinds take turns in short rounds, so that all see the same machine. A
+//!   JWT is also compared with a development token plus as many unused bytes: HTTP/2 libraries send, and read, a
+//!   token with every call, which is not part of authentication.
+//! - For the server: the time of authentication alone, in this process, against all processor time that
+//!   the server spends on such a call. The former is wall time, so run nothing else.
 //!
-//! GetApproval is about the cheapest call that there is: of any other, authentication is a smaller share.
+//! GetApproval is one of the cheapest calls. In any other call, authentication has a smaller share.
 
 use std::{
     collections::BTreeSet,
@@ -46,7 +46,7 @@ const ROUNDS: usize = 25;
 /// Calls of the authenticator in a turn.
 const TIMES: u32 = 10_000;
 
-/// What authentication may cost of a call.
+/// The target for the share of authentication in a call.
 const MOST: f64 = 0.10;
 
 pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
@@ -77,7 +77,7 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     Ok(())
 }
 
-/// A token of the server's own, made in its data directory before it starts, and what knows it in this process.
+/// A token of the server, created in its data directory before it starts, with its registry in this process.
 async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
     let clock: Arc<dyn Clock> = Arc::new(ServerClock::start(None, |_| ())?);
@@ -99,7 +99,7 @@ async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     Ok((registry, secret.reveal().to_owned()))
 }
 
-/// What the server recognises callers by, in this process.
+/// The server's authenticator, in this process.
 fn verifier(tokens: Arc<TokenRegistry>, scratch: &Scratch, provider: &Provider) -> Outcome<CredentialVerifier> {
     let clock = Arc::new(ServerClock::start(None, |_| ())?);
     let dev = Some(DevTokens::in_directory(scratch.path())?);
@@ -108,16 +108,16 @@ fn verifier(tokens: Arc<TokenRegistry>, scratch: &Scratch, provider: &Provider) 
     Ok(CredentialVerifier { tokens, dev, oidc, roles, certificates: CertificateRoles::default(), clock })
 }
 
-/// A kind of credentials, and an agent who has them.
+/// A kind of credentials, and an agent with them.
 struct Kind {
     name: &'static str,
     token: String,
     clients: Vec<Client>,
     /// An approval of the agent's.
     approval: String,
-    /// Whether bytes are beside that nobody reads.
+    /// Whether there is an additional unused header.
     padded: bool,
-    /// Kinds that its throughput is to come close to.
+    /// Kinds to compare its throughput with.
     against: &'static [usize],
 }
 

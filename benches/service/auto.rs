@@ -17,7 +17,7 @@ use crate::{
 
 const CALLERS: usize = 64;
 
-/// Approves the payload by a condition, as a real policy does.
+/// A policy that approves the payload by a condition, like a real one.
 const POLICY: &str = r#"
 tools: [send_email]
 rules:

@@ -1,4 +1,4 @@
-//! The least that a tonic service with the same messages can do: canned replies, no store, no policy, no tokens, no
+//! The baseline: a minimal tonic service with the same messages. Canned replies, no store, no policy, no tokens, no
 //! layers. RequestApproval's stream stays open until Decide names its `request_id`, through memory alone.
 
 use std::{
@@ -22,7 +22,7 @@ use crate::{Outcome, payload};
 /// Approvals in a page.
 const PAGE: usize = 50;
 
-/// Tells a request that the policy approves from one that waits.
+/// The `reason` of requests that the policy approves.
 pub(crate) const AUTO_APPROVED_REASON: &str = "auto";
 
 /// Serves until killed. Prints its address as `signoff serve` does.
@@ -71,7 +71,7 @@ struct Bare {
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 type Reply<T> = Result<Response<T>, Status>;
 
-/// What a real answer holds.
+/// The content of a real answer.
 fn approval(id: String, status: pb::ApprovalStatus) -> pb::Approval {
     let request = payload::wire_request(id.clone());
     let time = Some(Timestamp { seconds: 1_800_000_000, nanos: 0 });
@@ -103,7 +103,7 @@ fn update(id: String, status: pb::ApprovalStatus) -> pb::RequestApprovalResponse
     pb::RequestApprovalResponse { message: Some(pb::request_approval_response::Message::Update(update)) }
 }
 
-/// What an answer repeats of a request that has more than the others.
+/// Repeats the schema and labels of a request in its answer, if it has a schema.
 fn echo(request: pb::RequestApprovalRequest, mut response: pb::RequestApprovalResponse) -> pb::RequestApprovalResponse {
     if let Some(pb::request_approval_response::Message::Update(update)) = &mut response.message
         && let Some(approval) = update.approval.as_mut().filter(|_| request.arguments_schema.is_some())

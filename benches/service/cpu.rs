@@ -1,4 +1,4 @@
-//! Processor time: what a call costs, whoever else uses the machine at the same time.
+//! Processor time: the cost of a call, independent of other load on the machine.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::Outcome;
 /// The kernel's unit for times in /proc, which is the same on every Linux that Rust supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What a process has used so far, in user and kernel mode.
+/// The processor time of a process so far, in user and kernel mode.
 pub(crate) fn used_by(process: u32) -> Outcome<Duration> {
     #[expect(clippy::disallowed_methods, reason = "a line of the kernel's")]
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;

@@ -39,7 +39,7 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     Ok(())
 }
 
-/// Decides what is pending; without that, which only the bare service takes, anything.
+/// Decides pending approvals; without any, sends arbitrary ids, which only the bare service accepts.
 async fn decisions(server: &Server, callers: usize, seconds: f64, pending: Option<Supply>) -> Outcome<Load> {
     let clients = server.connect_for(callers, Role::Reviewer).await?;
     drive(callers, seconds, move |caller| {

@@ -1,4 +1,4 @@
-//! What the gate of the Rust client costs over the three calls that it makes: ask, claim, report.
+//! The cost of the Rust client's gate in addition to its three calls: request, claim, report.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use crate::{
     table::{Figure, Row, Table},
 };
 
-/// Calls of one way before the other has its turn, so that both see the same machine.
+/// Calls in one turn. The two ways take turns, so that both see the same machine.
 const TURN: usize = 20;
 
 pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {

@@ -13,15 +13,15 @@ use crate::{
     table::{Figure, Row},
 };
 
-/// Few enough that neither a connection's flow control nor its one task on either side is what is measured.
+/// Few enough that neither the flow control of a connection nor its single task is the bottleneck.
 pub(crate) const CALLERS_PER_CONNECTION: usize = 16;
 
-/// What callers saw.
+/// The results of the callers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// Calls answered per second, by all callers together.
     pub(crate) rate: f64,
-    /// Calls in all, the warm-up's included.
+    /// Total calls, including the warm-up.
     pub(crate) calls: u64,
     /// Median latency.
     pub(crate) p50: Duration,
@@ -30,7 +30,7 @@ pub(crate) struct Load {
 }
 
 impl Row {
-    /// A rate, with the latencies that its callers saw.
+    /// A rate, with its latencies.
     pub(crate) fn load(measure: impl Into<String>, load: &Load) -> Self {
         Self::new(measure, Figure::Rate(load.rate)).latencies(load)
     }
@@ -66,8 +66,8 @@ impl Latencies {
     }
 }
 
-/// Has `callers` call for `seconds`, after a quarter of that as a warm-up that does not count. `call` is given the
-/// caller's number, and says whether there is more to do.
+/// Runs `callers` for `seconds`, after a warm-up of a quarter of that, which does not count. `call` gets the
+/// caller's number, and returns whether there is more to do.
 pub(crate) async fn drive<Call, Answer>(callers: usize, seconds: f64, call: Call) -> Outcome<Load>
 where
     Call: Fn(usize) -> Answer + Send + Sync + 'static,

@@ -1,9 +1,9 @@
-//! What the service costs: `cargo bench --bench service`, with `-- --quick` for a smoke test and `-- NAME…` for some of
-//! the measures only. Prints one table; nothing here passes or fails by time.
+//! The cost of the service: `cargo bench --bench service`, with `-- --quick` for a smoke test and `-- NAME…` for some
+//! of the measures. Prints one table; no time makes it fail.
 //!
 //! Each figure stands beside its baselines, taken right before it so that both see the same machine: raw appends with
 //! fdatasync of the same bytes, the store without the network, and a bare tonic service with the same messages; for
-//! `auth`, the same server with credentials that cost next to nothing; for `gate`, the calls that it makes. The server
+//! `auth`, the same server with credentials that cost almost nothing; for `gate`, the calls that it makes. The server
 //! and the bare service are processes of their own; load comes from this one, over one connection per
 //! [`load::CALLERS_PER_CONNECTION`] callers.
 
@@ -45,15 +45,15 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// Measures the service, and prints one table
 #[derive(Parser)]
 struct Options {
-    /// Measures to take; all without any
+    /// Measures to take; all by default
     measures: Vec<Measure>,
-    /// Small sizes: shows that the measures work, says nothing about speed
+    /// Use small sizes, to check that the measures work; says nothing about speed
     #[arg(long)]
     quick: bool,
     /// What `cargo bench` adds; without it (`cargo test --benches`) sizes are small too
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the bare service: how this program starts its baseline
+    /// Run as the bare service, the baseline
     #[arg(long, hide = true)]
     bare_service: bool,
 }
@@ -66,11 +66,11 @@ enum Measure {
     Decisions,
     /// Calls that the policy approves, per second
     Auto,
-    /// What authentication costs of a call
+    /// Share of authentication in the cost of a call
     Auth,
-    /// What the gate of the Rust client costs
+    /// Cost of the Rust client's gate
     Gate,
-    /// From Decide to the waiter's message
+    /// Latency from Decide to the waiter's message
     Wake,
     /// Server memory per open stream
     Memory,
@@ -78,7 +78,7 @@ enum Measure {
     Pending,
     /// Start-up with many stored approvals
     Startup,
-    /// What a caller with a token notices of attacks without one
+    /// Effect of unauthenticated attacks on an authenticated caller
     Strangers,
 }
 
@@ -99,15 +99,15 @@ impl Measure {
     }
 }
 
-/// How much of everything.
+/// The sizes of the measures.
 struct Sizes {
     /// Seconds of load per figure.
     seconds: f64,
-    /// Callers at once, one figure each.
+    /// Numbers of concurrent callers, one figure each.
     callers: &'static [usize],
     /// Approvals that each decisions figure can use up.
     to_decide: usize,
-    /// Streams that are open at once.
+    /// Number of open streams.
     streams: usize,
     /// Pending approvals when a page is listed.
     pending: usize,

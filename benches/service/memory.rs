@@ -1,5 +1,5 @@
-//! Server memory per open stream: how much the process's resident memory grows by many RequestApproval streams that
-//! wait, divided by their number. What the store caches of their approvals is included.
+//! Server memory per open stream: the growth of the process's resident memory by many waiting RequestApproval streams,
+//! divided by their number. It includes the store's cache of their approvals.
 
 use tokio::task::JoinSet;
 use tonic::Streaming;
@@ -15,7 +15,7 @@ use crate::{
 /// Connections that the streams share.
 const CONNECTIONS: usize = 10;
 
-/// Streams being opened at once, on each connection.
+/// Streams that are opened concurrently on each connection.
 const OPENING: usize = 16;
 
 /// 20 KiB.

@@ -1,4 +1,4 @@
-//! What is asked for, and decided: the same for the server, the bare service and the store.
+//! Requests and decisions, the same for the server, the bare service and the store.
 
 use std::{
     collections::BTreeMap,
@@ -32,10 +32,10 @@ const ARGUMENTS: [(&str, &str); 3] = [
     ("body", "Dear Alice,\n\nplease find the invoice attached. It is due within 30 days.\n\nKind regards,\nBilling"),
 ];
 
-/// Labels beside the one that every request has.
+/// Labels in addition to the one that every request has.
 const MORE_LABELS: [(&str, &str); 2] = [("customer", "48213"), ("channel", "email")];
 
-/// What `send_email` takes, as a client derives it from a function's types and texts: about 1 KiB.
+/// The schema of `send_email`, as a client derives it from a function's types and docs: about 1 KiB.
 static SCHEMA: LazyLock<Map<String, Json>> = LazyLock::new(|| {
     let text = |description: &str| json!({"type": "string", "description": description, "maxLength": 4096});
     let schema = json!({
@@ -67,7 +67,7 @@ static SCHEMA: LazyLock<Map<String, Json>> = LazyLock::new(|| {
 
 static WIRE_SCHEMA: LazyLock<Struct> = LazyLock::new(|| wire::structs::from_object(SCHEMA.clone()));
 
-/// Long enough that nothing expires while it is measured.
+/// Long enough that nothing expires during a measure.
 const TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request that needs a person's approval.
@@ -91,14 +91,14 @@ pub(crate) fn wire_request(request_id: String) -> pb::RequestApprovalRequest {
     }
 }
 
-/// The same with more labels.
+/// As above, with more labels.
 pub(crate) fn wire_request_with_labels(request_id: String) -> pb::RequestApprovalRequest {
     let mut request = wire_request(request_id);
     request.labels.extend(MORE_LABELS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     request
 }
 
-/// And with the schema of the tool's arguments, as from a client that derives it.
+/// As above, with the schema of the tool's arguments.
 pub(crate) fn wire_request_with_schema(request_id: String) -> pb::RequestApprovalRequest {
     let mut request = wire_request_with_labels(request_id);
     request.arguments_schema = Some(WIRE_SCHEMA.clone());
@@ -129,7 +129,7 @@ pub(crate) fn uuid() -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&*CONTEXT, seconds, now.timestamp_subsec_nanos()))
 }
 
-/// What the policy makes of the request, and its digest: worked out once, so that the store alone is measured.
+/// The verdict on the request, and its digest: computed once, so that only the store is measured.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     arguments: Arguments,
@@ -170,7 +170,7 @@ impl Prepared {
         })
     }
 
-    /// The same with what [`wire_request_with_schema`] adds.
+    /// As above, with the additions of [`wire_request_with_schema`].
     pub(crate) fn with_schema(self) -> Outcome<Self> {
         let schema = canonical_json(&Json::Object(SCHEMA.clone()))?;
         let more = MORE_LABELS.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -1,4 +1,4 @@
-//! ListPending's first page, of the default size, while very many are pending: one call after the other.
+//! ListPending's first page, of the default size, while very many approvals are pending: sequential calls.
 
 use std::{sync::Arc, time::Instant};
 
@@ -16,7 +16,7 @@ use crate::{
     table::{Aim, Figure, Row, Table},
 };
 
-/// Approvals in a page unless asked otherwise.
+/// Default number of approvals in a page.
 const PAGE: usize = 50;
 
 pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {

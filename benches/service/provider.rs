@@ -1,4 +1,4 @@
-//! An OpenID provider, as far as the server sees it: a file with its key, and a token of the size that is usual.
+//! An OpenID provider as the server sees it: a key file, and a token of the usual size.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,9 @@ use crate::{Outcome, payload};
 const ISSUER: &str = "https://login.example.com/realms/company";
 const AUDIENCE: &str = "signoff";
 const KEY: &str = "Yf1-0bWIrkeVEiHyvVLd4TqbHRqvhFBkfYw8aMVyk8k";
-/// A service's: it has the token for itself.
+/// The subject of a service, which uses the token for itself.
 const SUBJECT: &str = "f3c1b2aa-8f0e-4d57-9a43-2b1c6f7d9e10";
-/// Whose members are agents.
+/// The group whose members are agents.
 pub(crate) const AGENTS: &str = "/company/agents/billing";
 const GROUPS: [&str; 5] = [AGENTS, "/company/all", "/company/billing", "/company/billing/eu", "/company/on-call"];
 
@@ -66,7 +66,7 @@ impl Provider {
         Ok(format!("{message}.{}", encode(signature)))
     }
 
-    /// How the server knows it.
+    /// The server's settings for it.
     pub(crate) fn settings(&self) -> [String; 4] {
         [
             format!("--set=oidc.issuer={ISSUER}"),
@@ -76,7 +76,7 @@ impl Provider {
         ]
     }
 
-    /// The same, in the library's terms.
+    /// The same settings for the library.
     pub(crate) fn config(&self) -> OidcConfig {
         OidcConfig { keys: KeySource::File(self.keys.clone()), ..OidcConfig::new(ISSUER, AUDIENCE) }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{Outcome, scratch::Scratch};
 
-/// Records per second when each sync serves `per_sync` of them: as many as there are callers, who all wait for it.
+/// Records per second when each sync serves `per_sync` of them: one per caller, as all callers wait for the sync.
 pub(crate) fn records_per_second(record: &[u8], per_sync: usize, seconds: f64) -> Outcome<f64> {
     let scratch = Scratch::new()?;
     let mut file = File::create_new(scratch.path().join("raw"))?;

@@ -1,4 +1,4 @@
-//! Durable requests per second: RequestApproval until its first message, which says PENDING and comes after the sync.
+//! Durable requests per second: RequestApproval until its first message, which is PENDING and comes after the sync.
 //! The client then drops the stream, and the approval stays.
 
 use signoff::proto::v1::{self as pb, request_approval_response::Message};

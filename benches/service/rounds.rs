@@ -11,7 +11,7 @@ pub(crate) fn middle(rounds: &[(Load, Duration)]) -> Load {
     loads[loads.len() / 2]
 }
 
-/// Over all rounds: the kernel's clock for it is too coarse for one.
+/// Over all rounds: the kernel's clock for processor time is too coarse for one.
 #[expect(clippy::cast_precision_loss, reason = "far fewer calls than a double can count")]
 pub(crate) fn cpu_per_call(rounds: &[(Load, Duration)]) -> Duration {
     let calls: f64 = rounds.iter().map(|(load, _)| load.calls as f64).sum();

@@ -1,5 +1,6 @@
-//! What a schema of about 1 KiB and labels cost of a request: clients that derive schemas send them with every one. The
-//! kinds of requests take turns on one server, and on the bare service, which shows what the larger messages alone cost.
+//! The cost of a schema of about 1 KiB, and of labels, in a request: clients that derive schemas send them each time.
+//! The kinds of requests take turns on one server, and on the bare service, which shows what the larger messages alone
+//! cost.
 
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ const CALLERS: usize = 64;
 /// Turns of each kind. Odd, for the medians.
 const ROUNDS: usize = 15;
 
-/// What is left of the throughput at least.
+/// The minimum fraction of the throughput.
 const LEAST: f64 = 0.90;
 
-/// A kind of request, and what it is called.
+/// A kind of request, and its name.
 const KINDS: [(&str, requests::Make); 3] = [
     ("one label", payload::wire_request),
     ("3 labels", payload::wire_request_with_labels),

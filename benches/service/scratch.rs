@@ -1,4 +1,4 @@
-//! Directories for data: below the build directory, because the system's one for temporary files may be memory.
+//! Directories for data, inside the build directory: the system's directory for temporary files may be in memory.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 
-/// A directory that goes away.
+/// A directory that is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Scratch(TempDir);
 

@@ -1,4 +1,4 @@
-//! The two servers, each a process of its own: `signoff serve` and the bare service.
+//! The two servers, each a separate process: `signoff serve` and the bare service.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Seek as _},
@@ -23,7 +23,7 @@ use crate::{
 
 pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Headers>>;
 
-/// Settings that lift what protects a server from one caller: the load has only one.
+/// Settings that raise the limits per caller: the load has only one caller.
 const UNLIMITED: [&str; 4] = [
     "--set=limits.pending_per_caller=1000000",
     "--set=limits.streams_per_caller=1000000",
@@ -39,7 +39,7 @@ pub(crate) struct Server {
     _stdout: BufReader<ChildStdout>,
     address: String,
     tokens: Tokens,
-    /// From starting the process to its first line, which says that it accepts calls.
+    /// Time from the start of the process to its first line, which means that it accepts calls.
     pub(crate) started_in: Duration,
 }
 
@@ -49,7 +49,7 @@ struct Tokens {
     reviewer: String,
 }
 
-/// Who calls.
+/// The role of a caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Role {
     Agent,
@@ -74,7 +74,7 @@ impl Server {
     }
 
     fn spawn(command: &mut Command) -> Outcome<Self> {
-        // A file: a pipe's reader would take processor time from the load.
+        // A file, because the reader of a pipe would take processor time from the load.
         let mut log = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR"))?;
         let start = Instant::now();
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).spawn()?;
@@ -121,12 +121,12 @@ impl Server {
         Ok(clients)
     }
 
-    /// Connections for so many callers: caller `n` uses client `n % len`.
+    /// Connections for this many callers: caller `n` uses client `n % len`.
     pub(crate) async fn connect_for(&self, callers: usize, role: Role) -> Outcome<Vec<Client>> {
         self.connect(callers.div_ceil(CALLERS_PER_CONNECTION), role).await
     }
 
-    /// The same, with headers of one's own.
+    /// As above, with other headers.
     pub(crate) async fn connect_for_with(&self, callers: usize, headers: Headers) -> Outcome<Vec<Client>> {
         self.connect_with(callers.div_ceil(CALLERS_PER_CONNECTION), headers).await
     }
@@ -136,7 +136,7 @@ impl Server {
         cpu_per_call(self.process.id(), load).await
     }
 
-    /// Memory that the process has in RAM, in bytes.
+    /// Resident memory of the process, in bytes.
     pub(crate) fn resident(&self) -> Outcome<f64> {
         #[expect(clippy::disallowed_methods, reason = "a page of the kernel's")]
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -161,7 +161,7 @@ impl Drop for Server {
     }
 }
 
-/// What is put on every call.
+/// The headers of every call.
 #[derive(Clone, Debug)]
 pub(crate) struct Headers {
     authorization: MetadataValue<Ascii>,
@@ -174,7 +174,7 @@ impl Headers {
         Ok(Self { authorization: format!("Bearer {token}").parse()?, cookie: None })
     }
 
-    /// And something that no server reads. Like a token, it is sent anew with every call: most other headers would be
+    /// And a header that no server reads. Like a token, it is sent with every call: most other headers would be
     /// sent once and then referred to.
     pub(crate) fn and_cookie(self, cookie: &str) -> Outcome<Self> {
         Ok(Self { cookie: Some(cookie.parse()?), ..self })

@@ -1,6 +1,6 @@
 //! Start-up with very many stored approvals, one in a hundred pending: from starting the process to its first line,
-//! and to the first answered call. sled reads the log that was written since it was last opened, and then notes where
-//! everything is: so the first start after filling reads all of it, the second, after a kill, next to nothing.
+//! and to the first answered call. sled reads the log that was written since it was last opened, and then writes a
+//! snapshot: so the first start after filling reads everything, and the second, after a kill, almost nothing.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::{
     table::{Aim, Figure, Row, Table},
 };
 
-/// One in so many is pending.
+/// One in this many is pending.
 const PENDING: usize = 100;
 
 const AIM: Aim = Aim::AtMost(Figure::Time(Duration::from_secs(2)));

@@ -1,4 +1,4 @@
-//! The store without the network: tasks that call it directly. Also fills stores for other measures.
+//! The store without the network: tasks call it directly. Also fills stores for other measures.
 
 use std::{
     fs::File,
@@ -21,7 +21,7 @@ use crate::{
     scratch::Scratch,
 };
 
-/// Histories imported at once while filling.
+/// Histories per import while filling.
 const BATCH: usize = 1_000;
 
 /// Different callers in a filled store.
@@ -60,7 +60,7 @@ pub(crate) async fn decisions(callers: usize, seconds: f64, count: usize) -> Out
     Ok(load)
 }
 
-/// Approvals to use up, each once.
+/// Approvals, each to be used once.
 #[derive(Clone, Debug)]
 pub(crate) struct Supply(Arc<Mutex<Vec<ApprovalId>>>);
 
@@ -74,7 +74,7 @@ impl Supply {
     }
 }
 
-/// Makes a store with `count` approvals, of which some are `decided`. Synced once, at the end.
+/// Creates a store with `count` approvals, of which some are `decided`. Syncs once, at the end.
 pub(crate) async fn fill(path: &Path, count: usize, decided: impl Fn(usize) -> bool) -> Outcome<Vec<ApprovalId>> {
     let syncing = Arc::new(AtomicBool::new(false));
     let sync = {

@@ -1,5 +1,5 @@
-//! What a caller with a token notices while strangers attack: latencies of ListPending, which stores nothing, beside
-//! those in peace, and how much memory the attack takes.
+//! The effect of unauthenticated attacks on an authenticated caller: latencies of ListPending, which stores nothing,
+//! against those without an attack, and the memory that the attack takes.
 
 use std::iter::repeat_n;
 
@@ -14,7 +14,7 @@ use crate::{
     table::{Figure, Row, Table},
 };
 
-/// Callers at once.
+/// Concurrent callers.
 const CALLERS: usize = 8;
 /// Connections of each attack.
 const CONNECTIONS: usize = 64;
@@ -28,7 +28,7 @@ const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// Headers of a health watch.
 const WATCH: &[u8] = b"\x83\x86\x04\x1c/grpc.health.v1.Health/Watch\x0f\x10\x10application/grpc";
 
-/// What each connection of an attack sends, over and over.
+/// The bytes that each connection of an attack sends repeatedly.
 type Attack = fn(u32) -> Vec<u8>;
 
 const ATTACKS: [(&str, Attack); 4] = [
@@ -38,7 +38,7 @@ const ATTACKS: [(&str, Attack); 4] = [
     ("rapid resets", |first| calls(first, &frame(3, 0, &[0, 0, 0, 8]))),
 ];
 
-/// A frame, of a stream that is filled in later.
+/// A frame, whose stream is filled in later.
 fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     let [_, length @ ..] = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&length[..], &[kind, flags, 0, 0, 0, 0], payload].concat()
@@ -92,7 +92,7 @@ async fn list(mut client: Client) -> Outcome<bool> {
     Ok(true)
 }
 
-/// Attacks for ever, on a new connection when the server has ended one.
+/// Attacks without end, on a new connection whenever the server has closed one.
 async fn flood(address: String, attack: Attack) {
     loop {
         let Ok(mut stream) = TcpStream::connect(&address).await else { continue };

@@ -1,6 +1,6 @@
 //! From Decide to the waiter: a caller waits on its RequestApproval stream while a reviewer, on another connection,
 //! decides. Two times, both until the terminal message is read: from sending Decide, which includes the commit, and
-//! from reading Decide's reply, which is sent after the commit; a message that was there before the reply counts as 0.
+//! from reading Decide's reply, which is sent after the commit; a message that arrives before the reply counts as 0.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -20,7 +20,7 @@ use crate::{
     table::{Aim, Figure, Row, Table},
 };
 
-/// Pairs of a waiter and a reviewer at once: an idle server, and a busy one.
+/// Concurrent pairs of a waiter and a reviewer: for an idle server, and a busy one.
 const PAIRS: [usize; 2] = [1, 64];
 
 pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
@@ -79,7 +79,7 @@ async fn wake_up(mut waiter: Client, mut reviewer: Client) -> Outcome<(Instant, 
         let _ = tell.send(()); // reading from here on
         let approval = first_update(stream.message().await?)?;
         let woken = Instant::now();
-        // To its end: a client that cancels streams which the server is just ending looks like an attacker to h2.
+        // To its end: to h2, a client that cancels streams which the server is just ending looks like an attacker.
         let ended = stream.message().await?.is_none();
         if ended && approval.status() == pb::ApprovalStatus::Approved {
             Ok(woken)
