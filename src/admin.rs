@@ -56,7 +56,7 @@ impl Admin {
     /// Freezes calls. Once this returns, no claim in the scope is granted. A repeated call returns the same freeze.
     ///
     /// # Errors
-    /// [`Error::Access`], what the store refuses, or its failure.
+    /// [`Error::Access`], or an error of the store.
     pub async fn freeze(
         self: &Arc<Self>,
         by: &Principal,
@@ -85,7 +85,7 @@ impl Admin {
     /// Ends a freeze. A repeated call returns the same freeze.
     ///
     /// # Errors
-    /// [`Error::Access`], [`Error::OtherOperatorRequired`], what the store refuses, or its failure.
+    /// [`Error::Access`], [`Error::OtherOperatorRequired`], or an error of the store.
     pub async fn thaw(
         self: &Arc<Self>,
         by: &Principal,

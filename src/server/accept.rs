@@ -48,7 +48,7 @@ enum HandshakeError {
     Slow(Duration),
 }
 
-/// What a handshake needs.
+/// Settings of handshakes.
 #[derive(Clone)]
 pub(super) struct Handshakes {
     pub(super) tls: Option<Arc<LiveTls>>,

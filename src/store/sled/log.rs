@@ -330,7 +330,7 @@ fn read_up_to(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
     Ok(read)
 }
 
-/// sled's numbers: one byte up to 240, more with what the first one says.
+/// Decodes sled's variable-length numbers: one byte up to 240; for larger numbers the first byte gives the form.
 fn varint(rest: &mut &[u8]) -> Option<u64> {
     let first = *rest.split_off_first()?;
     Some(match first {
@@ -354,16 +354,16 @@ fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     rest.split_off(..length)
 }
 
-/// Keys and values as messages hold them: without what all keys of their page begin with, which only whole pages say.
+/// Decodes keys and values of messages. Keys lack the common prefix of their page, which only whole pages contain.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    /// What all keys of a page begin with.
+    /// The common prefix of the keys of each page.
     prefixes: HashMap<u64, Vec<u8>>,
 }
 
 impl Entries {
-    /// Gives every key, and its value, of a message to `see`. `None` as a prefix: the page that the key belongs to was
-    /// not seen, and only its end is known.
+    /// Calls `see` with the prefix, the rest of the key, and the value of each entry in a message. The prefix is `None`
+    /// if the key's page was not read before.
     pub(super) fn of(&mut self, message: &Message<'_>, mut see: impl FnMut(Option<&[u8]>, &[u8], &[u8])) {
         match message.body {
             Body::Node(bytes) => {
@@ -387,7 +387,7 @@ impl Entries {
 /// The rest of a key, and its value.
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// What the keys of a leaf begin with, and their rests with their values.
+/// The common prefix of a leaf's keys; the rests of the keys, with their values.
 fn node(mut rest: &[u8]) -> Option<(&[u8], Vec<Pair<'_>>)> {
     let (_next, _merging_child) = (varint(&mut rest)?, varint(&mut rest)?);
     let (_merging, prefix) = (rest.split_off_first()?, *rest.split_off_first()?);
@@ -413,9 +413,9 @@ fn node(mut rest: &[u8]) -> Option<(&[u8], Vec<Pair<'_>>)> {
 mod tests {
     use super::*;
 
-    /// Bytes that are no message may say any length.
+    /// Bytes that are not a message may give any length.
     #[test]
-    fn a_length_beyond_all_numbers_is_no_message() {
+    fn an_overflowing_length_is_not_a_message() {
         let mut bytes = [0xff; 64];
         bytes[4] = NODE;
         assert!(parse(&bytes, bytes.len(), None).is_none());

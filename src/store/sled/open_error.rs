@@ -32,9 +32,9 @@ pub enum OpenError {
     Schema {
         /// The data directory.
         path: PathBuf,
-        /// What it has.
+        /// Its version.
         found: u32,
-        /// What this build reads.
+        /// The version that this build reads.
         known: u32,
     },
     /// An older version wrote it. Only a server migrates it.
@@ -42,7 +42,7 @@ pub enum OpenError {
     Unmigrated {
         /// The data directory.
         path: PathBuf,
-        /// What it has.
+        /// Its version.
         found: u32,
     },
     /// Other users can read it.

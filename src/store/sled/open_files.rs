@@ -2,7 +2,7 @@
 //!
 //! Writes and syncs to a deleted or replaced file succeed, but the data is gone when the process ends. So the writer
 //! checks the paths after every sync, before it answers. This also keeps two servers from serving one directory after
-//! somebody deleted the first one's files.
+//! the files of the first one were deleted.
 
 use std::{
     fs::{self, File, Metadata},
