@@ -1,4 +1,4 @@
-//! Calls to judge.
+//! Helpers to judge calls.
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use signoff::{
     policy::{Call, Effort, Judgement, Policy},
 };
 
-/// Stack that judging must do with: half of what the server's threads have.
+/// Stack for judging: half of that of the server's threads.
 const STACK: usize = 1 << 20;
 
-/// Judges a call of `tool` by the agent `bot`, and checks what holds for every judgement. Also says how long it took.
+/// Judges a call of `tool` by the agent `bot`, and checks the invariants of every judgement. Also returns the time.
 pub(crate) fn judged(policy: &Policy, tool: &str, arguments: &Arguments) -> (Judgement, Duration) {
     let agent = Agent { name: "bot".into(), run_id: "run-1".into(), chain: vec!["planner".into()] };
     let labels = BTreeMap::from([("team".to_owned(), "billing".to_owned())]);

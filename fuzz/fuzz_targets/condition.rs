@@ -1,6 +1,6 @@
-//! Any condition and any arguments: what compiles is judged in time, and approves nothing by failing.
+//! Any condition and any arguments: a condition that compiles is judged in time, and never approves by failing.
 //!
-//! The input's last line is the arguments, all before it the condition.
+//! The last line of the input is the arguments; the condition is before it.
 
 #![no_main]
 
@@ -17,11 +17,11 @@ use signoff::{
 
 use asked::judged;
 
-/// What only runs away takes: the steps of a call take a tenth of a second here, where counters and checks make them
-/// slow. The benchmark `policy` measures the server's own build.
+/// Only a runaway judgement takes this long: all steps of a call take a tenth of a second here, where counters and
+/// checks make them slow. The benchmark `policy` measures the server's own build.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// As much as a call may bring: where a condition goes through its arguments, this is what takes long.
+/// Arguments of the maximum size: conditions that iterate over them take longest.
 static LARGE: LazyLock<Arguments> = LazyLock::new(|| {
     let numbers: Vec<_> = (0..3_000).collect();
     let object = json!({
@@ -53,7 +53,7 @@ fuzz_target!(|text: &str| {
         let (judgement, first) = judged(&policy, "pay", arguments);
         let (again, second) = judged(&policy, "pay", arguments);
         assert_eq!(judgement, again);
-        // What others took the processor for is not the evaluation's.
+        // Judge again, to exclude time that other processes took.
         let took = first.min(second);
         assert!(took < LONGEST || judged(&policy, "pay", arguments).1 < LONGEST, "{when:?} took {took:?}");
     }

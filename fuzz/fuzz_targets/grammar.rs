@@ -1,12 +1,12 @@
-//! Conditions that mostly compile, and arguments that they mostly ask about.
+//! Generates conditions that usually compile, and arguments that they usually refer to.
 
 use arbitrary::{Result, Unstructured};
 use serde_json::{Map, Value, json};
 
-/// Most levels of a condition.
+/// Maximum nesting of a condition.
 const DEPTH: u8 = 4;
 
-/// A condition: none, any text, or one that makes sense.
+/// A condition: none, any text, or a valid one.
 pub(crate) fn condition(u: &mut Unstructured<'_>) -> Result<String> {
     match u.int_in_range(0..=7)? {
         0 => Ok(String::new()),
@@ -15,7 +15,7 @@ pub(crate) fn condition(u: &mut Unstructured<'_>) -> Result<String> {
     }
 }
 
-/// An object with some of the names that conditions ask for.
+/// An object with some of the names that conditions refer to.
 pub(crate) fn arguments(u: &mut Unstructured<'_>) -> Result<Map<String, Value>> {
     let mut object = Map::new();
     for name in ["n", "m", "t", "u", "l", "o"] {
@@ -26,7 +26,7 @@ pub(crate) fn arguments(u: &mut Unstructured<'_>) -> Result<Map<String, Value>> 
             3 => json!(u.arbitrary::<i64>()?),
             4 => json!({"n": u.int_in_range(-3..=3)?}),
             5 => json!(text(u)?),
-            // What the name stands for.
+            // A value of the type that the name suggests.
             _ => match name {
                 "n" | "m" => json!(f64::from(u.int_in_range(-8..=8)?) / 2.0),
                 "t" | "u" => json!(text(u)?),

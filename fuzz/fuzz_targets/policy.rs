@@ -1,4 +1,4 @@
-//! Any policy of a few rules and any call: the strictest wins whatever the order, and nothing is approved by failing.
+//! Any policy of a few rules and any call: the strictest rule wins in any order, and a failure never approves.
 
 #![no_main]
 
@@ -21,7 +21,7 @@ const GLOBS: [&str; 8] = ["pay", "sql.drop", "sql.*", "*", "p?y", "{pay,x}", "[a
 const AGENTS: [&str; 4] = ["bot", "b*", "*", "planner"];
 
 fuzz_target!(|bytes: &[u8]| {
-    // Without enough bytes there is nothing to try.
+    // Not enough bytes for an input.
     let _ = attempt(&mut Unstructured::new(bytes));
 });
 
@@ -51,7 +51,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
     turned.rules.reverse();
     let turned = Policy::compile(turned).unwrap_or_else(|problems| panic!("{problems:?}\n{document:?}"));
     let (other, _) = judged(&turned, tool, &arguments);
-    // Which condition the effort did not suffice for is a matter of order, but not what follows from it.
+    // The order decides which condition runs out of steps, but not the result.
     if judgement.exhausted || other.exhausted {
         assert!(judgement.effect != Effect::AutoApprove && other.effect != Effect::AutoApprove);
     } else {
@@ -60,7 +60,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a document, without the rules that are refused. What is left is sound, unless its defaults are not.
+/// Compiles a document, without its invalid rules. The rest is valid, unless its defaults are not.
 fn sound(document: &mut Document) -> Option<Policy> {
     loop {
         let problems = match Policy::compile(document.clone()) {

@@ -1,4 +1,5 @@
-//! Any bytes as a policy file, and as a file of cases: read or refused, and what is read can be written.
+//! Any bytes as a policy file, and as a file of cases: they are read or rejected, and a policy that was read can be
+//! written.
 
 #![no_main]
 
@@ -24,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// The text of the message that a sound file holds.
+/// The text of the message in a valid file.
 fn rewritten<M: FileForm + PartialEq>(bytes: &[u8]) -> String {
     let text = std::str::from_utf8(bytes).expect("it was read");
     let message = read::<M>(text).finish().expect("it was read");

@@ -1,5 +1,5 @@
-/* Shifts the wall clock of a process by the seconds (a native int64) in the file that CLOCK_OFFSET names, as they are at each
- * reading. Other clocks are left alone: nobody can set those. For tests, through LD_PRELOAD. */
+/* Shifts the wall clock of a process by the seconds (a native int64) in the file that CLOCK_OFFSET names, read again at
+ * each call. Other clocks are unchanged: no operator can set those. For tests, through LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

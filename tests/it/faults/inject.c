@@ -1,12 +1,12 @@
-/* Faults of a disk, for one process: preloaded into the server, it stands between the server and the files below FAULT_DIR.
+/* Disk faults for one process: preloaded into the server, it intercepts its calls on the files below FAULT_DIR.
  *
  * Failures: the FAULT_AT-th of the calls in FAULT_CALLS (and, with FAULT_FOREVER, all that follow) fails with FAULT_ERRNO,
  * or never returns with FAULT_HANG. With FAULT_TORN a write that fails has written half. If FAULT_ARM names a file, calls
  * count only once it exists.
  *
  * Recording: with FAULT_RECORD every change is appended to that file once it is done, in an order in which the changes
- * could have happened, so that the state of the disk at any moment can be made again. A sync says how much it covers:
- * what was recorded when it began.
+ * could have happened, so that the state of the disk at any moment can be rebuilt. A sync covers everything that was
+ * recorded when it began.
  *
  * All numbers in records are little-endian: { u8 kind, u64 inode, u64 a, u64 b, u32 length, bytes }. */
 #define _GNU_SOURCE
@@ -76,7 +76,7 @@ static int file(int fd) {
     return fd >= 0 && fd < FDS && files[fd].known;
 }
 
-/* Whether this call is to fail. */
+/* Whether this call must fail. */
 static int strikes(const char *call) {
     if (!calls || !at) return 0;
     const char *found = strstr(calls, call);
@@ -112,7 +112,7 @@ static void put(uint8_t kind, uint64_t inode, uint64_t a, uint64_t b, const void
     errno = saved;
 }
 
-/* Where the record ends now. It may have begun in an earlier process. */
+/* The end of the record now. An earlier process may have started it. */
 static uint64_t end(void) {
     struct stat status;
     return record >= 0 && !fstat(record, &status) ? (uint64_t)status.st_size : 0;
@@ -212,7 +212,7 @@ int fdatasync(int fd) {
     return synced(fd, real_fdatasync);
 }
 
-/* Hands pages to the disk, which need not keep them: no sync. */
+/* Passes pages to the disk, which need not keep them: not a sync. */
 int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
     REAL(int, sync_file_range, int, off64_t, off64_t, unsigned);
     if (file(fd) && strikes("range")) return -1;
