@@ -2,8 +2,8 @@
 //!
 //! A record's payload starts with the SHA-256 of the previous record's payload; MessagePack follows. So each record
 //! proves all records before it, and the [`Watermark`](super::watermark::Watermark), outside sled, proves the newest
-//! one. A record is dropped once all approvals in it, and in the records before it, were forgotten. [`Checkpoint`] then
-//! holds the start of the remaining chain, and what else the dropped records proved.
+//! one. An old record is dropped only after all approvals in it, and in the records before it, were forgotten.
+//! [`Checkpoint`] then holds the start of the remaining chain, and what else the dropped records proved.
 
 use std::collections::BTreeMap;
 

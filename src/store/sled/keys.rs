@@ -9,8 +9,8 @@
 //! are UUIDv7, which begin with the time: ranges of ids are in order of creation.
 //!
 //! **Index entries** end with the id of their approval, so that the entries of one value are sorted by id, and lists
-//! can intersect several indexes ([`id_set`](super::id_set)). Names in keys end with a NUL, which no name contains: "a"
-//! is then no prefix of "ab".
+//! can intersect several indexes ([`id_set`](super::id_set)). Names in keys end with a NUL, which no name contains, so
+//! that the entries of `a` do not include those of `ab`.
 //!
 //! Keys are part of the stored format. A change needs a new schema version, and a migration.
 

@@ -7,10 +7,10 @@
 //! hash proves all groups before it. Opening compares the two, and rejects a store that ends before its mark.
 //!
 //! **When.** The mark is written after its group is durable, and before the group is answered. The write is not synced:
-//! it survives a kill of the process, so after a kill nothing acknowledged is beyond the mark. A thread syncs the file,
-//! then pauses for 100 ms. A power loss thus loses no acknowledged data, but may set the mark back by 100 ms and the
-//! time of a sync: damage to groups of that time may stay undetected. If a sync takes longer than `write_timeout`, the
-//! store acknowledges nothing more.
+//! it survives a kill of the process, so after a kill the mark covers everything that was acknowledged. A thread syncs
+//! the file, then pauses for 100 ms. A power loss thus loses no acknowledged data, but may set the mark back by 100 ms
+//! and the time of a sync: damage to groups of that time may stay undetected. If a sync takes longer than
+//! `write_timeout`, the store acknowledges nothing more.
 //!
 //! **Layout.** A header, which never changes, and two slots, which are written in turn. Each has a checksum and its own
 //! sector, so that a torn write damages one slot and leaves the other.
