@@ -26,7 +26,7 @@ pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     system.map_or_else(|| cause.to_string(), |error| error.kind().to_string())
 }
 
-/// What the server has against the client's certificate, if that is why it ended the connection.
+/// Why the server rejected the client's certificate, if it ended the connection for that.
 ///
 /// With TLS 1.3 a client is connected before the server looks at its certificate. The server's alert then fails the
 /// first call, and h2 keeps only the alert's text, so this compares text.

@@ -45,10 +45,10 @@ struct DecideArgs {
     /// Comment for the requester
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
-    /// Decide only if the approval has this digest; do not show it first
+    /// Decide only if the approval has this digest; do not show the approval first
     #[arg(long, value_name = "DIGEST", conflicts_with = "revision")]
     digest: Option<String>,
-    /// Decide only if nothing changed since this revision; do not show the approval first
+    /// Decide only if the arguments have not changed since this revision; do not show the approval first
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
     /// Show the approval and decide on it without asking

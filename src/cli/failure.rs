@@ -57,7 +57,7 @@ impl From<Status> for Failure {
 
 /// Hints by the `reason` of the server's error.
 const HINTS: &[(&str, &str)] = &[
-    ("STALE_VIEW", "the approval has changed; read it again with `signoff show`, then decide"),
+    ("STALE_VIEW", "the arguments have changed; read them again with `signoff show`, then decide"),
     ("SELF_DECISION", "another reviewer must decide"),
     ("POLICY_CHANGED", "another operator set the policy; compare with `signoff policy diff FILE`"),
     ("TOO_MANY_PENDING", "cancel some with `signoff cancel`, or wait for decisions"),

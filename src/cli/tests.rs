@@ -1,4 +1,4 @@
-//! The commands, from their command line to their output, against a server that follows a script.
+//! Tests of the commands, from command line to output, against a scripted server.
 
 mod captures;
 mod fake;
@@ -34,7 +34,7 @@ struct Cli {
     command: ClientCommand,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 struct Ran {
     code: u8,
@@ -71,13 +71,13 @@ impl Buffer {
     }
 }
 
-/// Runs a command at a place without a terminal.
+/// Runs a command without a terminal.
 async fn signoff(address: &str, line: &[&str]) -> Ran {
     run(address, line, None, |_| std::future::pending()).await
 }
 
-/// Runs a command; with an answer, at a terminal where that is typed. Colours are dropped. The interrupt may wait for
-/// something to be printed.
+/// Runs a command; with an answer, on a terminal where the user types it. Removes colours. The interrupt may wait for
+/// output.
 async fn run<I: Future<Output = ()>>(
     address: &str,
     line: &[&str],
@@ -87,7 +87,7 @@ async fn run<I: Future<Output = ()>>(
     run_at(address, line, answer, None, interrupt).await
 }
 
-/// As [`run`], with results on a terminal of this width.
+/// Like [`run`], with results on a terminal of this width.
 async fn run_at<I: Future<Output = ()>>(
     address: &str,
     line: &[&str],
@@ -152,7 +152,7 @@ fn decision(status: ApprovalStatus, comment: &str) -> Decision {
     }
 }
 
-/// An update with one event: the request at revision 1, else the decision.
+/// An update with one event: the request at revision 1, otherwise the decision.
 fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
     let kind = if revision == 1 {
         event::Kind::Requested(event::Requested { digest: digest(), status: status.into(), arguments: Some(email()) })
@@ -164,7 +164,7 @@ fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
     RequestApprovalResponse { message: Some(Message::Update(update)) }
 }
 
-/// An error of the server's own.
+/// An error from the server itself, with a reason.
 fn refusal(code: Code, reason: &str, metadata: &[(&str, &str)]) -> Status {
     let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let metadata: std::collections::HashMap<_, _> = metadata.collect();
@@ -172,7 +172,7 @@ fn refusal(code: Code, reason: &str, metadata: &[(&str, &str)]) -> Status {
 }
 
 #[test]
-fn the_command_line_is_sound_and_keeps_the_token_to_itself() {
+fn help_is_valid_and_hides_the_token() {
     Cli::command().debug_assert();
     for line in [vec!["signoff", "--help"], vec!["signoff", "request", "--help"]] {
         let help = Cli::try_parse_from(line).err().unwrap().to_string();

@@ -84,3 +84,22 @@ fn grants(token: &Token) -> String {
     let scope = token.decides_for.as_ref().map(|scope| format!("decides for {}", describe::decides_for(scope)));
     grants.chain(scope).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::v1::{Actor, ActorKind};
+
+    #[test]
+    fn a_row_names_the_owner_and_the_creator() {
+        let local = |subject: &str| {
+            Some(Actor { kind: ActorKind::Person.into(), issuer: "local".to_owned(), subject: subject.to_owned() })
+        };
+        let token = Token { owner: local("mailer"), creator: local("ol\u{202e}ga"), ..Token::default() };
+        let view = View { terminal: false, now: chrono::DateTime::UNIX_EPOCH };
+        let lines = table(&[token], view).lines(None);
+        let column = lines[0].find("CREATOR").unwrap();
+        assert!(lines[1][column..].starts_with("local/ol\\u{202e}ga "), "{lines:?}");
+        assert!(lines[1].contains("local/mailer"), "{lines:?}");
+    }
+}

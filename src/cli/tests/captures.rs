@@ -1,4 +1,4 @@
-//! The captures in docs/command.md: what the commands print on a terminal of 80 columns.
+//! The examples in docs/command.md: the output of the commands on a terminal of 80 columns.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::proto::v1::{
 
 /// Columns of the terminal.
 const WIDTH: usize = 80;
-/// The server's time in the captures, and as an HTTP header. Ages are of hours: the seconds of a slow test do not
+/// The server's time in the examples, and as an HTTP header. Ages are hours, so that the seconds of a slow test do not
 /// show.
 const NOW: i64 = 1_800_000_000;
 const DATE: &str = "Fri, 15 Jan 2027 08:00:00 GMT";
@@ -28,7 +28,7 @@ fn agent(name: &str, run: &str) -> Option<Agent> {
     Some(Agent { name: name.to_owned(), run_id: run.to_owned(), ..Agent::default() })
 }
 
-/// Not decided yet.
+/// A pending approval.
 fn asked(id: &str, tool: &str, arguments: &str) -> Approval {
     let arguments = arguments::object("", arguments).unwrap();
     Approval {
@@ -48,7 +48,7 @@ fn asked(id: &str, tool: &str, arguments: &str) -> Approval {
     }
 }
 
-/// A payment that waits for the second of two votes.
+/// A payment with one of two votes.
 fn payment() -> Approval {
     let vote = Vote {
         decided_by: actor(ActorKind::Person, "sso/bob"),
@@ -142,7 +142,7 @@ fn history() -> Vec<Approval> {
     ]
 }
 
-/// What a person sees who types the command: results, and what is beside them.
+/// What the user of a terminal sees: stderr, the typed answer, and stdout.
 async fn capture(server: &Server, line: &[&str], answer: Option<&str>) -> String {
     *server.fake.date.lock().unwrap() = DATE.parse().ok();
     let ran = run_at(&server.address, line, answer, Some(WIDTH), |_| std::future::pending()).await;
@@ -153,7 +153,7 @@ async fn capture(server: &Server, line: &[&str], answer: Option<&str>) -> String
     for line in text.lines() {
         assert!(line.chars().count() <= WIDTH || line.contains("sha256:"), "{line}");
     }
-    // A terminal does not show them either.
+    // Trailing blanks are invisible on a terminal.
     text = text.lines().map(str::trim_end).fold(String::new(), |mut text, line| {
         writeln!(text, "{line}").unwrap();
         text
@@ -166,7 +166,7 @@ fn assert_documented(capture: &str) {
     let document = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command.md");
     let document = std::fs::read_to_string(document).unwrap();
     let block = format!("```console\n{capture}```\n");
-    assert!(document.contains(&block), "docs/command.md has another capture; this is the one that is:\n\n{block}");
+    assert!(document.contains(&block), "docs/command.md has another example; the output is:\n\n{block}");
 }
 
 #[tokio::test]

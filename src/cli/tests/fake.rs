@@ -1,4 +1,4 @@
-//! A server that says what a test tells it to, and keeps what it was told.
+//! A scripted server: answers as a test defines, and records the requests.
 
 use std::{
     collections::VecDeque,
@@ -38,7 +38,7 @@ use crate::proto::v1::{
 type AsciiValue = MetadataValue<Ascii>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// One method: what it will answer, and what it was asked.
+/// One method: its next answers, and the recorded requests.
 pub(super) struct Method<Q, A> {
     answers: Mutex<VecDeque<A>>,
     asked: Mutex<Vec<Q>>,
@@ -89,7 +89,7 @@ pub(super) struct Fake {
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
     pub(super) report: Method<ReportExecutionRequest, Result<ReportExecutionResponse, Status>>,
-    /// The `date` of answers, in place of the true one.
+    /// The `date` header of answers, instead of the real time.
     pub(super) date: Mutex<Option<AsciiValue>>,
     /// The request_id of the newest request.
     newest: Mutex<String>,

@@ -1,5 +1,5 @@
-//! The gate of the Rust client, where only a server that errs can show what it does: scenarios 14 and 17 of
-//! docs/clients.md, and everything that passes.
+//! Tests of the Rust client's gate that need a faulty server: scenarios 14 and 17 of docs/clients.md, and temporary
+//! failures.
 
 #![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's; a test must not hang")]
 
@@ -44,7 +44,7 @@ async fn refused(server: &Server) -> Kind {
     }
 }
 
-/// The approval as a server has it once it is decided, for these arguments and with their digest.
+/// A decided approval, with these arguments and their digest.
 fn approval(status: i32, arguments: &Value) -> Approval {
     let arguments = super::arguments::object("", &arguments.to_string()).unwrap();
     let digest = digest("send_email", &arguments);
@@ -83,7 +83,7 @@ fn list(name: &str) -> Vec<Value> {
     list
 }
 
-/// Waits for what must happen; fails the test when it does not.
+/// Waits until a condition holds; fails the test after a minute.
 async fn until(happened: impl Fn() -> bool) {
     let waiting = async {
         while !happened() {
@@ -103,7 +103,7 @@ async fn only_the_approved_statuses_are_claimed() {
         assert!(matches!(refused(&server).await, Kind::UnknownStatus { .. }), "{status}");
         assert!(server.fake.claim.asked().is_empty());
     }
-    // Nor is one that comes to the claim by another way.
+    // The claim itself checks the status too.
     for status in [0, 1, 8, 99, -1] {
         let server = Server::start().await;
         let refused = client(&server).claim(&call(), approval(status, &json!({"to": "x"}))).await.unwrap_err();
@@ -121,7 +121,7 @@ async fn only_the_approved_statuses_are_claimed() {
     }
 }
 
-/// An unknown status need not be the last one.
+/// An approved status can follow an unknown one.
 #[tokio::test]
 async fn what_comes_after_an_unknown_status_counts() {
     let server = Server::start().await;
@@ -195,7 +195,7 @@ async fn refusals_of_the_claim() {
     }
 }
 
-/// The result stands, whatever becomes of the report.
+/// A failed report does not change the result.
 #[tokio::test]
 async fn a_report_that_fails_changes_nothing() {
     let server = Server::start().await;
@@ -205,9 +205,9 @@ async fn a_report_that_fails_changes_nothing() {
     assert!(gate(&server, call()).await.is_ok());
 }
 
-/// Dropped while the claim is under way: what it grants is not lost, and nothing is run.
+/// Dropped during the claim: the granted claim is reported, and nothing runs.
 #[tokio::test]
-async fn a_claim_that_is_granted_to_nobody_is_reported() {
+async fn a_claim_that_is_granted_after_the_caller_left_is_reported() {
     let server = Server::start().await;
     server.fake.request.answers(vec![Send(says(approved()))]);
     server.fake.claim.answers(Ok(claim(approved())));
@@ -224,7 +224,7 @@ async fn a_claim_that_is_granted_to_nobody_is_reported() {
     assert_eq!((report.result(), report.message.as_str()), (ExecutionResult::Failed, "not run: the caller gave up"));
 }
 
-/// The same, when the answer has come, but not been looked at.
+/// The same, if the answer has arrived but was not read.
 #[tokio::test]
 async fn a_claim_that_arrives_as_the_caller_leaves_is_reported() {
     let server = Server::start().await;
@@ -235,7 +235,7 @@ async fn a_claim_that_arrives_as_the_caller_leaves_is_reported() {
     let mut claiming = Box::pin(client.claim(&call, approved()));
     assert!(futures_util::poll!(&mut claiming).is_pending());
     reached.notify_one();
-    // Asked and answered, while nobody polls: then the caller leaves.
+    // The server answers while nothing polls the claim. Then the caller leaves.
     until(|| !server.fake.claim.asked().is_empty()).await;
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
@@ -245,7 +245,7 @@ async fn a_claim_that_arrives_as_the_caller_leaves_is_reported() {
     assert_eq!(server.fake.report.asked()[0].result(), ExecutionResult::Failed);
 }
 
-/// A step that is dropped and begun anew neither asks again nor gains time.
+/// A step that is dropped and restarted neither repeats the request nor extends the patience.
 #[tokio::test]
 async fn steps_in_slices_end_when_the_patience_does() {
     let server = Server::start().await;
@@ -266,7 +266,7 @@ async fn steps_in_slices_end_when_the_patience_does() {
 }
 
 #[tokio::test]
-async fn the_greatest_durations_and_a_listener_that_panics_are_survived() {
+async fn maximum_durations_and_a_panicking_listener_do_no_harm() {
     let server = Server::start().await;
     let progress = RequestApprovalResponse { message: Some(Message::Progress(Progress::default())) };
     server.fake.request.answers(vec![Send(progress), Send(says(approved()))]);
@@ -278,9 +278,9 @@ async fn the_greatest_durations_and_a_listener_that_panics_are_survived() {
     client.run(call, |_| async { Ok::<_, Infallible>(()) }).await.unwrap();
 }
 
-/// Given up before the server has answered: it is asked once more, only to withdraw.
+/// Dropped before the server has answered: the client repeats the request only to cancel it.
 #[tokio::test]
-async fn what_was_asked_without_an_answer_is_withdrawn_too() {
+async fn a_request_without_an_answer_is_cancelled_too() {
     let server = Server::start().await;
     let reached = Arc::new(Notify::new());
     server.fake.request.answers(vec![Hang(Arc::clone(&reached))]);

@@ -125,7 +125,7 @@ async fn others_take_the_only_one_too() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(server.fake.list_approvals.asked()[0].statuses, [i32::from(ApprovalStatus::Pending)]);
 
-    // What somebody else asked for is never withdrawn.
+    // Never cancels a request of another caller.
     server.fake.list_approvals.answers(page(&[ID], ""));
     let cancelled = approval(2, ApprovalStatus::Cancelled);
     server.fake.cancel.answers(Ok(CancelApprovalResponse { approval: Some(cancelled) }));
