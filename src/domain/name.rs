@@ -50,6 +50,17 @@ pub fn same(one: &str, other: &str) -> bool {
     one == other || (!(one.is_ascii() && other.is_ascii()) && one.nfc().eq(other.nfc()))
 }
 
+/// A character in a message: `'a'`, `'é' (U+00E9)` because it may look like another one, or only `U+200B`.
+#[must_use]
+pub fn shown(c: char) -> String {
+    let code = u32::from(c);
+    match c {
+        ' '..='~' => format!("'{c}'"),
+        c if c.is_alphanumeric() => format!("'{c}' (U+{code:04X})"),
+        _ => format!("U+{code:04X}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

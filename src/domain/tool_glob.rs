@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt, sync::OnceLock};
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
+use super::name::shown;
+
 /// Longest glob, in characters.
 pub const GLOB_MAX: usize = 128;
 
@@ -53,7 +55,8 @@ impl ToolGlob {
         }
         let fits = |c: &char| c.is_ascii_alphanumeric() || "_.:/-".contains(*c) || SYNTAX.contains(*c);
         if let Some(odd) = text.chars().find(|c| !fits(c)) {
-            return Err(format!("contains {odd:?}; only A-Z a-z 0-9 _ . : / - and {SYNTAX} are allowed"));
+            let odd = shown(odd);
+            return Err(format!("contains {odd}; only A-Z a-z 0-9 _ . : / - and {SYNTAX} are allowed"));
         }
         Ok(Self { glob: Box::new(check_glob(text)?), text: text.to_owned(), matcher: OnceLock::new() })
     }
@@ -113,7 +116,7 @@ mod tests {
         }
         for odd in ["send_email\u{200b}", "send_email ", "a\nINFO thawed", "a\0", "\u{202e}a", "ünder"] {
             let wrong = ToolGlob::new(odd).unwrap_err();
-            assert!(wrong.starts_with("has the character '"), "{wrong}");
+            assert!(wrong.starts_with("contains ") && !wrong.contains("\\u"), "{wrong}");
         }
         assert!(ToolGlob::new(&"x".repeat(GLOB_MAX + 1)).is_err() && ToolGlob::new("").is_err());
     }

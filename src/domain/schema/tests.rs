@@ -103,7 +103,7 @@ fn references_must_be_local() {
         assert!(refused(&json!({"items": {"$ref": target}})).contains("at /items is not local"), "{target}");
     }
     assert!(refused(&json!({"$ref": "#/%24defs/a", "$defs": {"a": {}}})).contains("without percent-encoding"));
-    assert!(refused(&json!({"$ref": "#/$defs/b", "$defs": {"a": {}}})).contains("points to nothing"));
+    assert!(refused(&json!({"$ref": "#/$defs/b", "$defs": {"a": {}}})).contains("does not exist"));
     let escaped = json!({"properties": {"x": {"$ref": "#/$defs/a~1b~0c"}}, "$defs": {"a/b~c": {"type": "null"}}});
     assert_eq!(violations(&escaped, &json!({"x": 1})).len(), 1);
 }
@@ -157,7 +157,7 @@ fn fan_out_through_references_is_bounded() {
     }
     definitions.insert("d12".into(), json!({"type": "object"}));
     let schema = json!({"$ref": "#/$defs/d0", "$defs": definitions});
-    assert!(refused(&schema).contains("more than 2000 subschemas"), "{}", refused(&schema));
+    assert!(refused(&schema).contains("at most 2000 subschemas"), "{}", refused(&schema));
 
     let wide = |n: u64| json!({"allOf": vec![true; usize::try_from(n).unwrap()]});
     assert!(compile(&wide(MAX_NODES - 1)).is_ok());
@@ -180,15 +180,15 @@ fn depth_is_bounded_and_safe_up_to_the_bound() {
             schema.check(&Map::new()).is_ok()
         });
         thread.unwrap().join().unwrap();
-        assert!(refused(&nested(MAX_LEVELS + 1, wrap)).contains("more than 64 levels"));
+        assert!(refused(&nested(MAX_LEVELS + 1, wrap)).contains("at most 64 levels"));
     }
     let chain: Map<String, Value> =
         (0..100).map(|n| (format!("d{n:02}"), json!({"not": {"$ref": format!("#/$defs/d{:02}", n + 1)}}))).collect();
     let mut schema = json!({"$defs": chain});
     schema["$defs"]["d100"] = json!({});
-    assert!(refused(&schema).contains("more than 64 levels"));
+    assert!(refused(&schema).contains("at most 64 levels"));
     let arrays = nested(1_000, |inner| Value::Array(vec![inner]));
-    assert!(refused(&json!({"const": arrays})).contains("more than 64 levels"));
+    assert!(refused(&json!({"const": arrays})).contains("at most 64 levels"));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_schema_has_at_most_100_patterns() {
         json!({"properties": patterns, "patternProperties": {"^y": {}}})
     };
     assert!(compile(&many(99)).is_ok());
-    assert!(refused(&many(100)).contains("more than 100 patterns"));
+    assert!(refused(&many(100)).contains("too many patterns; at most 100"));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn nested_unevaluated_keywords_are_bounded() {
         let schema = compile(&nested(4)).unwrap();
         assert!(schema.check(json!({"a": 1}).as_object().unwrap()).is_ok());
         assert!(schema.check(json!({"a": "x", "b": 2}).as_object().unwrap()).is_err());
-        assert!(refused(&nested(7)).contains("more than 2000 subschemas"));
+        assert!(refused(&nested(7)).contains("at most 2000 subschemas"));
     }
 }
 

@@ -146,7 +146,7 @@ fn reviewers_that_look_like_others() {
         ),
         ("group:/finance", "\"finance\" differs only in what separates its words"),
         ("group:\u{ff46}inance", "\"finance\" differs in characters that look the same"),
-        ("group:legal", "\"Legal\" differs only in upper and lower case; both are known"),
+        ("group:legal", "\"Legal\" differs only in upper and lower case; the server has seen both"),
         ("group:finanse", "\"finance\" differs in one letter; the server has seen only that one"),
         ("user:https://login.example.com/Alice", "the user \"https://login.example.com/alice\" differs only in upper"),
     ] {

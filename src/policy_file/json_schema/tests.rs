@@ -70,9 +70,9 @@ fn descriptions_are_the_protos_comments() {
     let schema = schema::<v1::Policy>();
     let rule = &schema["$defs"]["PolicyRule"];
     let comment = rule["properties"]["labels"]["description"].as_str().unwrap();
-    assert!(comment.starts_with("Labels that the call must carry") && comment.ends_with("At most 32."), "{comment}");
+    assert!(comment.starts_with("Labels that the call must have") && comment.ends_with("At most 32."), "{comment}");
     let top = schema["description"].as_str().unwrap();
-    assert!(top.starts_with("The rules that decide. A policy file is") && top.contains("\n\n"), "{top}");
+    assert!(top.starts_with("The rules that decide calls. A policy file") && top.contains("\n\n"), "{top}");
 
     fn undescribed(schema: &serde_json::Value, found: &mut Vec<String>) {
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -44,7 +44,7 @@ impl Checker {
         self.length(field, text, max);
         if let Some(c) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !symbols.contains(*c)) {
             let allowed: String = symbols.chars().flat_map(|symbol| [' ', symbol]).collect();
-            self.refuse(field, format!("contains {c:?}; only A-Z a-z 0-9{allowed} are allowed"));
+            self.refuse(field, format!("contains {}; only A-Z a-z 0-9{allowed} are allowed", name::shown(c)));
         }
     }
 

@@ -69,7 +69,7 @@ fn decisions_are_checked() {
     let allowed = "it must be VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT";
     assert_eq!(one(decide(|message| message.choice = 0)), format!("choice: is unspecified; {allowed}"));
     assert_eq!(one(decide(|message| message.choice = 9)), format!("choice: is 9, which is unknown; {allowed}"));
-    assert!(one(decide(|message| message.seen = None)).starts_with("seen: is required; give the `revision` or"));
+    assert!(one(decide(|message| message.seen = None)).starts_with("seen: is required; set the `revision` or"));
     assert!(one(decide(|message| message.seen = Some(WireSeen::Revision(0)))).starts_with("revision: is 0;"));
     for wrong in [digest().to_uppercase(), digest() + "0", "sha256:".into(), digest().replace("ab", "ag")] {
         let text = one(decide(|message| message.seen = Some(WireSeen::Digest(wrong))));
