@@ -42,39 +42,40 @@ fn number(number: u32) -> String {
 fn documents_state_the_current_defaults_and_limits() {
     let Config { heartbeat, claim_window, max_stream_age, write_timeout, limits, oidc, .. } = Config::default();
     let (request, calls, connections) = (limits.request, limits.calls, limits.connections);
-    let arguments = format!("{} as canonical JSON, {} levels", kib(request.arguments_bytes), request.arguments_depth);
+    let arguments =
+        format!("{} as canonical JSON and {} levels", kib(request.arguments_bytes), request.arguments_depth);
     let timeouts = format!("{} to {}", spoken(request.timeout_min), spoken(request.timeout_max));
     let (timeout, text) = (request.timeout_default, kib(request.text_bytes));
     let (labels, schema) = (request.labels, kib(request.schema_bytes));
-    let pages = format!("At most this many, 1 to {}; default {PAGE_SIZE_DEFAULT}.", number(request.page_size_max));
-    let key = format!("dempotency key of this call; at most {REQUEST_ID_MAX} characters.");
+    let pages = format!("1 to {}, default {PAGE_SIZE_DEFAULT}.", number(request.page_size_max));
+    let key = format!("Idempotency key of this call. At most {REQUEST_ID_MAX} characters.");
     let approvals = "proto/signoff/v1/approval_service.proto";
     let told = [
-        (approvals, format!("a Progress is sent every heartbeat (default {})", spoken(heartbeat))),
-        (approvals, format!("greatest stream age (default {})", spoken(max_stream_age))),
+        (approvals, format!("sends a Progress every heartbeat (default {})", spoken(heartbeat))),
+        (approvals, format!("maximum stream age (default {})", spoken(max_stream_age))),
         (approvals, format!("window (default {} after the decision)", spoken(claim_window))),
-        (approvals, format!("How long to wait for a decision: {timeouts}, default {} s.", timeout.as_secs())),
-        (approvals, format!("unique per caller; at most {REQUEST_ID_MAX} characters.")),
-        (approvals, format!("Name of the tool; at most {TOOL_NAME_MAX} of")),
-        (approvals, format!("at most {arguments} deep")),
-        (approvals, format!("Why; shown to reviewers. At most {text}.")),
-        (approvals, format!("At most {labels} labels; keys at most {LABEL_KEY_MAX} of")),
+        (approvals, format!("Maximum time to wait for a decision: {timeouts}, default {} s.", timeout.as_secs())),
+        (approvals, format!("unique per caller. At most {REQUEST_ID_MAX} characters.")),
+        (approvals, format!("Name of the tool. At most {TOOL_NAME_MAX} of")),
+        (approvals, format!("At most {arguments} deep")),
+        (approvals, format!("Shown to reviewers. At most {text}.")),
+        (approvals, format!("At most {labels} labels. Keys have at most {LABEL_KEY_MAX} of")),
         (approvals, format!("values at most {LABEL_VALUE_MAX} characters.")),
-        (approvals, format!("JSON Schema for the arguments; at most {schema} as canonical JSON.")),
-        (approvals, format!("The person's name there; at most {PERSON_MAX} characters.")),
-        (approvals, format!("default and maximum {} s.", WAIT_MAX.as_secs())),
+        (approvals, format!("JSON Schema of the arguments. At most {schema} as canonical JSON.")),
+        (approvals, format!("The person's name at that authority. At most {PERSON_MAX} characters.")),
+        (approvals, format!("Default and maximum: {} s.", WAIT_MAX.as_secs())),
         (approvals, key.clone()),
         (approvals, pages.clone()),
         ("proto/signoff/v1/access_service.proto", key.clone()),
         ("proto/signoff/v1/access_service.proto", pages.clone()),
-        ("proto/signoff/v1/access_service.proto", format!("What it is for; at most {text}.")),
-        ("proto/signoff/v1/admin_service.proto", format!("at most {FREEZES_MAX}, which")),
+        ("proto/signoff/v1/access_service.proto", format!("The purpose of the token. At most {text}.")),
+        ("proto/signoff/v1/admin_service.proto", format!("At most {FREEZES_MAX}, which")),
         ("docs/security.md", format!("At most {FREEZES_MAX} freezes stand at once")),
         ("proto/signoff/v1/policy_service.proto", key),
         ("proto/signoff/v1/policy_service.proto", pages),
-        ("proto/signoff/v1/policy_service.proto", format!("at most {text}.")),
-        ("proto/signoff/v1/policy.proto", format!("Longest time to wait for a decision, {timeouts};")),
-        ("proto/signoff/v1/policy.proto", format!("How long after the request, {timeouts}.")),
+        ("proto/signoff/v1/policy_service.proto", format!("At most {text}.")),
+        ("proto/signoff/v1/policy.proto", format!("Maximum time to wait for a decision, {timeouts}.")),
+        ("proto/signoff/v1/policy.proto", format!("Time after the request, {timeouts}.")),
         ("docs/policy.md", format!("timeout {timeouts}, claim window")),
         ("docs/operations.md", format!("`write_timeout`, {} seconds by default", write_timeout.as_secs())),
         (
