@@ -173,7 +173,7 @@ async fn throughput(
     let mut rounds: Vec<_> = kinds.iter().map(|_| Vec::with_capacity(ROUNDS)).collect();
     for round in 0..ROUNDS {
         for turn in 0..kinds.len() {
-            let n = (round + turn) % kinds.len(); // nobody is always first
+            let n = (round + turn) % kinds.len(); // so that no kind is always first
             let (clients, approval) = (kinds[n].clients.clone(), kinds[n].approval.clone());
             let load = drive(CALLERS, sizes.seconds / 10.0, move |caller| {
                 call.make(clients[caller % clients.len()].clone(), approval.clone())

@@ -148,7 +148,7 @@ impl ApprovalService for Bare {
     async fn decide(&self, request: Request<pb::DecideRequest>) -> Reply<pb::DecideResponse> {
         let id = request.into_inner().approval_id;
         if let Some(decide) = self.waiting.lock().remove(&id) {
-            let _ = decide.send(()); // whoever waited may have left
+            let _ = decide.send(()); // fails if the waiter has left
         }
         let approval = Some(approval(id, pb::ApprovalStatus::Approved));
         Ok(Response::new(pb::DecideResponse { approval }))

@@ -43,7 +43,7 @@ async fn call(client: &mut Client) {
     soon("a caller with a token is served", client.list_pending(request)).await.expect("it is answered");
 }
 
-/// Makes calls with a token while an attack goes on, over a connection from before it and over new ones. The attack
+/// Makes calls with a token during an attack, over a connection from before it and over new ones. The attack
 /// ends when it sees that the calls were made; then the memory that it cost is checked.
 async fn served_during<A: Future<Output = ()> + Send + 'static>(
     server: &Server,

@@ -16,7 +16,7 @@ const CALLERS: usize = 4;
 /// Maximum duration of a run without a fault.
 const LOAD: Duration = Duration::from_millis(700);
 
-/// What a fault looks like.
+/// A fault, as the environment of the preloaded library.
 #[derive(Debug)]
 struct Fault {
     calls: &'static str,

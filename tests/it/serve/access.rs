@@ -175,8 +175,8 @@ async fn callers_without_a_valid_token_get_nothing() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
 }
 
-/// Whoever guesses is answered late, and disturbs nobody: neither others, nor who shares the connection, as behind a
-/// proxy.
+/// Invalid tokens are answered with a delay. Neither other connections nor callers on the same connection, as behind a
+/// proxy, are disturbed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_invalid_tokens_does_not_disturb_others() {
     const FLOOD: usize = 3_000;
