@@ -64,7 +64,7 @@ async fn an_ambiguous_prefix_lists_what_it_may_mean_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_prefix_is_said_before_anything_is_asked() {
+async fn an_invalid_prefix_fails_before_any_call() {
     let server = Server::start().await;
     for (given, expected) in [
         ("0198", "0198 is too short: ids begin with the time"),
@@ -77,7 +77,7 @@ async fn what_is_no_prefix_is_said_before_anything_is_asked() {
     assert!(server.fake.list_approvals.asked().is_empty() && server.fake.get.asked().is_empty());
     server.fake.list_approvals.answers(page(&[COUSIN], ""));
     let ran = signoff(&server.address, &["show", "0198c1d2-3e4f"]).await;
-    let expected = "error: no approval that you may see has an id that begins with 0198c1d2-3e4f\n";
+    let expected = "error: no approval that you can see has an id that begins with 0198c1d2-3e4f\n";
     assert_eq!((ran.code, ran.err.as_str()), (1, expected));
 }
 

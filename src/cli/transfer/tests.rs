@@ -108,7 +108,7 @@ async fn a_conflict_is_named_and_its_batch_is_not_imported() {
     other_approval.submit(submission(0, "other")).await.unwrap();
     for (store, complaint, policies, approvals) in [
         (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
-        (other_approval, "lines 992 to 1191: another approval", 20, 1),
+        (other_approval, "lines 992 to 1191: approval ", 20, 1),
     ] {
         let mut lines = Lines { input: &text[..], number: 0 };
         lines.next::<Header>().unwrap();
