@@ -118,7 +118,7 @@ async fn the_command_warns_and_fails_with_strict() {
     age(&file);
     let server = Server::start(&data.path().join("two"), &[&format!("policy={path}")]).await;
     let logged = async {
-        while !server.log().contains("a denylist") {
+        while !server.log().contains("denylist:") {
             tokio::task::yield_now().await;
         }
     };

@@ -83,8 +83,8 @@ async fn malformed_messages_are_the_callers_error() {
     let good = framed(&GetCallerRequest {}.encode_to_vec());
     let ask = "/signoff.v1.ApprovalService/RequestApproval";
     let cases: Vec<(&str, &str, Vec<u8>, &str)> = vec![
-        ("bytes that are no message", GET, framed(&[0xff; 9]), "decoded"),
-        ("a wire type that there is not", GET, framed(&[0x0f, 1]), "decoded"),
+        ("bytes that are no message", GET, framed(&[0xff; 9]), "cannot decode"),
+        ("a wire type that there is not", GET, framed(&[0x0f, 1]), "cannot decode"),
         ("a text that is not UTF-8", GET, framed(&field(1, &[0xff, 0xfe])), "approval_id"),
         ("a field that ends early", GET, framed(&[0x0a, 100, b'x']), "approval_id"),
         ("too many levels", ask, framed(&nested(60)), "recursion limit"),
