@@ -3,7 +3,7 @@
 //! Values come from flags, environment variables, a TOML file and defaults; the first of these that names a setting
 //! wins. Every value is checked, also one that another source overrides, and all problems are reported together.
 //! One table (`table.rs`) describes every setting; the parser, the flags' help, `signoff config check` and the table in
-//! the README come from it.
+//! docs/configuration.md come from it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use signoff::{
     cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs, StoreCommand},
     config::{self, ServeFlags},
-    identity,
+    identity, telemetry,
 };
 
 #[global_allocator]
@@ -48,6 +48,8 @@ enum ConfigCommand {
     Reference,
     /// Print the table of who may make which call, as Markdown
     Roles,
+    /// Print the table of metrics, as Markdown
+    Metrics,
 }
 
 /// Least threads of the runtime: when the only one waits for a disk, nobody looks at the network or at timers.
@@ -83,6 +85,10 @@ async fn run(Cli { connection, command }: Cli) -> ExitCode {
         }
         Command::Config(ConfigCommand::Roles) => {
             anstream::print!("{}", identity::reference_markdown());
+            ExitCode::SUCCESS
+        }
+        Command::Config(ConfigCommand::Metrics) => {
+            anstream::print!("{}", telemetry::reference_markdown());
             ExitCode::SUCCESS
         }
         Command::Export(args) => cli::export(args).await,

@@ -202,7 +202,7 @@ pub(super) fn help(key: &str) -> String {
     })
 }
 
-/// The table of settings in Markdown, for the README. Defaults are written as in TOML.
+/// The table of settings in Markdown, for the documentation. Defaults are written as in TOML.
 pub fn reference_markdown() -> String {
     let mut text = String::from(
         "| Key | Environment | Flag | Default | Allowed | Meaning |\n| --- | --- | --- | --- | --- | --- |\n",

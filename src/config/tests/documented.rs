@@ -1,5 +1,5 @@
 //! Texts that tell defaults and limits. The values stand in the settings' own types; here each text is compared with
-//! them. The table of README.md is generated, and the clients' stubs have the comments of the protos.
+//! them. The table of docs/configuration.md is generated, and the clients' stubs have the comments of the protos.
 
 use std::{fs, path::Path, time::Duration};
 
