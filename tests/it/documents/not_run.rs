@@ -15,7 +15,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
 ];
 
 const INSTALLED: &str = "cargo has built the program for these tests";
-const PYTHON: &str = "needs packages: clients/python/tests/test_readme.py runs the page's program";
+const PYTHON: &str = "needs packages: clients/python/tests/test_start.py runs the page's program";
 const MAVEN: &str = "needs packages: clients/java/scripts/test builds the adapters";
 
 /// Which rows of the table were used.

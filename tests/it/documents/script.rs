@@ -41,8 +41,13 @@ impl Script {
         &found.unwrap_or_else(|| panic!("{}: no {language} has {part:?}", self.page)).code
     }
 
+    /// The page's name.
+    pub(super) fn page(&self) -> &str {
+        &self.page
+    }
+
     /// Fails when something was not typed.
-    pub(super) fn end(self) {
+    pub(super) fn end(&self) {
         let Self { page, commands, .. } = self;
         assert!(commands.is_empty(), "{page}: type these in a story, or list them in not_run.rs: {commands:#?}");
     }
