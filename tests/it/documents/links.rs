@@ -18,29 +18,32 @@ struct Repository {
 impl Repository {
     /// Why a link does not lead anywhere; `None` if it does, or leads out of the repository.
     fn problem(&self, page: &str, target: &str) -> Option<&'static str> {
-        let here = HERE.iter().find_map(|prefix| target.strip_prefix(prefix));
-        if here.is_none() && target.split(['/', '#', '?']).next().is_some_and(|scheme| scheme.contains(':')) {
-            return None;
-        }
-        let (path, anchor) = here
-            .unwrap_or(target)
-            .split_once('#')
-            .map_or((here.unwrap_or(target), None), |(path, anchor)| (path, Some(anchor)));
-        let directory = if here.is_some() { "" } else { page.rsplit_once('/').map_or("", |(directory, _)| directory) };
-        let Some(found) = (if path.is_empty() { Some(page.to_owned()) } else { resolve(directory, path) }) else {
-            return Some("leads out of the repository");
+        let of_page = page.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let (directory, target) = match HERE.iter().find_map(|prefix| target.strip_prefix(prefix)) {
+            Some(target) => ("", target),
+            None if has_scheme(target) => return None,
+            None => (of_page, target),
         };
-        let found = if self.files.contains(&found) {
-            found
-        } else if self.directories.contains(&found) {
-            format!("{found}/README.md").trim_start_matches('/').to_owned()
-        } else {
-            return Some("leads to no tracked file");
+        let (path, anchor) = target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
+        let found = if path.is_empty() { Some(page.to_owned()) } else { resolve(directory, path) };
+        let found = match found {
+            Some(file) if self.files.contains(&file) => file,
+            // GitHub shows this page of a directory.
+            Some(directory) if self.directories.contains(&directory) => {
+                format!("{directory}/README.md").trim_start_matches('/').to_owned()
+            }
+            Some(_) => return Some("leads to no tracked file"),
+            None => return Some("leads out of the repository"),
         };
         let anchor = anchor?;
         let has = self.anchors.get(&found).is_some_and(|anchors| anchors.contains(anchor));
         if has { None } else { Some("has an anchor that no heading has") }
     }
+}
+
+/// Whether a target is a whole address, such as `https://example.org` or `mailto:a@example.org`.
+fn has_scheme(target: &str) -> bool {
+    target.split(['/', '#', '?']).next().is_some_and(|start| start.contains(':'))
 }
 
 /// A relative path from a directory, both without `.` and `..` in the end; `None` above the root.

@@ -84,7 +84,7 @@ pub(super) async fn start(script: &mut Script) {
     sandbox.save("work/policy.yaml", script.text("yaml", "mail-to-colleagues"));
     sandbox.save("work/cases.yaml", script.text("yaml", "cases:"));
     let checked = sandbox.run(&script.next("signoff policy test")).await;
-    assert!(checked.contains("nothing is wrong") && checked.contains("3 passed, 0 failed"), "{checked}");
+    assert!(checked.contains("3 passed, 0 failed"), "{checked}");
     let server = sandbox.serve(&script.next("--policy policy.yaml")).await;
     let asked = sandbox.run(&format!("{AGENT}{}", script.next("signoff request send_email"))).await;
     assert!(asked.contains("AUTO_APPROVED"), "{asked}");
