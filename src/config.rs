@@ -3,7 +3,7 @@
 //! Values come from flags, environment variables, a TOML file and defaults; the first of these that sets a setting
 //! wins. Every value is checked, even if another source overrides it, and all problems are reported together. One
 //! table (`table.rs`) describes every setting; the parser, the help of flags, `signoff config check` and the table in
-//! the README use it.
+//! docs/configuration.md use it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

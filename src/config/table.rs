@@ -203,7 +203,7 @@ pub(super) fn help(key: &str) -> String {
     })
 }
 
-/// The table of settings in Markdown, for the README. Defaults are TOML literals.
+/// The table of settings in Markdown, for docs/configuration.md. Defaults are TOML literals.
 pub fn reference_markdown() -> String {
     let mut text = String::from(
         "| Key | Environment | Flag | Default | Allowed | Meaning |\n| --- | --- | --- | --- | --- | --- |\n",

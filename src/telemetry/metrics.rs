@@ -1,5 +1,6 @@
 //! Counters, gauges and histograms for Prometheus.
 
+mod reference;
 mod table;
 
 use std::{
@@ -14,6 +15,7 @@ use prometheus_client::{
 };
 use tonic::Code;
 
+pub use self::reference::reference_markdown;
 use self::table::{Table, WhenSet};
 use super::{
     bounded_counts::BoundedCounts,

@@ -1,5 +1,5 @@
-//! Compares defaults and limits in documents with their values in code. Not needed for the table in README.md, which is
-//! generated, and the clients' stubs, which copy the comments of the protos.
+//! Compares defaults and limits in documents with their values in code. Not needed for the table in docs/configuration.md,
+//! which is generated, and the clients' stubs, which copy the comments of the protos.
 
 use std::{fs, path::Path, time::Duration};
 

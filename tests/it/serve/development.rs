@@ -1,18 +1,14 @@
-//! `signoff serve --dev`: the files to source, and the README's quick start.
+//! `signoff serve --dev`: the files to source.
 
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
 };
 
-use signoff::proto::v1::{ListPendingRequest, VoteChoice};
-use tokio::process::{Child, Command};
-
 use crate::{
-    calls::decide,
     server::{Process, Server, signoff, soon},
+    terminal::{terminal, text, typed},
 };
 
 /// The data directory of development mode in a home directory.
@@ -21,100 +17,24 @@ fn data(home: &Path) -> PathBuf {
 }
 
 /// `signoff serve --dev` in its own home directory, on a free port.
-async fn start(home: &Path, more: &[&str]) -> Server {
+async fn start(home: &Path) -> Server {
     let mut command = signoff(&["serve", "--dev", "--listen=127.0.0.1:0"]);
-    command.args(more).env("HOME", home);
+    command.env("HOME", home);
     Process::spawn(&data(home), command).listening().await.unwrap_or_else(|(status, log)| panic!("{status}: {log}"))
-}
-
-/// A new POSIX shell with `signoff` in its path.
-fn terminal(home: &Path, commands: &str) -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_signoff")).parent().unwrap();
-    let mut command = Command::new("/bin/sh");
-    command.args(["-euc", commands]).env_clear().env("HOME", home);
-    command.env("PATH", format!("{}:/usr/bin:/bin", program.display())).current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.kill_on_drop(true);
-    command
-}
-
-async fn typed(home: &Path, commands: &str) -> Output {
-    soon("the commands end", terminal(home, commands).output()).await.unwrap()
-}
-
-fn begun(home: &Path, commands: &str) -> Child {
-    terminal(home, commands).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// The commands under a heading of README.md.
-fn commands(heading: &str) -> Vec<String> {
-    let readme = crate::files::text(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (_, section) = readme.split_once(&format!("\n### {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
-    let section = section.split("\n## ").next().unwrap().split("\n### ").next().unwrap();
-    let blocks = section.split("```sh\n").skip(1);
-    blocks.map(|block| block.split_once("```").unwrap().0.to_owned()).collect()
-}
-
-/// Waits for the one pending approval; returns its id.
-async fn waiting(server: &Server) -> signoff::proto::v1::Approval {
-    soon("something waits", async {
-        loop {
-            let mut pending = server.reviewer().list_pending(ListPendingRequest::default()).await.unwrap().into_inner();
-            if let Some(approval) = pending.approvals.pop() {
-                return approval;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-}
-
-#[tokio::test]
-async fn the_readmes_quick_start_works_as_typed() {
-    let home = tempfile::tempdir().unwrap();
-    let server = start(home.path(), &[]).await;
-    let [ask, review, exec] = commands("With the signoff command").try_into().expect("three blocks");
-    let asking = begun(home.path(), &ask);
-    let approval = waiting(&server).await;
-    // There is no terminal for a confirmation.
-    let reviewed = typed(home.path(), &review.replace("approve -", &format!("approve {} --yes", approval.id))).await;
-    assert!(reviewed.status.success() && text(&reviewed).contains("send_email"), "{}", text(&reviewed));
-    let asked = soon("the request ends", asking.wait_with_output()).await.unwrap();
-    assert!(asked.status.success() && text(&asked).contains("APPROVED"), "{}", text(&asked));
-
-    // The same terminal, which already has the agent's environment.
-    let agent = ask.lines().next().unwrap();
-    let running = begun(home.path(), &format!("{agent}\n{exec}"));
-    let approval = waiting(&server).await;
-    server.reviewer().decide(decide(&approval, "d", VoteChoice::Approve)).await.unwrap();
-    let ran = soon("the command ends", running.wait_with_output()).await.unwrap();
-    assert!(ran.status.success() && String::from_utf8_lossy(&ran.stdout).contains("deployed\n"), "{}", text(&ran));
-    assert!(server.stop().await.success());
-
-    let server = start(home.path(), &["--policy", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/policy.yaml")]).await;
-    let [_, ask, check] = commands("With a policy").try_into().expect("three blocks");
-    let asked = typed(home.path(), &format!("{agent}\n{ask}")).await;
-    assert!(asked.status.success() && text(&asked).contains("APPROVED"), "{}", text(&asked));
-    let checked = typed(home.path(), &check).await;
-    assert!(checked.status.success(), "{}", text(&checked));
-    assert!(server.stop().await.success());
 }
 
 #[tokio::test]
 async fn each_env_file_sets_an_identity_and_no_output_has_a_token() {
     let home = tempfile::tempdir().unwrap();
     for start_number in 1..=2 {
-        let server = start(home.path(), &[]).await;
+        let server = start(home.path()).await;
         for (file, name) in
             [("agent.env", "dev/agent"), ("reviewer.env", "dev/reviewer"), ("operator.env", "dev/operator")]
         {
             let path = data(home.path()).join(file);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             // The second start listens on another port.
-            let whoami = typed(home.path(), &format!(". {}\nsignoff whoami", path.display())).await;
+            let whoami = typed(&mut terminal(home.path(), &format!(". {}\nsignoff whoami", path.display()))).await;
             assert!(whoami.status.success() && text(&whoami).contains(name), "{start_number}: {}", text(&whoami));
             assert!(server.log().contains(file), "{}", server.log());
         }
@@ -129,7 +49,7 @@ async fn each_env_file_sets_an_identity_and_no_output_has_a_token() {
 #[tokio::test]
 async fn env_files_are_removed_when_the_server_does_not_accept_their_tokens() {
     let home = tempfile::tempdir().unwrap();
-    assert!(start(home.path(), &[]).await.stop().await.success());
+    assert!(start(home.path()).await.stop().await.success());
     let data = data(home.path());
     let create = ["token", "create", "--subject", "olga", "--kind", "person", "--role", "operator", "--data-dir"];
     let mut create = signoff(&create);

@@ -8,8 +8,9 @@ use crate::failure::Failure;
 use crate::step::Step;
 
 /// A document, the marker of its block, and the command that prints what stands there.
-const TABLES: [(&str, &str, &str); 2] = [
-    ("README.md", "config-table", "cargo run --quiet --locked --bin signoff -- config reference"),
+const TABLES: [(&str, &str, &str); 3] = [
+    ("docs/configuration.md", "config-table", "cargo run --quiet --locked --bin signoff -- config reference"),
+    ("docs/metrics.md", "metrics-table", "cargo run --quiet --locked --bin signoff -- config metrics"),
     ("docs/roles.md", "roles-table", "cargo run --quiet --locked --bin signoff -- config roles"),
 ];
 

@@ -68,7 +68,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             Row {
                 name: "main",
                 holds: "the `signoff` program: command line and runtime",
-                may_use: &["cli", "config", "identity"],
+                may_use: &["cli", "config", "identity", "telemetry"],
                 tests_may_use: &[],
             },
             Row {

@@ -1,0 +1,37 @@
+//! Commands of the documentation that are not run, with the reason. The table is meant to shrink.
+
+/// A page, how its commands begin, and why they are not run.
+const NOT_RUN: &[(&str, &str, &str)] = &[
+    ("README.md", "cargo install", INSTALLED),
+    ("README.md", "python3 -m venv", PYTHON),
+    ("README.md", ".venv/bin/", PYTHON),
+    ("docs/start.md", "cargo install", INSTALLED),
+    ("docs/start.md", "python3 -m venv", PYTHON),
+    ("docs/start.md", ".venv/bin/", PYTHON),
+    ("docs/command.md", "$ signoff ", "src/cli/tests/captures.rs compares what it prints, on a terminal"),
+    ("docs/security.md", "grpcurl ", "calls a server on another machine"),
+    ("docs/adapters/langchain4j.md", "(cd clients/java/adapters && mvn install", MAVEN),
+    ("docs/adapters/spring-ai.md", "(cd clients/java/adapters && mvn install", MAVEN),
+];
+
+const INSTALLED: &str = "cargo has built the program for these tests";
+const PYTHON: &str = "needs packages: clients/python/tests/test_start.py runs the page's program";
+const MAVEN: &str = "needs packages: clients/java/scripts/test builds the adapters";
+
+/// Which rows of the table were used.
+#[derive(Default)]
+pub(super) struct Listed([bool; NOT_RUN.len()]);
+
+impl Listed {
+    /// Whether the table has the command of this page.
+    pub(super) fn has(&mut self, page: &str, command: &str) -> bool {
+        let row = NOT_RUN.iter().position(|(of, begins, _)| *of == page && command.starts_with(begins));
+        row.map(|row| self.0[row] = true).is_some()
+    }
+
+    /// Fails when the documentation no longer has a command of the table.
+    pub(super) fn end(&self) {
+        let unused: Vec<_> = NOT_RUN.iter().zip(self.0).filter(|(_, used)| !used).map(|(row, _)| row).collect();
+        assert!(unused.is_empty(), "no page has these commands; remove the rows: {unused:#?}");
+    }
+}
