@@ -1,5 +1,5 @@
-//! The operator's commands: a gRPC client of a running server. Those that need no server (`serve`, `store`, `export`,
-//! `import`) are here too; the program, `main.rs`, lists them.
+//! The operator's commands: a gRPC client of a running server. Those that need no server (`serve`, `demo`, `store`,
+//! `export`, `import`) are here too; the program, `main.rs`, lists them.
 //!
 //! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
 //! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.
@@ -11,6 +11,7 @@ mod config_check;
 mod connection;
 mod console;
 mod decide;
+mod demo;
 mod describe;
 mod difference;
 mod exec;
@@ -51,6 +52,7 @@ use std::process::ExitCode;
 pub use config_check::config_check;
 pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
 use console::Console;
+pub use demo::{DemoArgs, demo};
 use failure::Failure;
 pub use serve::serve;
 pub use store::{StoreCommand, store};

@@ -69,8 +69,9 @@ pub struct ConnectionArgs {
 const OPTIONS: [&str; 7] = ["address", "token", "token_file", "ca", "certificate", "key", "insecure"];
 
 /// The commands that connect to nothing, with all below them.
-const UNCONNECTED: [&[&str]; 9] = [
+const UNCONNECTED: [&[&str]; 10] = [
     &["serve"],
+    &["demo"],
     &["config"],
     &["export"],
     &["import"],

@@ -153,7 +153,7 @@ Each file sets SIGNOFF_ADDRESS and SIGNOFF_TOKEN, for the clients and grpcurl to
 }
 
 /// A path as a shell in any directory takes it.
-fn shell_path(path: &Path) -> String {
+pub(super) fn shell_path(path: &Path) -> String {
     let path = absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
