@@ -31,6 +31,7 @@ Exit codes:
 /// Pause after each step on a terminal.
 const PACE: Duration = Duration::from_millis(900);
 
+/// Options of the demo.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct DemoArgs {
@@ -66,7 +67,7 @@ async fn run(args: &DemoArgs, console: &mut Console) -> Result<u8, Failure> {
     let interactive = !args.yes && console.can_ask && console.out_width.is_some();
     let pace = args.pace.unwrap_or(if console.out_width.is_some() { PACE } else { Duration::ZERO });
     let mut stage = Stage::start(interactive).await?;
-    let mut play = Play::new(&stage, args.timeout, interactive)?;
+    let play = Play::new(&stage, args.timeout, interactive)?;
     let mut narrator = Narrator::new(console, pace);
     let done = tokio::select! {
         done = play.run(&mut narrator) => done.map(|()| 0),

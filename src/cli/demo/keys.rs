@@ -15,8 +15,8 @@ use crate::cli::text::escape;
 const CHUNK: usize = 256;
 /// Longest line, in bytes: well under what a comment may have.
 const LINE_MAX: usize = 1 << 10;
-/// Characters of a long line that are shown.
-const SHOWN: usize = 40;
+/// Characters of a long line that are shown: all of the prompt fits in 80 columns.
+const SHOWN: usize = 20;
 
 const BACKSPACE: [u8; 2] = [0x08, 0x7f];
 const ESCAPE: u8 = 0x1b;
@@ -79,7 +79,7 @@ pub(super) struct Prompt {
     asks: Asks,
     typed: Vec<u8>,
     /// What was wrong with the last line.
-    problem: Option<String>,
+    problem: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Prompt {
                 Some(Answer::Edit(amount))
             }
             None => {
-                self.problem = Some(format!("\"{}\" is not a number. ", escape(&line)));
+                self.problem = Some("Not a number. ");
                 None
             }
         }
@@ -139,14 +139,14 @@ impl Prompt {
     pub(super) fn shown(&self, progress: &str) -> String {
         let asked = match self.asks {
             Asks::Choice => return format!("{progress}. Press a, r or e."),
-            Asks::Comment => "Comment for the model",
-            Asks::Amount => "New amount",
+            Asks::Comment => "Comment",
+            Asks::Amount => "Amount",
         };
         let typed = String::from_utf8_lossy(&self.typed);
         let cut = typed.chars().count().saturating_sub(SHOWN);
         let tail: String = typed.chars().skip(cut).collect();
         let mark = if cut > 0 { "…" } else { "" };
-        format!("{}{asked}, then Enter: {mark}{}", self.problem.as_deref().unwrap_or_default(), escape(&tail))
+        format!("{}{asked} (Enter: send, Esc: back): {mark}{}", self.problem.unwrap_or_default(), escape(&tail))
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
         let mut prompt = Prompt::default();
         assert_eq!(prompt.shown("Waiting, 4 min left"), "Waiting, 4 min left. Press a, r or e.");
         assert_eq!(prompt.take(b"ex\n"), None);
-        assert_eq!(prompt.shown(""), "\"x\" is not a number. New amount, then Enter: ");
+        assert_eq!(prompt.shown(""), "Not a number. Amount (Enter: send, Esc: back): ");
         assert_eq!(prompt.take(&[b'7'; SHOWN + 1]), None);
         assert!(prompt.shown("").ends_with(&format!(": …{}", "7".repeat(SHOWN))), "{}", prompt.shown(""));
     }

@@ -16,13 +16,13 @@ use super::{
 };
 use crate::{
     cli::{describe, failure::Failure, history, retry::repeat, show},
-    proto::v1::{Approval, ApprovalStatus, ClaimExecutionRequest, DecideRequest, VoteChoice, decide_request::Seen},
+    proto::v1::{Approval, ClaimExecutionRequest, DecideRequest, VoteChoice, decide_request::Seen},
 };
 
 /// The argument that a person may edit.
 const AMOUNT: &str = "amount";
-/// What the agent would like it to be.
-const OTHER_AMOUNT: f64 = 2500.0;
+/// What the agent tries to pay instead. The second is for a person who approved the first.
+const OTHER_AMOUNTS: [f64; 2] = [2500.0, 3000.0];
 
 /// Commands of the audit trail, as an operator types them.
 #[derive(clap::Parser)]
@@ -98,26 +98,26 @@ impl Play {
     async fn decided_by_a_person(&self, narrator: &mut Narrator<'_>) -> Result<Approval, Failure> {
         narrator.tell(story::asks(Task::Refund)).await?;
         let mut wait = self.agent.ask(&Task::Refund.call().timeout(self.timeout)).map_err(failed)?;
-        let mut pending = loop {
+        let asked = loop {
             match wait.next().await.map_err(failed)? {
                 Step::Update(update) => break update.approval.ok_or(Failure::Protocol("no approval"))?,
                 Step::Decided(approval) => break *approval,
                 _ => {}
             }
         };
-        narrator.tell([story::judged(&pending)]).await?;
-        let choices = self.choices(&pending);
+        narrator.tell([story::judged(&asked)]).await?;
+        let choices = self.choices(&asked);
         narrator.tell(choices.waits()).await?;
         if self.interactive {
             narrator.tell(choices.offered()).await?;
         }
         let decided = if self.interactive {
-            self.by_keys(&mut wait, &mut pending, narrator).await?
+            self.by_keys(&mut wait, asked.clone(), narrator).await?
         } else {
-            self.by_script(&mut wait, &pending, narrator).await?
+            self.by_script(&mut wait, &asked, narrator).await?
         };
         let speaker = if self.interactive { Speaker::You } else { Speaker::Reviewer };
-        narrator.tell(story::decided(&decided, speaker)).await?;
+        narrator.tell(story::decided(&asked, &decided, speaker)).await?;
         Ok(decided)
     }
 
@@ -134,7 +134,7 @@ impl Play {
     async fn by_keys(
         &self,
         wait: &mut Wait,
-        pending: &mut Approval,
+        mut pending: Approval,
         narrator: &mut Narrator<'_>,
     ) -> Result<Approval, Failure> {
         let (mut keyboard, mut prompt, mut progress) = (Keyboard::open()?, Prompt::default(), String::new());
@@ -144,14 +144,16 @@ impl Play {
                     Step::Decided(approval) => return Ok(*approval),
                     Step::Update(update) => {
                         if let Some(approval) = update.approval {
-                            *pending = approval;
+                            pending = approval;
                         }
                     }
                     Step::Progress(newest) => progress = newest.message,
                     _ => {}
                 },
                 Some(typed) = keyboard.next() => if let Some(answer) = prompt.take(&typed) {
-                    if let Err(status) = self.decide(pending, answer).await {
+                    // Nothing is left to press until the server's next sentence.
+                    progress.clear();
+                    if let Err(status) = self.decide(&pending, answer).await {
                         narrator.tell([story::decision_rejected(&status)]).await?;
                     }
                 },
@@ -213,7 +215,8 @@ impl Play {
     async fn runs_once(&self, approval: Approval, narrator: &mut Narrator<'_>) -> Result<(), Failure> {
         narrator.tell(story::heading_of_the_run(true)).await?;
         let (call, digest) = (Task::Refund.call(), approval.digest.clone());
-        let other = with_amount(&approval, OTHER_AMOUNT);
+        let others = OTHER_AMOUNTS.map(|amount| with_amount(&approval, amount));
+        let other = others.into_iter().find(|other| Some(other) != approval.arguments.as_ref()).unwrap_or_default();
         narrator.tell([story::claims_other_arguments(&describe::compact(Some(&other)))]).await?;
         let rejected = self.claim_raw(&approval.id, signoff_client::digest(&approval.tool_name, &other)).await?;
         narrator.tell([story::claim_rejected(&rejected)]).await?;

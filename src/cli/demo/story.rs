@@ -134,7 +134,7 @@ pub(super) fn opening(address: SocketAddr, directory: &Path, policy_version: u64
             Speaker::Policy,
             format!(
                 "Version {policy_version} is live. It approves searches, rejects mail to other companies, and requires a \
-                 person for payments of 100 or more."
+                 person's approval for payments of 100 or more."
             ),
         ),
     ]
@@ -191,24 +191,23 @@ pub(super) fn progress(message: &str) -> Line {
 }
 
 pub(super) fn scripted() -> Line {
-    Said(Speaker::Reviewer, "A script decides in this demo, because nobody can press a key.".to_owned())
+    Said(Speaker::Reviewer, "This demo is not interactive: a script decides.".to_owned())
 }
 
 /// What the script says about its approval.
 pub(super) const SCRIPTED_COMMENT: &str = "Record 17 was paid twice.";
 
 /// How a pending approval ended.
-pub(super) fn decided(approval: &Approval, reviewer: Speaker) -> Vec<Line> {
+pub(super) fn decided(asked: &Approval, approval: &Approval, reviewer: Speaker) -> Vec<Line> {
     let speaker = match approval.status() {
         ApprovalStatus::Approved | ApprovalStatus::Rejected => reviewer,
         ApprovalStatus::Cancelled => Speaker::Agent,
         _ => Speaker::Server,
     };
-    let mut lines = Vec::new();
-    if let Some(decision) = &approval.decision {
-        lines.push(Said(speaker, sentence(describe::decision(decision))));
-    }
-    lines
+    let decision = approval.decision.as_ref().map(|decision| Said(speaker, sentence(describe::decision(decision))));
+    let edited = || format!("With other arguments: {}", escape(&describe::compact(approval.arguments.as_ref())));
+    let edit = (asked.digest != approval.digest).then(|| More(edited()));
+    decision.into_iter().chain(edit).collect()
 }
 
 pub(super) fn decision_rejected(status: &Status) -> Line {
