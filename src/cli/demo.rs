@@ -19,8 +19,8 @@ use super::{console::Console, failure::Failure};
 use crate::{config::parse_duration, private_files};
 
 const EXIT_CODES: &str = "\
-The demo starts its own server on a free port of 127.0.0.1, with a temporary data directory. It needs no settings, reads
-no environment variables of Signoff, and deletes the directory at the end. Without a terminal, a script is the reviewer.
+The demo starts its own server on a free port of 127.0.0.1, with a temporary data directory, and deletes the \
+directory at the end. It ignores the environment variables of Signoff. Without a terminal, a script decides.
 
 Exit codes:
     0  the story ended, with any decision
