@@ -74,7 +74,7 @@ async fn run(args: &DemoArgs, console: &mut Console) -> Result<u8, Failure> {
         signal = signals.next() => Ok(signal),
         failure = stage.failed() => Err(failure),
     };
-    // Its connections would hold up the end of the server.
+    // Open connections would delay the end of the server.
     drop(play);
     let stopped = tokio::select! {
         stopped = stage.stop() => stopped,

@@ -31,7 +31,7 @@ enum Audit {
     Show(show::ShowArgs),
 }
 
-/// Those who act.
+/// The clients of the agent, the reviewer and the operator, and what they need to know.
 pub(super) struct Play {
     agent: Client,
     reviewer: Client,
@@ -151,7 +151,7 @@ impl Play {
                     _ => {}
                 },
                 Some(typed) = keyboard.next() => if let Some(answer) = prompt.take(&typed) {
-                    // Nothing is left to press until the server's next sentence.
+                    // The question is shown again with the next Progress, if the decision fails.
                     progress.clear();
                     if let Err(status) = self.decide(&pending, answer).await {
                         narrator.tell([story::decision_rejected(&status)]).await?;
@@ -249,7 +249,7 @@ impl Play {
         narrator.tell([story::claim_rejected(&rejected)]).await
     }
 
-    /// Claims past the client, which would not send such a claim. Returns the server's rejection.
+    /// Claims without the client's own checks, which would stop the claim earlier. Returns the server's rejection.
     async fn claim_raw(&self, approval_id: &str, digest: String) -> Result<Status, Failure> {
         let request = ClaimExecutionRequest {
             approval_id: approval_id.to_owned(),

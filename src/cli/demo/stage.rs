@@ -33,7 +33,7 @@ const POLICY_PATH: &str = "examples/demo-policy.yaml";
 /// Time between two Progress messages. A person sees the time left; a script decides after the first one.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const SCRIPTED_HEARTBEAT: Duration = Duration::from_millis(100);
-/// The demo's clients are gone by then.
+/// Short: the demo closes its clients first.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A server that runs, and its credentials.
@@ -113,7 +113,7 @@ impl Stage {
         DevEnvFiles::in_directory(self.directory.path()).reviewer
     }
 
-    /// Waits until the server ends by itself, which it should not.
+    /// Waits until the server ends by itself, and returns why.
     pub(super) async fn failed(&mut self) -> Failure {
         match (&mut self.serving).await {
             Ok(Ok(())) => Failure::Stopped("the demo's server stopped".to_owned()),
@@ -126,7 +126,7 @@ impl Stage {
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
         self.stop.cancel();
         if !self.serving.is_finished() {
-            // What it may say of its end changes nothing: its data is deleted.
+            // An error at the end does not matter: the data is deleted.
             _ = (&mut self.serving).await;
         }
         let cannot = |error| Failure::Stopped(format!("Cannot delete {}: {error}.", self.directory().display()));
@@ -166,7 +166,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // After a failure, which is what is reported.
+        // After a failure. That failure is reported, not this one.
         _ = self.delete();
     }
 }

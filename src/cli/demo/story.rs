@@ -1,4 +1,4 @@
-//! The story: what the agent asks for, and the words for what happens. Nothing here acts.
+//! The story: the calls of the agent, and the words for each step. Pure: no I/O.
 
 use std::{
     net::SocketAddr,
@@ -128,13 +128,13 @@ pub(super) fn opening(address: SocketAddr, directory: &Path, policy_version: u64
         Blank,
         server(format!(
             "Listens on {address}. Its data is in {}. The demo deletes it at the end.",
-            directory.display()
+            escape(&directory.display().to_string())
         )),
         Said(
             Speaker::Policy,
             format!(
-                "Version {policy_version} is live. It approves searches, rejects mail to other companies, and requires a \
-                 person's approval for payments of 100 or more."
+                "Version {policy_version} is live. It approves searches, rejects mail to other companies, and requires \
+                 a person's approval for payments of 100 or more."
             ),
         ),
     ]
