@@ -116,7 +116,7 @@ impl Stage {
     /// Waits until the server ends by itself, and returns why.
     pub(super) async fn failed(&mut self) -> Failure {
         match (&mut self.serving).await {
-            Ok(Ok(())) => Failure::Stopped("the demo's server stopped".to_owned()),
+            Ok(Ok(())) => Failure::Stopped("the demo server stopped".to_owned()),
             Ok(Err(error)) => failed(error),
             Err(error) => failed(error),
         }
