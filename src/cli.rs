@@ -1,5 +1,5 @@
-//! The commands of `signoff`. Most are gRPC clients of a running server. `serve`, `config check`, `store`, `export` and
-//! `import` need no server; `main.rs` lists them.
+//! The commands of `signoff`. Most are gRPC clients of a running server. `serve`, `demo`, `config check`, `store`, `export` and
+//! `import` need no server; `program` lists them.
 //!
 //! People get tables and sentences. With `--json`, programs get protocol messages, one JSON object per line. Text from
 //! other users is data: the commands print its invisible characters as escapes.
@@ -11,6 +11,7 @@ mod config_check;
 mod connection;
 mod console;
 mod decide;
+mod demo;
 mod describe;
 mod difference;
 mod exec;
@@ -51,6 +52,7 @@ use std::process::ExitCode;
 pub use config_check::config_check;
 pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
 use console::Console;
+pub use demo::{DemoArgs, demo};
 use failure::Failure;
 pub use serve::serve;
 pub use store::{StoreCommand, store};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use signoff::{
-    cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs, StoreCommand},
+    cli::{self, ClientCommand, ConnectionArgs, DemoArgs, ExportArgs, ImportArgs, StoreCommand},
     config::{self, ServeFlags},
     identity, telemetry,
 };
@@ -26,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(ServeFlags),
+    /// Play the story of an approval in this terminal, with a server of its own
+    Demo(DemoArgs),
     /// Check the configuration, or print its reference
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
 async fn run(Cli { connection, command }: Cli) -> ExitCode {
     match command {
         Command::Serve(flags) => cli::serve(&flags).await,
+        Command::Demo(args) => cli::demo(args).await,
         Command::Config(ConfigCommand::Check(flags)) => cli::config_check(&flags).await,
         Command::Config(ConfigCommand::Reference) => {
             anstream::print!("{}", config::reference_markdown());

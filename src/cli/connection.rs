@@ -72,8 +72,9 @@ pub struct ConnectionArgs {
 const OPTIONS: [&str; 7] = ["address", "token", "token_file", "ca", "certificate", "key", "insecure"];
 
 /// Commands that do not connect, including their subcommands.
-const UNCONNECTED: [&[&str]; 9] = [
+const UNCONNECTED: [&[&str]; 10] = [
     &["serve"],
+    &["demo"],
     &["config"],
     &["export"],
     &["import"],

@@ -46,9 +46,12 @@ pub struct HistoryArgs {
 }
 
 pub(super) async fn run(args: HistoryArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    let client = connection.client().await?;
+    print(args, &connection.client().await?, console).await
+}
+
+pub(super) async fn print(args: HistoryArgs, client: &Client, console: &mut Console) -> Result<(), Failure> {
     let now = match (args.since, args.until) {
-        (Some(TimeFilter::Ago(_)), _) | (_, Some(TimeFilter::Ago(_))) => server_now(&client).await?,
+        (Some(TimeFilter::Ago(_)), _) | (_, Some(TimeFilter::Ago(_))) => server_now(client).await?,
         _ => DateTime::UNIX_EPOCH,
     };
     let time = |filter: TimeFilter| timestamp(filter.time(now));

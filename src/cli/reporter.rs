@@ -154,7 +154,7 @@ Each file sets SIGNOFF_ADDRESS and SIGNOFF_TOKEN; clients and grpcurl can use th
 }
 
 /// An absolute path, quoted for a shell if necessary.
-fn shell_path(path: &Path) -> String {
+pub(super) fn shell_path(path: &Path) -> String {
     let path = absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }

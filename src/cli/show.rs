@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use signoff_client::Client;
 
 use super::{
     connection::{ConnectionArgs, unary},
@@ -25,8 +26,11 @@ pub struct ShowArgs {
 }
 
 pub(super) async fn run(args: ShowArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    let client = connection.client().await?;
-    let approval_id = ids::resolve(&args.id, Waiting::ForADecision, &client).await?;
+    print(args, &connection.client().await?, console).await
+}
+
+pub(super) async fn print(args: ShowArgs, client: &Client, console: &mut Console) -> Result<(), Failure> {
+    let approval_id = ids::resolve(&args.id, Waiting::ForADecision, client).await?;
     // People need the events to see what an edit changed.
     let include_events = args.events || !console.json;
     let answer = client.approvals().get_approval(unary(GetApprovalRequest { approval_id, include_events })).await?;

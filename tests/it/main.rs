@@ -5,6 +5,7 @@ mod change_feed;
 mod checks;
 mod clock;
 mod damage;
+mod demo;
 mod documents;
 mod drain;
 mod exec;
