@@ -21,7 +21,7 @@ func RefusalText(err error) (text string, refused bool) {
 
 // approvedNotRun tells people of an approval that nobody has used.
 func approvedNotRun(r Refused) string {
-	return fmt.Sprintf("Approval %s of the call to %s is approved, and was not run.", r.ApprovalID, r.ToolName)
+	return fmt.Sprintf("Approval %s of the call to %s is approved, but the call did not run.", r.ApprovalID, r.ToolName)
 }
 
 // place says what is wrong with the arguments, or with one of them.

@@ -114,11 +114,11 @@ func (e *AutoRejectedError) Error() string {
 // DeveloperText implements [Refusal].
 func (e *AutoRejectedError) DeveloperText() string { return e.Error() }
 
-// TimedOutError says that nobody decided in time.
+// TimedOutError says that no reviewer decided in time.
 type TimedOutError struct{ Refused }
 
 func (e *TimedOutError) Error() string {
-	return fmt.Sprintf("NOT RUN. Nobody decided on the call to %s in time. Do not work around it.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. No reviewer decided on the call to %s in time. Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
@@ -194,7 +194,7 @@ func (e *AlreadyClaimedError) Error() string {
 	if e.ClaimTime != "" {
 		started = "started at " + e.ClaimTime
 	}
-	ended := ". Whether it was done is not known"
+	ended := ". Its outcome is unknown"
 	if outcome, known := outcomes[e.Result]; known {
 		if e.ReportTime != "" {
 			outcome += " at " + e.ReportTime
@@ -213,11 +213,11 @@ func (e *AlreadyClaimedError) DeveloperText() string {
 	return fmt.Sprintf("%s (Claimed by %s.)", e.Error(), e.ClaimedBy)
 }
 
-// ClaimWindowClosedError says that the call was approved too long ago.
+// ClaimWindowClosedError says that the call was approved, but its claim window has closed.
 type ClaimWindowClosedError struct{ Refused }
 
 func (e *ClaimWindowClosedError) Error() string {
-	return fmt.Sprintf("NOT RUN. The call to %s was approved too long ago. Do not work around it.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. The approval of the call to %s has expired. Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
@@ -227,7 +227,7 @@ func (e *ClaimWindowClosedError) DeveloperText() string { return e.Error() }
 type DigestMismatchError struct{ Refused }
 
 func (e *DigestMismatchError) Error() string {
-	return fmt.Sprintf("NOT RUN. What was approved is not the call to %s that would run. Do not work around it.",
+	return fmt.Sprintf("NOT RUN. The approved call differs from the call to %s that would run. Do not work around it.",
 		e.ToolName)
 }
 
@@ -242,14 +242,14 @@ type UnknownStatusError struct {
 }
 
 func (e *UnknownStatusError) Error() string {
-	return fmt.Sprintf("NOT RUN. The approvals server's answer on the call to %s is not understood. "+
+	return fmt.Sprintf("NOT RUN. The approvals server sent an unknown status for the call to %s. "+
 		"Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *UnknownStatusError) DeveloperText() string {
-	return fmt.Sprintf("The server sent a status of the call to %s that this client does not know (%d), "+
-		"so it counts as not approved. Update the client.", e.ToolName, e.Status)
+	return fmt.Sprintf("The server sent the unknown status %d for the call to %s. The call counts as not approved. "+
+		"Update the client.", e.Status, e.ToolName)
 }
 
 // InvalidAnswerError says that an answer of the server contradicts the request, an earlier answer or itself.
@@ -262,13 +262,13 @@ type InvalidAnswerError struct {
 }
 
 func (e *InvalidAnswerError) Error() string {
-	return fmt.Sprintf("NOT RUN. The approvals server's answer on the call to %s cannot be trusted. "+
+	return fmt.Sprintf("NOT RUN. The approvals server sent an invalid answer for the call to %s. "+
 		"Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *InvalidAnswerError) DeveloperText() string {
-	return fmt.Sprintf("The server at %s sent an invalid answer on the call to %s%s.",
+	return fmt.Sprintf("The server at %s sent an invalid answer for the call to %s%s.",
 		e.Address, e.ToolName, because(e.Problem))
 }
 
@@ -310,7 +310,7 @@ func (e *UnavailableError) DeveloperText() string {
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Cause }
 
-// RequestFailedError says that the server refused the request: not authenticated, not allowed, invalid, over a limit.
+// RequestFailedError says that the server rejected the request: not authenticated, not allowed, invalid, over a limit.
 // What cannot be sent at all fails with it too.
 type RequestFailedError struct {
 	Refused
@@ -331,13 +331,13 @@ func (e *RequestFailedError) Error() string {
 	if e.Reason == "INVALID_REQUEST" {
 		return fmt.Sprintf("NOT RUN. The call to %s could not be approved%s.", e.ToolName, because(e.Message))
 	}
-	return fmt.Sprintf("NOT RUN. The approvals server refused the request to call %s. "+
+	return fmt.Sprintf("NOT RUN. The approvals server rejected the request to call %s. "+
 		"Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *RequestFailedError) DeveloperText() string {
-	return fmt.Sprintf("The server at %s refused the request (%s)%s.", e.Address, e.Reason, because(e.Message))
+	return fmt.Sprintf("The server at %s rejected the request (%s)%s.", e.Address, e.Reason, because(e.Message))
 }
 
 // Unwrap returns the cause.
@@ -370,7 +370,7 @@ type InvalidEditError struct {
 }
 
 func (e *InvalidEditError) Error() string {
-	return fmt.Sprintf("NOT RUN. A reviewer changed the arguments of the call to %s so that it cannot run: %s. "+
+	return fmt.Sprintf("NOT RUN. A reviewer's edit does not fit the call to %s: %s. "+
 		"Ask for approval again.", e.ToolName, place(e.Path, e.Problem))
 }
 

@@ -49,7 +49,7 @@ pub enum Kind {
         /// What the rule says; may be empty.
         message: String,
     },
-    /// Nobody decided in time.
+    /// No reviewer decided in time.
     TimedOut,
     /// It was withdrawn.
     Cancelled,
@@ -67,7 +67,7 @@ pub enum Kind {
     AlreadyClaimed(Box<EarlierClaim>),
     /// It was approved, but too long ago.
     ClaimWindowClosed,
-    /// What was approved is not what would be run.
+    /// The approved call differs from the call to run.
     DigestMismatch,
     /// A newer server sent a status that this client does not know.
     UnknownStatus {
@@ -88,7 +88,7 @@ pub enum Kind {
         /// Whether the call was approved: the claim failed.
         approved: bool,
     },
-    /// The server refused the request: not authenticated, not allowed, invalid, over a limit.
+    /// The server rejected the request: not authenticated, not allowed, invalid, over a limit.
     RequestFailed(Box<Status>),
     /// The arguments cannot be approved as they are.
     InvalidArguments {

@@ -77,7 +77,7 @@ export class StillWaiting extends Refusal {
 
 /** What people read of a call that was approved, and not run. */
 function notRun({ toolName, approvalId }: RefusedCall): string {
-  return `Approval ${approvalId} of the call to ${toolName} is approved, and was not run.`;
+  return `Approval ${approvalId} of the call to ${toolName} is approved, but the call did not run.`;
 }
 
 /** A person rejected the call, or the policy remembered that a person had. */
@@ -112,12 +112,12 @@ export class AutoRejected extends Refusal {
   }
 }
 
-/** Nobody decided in time. */
+/** No reviewer decided in time. */
 export class TimedOut extends Refusal {
   declare readonly kind: "TimedOut";
 
   constructor(call: RefusedCall) {
-    const problem = `Nobody decided on the call to ${call.toolName} in time.`;
+    const problem = `No reviewer decided on the call to ${call.toolName} in time.`;
     super("TimedOut", call, `NOT RUN. ${problem} Do not work around it.`);
   }
 }
@@ -179,7 +179,7 @@ export class AlreadyClaimed extends Refusal {
     const started = claimTime === "" ? "started before" : `started at ${claimTime}`;
     const outcome = ended
       ? `, and ${ended}${reportTime && ` at ${reportTime}`}${after(reportMessage)}`
-      : ". Whether it was done is not known.";
+      : ". Its outcome is unknown.";
     const problem = `The call to ${call.toolName} was approved and ${started}${outcome}`;
     const text = `NOT RUN AGAIN. ${problem} Do not repeat it.`;
     super("AlreadyClaimed", call, text, options, claimedBy ? `${text} (Claimed by ${claimedBy}.)` : text);
@@ -210,17 +210,17 @@ export class ClaimWindowClosed extends Refusal {
   declare readonly kind: "ClaimWindowClosed";
 
   constructor(call: RefusedCall, options?: ErrorOptions) {
-    const problem = `The call to ${call.toolName} was approved too long ago.`;
+    const problem = `The approval of the call to ${call.toolName} has expired.`;
     super("ClaimWindowClosed", call, `NOT RUN. ${problem} Do not work around it.`, options);
   }
 }
 
-/** What was approved is not what would be run. */
+/** The approved call differs from the call to run. */
 export class DigestMismatch extends Refusal {
   declare readonly kind: "DigestMismatch";
 
   constructor(call: RefusedCall, options?: ErrorOptions) {
-    const problem = `What was approved is not the call to ${call.toolName} that would run.`;
+    const problem = `The approved call differs from the call to ${call.toolName} that would run.`;
     super("DigestMismatch", call, `NOT RUN. ${problem} Do not work around it.`, options);
   }
 }
@@ -232,10 +232,10 @@ export class UnknownStatus extends Refusal {
   readonly status: number;
 
   constructor(call: RefusedCall, status: number) {
-    const problem = `The approvals server's answer on the call to ${call.toolName} is not understood.`;
+    const problem = `The approvals server sent an unknown status for the call to ${call.toolName}.`;
     const details =
-      `The server sent a status of the call to ${call.toolName} that this client does not know (${status}), ` +
-      "so it counts as not approved. Update the client.";
+      `The server sent the unknown status ${status} for the call to ${call.toolName}. ` +
+      "The call counts as not approved. Update the client.";
     super("UnknownStatus", call, `NOT RUN. ${problem} Do not work around it.`, undefined, details);
     this.status = status;
   }
@@ -248,8 +248,8 @@ export class InvalidAnswer extends Refusal {
   readonly problem: string;
 
   constructor(call: RefusedCall, address: string, problem: string) {
-    const text = `The approvals server's answer on the call to ${call.toolName} cannot be trusted.`;
-    const details = `The server${at(address)} sent an invalid answer on the call to ${call.toolName}: ${problem}.`;
+    const text = `The approvals server sent an invalid answer for the call to ${call.toolName}.`;
+    const details = `The server${at(address)} sent an invalid answer for the call to ${call.toolName}: ${problem}.`;
     super("InvalidAnswer", call, `NOT RUN. ${text} Do not work around it.`, undefined, details);
     this.problem = problem;
   }
@@ -295,7 +295,7 @@ export interface ServerRefusal {
   readonly violations: readonly { readonly field: string; readonly description: string }[];
 }
 
-/** The server refused the request: not authenticated, not allowed, invalid, over a limit. */
+/** The server rejected the request: not authenticated, not allowed, invalid, over a limit. */
 export class RequestFailed extends Refusal implements ServerRefusal {
   declare readonly kind: "RequestFailed";
   readonly code: Code;
@@ -309,8 +309,8 @@ export class RequestFailed extends Refusal implements ServerRefusal {
     const text =
       reason === "INVALID_REQUEST"
         ? `The call to ${call.toolName} could not be approved${after(serverMessage)}`
-        : `The approvals server refused the request to call ${call.toolName}. Do not work around it.`;
-    const details = `The server${at(address)} refused the request (${reason})${after(serverMessage)}`;
+        : `The approvals server rejected the request to call ${call.toolName}. Do not work around it.`;
+    const details = `The server${at(address)} rejected the request (${reason})${after(serverMessage)}`;
     super("RequestFailed", call, `NOT RUN. ${text}`, options, details);
     this.code = code;
     this.reason = reason;
@@ -344,7 +344,7 @@ export class InvalidEdit extends Refusal {
   readonly problem: string;
 
   constructor(call: RefusedCall, path: string, problem: string, options?: ErrorOptions) {
-    const edit = `A reviewer changed the arguments of the call to ${call.toolName} so that it cannot run`;
+    const edit = `A reviewer's edit does not fit the call to ${call.toolName}`;
     const text = `NOT RUN. ${edit}: ${argument(path)} ${problem}. Ask for approval again.`;
     super("InvalidEdit", call, text, options);
     this.path = path;

@@ -110,10 +110,10 @@ class AutoRejected(Refusal):
 
 
 class TimedOut(Refusal):
-    """Nobody decided in time."""
+    """No reviewer decided in time."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"NOT RUN. Nobody decided on the call to {tool_name} in time. Do not work around it."
+        text = f"NOT RUN. No reviewer decided on the call to {tool_name} in time. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
@@ -188,7 +188,7 @@ class AlreadyClaimed(Refusal):
             at = f" at {report_time}" if report_time else ""
             text += f", and {ended}{at}{_said(message)}. Do not repeat it."
         else:
-            text += ". Whether it was done is not known. Do not repeat it."
+            text += ". Its outcome is unknown. Do not repeat it."
         by = f" (Claimed by {claimed_by}.)" if claimed_by else ""
         super().__init__(text, tool_name=tool_name, approval_id=approval_id, developer_text=text + by)
         self.claimed_by = claimed_by
@@ -202,15 +202,15 @@ class ClaimWindowClosed(Refusal):
     """It was approved, but too long ago."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"NOT RUN. The call to {tool_name} was approved too long ago. Do not work around it."
+        text = f"NOT RUN. The approval of the call to {tool_name} has expired. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
 class DigestMismatch(Refusal):
-    """What was approved is not what would be run."""
+    """The approved call differs from the call to run."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"NOT RUN. What was approved is not the call to {tool_name} that would run. Do not work around it."
+        text = f"NOT RUN. The approved call differs from the call to {tool_name} that would run. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
@@ -224,13 +224,13 @@ class UnknownStatus(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, status: str) -> None:
         super().__init__(
-            f"NOT RUN. The approvals server's answer on the call to {tool_name} is not understood. "
+            f"NOT RUN. The approvals server sent an unknown status for the call to {tool_name}. "
             "Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=(
-                f"The server sent a status of the call to {tool_name} that this client does not know ({status}), so it "
-                "counts as not approved. Update the client."
+                f"The server sent the unknown status {status} for the call to {tool_name}. "
+                "The call counts as not approved. Update the client."
             ),
         )
         self.status = status
@@ -248,12 +248,12 @@ class InvalidAnswer(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str) -> None:
         super().__init__(
-            f"NOT RUN. The approvals server's answer on the call to {tool_name} cannot be trusted. "
+            f"NOT RUN. The approvals server sent an invalid answer for the call to {tool_name}. "
             "Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=(
-                f"The server at {address} sent an invalid answer on the call to {tool_name}{_said(problem)}."
+                f"The server at {address} sent an invalid answer for the call to {tool_name}{_said(problem)}."
             ),
         )
         self.address = address
@@ -294,7 +294,7 @@ class Unavailable(Refusal):
 
 
 class RequestFailed(Refusal):
-    """The server refused the request: not authenticated, not allowed, invalid, over a limit.
+    """The server rejected the request: not authenticated, not allowed, invalid, over a limit.
 
     address: the server's.
     code: the gRPC code.
@@ -321,13 +321,13 @@ class RequestFailed(Refusal):
         text = (
             f"NOT RUN. The call to {tool_name} could not be approved{_said(message)}."
             if reason == "INVALID_REQUEST"
-            else f"NOT RUN. The approvals server refused the request to call {tool_name}. Do not work around it."
+            else f"NOT RUN. The approvals server rejected the request to call {tool_name}. Do not work around it."
         )
         super().__init__(
             text,
             tool_name=tool_name,
             approval_id=approval_id,
-            developer_text=f"The server at {address} refused the request ({reason}){_said(message)}.",
+            developer_text=f"The server at {address} rejected the request ({reason}){_said(message)}.",
         )
         self.address = address
         self.code = code
@@ -364,7 +364,7 @@ class InvalidEdit(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, path: str, problem: str) -> None:
         text = (
-            f"NOT RUN. A reviewer changed the arguments of the call to {tool_name} so that it cannot run: "
+            f"NOT RUN. A reviewer's edit does not fit the call to {tool_name}: "
             f"{_where(path)} {_bare(problem)}. Ask for approval again."
         )
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
@@ -373,7 +373,7 @@ class InvalidEdit(Refusal):
 
 
 def _approved(tool_name: str, approval_id: str | None) -> str:
-    return f"Approval {approval_id} of the call to {tool_name} is approved, and was not run."
+    return f"Approval {approval_id} of the call to {tool_name} is approved, but the call did not run."
 
 
 def _where(path: str) -> str:

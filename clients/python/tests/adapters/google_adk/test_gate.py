@@ -93,7 +93,7 @@ def test_refusal_that_fails_the_tool(desk: Server) -> None:
 def test_timeout(desk: Server, name: str) -> None:
     body = Body(name)
     told = results(run(desk, an_agent(body.tool, steps=[one_call(name)]), timeout=1))
-    assert told == {"call-1": f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."}
+    assert told == {"call-1": f"NOT RUN. No reviewer decided on the call to {name} in time. Do not work around it."}
     assert body.runs == []
 
 

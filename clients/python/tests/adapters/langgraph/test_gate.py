@@ -77,7 +77,7 @@ def test_rejected(agent: Agent, mail: Mail, tool: str) -> None:
 
 def test_timed_out(agent: Agent, mail: Mail, tool: str) -> None:
     [result] = agent.run([mail.tool], [call(tool)], timeout=1)
-    assert result.content == f"NOT RUN. Nobody decided on the call to {tool} in time. Do not work around it."
+    assert result.content == f"NOT RUN. No reviewer decided on the call to {tool} in time. Do not work around it."
     assert not mail.runs
 
 

@@ -172,7 +172,7 @@ def test_what_changes_after_the_approval_is_not_run(agent: Agent, tool: str) -> 
     with reviewing(agent.server, tool, approve):
         [result] = agent.run([pay.tool], [call(tool, to="alice")])
     assert result.text == (
-        f"NOT RUN. What was approved is not the call to {tool} that would run. Do not work around it."
+        f"NOT RUN. The approved call differs from the call to {tool} that would run. Do not work around it."
     )
     assert not pay.got
     [approval] = all_of(agent.server, tool)

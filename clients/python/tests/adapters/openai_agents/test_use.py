@@ -192,5 +192,5 @@ def test_refusal_text(desk: Server, name: str) -> None:
             agent = Agent(name="Mailer", model=scripted(one_call(name), says("end")), tools=[tool])
             return await Runner.run(agent, "go")
 
-    expected = f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."
+    expected = f"NOT RUN. No reviewer decided on the call to {name} in time. Do not work around it."
     assert outputs(asyncio.run(main())) == {"call-1": expected}

@@ -150,7 +150,7 @@ test("other arguments in the stored messages are not run, though the call was ap
   messages.splice(0, messages.length, ...changed(messages, { input: { to: "mallory" } }));
   messages.push(forged(messages));
   const { model } = await go("done");
-  assert.match(readOf(model, "cy"), /^NOT RUN\. The approvals server refused/);
+  assert.match(readOf(model, "cy"), /^NOT RUN\. The approvals server rejected/);
   assert.deepEqual([runs, (await server.approvals(name)).length], [[], 1]);
 });
 

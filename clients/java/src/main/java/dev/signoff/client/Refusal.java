@@ -134,7 +134,7 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** Nobody decided in time. */
+  /** No reviewer decided in time. */
   public static final class TimedOut extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -239,7 +239,7 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** What was approved is not what would be run. */
+  /** The approved call differs from the call to run. */
   public static final class DigestMismatch extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -315,7 +315,7 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** The server refused the request, or it can be seen here that it would. */
+  /** The server rejected the request, or it can be seen here that it would. */
   public static final class RequestFailed extends Refusal {
     private static final long serialVersionUID = 1;
 
