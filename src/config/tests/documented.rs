@@ -104,7 +104,7 @@ fn texts_tell_the_defaults_and_limits_that_are() {
         ("clients/go/call.go", format!("makes the call, in at most {AGENT_NAME_MAX} characters.")),
         ("clients/go/call.go", format!("belongs to, in at most {RUN_ID_MAX} characters.")),
         ("clients/go/call.go", format!("by default every {}.", spoken(heartbeat))),
-        ("clients/java/README.md", format!("It says every {} what it waits for.", spoken(heartbeat))),
+        ("clients/java/README.md", format!("It prints progress every {}.", spoken(heartbeat))),
     ];
     let wrong: Vec<_> = told.iter().filter(|(path, sentence)| !words(path).contains(sentence)).collect();
     assert!(wrong.is_empty(), "the value changed, or the sentence: {wrong:#?}");
