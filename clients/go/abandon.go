@@ -17,8 +17,8 @@ func (g *gate) warnOfRepetition(ctx context.Context) {
 	if _, told := g.client.repeatable.LoadOrStore(g.call.ToolName, true); told {
 		return
 	}
-	g.client.logger.WarnContext(ctx, fmt.Sprintf("Calls of %s have neither a RequestID, nor RunID and CallID, nor a "+
-		"context that can be cancelled. Trying one again asks for a second approval.", g.call.ToolName),
+	g.client.logger.WarnContext(ctx, fmt.Sprintf("The call to %s has no RequestID, no RunID with CallID, and no "+
+		"context that can be cancelled. A retry asks for a second approval.", g.call.ToolName),
 		"tool_name", g.call.ToolName)
 }
 

@@ -17,7 +17,7 @@ var (
 
 const (
 	problemNull    = "is null"
-	problemUnknown = "is not known to the function"
+	problemUnknown = "is not a parameter of the function"
 )
 
 // fit finds where a JSON value is not one of a Go type. encoding/json takes more: names in other letters, null for
@@ -74,7 +74,7 @@ func fitItself(value any, t reflect.Type, path string) *problem {
 		return &problem{path, problemJSON}
 	}
 	if err := decodeCarefully(text, reflect.New(t).Interface()); err != nil {
-		return &problem{path, "cannot be taken by the function: " + err.Error()}
+		return &problem{path, "does not fit the function: " + err.Error()}
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func fitList(value any, t reflect.Type, path string) *problem {
 		return &problem{path, "is not a list"}
 	}
 	if t.Kind() == reflect.Array && len(list) != t.Len() {
-		return &problem{path, fmt.Sprintf("does not have %d members", t.Len())}
+		return &problem{path, fmt.Sprintf("is not a list of %d", t.Len())}
 	}
 	for i, member := range list {
 		if p := fit(member, t.Elem(), at(path, i)); p != nil {
@@ -180,7 +180,7 @@ func fitNumber(number float64, t reflect.Type, path string) *problem {
 	overflows := false
 	switch zero := reflect.Zero(t); {
 	case isInteger(t) && number != math.Trunc(number):
-		return &problem{path, "is not a whole number"}
+		return &problem{path, "is not an integer"}
 	case isInteger(t) && math.Abs(number) > maxInteger:
 		return &problem{path, problemInteger}
 	case zero.CanInt():

@@ -112,7 +112,7 @@ func resumedGate(client *Client, handle Handle, call Call) (*gate, error) {
 		return nil, err
 	}
 	if call.ToolName != "" && call.ToolName != handle.ToolName {
-		return nil, misused("Handle", "is of a call to %s, and the function is that of %s",
+		return nil, misused("Handle", "is for the tool %s, not for %s",
 			handle.ToolName, call.ToolName)
 	}
 	call.ToolName = handle.ToolName
@@ -125,7 +125,7 @@ func resumedGate(client *Client, handle Handle, call Call) (*gate, error) {
 	}
 	if g.takes != nil {
 		if problem := declared(g.takes); problem != "" {
-			return nil, misused("ArgumentsType", "cannot be: %s", problem)
+			return nil, misused("ArgumentsType", "cannot be used: %s", problem)
 		}
 	}
 	return g, nil

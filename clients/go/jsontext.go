@@ -92,7 +92,7 @@ func (r *textReader) object(path string, depth int) (any, *problem) {
 		}
 		name, _ := token.(string)
 		if _, twice := object[name]; twice {
-			return nil, &problem{join(path, name), "is given twice"}
+			return nil, &problem{join(path, name), "appears twice"}
 		}
 		value, p := r.value(join(path, name), depth)
 		if p != nil {

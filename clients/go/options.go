@@ -53,14 +53,14 @@ func (o Options) completed() (Options, error) {
 		o.Insecure = true
 	case "", "false", "0":
 	default:
-		return o, misused("SIGNOFF_INSECURE", "is %q, and can be true or false (or 1 or 0)", value)
+		return o, misused("SIGNOFF_INSECURE", "must be true, 1, false or 0, not %q", value)
 	}
 	if o.Deadline < 0 {
-		return o, misused("Deadline", "must be positive, or 0 for 30 s, and is %v", o.Deadline)
+		return o, misused("Deadline", "must be positive, or 0 for 30 s, not %v", o.Deadline)
 	}
 	for _, c := range []byte(o.Token.reveal()) {
 		if c <= ' ' || c > '~' {
-			return o, misused("Token", "holds characters that no token has")
+			return o, misused("Token", "must consist of visible ASCII characters")
 		}
 	}
 	return o, nil
@@ -73,10 +73,10 @@ func (o Options) withFiles(a address) (Options, error) {
 		o.Certificate = cmp.Or(o.Certificate, os.Getenv("SIGNOFF_CERTIFICATE"))
 		o.Key = cmp.Or(o.Key, os.Getenv("SIGNOFF_KEY"))
 	} else if o.CA != "" || o.Certificate != "" || o.Key != "" {
-		return o, misused("CA, Certificate, Key", "are for https addresses alone, and Address is %s", a)
+		return o, misused("CA, Certificate, Key", "need an https:// address; Address is %s", a)
 	}
 	if (o.Certificate == "") != (o.Key == "") {
-		return o, misused("Certificate, Key", "must be set together, or not at all")
+		return o, misused("Certificate, Key", "must be set together")
 	}
 	return o, nil
 }

@@ -21,7 +21,7 @@ func rebuild(arguments map[string]any, t reflect.Type) (reflect.Value, *problem)
 	}
 	made := reflect.New(t)
 	if err := decodeCarefully(text, made.Interface()); err != nil {
-		return reflect.Value{}, &problem{"", "cannot be taken by the function: " + err.Error()}
+		return reflect.Value{}, &problem{"", "does not fit the function: " + err.Error()}
 	}
 	settle(made.Elem())
 	back, p := encodeArguments(made.Interface())
@@ -101,7 +101,7 @@ func mayHoldAnything(t reflect.Type) bool {
 // difference finds where a target took something else than it was given. Members that are empty may be missing in what
 // it took, and those that are nil in what it was given. The type is nil where the target declares none.
 func difference(given, took any, t reflect.Type, path string) *problem {
-	changed := &problem{path, "cannot be taken as it is by the function"}
+	changed := &problem{path, "is changed by the function's type"}
 	switch given := given.(type) {
 	case map[string]any:
 		object, ok := took.(map[string]any)

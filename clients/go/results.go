@@ -33,8 +33,8 @@ type UnfinishedError struct {
 }
 
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("signoff: the function of %s has run, and returned %s, so its work goes on outside of the "+
-		"gate: finish it in the function, and return what it gives", e.ToolName, e.Result)
+	return fmt.Sprintf("signoff: the function of %s has run, and returned %s, whose work continues outside the "+
+		"gate: finish it in the function, and return its result", e.ToolName, e.Result)
 }
 
 // unbegun tells what in a type of results stands for work to come; empty if nothing does.
@@ -43,8 +43,8 @@ func unbegun(t reflect.Type) string { return unfinished{}.inType(t) }
 // checkResult is an error of use if a function of such a result cannot be gated.
 func checkResult(t reflect.Type) error {
 	if found := unbegun(t); found != "" {
-		return misused("", "the function returns %s, so its work would run outside of the gate: "+
-			"finish it in the function, and return what it gives", found)
+		return misused("", "the function returns %s, whose work would run outside the gate: "+
+			"finish it in the function, and return its result", found)
 	}
 	return nil
 }

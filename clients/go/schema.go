@@ -87,7 +87,7 @@ func overLimit(schema object) string {
 		{"nodes", size.nodes, maxSchemaNodes}, {"levels", size.levels, maxSchemaLevels},
 	} {
 		if bound.has > bound.can {
-			return fmt.Sprintf("has %d %s, and can have %d", bound.has, bound.what, bound.can)
+			return fmt.Sprintf("has %d %s; the maximum is %d", bound.has, bound.what, bound.can)
 		}
 	}
 	return ""
@@ -127,7 +127,7 @@ type derivation map[reflect.Type]bool
 // of returns the schema of a type, or what keeps it from having one.
 func (d derivation) of(t reflect.Type) (schema object, problem string) {
 	if d[t] {
-		return nil, fmt.Sprintf("%.80v has itself as a part", t)
+		return nil, fmt.Sprintf("%.80v contains itself", t)
 	}
 	d[t] = true
 	defer delete(d, t)

@@ -32,9 +32,9 @@ func misused(option, format string, values ...any) error {
 func (c Call) checkOptions() error {
 	switch {
 	case c.Timeout < 0:
-		return misused("Timeout", "must be positive, or 0 for the server's default, and is %v", c.Timeout)
+		return misused("Timeout", "must be positive, or 0 for the server's default, not %v", c.Timeout)
 	case c.Patience < 0:
-		return misused("Patience", "must be positive, or 0 for 30 s, and is %v", c.Patience)
+		return misused("Patience", "must be positive, or 0 for 30 s, not %v", c.Patience)
 	case c.OnBehalfOf != nil && c.OnBehalfOf.Subject == "":
 		return misused("OnBehalfOf", "must have a Subject")
 	}
@@ -63,11 +63,11 @@ func (c Call) checkCompleted() error {
 		return misused("ToolName", "is empty")
 	}
 	if c.CallID != "" && c.RunID == "" {
-		return misused("CallID", "needs a RunID: without one it looks stable, and is not")
+		return misused("CallID", "needs a RunID: alone it does not identify a call")
 	}
 	for _, name := range c.RequiredOptions {
 		if reflect.ValueOf(c).FieldByName(name).IsZero() || name == "Labels" && len(c.Labels) == 0 {
-			return misused(name, "is not set, and RequiredOptions of %s names it", c.ToolName)
+			return misused(name, "is required for calls to %s, and not set", c.ToolName)
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func (g *gate) follow(ctx context.Context, pace *pace, isEnough func(*signoffv1.
 	defer cut.Stop()
 	err := g.read(streaming, pace, cut, isEnough)
 	if err != nil && !errors.Is(err, ErrRefused) && streaming.Err() != nil && ctx.Err() == nil {
-		return status.Error(codes.Unavailable, "the server said nothing for too long")
+		return status.Error(codes.Unavailable, "the server sent nothing in time")
 	}
 	return err
 }

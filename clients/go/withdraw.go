@@ -22,7 +22,7 @@ func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 	}
 	if err == nil {
 		request := &signoffv1.CancelApprovalRequest{
-			ApprovalId: g.approvalID(), RequestId: randomRequestID(), Reason: "the caller gave up",
+			ApprovalId: g.approvalID(), RequestId: randomRequestID(), Reason: "the caller stopped waiting",
 		}
 		err = g.client.repeat(ctx, ctx, grace, func(ctx context.Context) error {
 			_, err := g.client.Approvals.CancelApproval(ctx, request)
@@ -34,7 +34,7 @@ func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 		return signoffv1.ApprovalStatus(signoffv1.ApprovalStatus_value[name]), nil
 	}
 	if err != nil {
-		g.client.logger.WarnContext(ctx, "signoff: the approval of a call that was given up could not be withdrawn",
+		g.client.logger.WarnContext(ctx, "signoff: Cannot withdraw the request",
 			"tool_name", g.call.ToolName, "approval_id", g.approvalID(), "error", err)
 	}
 	return signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED, err

@@ -86,7 +86,7 @@ func (w *Wrapped[A, R]) run(ctx context.Context, run *Run) (R, error) {
 	approved, ok := run.gate.rebuilt.Interface().(A)
 	if !ok { // Never run with an empty value instead.
 		var none R
-		return none, run.gate.untakeable(&problem{"", fmt.Sprintf("are no %v", w.call.ArgumentsType)})
+		return none, run.gate.untakeable(&problem{"", fmt.Sprintf("is not a %v", w.call.ArgumentsType)})
 	}
 	return w.fn(ctx, approved)
 }

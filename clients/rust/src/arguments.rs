@@ -132,7 +132,7 @@ impl Encoder {
             let step = if self.path.is_empty() { key.clone() } else { format!(".{key}") };
             let value = self.within(&step, |encoder| encoder.value(given, level))?;
             if fields.insert(key, value).is_some() {
-                return self.refuse("has a key twice");
+                return self.refuse("has a duplicate key");
             }
         }
         Ok(Struct { fields })

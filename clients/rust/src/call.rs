@@ -269,7 +269,7 @@ impl Call {
         };
         match request.encoded_len() {
             0..=REQUEST_BYTES => Ok(request),
-            bytes => Err(self.refused(Kind::invalid(format!("the request has {bytes} bytes; at most 1 MiB is taken")))),
+            bytes => Err(self.refused(Kind::invalid(format!("the request has {bytes} bytes; the maximum is 1 MiB")))),
         }
     }
 
@@ -281,7 +281,9 @@ impl Call {
     fn derived_request_id(&self) -> Result<String, Refusal> {
         match (&self.request_id, &self.call_id, self.agent.run_id.as_str()) {
             (Some(id), ..) => Ok(id.clone()),
-            (None, Some(_), "") => Err(self.refused(Kind::invalid("a call_id needs the run_id that it belongs to"))),
+            (None, Some(_), "") => {
+                Err(self.refused(Kind::invalid("call_id needs run_id: alone it does not identify a call")))
+            }
             (None, Some(call_id), run_id) => Ok(format!("call:{}", canonical_sha256(&[run_id, call_id]))),
             (None, None, _) => Ok(Uuid::new_v4().to_string()),
         }
@@ -314,7 +316,7 @@ mod tests {
         assert_ne!(id(&derived), id(&call.clone().run_id("c").call_id("r")));
         assert_eq!(id(&derived.request_id("mine")), "mine");
         let alone = call.call_id("c").request().unwrap_err();
-        assert!(alone.developer_text().contains("a call_id needs the run_id"), "{alone}");
+        assert!(alone.developer_text().contains("call_id needs run_id"), "{alone}");
     }
 
     #[test]

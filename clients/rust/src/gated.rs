@@ -150,7 +150,7 @@ fn read<A: Serialize + DeserializeOwned>(given: &Map<String, Value>) -> Result<A
     let held = Value::Object(decode(&arguments::encode(&value)?));
     match difference(&Value::Object(given.clone()), &held) {
         None => Ok(value),
-        Some(path) => Err(Problem { path, problem: "would not reach the function as it is shown".to_owned() }),
+        Some(path) => Err(Problem { path, problem: "is changed by the function's type".to_owned() }),
     }
 }
 

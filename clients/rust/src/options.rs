@@ -52,13 +52,13 @@ pub enum ConnectError {
         problem: String,
     },
     /// The token has characters that a header cannot carry.
-    #[error("the token holds characters that no token has")]
+    #[error("the token must consist of visible ASCII characters")]
     Token,
     /// A variable of the environment is not Unicode.
     #[error("{0} is not Unicode")]
     NotUnicode(&'static str),
     /// `SIGNOFF_INSECURE` is neither true nor false.
-    #[error("SIGNOFF_INSECURE is true or false (or 1 or 0), not {0:?}")]
+    #[error("SIGNOFF_INSECURE must be true, 1, false or 0, not {0:?}")]
     Insecure(String),
     /// Others on the way to the server would read the token: give an `https://` address, or say `insecure`.
     #[error("the token would be sent without TLS to {address}, where others could read it")]
@@ -67,7 +67,7 @@ pub enum ConnectError {
         address: String,
     },
     /// A certificate without its key, or a key without its certificate.
-    #[error("certificate and key are given together, or not at all")]
+    #[error("certificate and key must be set together")]
     HalfIdentity,
     /// A PEM file cannot be read.
     #[error("{}: {error}", path.display())]

@@ -148,7 +148,10 @@ mod tests {
 
     #[test]
     fn problems_are_few_words() {
-        assert_eq!(problem(&Status::unavailable("the stream ended early")), "the stream ended early");
+        assert_eq!(
+            problem(&Status::unavailable("the stream ended without a decision")),
+            "the stream ended without a decision"
+        );
         let refused = Status::from_error(Box::new(io::Error::from_raw_os_error(111)));
         assert_eq!(problem(&refused), "connection refused");
     }

@@ -189,7 +189,7 @@ impl Wait {
                 }
                 Ok(None) => match self.status {
                     Standing::Unknown(status) => return Err(self.refused(Kind::UnknownStatus { status })),
-                    _ => return self.broken(Status::unavailable("the stream ended early")),
+                    _ => return self.broken(Status::unavailable("the stream ended without a decision")),
                 },
                 Err(status) => {
                     self.stream = Stream::None;
@@ -223,7 +223,9 @@ impl Wait {
                 Stream::None | Stream::Opening(_) => Ok(None),
             }
         };
-        timeout_at(cut, read).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the server says nothing")))
+        timeout_at(cut, read)
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("the server sent nothing in time")))
     }
 
     /// When a stream that says nothing is given up.
@@ -369,7 +371,7 @@ impl Wait {
             let request = CancelApprovalRequest {
                 approval_id,
                 request_id: Uuid::new_v4().to_string(),
-                reason: "the caller gave up waiting".to_owned(),
+                reason: "the caller stopped waiting".to_owned(),
             };
             let mut backoff = Backoff::new();
             loop {
@@ -391,7 +393,7 @@ impl Wait {
             let approval_id = self.known_id();
             if let Err(refusal) = self.withdraw().await {
                 let cause = std::error::Error::source(&refusal).map(ToString::to_string);
-                tracing::warn!(approval_id, cause, "an approval that is not needed any more stays open");
+                tracing::warn!(approval_id, cause, "Cannot withdraw the request of a dropped call");
             }
         });
     }

@@ -31,7 +31,7 @@ export async function withdraw(
     try {
       const approvalId = source.approvalId ?? (answers.newest ?? (await firstAnswer(source, answers, signal))).id;
       if (answers.newest && meaningOf(answers.newest.status) !== "pending") return false;
-      await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
+      await approvals.cancelApproval({ approvalId, requestId, reason: "the caller stopped waiting" }, { signal });
       return true;
     } catch (error) {
       const failure = ConnectError.from(error);
@@ -39,7 +39,7 @@ export async function withdraw(
       if (ownReason(failure) === "ALREADY_DECIDED") return false;
       const isPossible = !(error instanceof Refusal) && isPassing(failure);
       if (isPossible && (await patience.again(failure, began, signal).catch(() => false))) continue;
-      logger.warn(`signoff: the request to call ${source.toolName} could not be withdrawn: ${failure.message}`);
+      logger.warn(`signoff: Cannot withdraw the request to call ${source.toolName}: ${failure.message}`);
       return false;
     }
   }

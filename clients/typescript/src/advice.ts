@@ -21,8 +21,8 @@ export class Advice {
     if (this.#isGiven || isStable || signal !== undefined || stopWaiting !== undefined) return;
     this.#isGiven = true;
     this.#connection.logger.warn(
-      `signoff: a call to ${toolName} has neither requestId, nor runId and callId, nor signal: ` +
-        "trying it again asks for a second approval",
+      `signoff: the call to ${toolName} has no requestId, no runId with callId, and no signal: ` +
+        "a retry asks for a second approval",
     );
   }
 
@@ -31,8 +31,8 @@ export class Advice {
     if (this.#untold.has(toolName) || this.#untold.size >= TOOLS) return;
     this.#untold.add(toolName);
     this.#connection.logger.warn(
-      `signoff: no JSON Schema is derived from the parameters of ${toolName}: ${problem}. The server cannot refuse an edit ` +
-        "that does not fit; set argumentsSchema, or deriveSchema: false",
+      `signoff: no schema is sent with calls to ${toolName}: ${problem}. An edit that does not fit is rejected only ` +
+        "after the approval. Set argumentsSchema, or deriveSchema: false.",
     );
   }
 }

@@ -103,7 +103,7 @@ export class Client {
     const { transport, deadlineMs = DEADLINE_MS, logger = console, close, address = "" } = options;
     const { requiredOptions = [], carriedOptions: carried = () => ({}) } = options;
     const { withoutCallIds = (fn) => fn(), onRefusal = "throw" } = options;
-    if (transport === undefined) throw new TypeError("transport of a client must be given");
+    if (transport === undefined) throw new TypeError("transport of a client is required");
     const limited = withDeadline(transport, deadlineMs);
     this.approvals = createClient(ApprovalService, limited);
     this.policies = createClient(PolicyService, limited);

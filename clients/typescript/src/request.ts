@@ -45,7 +45,7 @@ export async function requestOf(call: CallOptions, args: JsonObject, address: st
   const copy = fromBinary(RequestApprovalRequestSchema, encoded);
   // Texts that are not valid Unicode are encoded as others, without an error.
   if (!equals(RequestApprovalRequestSchema, request, copy)) throw invalid("it would arrive as another");
-  if (encoded.length > MESSAGE_BYTES) throw invalid(`it has ${encoded.length} bytes, and may have ${MESSAGE_BYTES}`);
+  if (encoded.length > MESSAGE_BYTES) throw invalid(`it has ${encoded.length} bytes; the maximum is ${MESSAGE_BYTES}`);
   return copy;
 }
 

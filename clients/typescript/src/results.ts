@@ -52,8 +52,8 @@ function promisesIn(values: Found<unknown>[]): Found<Promise<unknown>>[] {
 
 function notBegun(what: string, path: string): TypeError {
   const where = path === "" ? "" : ` at ${path}`;
-  const remedy = "return what comes of it, or wrap an async function* that yields it";
-  return new TypeError(`the result has ${what}${where}, whose work would run outside of the approval: ${remedy}`);
+  const remedy = "return its result, or wrap an async function* that yields it";
+  return new TypeError(`the result has ${what}${where}, whose work would run outside the gate: ${remedy}`);
 }
 
 function isPromise(value: object): value is Promise<unknown> {

@@ -102,7 +102,7 @@ for (const [name, fn, path] of unbegun) {
     const at = path && ` at ${path}`;
     await assert.rejects(fake.client().requiresApproval(fn, options)({}), (error) => {
       assert(error instanceof TypeError);
-      assert(error.message.includes(`${at}, whose work would run outside of the approval`), error.message);
+      assert(error.message.includes(`${at}, whose work would run outside the gate`), error.message);
       return true;
     });
     assert.equal(told(fake)[0]?.[0], "FAILED");

@@ -221,7 +221,10 @@ async fn a_claim_that_is_granted_to_nobody_is_reported() {
     hold.notify_one();
     until(|| !server.fake.report.asked().is_empty()).await;
     let report = server.fake.report.asked().remove(0);
-    assert_eq!((report.result(), report.message.as_str()), (ExecutionResult::Failed, "not run: the caller gave up"));
+    assert_eq!(
+        (report.result(), report.message.as_str()),
+        (ExecutionResult::Failed, "not run: the caller stopped waiting")
+    );
 }
 
 /// The same, when the answer has come, but not been looked at.

@@ -168,10 +168,10 @@ class AsyncGate:
             await self._repeat(self._stub.CancelApproval, withdrawal(approval_id), tries)
         except Exhausted as exhausted:
             if not is_decided(exhausted.failure):
-                _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, exhausted)
+                _log.warning("Cannot withdraw the request to call %s: %s", self._tool_name, exhausted)
         except Refusal as refusal:
             problem = refusal.developer_text
-            _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, problem)
+            _log.warning("Cannot withdraw the request to call %s: %s", self._tool_name, problem)
 
     async def _find(self, tries: Tries) -> str:
         """Asks again, for the approval's id."""
@@ -206,7 +206,7 @@ class AsyncGate:
             if not is_reported(request, answer):
                 raise ValueError("the answer is about another claim or outcome")
         except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
-            _log.warning("the outcome of a call to %s was not reported: %s", self._tool_name, error)
+            _log.warning("Cannot report the outcome of the call to %s: %s", self._tool_name, error)
         except GeneratorExit:
             raise
         except BaseException:

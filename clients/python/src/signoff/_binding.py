@@ -139,7 +139,7 @@ class Bound:
         """
         for name in arguments:
             if name not in self._shown:
-                raise Unfit(name, "is not one that the function takes")
+                raise Unfit(name, "is not a parameter of the function")
         for name, each in self._shown.items():
             if name not in arguments:
                 raise Unfit(name, "is missing")

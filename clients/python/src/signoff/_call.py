@@ -76,4 +76,4 @@ class Call:
         check_name("tool_name", self.tool_name, optional=False)
         check_options({each.name: getattr(self, each.name) for each in fields(self) if each.kw_only})
         if self.call_id and not self.run_id:
-            raise ValueError("call_id needs run_id: by itself it does not name a call")
+            raise ValueError("call_id needs run_id: alone it does not identify a call")

@@ -282,9 +282,9 @@ class _Gated:
     ) -> tuple[WaitOptions, Bind[Any]]:
         """How to wait for a call that was asked for, and what to do when it may run; TypeError for another tool's."""
         if not isinstance(handle, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a Handle is needed, not {handle!r}")
+            raise TypeError(f"the handle must be a Handle, not {handle!r}")
         if handle.tool_name != self._tool_name:
-            raise ValueError(f"the handle is of a call to {handle.tool_name}, and {self.name} is {self._tool_name}")
+            raise ValueError(f"the handle is for the tool {handle.tool_name}, not for {self._tool_name}")
         bound = self._binding.bind_hidden(gated, args, kwargs)
         # Those that name a call are of the one that asked.
         around = {name: box[0] for name, box in _of_this_call.get({}).items() if name in WAIT_NAMES}
@@ -301,7 +301,9 @@ class _Gated:
         refusals.call_id = self._add_ids(bound.ids, options)
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
-                raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
+                raise TypeError(
+                    f"{name} is required for calls to {self.name}, and not set: set it in call_options, around the call"
+                )
         if options.get("derive_schema", True) and options.get("arguments_schema") is None:
             options["arguments_schema"] = self._schema(bound)
         return Call(self._tool_name, arguments, **options), self._bind(bound)

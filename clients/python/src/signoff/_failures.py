@@ -127,7 +127,7 @@ def _cause(message: str) -> str:
 
 def silence() -> Failure:
     """A stream that was cut because it said nothing for too long."""
-    return broken(TimeoutError("the server said nothing"))
+    return broken(TimeoutError("the server sent nothing in time"))
 
 
 def broken(cause: Exception) -> Failure:

@@ -39,9 +39,7 @@ def refuse_declared(function: str, annotation: object, *, awaits: bool) -> None:
     """Raises TypeError for a function that is declared to return work that has not begun, and that nothing awaits."""
     kind = typing.get_origin(annotation) or annotation
     if any(kind is each for each in (_DECLARED if awaits else (*_DECLARED, *_AWAITED))):
-        raise TypeError(
-            f"{function} returns {annotation!r}, which is work that would run outside of the gate; return its results"
-        )
+        raise TypeError(f"{function} returns {annotation!r}, whose work would run outside the gate: return its result")
 
 
 def unfinished(result: object) -> list[Future]:
@@ -56,12 +54,12 @@ def unfinished(result: object) -> list[Future]:
             futures.append(cast("Any", item))
         elif inspect.isawaitable(item):
             _end(item)
-            raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
+            raise TypeError("the function returned an awaitable: use an AsyncClient")
         elif _is_generator(item):
             _end(item)
-            raise TypeError("the function returned a generator, whose work has not begun: return a list")
+            raise TypeError("the function returned a generator that has not run: return a list")
         elif isinstance(item, _FUNCTIONS):
-            raise TypeError("the function returned a function, whose work has not begun: return its result")
+            raise TypeError("the function returned a function that has not run: return its result")
     return futures
 
 

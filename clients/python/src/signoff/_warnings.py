@@ -25,7 +25,7 @@ class Warnings:
         self._is_call_said = True
         _log.warning(
             "The call to %s has no request_id, no run_id with call_id, and no cancel_handle. "
-            "Trying it again asks for a second approval, and a caller that is gone cannot stop it.",
+            "A retry asks for a second approval, and nothing can stop the wait.",
             call.tool_name,
         )
 
@@ -35,7 +35,7 @@ class Warnings:
             return
         self._is_schema_said = True
         _log.warning(
-            "Calls to %s are asked for without a schema: %s. Set arguments_schema or derive_schema.", tool_name, problem
+            "No schema is sent with calls to %s: %s. Set arguments_schema or derive_schema.", tool_name, problem
         )
 
     def of_event_loop(self) -> None:

@@ -224,8 +224,7 @@ class UnknownStatus(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, status: str) -> None:
         super().__init__(
-            f"NOT RUN. The approvals server sent an unknown status for the call to {tool_name}. "
-            "Do not work around it.",
+            f"NOT RUN. The approvals server sent an unknown status for the call to {tool_name}. Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=(
@@ -248,8 +247,7 @@ class InvalidAnswer(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str) -> None:
         super().__init__(
-            f"NOT RUN. The approvals server sent an invalid answer for the call to {tool_name}. "
-            "Do not work around it.",
+            f"NOT RUN. The approvals server sent an invalid answer for the call to {tool_name}. Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=(

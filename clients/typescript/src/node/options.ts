@@ -81,7 +81,7 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
   const address = parseAddress(from(options.address, "SIGNOFF_ADDRESS") || ADDRESS);
   const token = (from(options.token, "SIGNOFF_TOKEN") ?? "").trim();
   // Its value is not told: it is a secret, if a broken one.
-  if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token has characters that a header cannot carry");
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token must consist of visible ASCII characters");
   const insecure = options.insecure ?? parseInsecure(environment.SIGNOFF_INSECURE);
   if (token !== "" && address.protocol === "http:" && !isLoopback(address) && !insecure) {
     const remedy = "use https://, or set `insecure` on a network that is trusted";
@@ -91,7 +91,7 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
   }
   const given = options.ca ?? options.certificate ?? options.key;
   if (given !== undefined && address.protocol === "http:") {
-    throw new TypeError("ca, certificate and key are for addresses with https://");
+    throw new TypeError("ca, certificate and key need an https:// address");
   }
   // Those of the environment may be for the other programs there.
   const files = {
@@ -104,7 +104,7 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
 
 function parseInsecure(text: string | undefined): boolean {
   if (!["", "true", "1", "false", "0"].includes(text ?? "")) {
-    throw new TypeError("SIGNOFF_INSECURE is true or 1, or else false or 0");
+    throw new TypeError("SIGNOFF_INSECURE must be true, 1, false or 0");
   }
   return text === "true" || text === "1";
 }
@@ -136,7 +136,7 @@ const CERTIFICATES = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----EN
 function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): SecureContext {
   const { ca, certificate, key } = files;
   if ((certificate === undefined) !== (key === undefined)) {
-    throw new TypeError("certificate and key are given together, or not at all");
+    throw new TypeError("certificate and key must be set together");
   }
   const options = {
     ...(ca !== undefined && { ca: authoritiesOf(ca) }),

@@ -83,7 +83,7 @@ def gate(
     check_options(options)
     for name in _OF_ONE_CALL:
         if name in options:
-            raise TypeError(f"{name} is of one call: give it by options_for")
+            raise TypeError(f"{name} differs for each call: set it in options_for")
     if gate_of(agent):
         raise TypeError(f"the agent {agent.name} is gated already")
     if durable:

@@ -69,7 +69,7 @@ class ToolGate:
         check_options(options)
         for name in _OF_ONE_CALL:
             if name in options:
-                raise TypeError(f"{name} is of one call: give it by options_for")
+                raise TypeError(f"{name} differs for each call: set it in options_for")
         self._client = client
         self._durable = durable
         self._options_for = options_for

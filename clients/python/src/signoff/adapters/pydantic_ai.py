@@ -58,7 +58,7 @@ class _Gate:
         check_options(self.options)
         for name in _OF_ONE_CALL:
             if name in self.options:
-                raise TypeError(f"{name} is of one call: give it by options_for")
+                raise TypeError(f"{name} differs for each call: set it in options_for")
 
 
 @dataclass(init=False)

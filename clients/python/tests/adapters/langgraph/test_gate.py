@@ -217,7 +217,7 @@ def test_arguments_that_do_not_fit(agent: Agent, mail: Mail, tool: str) -> None:
     results = agent.run([mail.tool], calls)
     assert [result.text.split(": ", 1)[1] for result in results] == [
         "argument count does not fit: input should be a valid integer, unable to parse string as an integer.",
-        "argument dry_run is not one that the tool takes.",
+        "argument dry_run is not a parameter of the tool.",
         "argument to does not fit: field required.",
     ]
     assert not mail.runs

@@ -48,7 +48,7 @@ def test_schema_that_cannot_be_sent(desk: Server, name: str, caplog: pytest.LogC
     with caplog.at_level(logging.WARNING, "signoff"):
         run(desk, an_agent(body, one_call(name)), lambda: approve(desk, name))
     [warning] = [text for text in caplog.messages if "schema" in text]
-    assert warning.startswith(f"The schema of {name} is not sent")
+    assert warning.startswith(f"No schema is sent with calls to {name}")
     assert len(body.runs) == 1
 
 

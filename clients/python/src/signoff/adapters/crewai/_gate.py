@@ -96,7 +96,7 @@ def gate(
     check_options(options)
     for name in _OF_ONE_CALL:
         if name in options:
-            raise TypeError(f"{name} is of one call: give it by options_for")
+            raise TypeError(f"{name} differs for each call: set it in options_for")
     made = Gate(client, frozenset(ungated), options_for, cast("CallOptions", options))
     if isinstance(target, (Crew, Agent)):
         if gate_of(target):

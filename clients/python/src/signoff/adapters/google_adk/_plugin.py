@@ -94,7 +94,7 @@ class ApprovalPlugin(BasePlugin):
         check_options(options)
         for name in _OF_ONE_CALL:
             if name in options:
-                raise TypeError(f"{name} is of one call: give it by options_for")
+                raise TypeError(f"{name} differs for each call: set it in options_for")
         self._asking = Asking(client)
         self._durable = durable
         self._ungated = frozenset(ungated)
@@ -233,8 +233,8 @@ class ApprovalPlugin(BasePlugin):
         if arguments.schema is None and tool.name not in self._warned:
             self._warned.add(tool.name)
             _log.warning(
-                "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
-                "Reviewers' edits are checked when the call would run.",
+                "No schema is sent with calls to %s: it is recursive, not JSON, or larger than 16 KiB. "
+                "An edit that does not fit is rejected only after the approval.",
                 tool.name,
             )
         return arguments.schema

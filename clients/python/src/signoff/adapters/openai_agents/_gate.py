@@ -180,8 +180,8 @@ class Gate:
         if schema is None and name not in self._warned:
             self._warned.add(name)
             _log.warning(
-                "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
-                "Reviewers' edits are checked when the call would run.",
+                "No schema is sent with calls to %s: it is recursive, not JSON, or larger than 16 KiB. "
+                "An edit that does not fit is rejected only after the approval.",
                 name,
             )
         return schema

@@ -27,8 +27,8 @@ final class Advice {
           System.Logger.Level.WARNING,
           "The call to "
               + call.toolName
-              + " has neither a requestId, nor a runId and a callId, nor a cancelHandle: trying it"
-              + " again asks for a second approval.");
+              + " has no requestId, no runId with callId, and no cancelHandle."
+              + " A retry asks for a second approval.");
     }
   }
 
@@ -37,11 +37,11 @@ final class Advice {
     if (!schema.whyNot().isEmpty() && toldOfSchemas.add(toolName)) {
       LOG.log(
           System.Logger.Level.WARNING,
-          "The schema of the arguments of "
+          "No schema is sent with calls to "
               + toolName
-              + " is not sent: "
+              + ": "
               + schema.whyNot()
-              + ". A reviewer's edit that does not fit is refused only after the decision.");
+              + ". An edit that does not fit is rejected only after the approval.");
     }
   }
 
@@ -55,7 +55,7 @@ final class Advice {
               + call.toolName
               + " blocks the event loop "
               + thread.getName()
-              + " until somebody decides: make it on a thread of its own.");
+              + " until the decision: make the call on another thread.");
     }
   }
 

@@ -104,8 +104,7 @@ record RefusalText(String model, String developer) {
 
   static RefusalText unknownStatus(String tool, int status) {
     return new RefusalText(
-        "NOT RUN. The approvals server sent an unknown status for the call to %s."
-                .formatted(tool)
+        "NOT RUN. The approvals server sent an unknown status for the call to %s.".formatted(tool)
             + NO_DETOUR,
         "The server sent the unknown status %d for the call to %s.".formatted(status, tool)
             + " The call counts as not approved. Update the client.");
@@ -113,8 +112,7 @@ record RefusalText(String model, String developer) {
 
   static RefusalText invalidAnswer(String tool, String address, String problem) {
     return new RefusalText(
-        "NOT RUN. The approvals server sent an invalid answer for the call to %s."
-                .formatted(tool)
+        "NOT RUN. The approvals server sent an invalid answer for the call to %s.".formatted(tool)
             + NO_DETOUR,
         "The server at %s sent an invalid answer for the call to %s: %s."
             .formatted(address, tool, problem));

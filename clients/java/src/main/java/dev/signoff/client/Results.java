@@ -220,7 +220,7 @@ final class Results {
   }
 
   private static InterruptedException givenUp() {
-    return new InterruptedException("the caller gave up while the function's future was awaited");
+    return new InterruptedException("the caller stopped waiting for the function's future");
   }
 
   private static boolean isLambda(Class<?> type) {
@@ -250,8 +250,8 @@ final class Results {
 
   private static String unbegun(Class<?> type) {
     return type.getTypeName()
-        + ", which is work that has not begun: do the work in the function, and return what it"
-        + " comes to";
+        + ", which is work that has not begun: finish it in the function, and return its"
+        + " result";
   }
 
   private static void close(Object value) {

@@ -241,7 +241,7 @@ final class Wait {
           CancelApprovalRequest.newBuilder()
               .setApprovalId(answers.approvalId())
               .setRequestId(UUID.randomUUID().toString())
-              .setReason("the caller gave up")
+              .setReason("the caller stopped waiting")
               .build();
       new UnaryCall<>(connection, ApprovalServiceGrpc.getCancelApprovalMethod(), cancel).make(few);
       withdrawn = true;
@@ -258,7 +258,7 @@ final class Wait {
   private void warnOfOpen(Exception failure) {
     LOG.log(
         System.Logger.Level.WARNING,
-        "the request to call " + settings.toolName + " stays open",
+        "Cannot withdraw the request to call " + settings.toolName,
         failure);
   }
 

@@ -144,8 +144,7 @@ class DecisionsTest extends DeskTest {
       Approval pending = reviewer.pending();
       reviewer.approve(pending, edit);
       String said = chat.result();
-      assertTrue(
-          said.startsWith("call-1: NOT RUN. A reviewer's edit does not fit the call"), said);
+      assertTrue(said.startsWith("call-1: NOT RUN. A reviewer's edit does not fit the call"), said);
     }
     for (Approval approval : approvals()) {
       assertEquals(ApprovalStatus.APPROVAL_STATUS_APPROVED, approval.getStatus());
