@@ -20,8 +20,8 @@ const (
 	problemUnknown = "is not a parameter of the function"
 )
 
-// fit finds where a JSON value is not one of a Go type. encoding/json takes more: names in other letters, null for
-// anything, names that it does not know, lists that are too long.
+// fit finds where a JSON value does not fit a Go type. encoding/json accepts more: names in other case, null for any
+// type, unknown names, lists that are too long.
 func fit(value any, t reflect.Type, path string) *problem {
 	if t == timeType {
 		return fitTime(value, path)
@@ -67,7 +67,7 @@ func fit(value any, t reflect.Type, path string) *problem {
 	}
 }
 
-// fitItself asks a type that decodes itself. What it makes of the value is compared afterwards.
+// fitItself lets a type decode itself. The result is compared afterwards.
 func fitItself(value any, t reflect.Type, path string) *problem {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -114,8 +114,8 @@ func fitField(value any, field structField, path string) *problem {
 	}
 }
 
-// isRequired tells whether a field must be there. What lacks is empty in the function, which nobody has approved unless
-// emptiness is left out anyway.
+// isRequired tells whether a field must be present. A missing field would be empty in the function, which was not
+// approved, unless its encoding omits empty values anyway.
 func isRequired(t reflect.Type, field structField) bool {
 	return !field.omits && !isNilable(field.typ) && !behindPointer(t, field)
 }

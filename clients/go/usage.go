@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// UsageError says that an option makes no sense, or that a function cannot be gated as it is: an error of the program.
-// Nothing was asked, and nothing was run.
+// UsageError reports an invalid option, or a function that cannot be gated: an error of the program. Nothing was asked,
+// and nothing ran.
 type UsageError struct {
-	// Option is the name of the option, such as Timeout; empty for what is none.
+	// Option is the name of the option, such as Timeout; empty for other problems.
 	Option string
 	// Problem says what is wrong with it.
 	Problem string
@@ -28,7 +28,7 @@ func misused(option, format string, values ...any) error {
 	return &UsageError{Option: option, Problem: fmt.Sprintf(format, values...)}
 }
 
-// checkOptions finds options that can never be right, whatever completes the call.
+// checkOptions finds options that are invalid however the call is completed.
 func (c Call) checkOptions() error {
 	switch {
 	case c.Timeout < 0:
@@ -54,7 +54,7 @@ func (c Call) checkOptions() error {
 	return nil
 }
 
-// checkCompleted finds what is wrong with a call that nothing completes any more.
+// checkCompleted finds what is wrong with a completed call.
 func (c Call) checkCompleted() error {
 	if err := c.checkOptions(); err != nil {
 		return err
