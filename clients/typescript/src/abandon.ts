@@ -9,11 +9,11 @@ import { Refusal } from "./refusals.js";
 import type { Source } from "./source.js";
 import { meaningOf } from "./statuses.js";
 
-/** How long a caller that has given up is kept for cleaning up, in milliseconds. */
+/** The maximum time for cleaning up after the caller stopped waiting, in milliseconds. */
 export const GRACE_MS = 5_000;
 
 /**
- * Withdraws what nobody waits for any more, within {@link GRACE_MS}. Never throws: what fails is logged.
+ * Withdraws a request whose caller stopped waiting, within {@link GRACE_MS}. Never throws: a failure is logged.
  *
  * @param answers - has the approval as it was last seen; it is asked for when it never was.
  * @returns whether it is withdrawn; false when it was decided before.

@@ -2,10 +2,10 @@ import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import type { Derived } from "./derive.js";
 
-/** Of as many tools a warning is remembered; of more there is none. */
+/** The maximum number of tools with a warning. */
 const TOOLS = 1_000;
 
-/** Warns once of what a function's calls lack. */
+/** Warns once about missing options of a function's calls. */
 export class Advice {
   readonly #connection: Connection;
   #isGiven = false;
@@ -15,7 +15,7 @@ export class Advice {
     this.#connection = connection;
   }
 
-  /** Of calls that are asked for anew when they are tried again. */
+  /** Warns of calls whose retry is a second request. */
   onIds({ toolName, requestId, runId, callId, signal, stopWaiting }: CallOptions): void {
     const isStable = requestId !== undefined || (runId !== undefined && callId !== undefined);
     if (this.#isGiven || isStable || signal !== undefined || stopWaiting !== undefined) return;
@@ -26,7 +26,7 @@ export class Advice {
     );
   }
 
-  /** Of a schema that the server is not told. */
+  /** Warns of a schema that is not sent. */
   onSchema(toolName: string, { problem }: Derived): void {
     if (this.#untold.has(toolName) || this.#untold.size >= TOOLS) return;
     this.#untold.add(toolName);

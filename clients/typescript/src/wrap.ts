@@ -18,7 +18,7 @@ import {
 import { Refusal } from "./refusals.js";
 import type { Steps } from "./results.js";
 
-/** What a wrapped function returns: a promise of what the function does; of a generator one that is read step by step. */
+/** The result of a wrapped function: a promise of the function's result, or an async generator. */
 export type Gated<R> = 0 extends 1 & R
   ? Promise<R>
   : [R] extends [never]
