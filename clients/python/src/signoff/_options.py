@@ -20,7 +20,7 @@ StrPath = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Options:
-    """What a connection is made of. Its printed form shows neither the token nor the key."""
+    """The options of a connection. Its printed form shows neither the token nor the key."""
 
     host: str
     port: int
@@ -97,7 +97,7 @@ def _truth(name: str) -> bool:
 
 
 def _parse(address: str) -> tuple[str, int, bool]:
-    # What is refused is not shown: it may have a password in it.
+    # The rejected text is not shown: it may contain a password.
     problem = "address must be https://HOST:PORT or http://HOST:PORT"
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")

@@ -1,7 +1,7 @@
-"""Why a gated function was not run: one exception for each kind, all of them a Refusal.
+"""Why a gated function did not run: one exception for each kind, all of them a Refusal.
 
-The text of each, `str(refusal)`, is for a model. `developer_text` is for people: it may name addresses, causes and what
-to configure. From Python 3.11 on a traceback shows it as a note, where it is another text.
+The text of each, `str(refusal)`, is for a model. `developer_text` is for people: it may name addresses, causes and
+settings. From Python 3.11 on, a traceback shows it as a note if it differs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _ENDED = {"SUCCEEDED": "succeeded", "FAILED": "failed"}
 
 
 class Refusal(Exception):
-    """A call that was not run.
+    """A call that did not run.
 
     tool_name: the tool of the call.
-    approval_id: the approval's id; None when the server had not made one, or had not said so.
+    approval_id: the approval's id; None if there is none, or it is unknown.
     developer_text: the text for people.
     """
 
@@ -32,7 +32,7 @@ class Refusal(Exception):
         self.tool_name = tool_name
         self.approval_id = approval_id
         self.developer_text = text if developer_text is None else developer_text
-        # Not in the text: frameworks hand that to the model.
+        # Not in the text, which frameworks pass to the model.
         add_note = getattr(self, "add_note", None)
         if add_note and self.developer_text != text:
             add_note(self.developer_text)
@@ -76,9 +76,9 @@ class StillWaiting(Refusal):
 
 
 class Rejected(Refusal):
-    """A person rejected it, or had rejected the same call before and the policy remembered.
+    """A person rejected the call, or the policy remembered an earlier rejection of the same call.
 
-    comment: what the reviewer said; may be empty.
+    comment: the reviewer's comment; may be empty.
     decided_by: the reviewer, as `ISSUER/SUBJECT`.
     """
 
@@ -95,8 +95,8 @@ class Rejected(Refusal):
 class AutoRejected(Refusal):
     """The policy rejected it.
 
-    rule: the rule that did.
-    message: what the rule says about it; may be empty.
+    rule: the rule that rejected it.
+    message: the rule's message; may be empty.
     """
 
     rule: str
@@ -156,13 +156,13 @@ class Frozen(Refusal):
 
 
 class AlreadyClaimed(Refusal):
-    """Another runner has the claim, or an earlier run of this one: the call may have been made.
+    """Another runner has the claim, or an earlier run of this one: the call may have run.
 
     claimed_by: who has the claim, as `ISSUER/SUBJECT`.
     claim_time: when it was granted, such as `2027-01-15T08:00:02Z`.
-    result: what was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report.
-    report_time: when that was.
-    message: what the report said, shortened; may be empty.
+    result: the reported outcome, `SUCCEEDED` or `FAILED`; empty without a report.
+    report_time: the time of the report.
+    message: the report's message, shortened; may be empty.
     """
 
     claimed_by: str
@@ -199,7 +199,7 @@ class AlreadyClaimed(Refusal):
 
 
 class ClaimWindowClosed(Refusal):
-    """It was approved, but too long ago."""
+    """It was approved, but its claim window has closed."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
         text = f"NOT RUN. The approval of the call to {tool_name} has expired. Do not work around it."
@@ -259,11 +259,11 @@ class InvalidAnswer(Refusal):
 
 
 class Unavailable(Refusal):
-    """The server could not be reached for long enough, or cannot be at this address. `__cause__` is the last failure.
+    """The server was unreachable for too long, or cannot be at this address. `__cause__` is the last failure.
 
     address: the server's.
-    problem: why it could not be reached.
-    approved: whether it was approved: the claim failed.
+    problem: why it is unreachable.
+    approved: whether the call was approved: then the claim failed.
     """
 
     address: str
@@ -315,7 +315,7 @@ class RequestFailed(Refusal):
         reason: str,
         message: str,
     ) -> None:
-        # What else a server says is for people: a model would only try to do what it asks for.
+        # Other messages of the server are for people: a model would only try to follow them.
         text = (
             f"NOT RUN. The call to {tool_name} could not be approved{_said(message)}."
             if reason == "INVALID_REQUEST"
@@ -336,7 +336,7 @@ class RequestFailed(Refusal):
 class InvalidArguments(Refusal):
     """The arguments cannot be approved as they are.
 
-    path: where, such as `a.b[1]`; empty for the whole of them.
+    path: where, such as `a.b[1]`; empty for all arguments.
     problem: what is wrong there.
     """
 
@@ -353,7 +353,7 @@ class InvalidArguments(Refusal):
 class InvalidEdit(Refusal):
     """A reviewer's edit does not fit the function. Nothing was claimed, so the approval can still be revoked.
 
-    path: where, such as `a.b[1]`; empty for the whole of the arguments.
+    path: where, such as `a.b[1]`; empty for all arguments.
     problem: what is wrong there.
     """
 
