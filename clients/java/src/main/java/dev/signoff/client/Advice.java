@@ -6,7 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
 
-/** Warns, once for each client and tool, of calls that work today and surprise people later. */
+/** Warns, once for each client and tool, of calls that will cause problems later. */
 final class Advice {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 
@@ -20,7 +20,7 @@ final class Advice {
   private final Set<String> toldOfSchemas = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean toldOfEventLoops = new AtomicBoolean();
 
-  /** Of a call that asks. */
+  /** Warns of a call whose retry is a second request. */
   void considerRepeats(CallSettings call) {
     if (!isStoppable(call) && !call.canBeRepeated() && toldOfRepeats.add(call.toolName)) {
       LOG.log(
@@ -32,7 +32,7 @@ final class Advice {
     }
   }
 
-  /** Of a function that is wrapped. */
+  /** Warns of a wrapped function without a schema. */
   void considerSchema(String toolName, DerivedSchema schema) {
     if (!schema.whyNot().isEmpty() && toldOfSchemas.add(toolName)) {
       LOG.log(
@@ -45,7 +45,7 @@ final class Advice {
     }
   }
 
-  /** Of a call that waits. */
+  /** Warns of a call that blocks an event loop. */
   void considerThread(CallSettings call) {
     Thread thread = Thread.currentThread();
     if (isEventLoop(thread) && toldOfEventLoops.compareAndSet(false, true)) {

@@ -23,9 +23,9 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.BaseStream;
 
 /**
- * What functions return. Work that runs elsewhere is awaited, and work that has not begun is
- * refused: otherwise SUCCEEDED would be reported before the work was done, and it would run outside
- * the gate.
+ * Results of functions. Work that runs elsewhere is awaited, and work that has not begun is
+ * rejected: otherwise SUCCEEDED would be reported before the work was done, and it would run
+ * outside the gate.
  */
 final class Results {
   /** How deep futures and work are looked for in values. */
