@@ -21,11 +21,10 @@ const EXACT: i64 = (1 << 53) - 1;
 const COMPOSED: [&str; 4] = ["allOf", "anyOf", "oneOf", "if"];
 
 impl Call {
-    /// Sends the schema of `A` with the request: the server then refuses an edit that does not fit, while the reviewer can
-    /// still mend it. It is closed: `A` takes no other properties.
+    /// Sends the schema of `A` with the request: the server then rejects an edit that does not fit, while the reviewer
+    /// can still correct it. It is closed: `A` takes no other properties.
     ///
-    /// Left out, with a warning, when `A` contains itself, or its schema is over one of the limits in
-    /// `docs/values.md`.
+    /// Omitted, with a warning, when `A` contains itself, or its schema is over one of the limits in `docs/values.md`.
     pub fn schema_of<A: JsonSchema>(self) -> Self {
         match derived::<A>() {
             Ok(schema) => self.arguments_schema(&schema),

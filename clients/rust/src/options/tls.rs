@@ -9,7 +9,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::{ConnectError, Options};
 
-/// How the server is recognised, and what is shown to it; `None` for an address without TLS.
+/// The trusted authorities and the client certificate; `None` for an address without TLS.
 pub(super) fn config(options: &Options, address: &Uri) -> Result<Option<ClientTlsConfig>, ConnectError> {
     if options.certificate.is_some() != options.key.is_some() {
         return Err(ConnectError::HalfIdentity);

@@ -7,7 +7,7 @@ use tonic::Status;
 use super::{EarlierClaim, Kind, Refusal};
 use crate::{code_name, passing};
 
-/// The one reason whose message a model can act on: its own call was wrong.
+/// The only reason whose message a model can act on: its own call was invalid.
 const INVALID_REQUEST: &str = "INVALID_REQUEST";
 
 impl fmt::Display for Refusal {
@@ -108,7 +108,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// What happened, for people: may name addresses, causes and what to configure. Not for a model.
+    /// The text for people: it may name addresses, causes and settings. Not for a model.
     #[must_use]
     pub fn developer_text(&self) -> String {
         let (tool, address) = (&self.tool_name, &self.address);
@@ -143,7 +143,7 @@ impl Refusal {
         }
     }
 
-    /// What holds for a call that was approved, and then not started.
+    /// The text about an approved call that did not run.
     fn not_run(&self, id: &str) -> String {
         format!("Approval {id} of the call to {} is approved, but the call did not run.", self.tool_name)
     }
@@ -154,7 +154,7 @@ fn reason(status: &Status) -> String {
     passing::reason(status).unwrap_or_else(|| code_name(status.code()).to_owned())
 }
 
-/// What somebody said, after a colon, with one full stop; the full stop alone when it is nothing.
+/// Text of others, after a colon, with one full stop; only the full stop if it is empty.
 struct Said<'a>(&'a str);
 
 impl fmt::Display for Said<'_> {
