@@ -76,11 +76,11 @@ class NotGiven:
 @pytest.mark.parametrize(
     ("annotation", "problem"),
     [
-        (Excluded, "Excluded leaves dry_run out of its JSON"),
-        (UrlAround, "Excluded leaves dry_run out of its JSON"),
-        (Around, "Excluded leaves dry_run out of its JSON"),
-        (list[Excluded] | None, "Excluded leaves dry_run out of its JSON"),
-        (UrlAndExcluded, "UrlAndExcluded leaves dry_run out of its JSON"),
+        (Excluded, "Excluded omits dry_run from its JSON"),
+        (UrlAround, "Excluded omits dry_run from its JSON"),
+        (Around, "Excluded omits dry_run from its JSON"),
+        (list[Excluded] | None, "Excluded omits dry_run from its JSON"),
+        (UrlAndExcluded, "UrlAndExcluded omits dry_run from its JSON"),
         (Private, "Private has the private attribute _sender"),
         (UrlAndPrivate, "UrlAndPrivate has the private attribute _sender"),
         (Text, "Text is a dict too"),

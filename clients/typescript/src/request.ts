@@ -44,7 +44,7 @@ export async function requestOf(call: CallOptions, args: JsonObject, address: st
   // What is sent each time: the caller may change the objects that the request was made of.
   const copy = fromBinary(RequestApprovalRequestSchema, encoded);
   // Texts that are not valid Unicode are encoded as others, without an error.
-  if (!equals(RequestApprovalRequestSchema, request, copy)) throw invalid("it would arrive as another");
+  if (!equals(RequestApprovalRequestSchema, request, copy)) throw invalid("it would change when it is encoded");
   if (encoded.length > MESSAGE_BYTES) throw invalid(`it has ${encoded.length} bytes; the maximum is ${MESSAGE_BYTES}`);
   return copy;
 }

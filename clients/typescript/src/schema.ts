@@ -77,7 +77,7 @@ class Rewriter {
     const { schema, reads } = this.#rewrite(this.#document, true);
     const types = Array.isArray(schema.anyOf) ? schema.anyOf : [schema];
     const areObjects = types.every((type) => isPlainObject(type) && type.type === "object");
-    if (!areObjects) throw new Inexpressible("it is not that of an object");
+    if (!areObjects) throw new Inexpressible("it is not the schema of an object");
     return { schema, reads };
   }
 

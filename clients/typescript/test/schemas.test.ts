@@ -139,8 +139,8 @@ const untold: [StandardSchema<object>, RegExp][] = [
   [z.object({ tree }), /a type contains itself/],
   [tree as StandardSchema<object>, /a type contains itself/],
   [z.object(wide), /it has \d+ bytes; the maximum is 16384/],
-  [v.object({ to: v.string() }), /its library makes no JSON Schema of it/],
-  [library({}, () => ({ type: "string" })), /it is not that of an object/],
+  [v.object({ to: v.string() }), /its library has no JSON Schema for it/],
+  [library({}, () => ({ type: "string" })), /it is not the schema of an object/],
   [library({ a: { $ref: "https://example.com/schema" } }), /it refers to https:/],
   [
     library({}, () => {

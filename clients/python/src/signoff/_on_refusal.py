@@ -77,7 +77,7 @@ class Refusals:
         is_reused = isinstance(refusal, RequestFailed) and refusal.reason == "REQUEST_ID_REUSED"
         if is_reused and self.call_id and not self._has_begun:
             raise TypeError(
-                f"{self._function}: the context names one call, {self.call_id}, and another was asked for by that id: "
+                f"{self._function}: the context names one call, {self.call_id}, and another call used the same id: "
                 "set a call_id or request_id in call_options, around each call that is made with the context"
             ) from refusal
 

@@ -112,7 +112,7 @@ export async function decisions(
   const overtaken = calls.find(({ isLast }) => !isLast);
   if (overtaken) {
     throw new TypeError(
-      `the run paused at a call to ${overtaken.toolName}, and no message may follow before it goes on`,
+      `the run paused at a call to ${overtaken.toolName}, and no message may follow before it continues`,
     );
   }
   if (calls.length === 0) return [];

@@ -230,14 +230,16 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
 function bodyOf(toolName: string, tool: SdkTool): Execute {
   const { execute, isProviderExecuted, experimental_toolCaller } = tool;
   const refuse = (problem: string) =>
-    new TypeError(`${toolName} ${problem}: the gate cannot see its calls. Name it in ungated to leave it as it is`);
+    new TypeError(
+      `${toolName} ${problem}: the gate cannot see its calls. Name it in ungated to run it without approval`,
+    );
   if (isProviderExecuted === true) throw refuse("is run by the model's provider");
   // The AI SDK makes other tools of the next two, and runs those.
   if (experimental_toolCaller !== undefined) throw refuse("calls other tools");
   if (tool[TOOL_SEARCH] !== undefined) throw refuse("searches for tools");
   if (typeof execute !== "function") throw refuse("has no execute, and is run by the client or the model's provider");
   if (isGate(execute) || isGated(execute)) {
-    throw new TypeError(`${toolName} is gated already: each call would be asked for twice`);
+    throw new TypeError(`${toolName} is gated already: each call would ask twice`);
   }
   return execute as Execute;
 }

@@ -149,7 +149,9 @@ export class ToolGate {
         ? "is run by the client"
         : undefined;
     if (where === undefined) return;
-    throw new TypeError(`${name} ${where}: the gate cannot see its calls. Name it in ungated to leave it as it is`);
+    throw new TypeError(
+      `${name} ${where}: the gate cannot see its calls. Name it in ungated to run it without approval`,
+    );
   }
 
   /**
@@ -306,12 +308,12 @@ function pauseOf(call: ModelCall, around: Surroundings): (value: unknown) => unk
     throw new TypeError("durable needs a checkpointer, and a thread_id in the config's configurable");
   }
   if ((call.id ?? around.caller) === undefined) {
-    throw new TypeError("durable needs the call's id: without it a run that goes on would ask again, each time");
+    throw new TypeError("durable needs the call's id: without it a resumed run would ask again each time");
   }
   const isAlone = isSent(inputOf(around.config)) || (messageOf(call, around)?.tool_calls?.length ?? 1) === 1;
   if (!isAlone) {
     throw new TypeError(
-      "durable needs a task for each tool call, as a task that pauses runs again from its start: use oneTaskPerCall, " +
+      "durable needs a task for each tool call, because a paused task runs again from its start: use oneTaskPerCall, " +
         'and version: "v2" of createAgent',
     );
   }

@@ -47,7 +47,7 @@ export function approvalMiddleware(client: Client, options: ToolGateOptions = {}
       const { toolCall, tool, state, runtime } = request;
       if (gate.isUngated(toolCall.name) && (tool === undefined || tool.name === toolCall.name)) return handler(request);
       if (isGatedTool(tool)) {
-        throw new TypeError(`${toolCall.name} is gated already: each call would be asked for twice`);
+        throw new TypeError(`${toolCall.name} is gated already: each call would ask twice`);
       }
       // That of the node has more than the runtime: the agent's name, and the task.
       const node = AsyncLocalStorageProviderSingleton.getRunnableConfig() as NodeConfig | undefined;

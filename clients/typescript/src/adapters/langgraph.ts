@@ -50,7 +50,7 @@ function gateTool(tool: unknown, gate: ToolGate): unknown {
   gate.requireSeen(tool);
   if (!isTool(tool) || gate.isUngated(tool.name)) return tool;
   const { name } = tool;
-  if (isGatedTool(tool)) throw new TypeError(`${name} is gated already: each call would be asked for twice`);
+  if (isGatedTool(tool)) throw new TypeError(`${name} is gated already: each call would ask twice`);
   gate.requireReadable(tool);
 
   const invoke = async (input: unknown, config: unknown = {}): Promise<unknown> => {

@@ -51,7 +51,7 @@ _MAKE_AGAIN = (
     "NOT RUN. Another call of this turn waits for approval, and only one can. Make the call to {} again once that call "
     "has its result."
 )
-_WAITS = "A call waits for approval. Resume the session once there is a decision."
+_WAITS = "A call waits for approval. Resume the session after the decision."
 _IN_SKILL = "NOT RUN. Commands in the text of a skill cannot be approved. Do not work around it."
 _NOT_RUN = "NOT RUN. The call to {} could not be approved. Do not work around it."
 
@@ -228,8 +228,8 @@ class _Gate:
         """Lets nothing run any more: the program does not call the gate's hook."""
         self._was_passed_by = True
         _log.error(
-            "The program did not ask the gate about a call to %s: it does not call hooks as it should. The gate denies "
-            "all further calls. Look for settings of this machine and variables that switch off hooks.",
+            "The program did not ask the gate about a call to %s: its hooks may be disabled. The gate denies "
+            "all further calls. Look for settings of this machine and variables that disable hooks.",
             tool_name,
         )
 
@@ -303,7 +303,7 @@ class _Gate:
             end = allowed.ended.result()
             # As JSON: in Python True is 1.
             if canonical(end["tool_input"]) != canonical(run.arguments):
-                raise RuntimeError("it ran with other arguments than were approved: another hook changed them")
+                raise RuntimeError("it ran with other arguments than approved: another hook changed them")
             if end["hook_event_name"] != "PostToolUse":
                 raise RuntimeError(str(end.get("error") or "the tool failed"))
 

@@ -205,7 +205,7 @@ def _check_durable(request: ToolCallRequest) -> None:
     message = _message(request)
     if path[:1] == ("__pregel_pull",) and message and len(message.tool_calls) > 1:
         raise TypeError(
-            "durable needs a task for each tool call, as a task that pauses runs again from its start: "
+            "durable needs a task for each tool call, because a paused task runs again from its start: "
             "use one_task_per_call"
         )
 

@@ -91,7 +91,7 @@ def _paused(item: ToolApprovalItem, tools: Iterable[object]) -> GatedTool:
         invoker = invoker_of(tool)
         if invoker and name == invoker.tool.name and namespace in (None, getattr(tool, "_tool_namespace", None)):
             return invoker
-    raise UserError(f"the run paused for {name}, a tool that the agent has no more")
+    raise UserError(f"the run paused for {name}, a tool that the agent no longer has")
 
 
 def _raw(item: ToolApprovalItem, name: str) -> Any:

@@ -151,7 +151,7 @@ public final class ToolGate {
     Objects.requireNonNull(executor, "executor");
     if (executor instanceof GatedExecutor) {
       throw new IllegalArgumentException(
-          "tool " + specification.name() + " is behind a gate already: its calls would ask twice");
+          "tool " + specification.name() + " is gated already: each call would ask twice");
     }
     // A class of its own may read its arguments otherwise.
     ToolInput input =

@@ -122,7 +122,7 @@ public final class ToolGate {
       throw new IllegalArgumentException(
           "tool "
               + tool.getToolDefinition().name()
-              + " is behind a gate already: its calls would ask twice");
+              + " is gated already: each call would ask twice");
     }
     return new GatedCallback(client, options, tool, ToolInput.of(tool), null);
   }
