@@ -24,7 +24,7 @@ export function gateOf(agent: unknown): Gate | undefined {
   return typeof agent === "object" && agent !== null ? gates.get(agent) : undefined;
 }
 
-/** What `gate` was given, and what it does to agents. */
+/** The options of `gate`, and its work on agents. */
 export class Gate {
   readonly client: Client;
   readonly durable: boolean;
