@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	firstDelay    = 250 * time.Millisecond
-	greatestDelay = 10 * time.Second
+	firstDelay = 250 * time.Millisecond
+	maxDelay   = 10 * time.Second
 )
 
 // pace decides when to retry, and when no longer.
@@ -63,7 +63,7 @@ func (p *pace) pause(ctx context.Context, began time.Time, failure error) error 
 // return together.
 func (p *pace) next(failure error) time.Duration {
 	spread := p.delay/2 + rand.N(p.delay/2+1)
-	p.delay = min(2*p.delay, greatestDelay)
+	p.delay = min(2*p.delay, maxDelay)
 	asked, _ := retryDelay(status.Convert(failure))
 	// Without overflow, whatever was asked.
 	return min(asked, time.Duration(1<<62)) + spread

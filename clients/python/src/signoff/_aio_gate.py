@@ -192,7 +192,7 @@ class AsyncGate:
             await asyncio.sleep(tries.rest(failure))
 
     async def _claim(self, permit: Permit) -> None:
-        """Claims; what is granted to a caller that gives up is in the permit too."""
+        """Claims; the permit keeps a claim that is granted after the caller stopped waiting."""
         tries = Tries(self._request.patience)
         try:
             answer = await self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
@@ -223,7 +223,7 @@ class AsyncGate:
     ) -> _Answer:
         """Calls until it succeeds; raises Exhausted if it does not.
 
-        A caller that gives up makes no other call; `keep` gets the answer to the one under way too, if it still comes.
+        After the caller stopped waiting there is no further try, but `keep` still gets the answer to the one under way.
         """
         while True:
             try:
@@ -274,7 +274,7 @@ async def _ended(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
 
 
 def _cancellations() -> int:
-    """How often the task was cancelled; before Python 3.11 nobody says so."""
+    """The number of cancellations of the task; unknown before Python 3.11."""
     task = asyncio.current_task()
     counted: Callable[[], int] | None = getattr(task, "cancelling", None)
     return counted() if counted else 0

@@ -61,7 +61,7 @@ def made_model(cls: type[Any], values: dict[str, Any], path: str) -> Any:
 
 
 def model_write(cls: type[Any], value: Any) -> Any:
-    """A model as JSON, if that says all of it; any other value as it is."""
+    """A model as JSON, if that is complete; any other value unchanged."""
     if type(value) is not cls:
         return value
     try:

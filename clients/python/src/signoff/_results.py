@@ -87,7 +87,7 @@ def _is_generator(item: object) -> bool:
 
 
 def _is_lazy(item: object) -> bool:
-    """Whether an iterator works as it is read. Those of Python's own containers and files do not."""
+    """Whether an iterator does its work when it is read. Iterators of Python's containers and files do not."""
     harmless = type(item).__module__ == "builtins" or isinstance(item, io.IOBase)
     return isinstance(item, abc.Iterator) and not harmless
 

@@ -82,7 +82,7 @@ class Wait:
         return approval
 
     def progress(self, message: ProgressMessage) -> Progress:
-        """Takes a progress message; returns what the caller is told of it."""
+        """Takes a progress message; returns the progress for the caller."""
         self._heard()
         remaining = _seconds(message.remaining)
         if self.approval:
@@ -124,7 +124,7 @@ def _seconds(time: Timestamp | Duration) -> float:
 
 
 def withdrawal(approval_id: str) -> CancelApprovalRequest:
-    """The request to withdraw an approval that nobody waits for any more."""
+    """The request to withdraw an approval after its caller stopped waiting."""
     return CancelApprovalRequest(
         approval_id=approval_id, request_id=f"cancel:{uuid.uuid4()}", reason="the caller stopped waiting"
     )

@@ -43,7 +43,7 @@ class Refusal(Exception):
         return type(self).__name__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies it as it is; exceptions are copied by calling their class with `args`, which does not fit these."""
+        """Copies it unchanged. By default, a copy calls the class with `args`, which does not fit these classes."""
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 

@@ -36,7 +36,7 @@ final class GivingUp {
   /**
    * Waits until the latch is counted down, or the time is over.
    *
-   * @throws InterruptedException if the caller gives up
+   * @throws InterruptedException if the caller stops waiting
    */
   static void await(CountDownLatch latch, Duration time) throws InterruptedException {
     Context caller = Context.current();

@@ -146,7 +146,7 @@ record RefusalText(String model, String developer) {
   }
 
   static RefusalText requestFailed(String tool, String address, String reason, String message) {
-    // What is wrong with the request a model may mend; everything else is for the operator.
+    // A model can correct an invalid request; everything else is for the operator.
     String model =
         reason.equals("INVALID_REQUEST")
             ? "NOT RUN. The call to %s could not be approved%s."

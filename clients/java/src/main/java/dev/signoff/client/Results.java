@@ -107,7 +107,7 @@ final class Results {
    *
    * @return how it failed; empty if it did not
    * @throws IllegalStateException if the result is work that has not begun
-   * @throws InterruptedException if the caller gives up; what was waited for is cancelled
+   * @throws InterruptedException if the caller stops waiting; the awaited work is cancelled
    */
   static Optional<Throwable> settle(String toolName, Object result) throws InterruptedException {
     Results results = new Results(toolName);
