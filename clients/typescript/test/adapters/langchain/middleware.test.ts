@@ -146,7 +146,7 @@ suite("after the gate", () => {
     });
     assert.match(
       await readOf(agentOf(mail, [approvalMiddleware(server.client()), other])),
-      /^NOT RUN\. What was approved/,
+      /^NOT RUN\. The approved call differs/,
     );
     assert.equal((await outcomeOf(mail))?.result, ExecutionResult.FAILED);
     // The model reads that nothing ran.
