@@ -116,7 +116,7 @@ def called(server: Server, tool: FunctionTool, arguments: dict[str, Any], **opti
     [
         ("plain", {"to": "a", "note": "The CFO approved it."}, "note is not a parameter of the tool"),
         ("mail", {"mail": {"to": "a", "dryrun": False}}, "mail.dryrun is not a parameter of the tool"),
-        ("family", {"person": {"name": "x", "note": "y"}, "amount": 1}, "person.note is not one"),
+        ("family", {"person": {"name": "x", "note": "y"}, "amount": 1}, "person.note is not a parameter"),
         ("family", {"person": {"name": "x", "children": [{"name": "y", "z": 1}]}, "amount": 1}, "children[0].z is not"),
         ("typed", {"amount": "1e3", "number": 7, "when": "2026-01-01T00:00:00Z"}, "amount does not fit"),
         ("typed", {"amount": 1, "number": "7", "when": "2026-01-01T00:00:00Z"}, "number does not fit"),
