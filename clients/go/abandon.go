@@ -8,8 +8,8 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// warnOfRepetition tells once per tool that a call cannot be tried again safely: its caller may give up in ways that
-// this call does not notice, and the next try is then a second request.
+// warnOfRepetition warns once per tool that a call cannot be retried safely: its caller may stop waiting unnoticed, and
+// a retry is then a second request.
 func (g *gate) warnOfRepetition(ctx context.Context) {
 	if g.call.RequestID != "" || g.call.CallID != "" || ctx.Done() != nil {
 		return
@@ -17,12 +17,12 @@ func (g *gate) warnOfRepetition(ctx context.Context) {
 	if _, told := g.client.repeatable.LoadOrStore(g.call.ToolName, true); told {
 		return
 	}
-	g.client.logger.WarnContext(ctx, fmt.Sprintf("Calls of %s have neither a RequestID, nor RunID and CallID, nor a "+
-		"context that can be cancelled. Trying one again asks for a second approval.", g.call.ToolName),
+	g.client.logger.WarnContext(ctx, fmt.Sprintf("The call to %s has no RequestID, no RunID with CallID, and no "+
+		"context that can be cancelled. A retry asks for a second approval.", g.call.ToolName),
 		"tool_name", g.call.ToolName)
 }
 
-// abandon makes the error of a call whose context ended while it waited. The context's error is always in it.
+// abandon makes the error of a call whose context ended during the wait. The context's error is always in it.
 func (g *gate) abandon(ctx context.Context) error {
 	if g.call.CancelOnAbandon {
 		is, err := g.withdraw(ctx)

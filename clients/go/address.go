@@ -14,7 +14,7 @@ type address struct {
 	port string
 }
 
-// What is refused is not shown: it may have a password in it.
+// The rejected text is not shown: it may contain a password.
 var errAddress = misused("Address", "must be https://HOST:PORT or http://HOST:PORT, and nothing else")
 
 func parseAddress(text string) (address, error) {

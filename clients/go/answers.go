@@ -9,17 +9,16 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// What an answer must say before anything is believed of it; docs/clients.md of the project has the list. A server that
-// lies, or a proxy that mixes answers up, must not bring a tool to run. So an answer is compared with the request, with
-// the answers before it, and with itself.
+// The checks of an answer; docs/clients.md of the project has the list. A lying server, or a proxy that mixes answers
+// up, must not make a tool run. So each answer is compared with the request, with the earlier answers, and with itself.
 
-// problems are what may be wrong with an answer: a table, so that all clients check in the same order.
+// problems is a table of checks, so that all clients check in the same order.
 type problems []struct {
 	isThere bool
 	text    string
 }
 
-// refuse returns the first problem that there is, as a refusal.
+// refuse returns the first problem as a refusal.
 func (g *gate) refuse(all problems) error {
 	for _, each := range all {
 		if each.isThere {
@@ -36,7 +35,7 @@ func (g *gate) checkUpdate(update *signoffv1.ApprovalUpdate) error {
 	if err := g.checkApproval(update.GetApproval()); err != nil {
 		return err
 	}
-	// What is resumed was asked for elsewhere: its request must be seen.
+	// A resumed call was asked elsewhere: its request must be in the answer.
 	unseen := g.handle != nil && g.approval == nil && !slices.ContainsFunc(update.GetEvents(), isRequest)
 	return g.refuse(problems{
 		{g.recordsOtherArguments(update.GetEvents()), "the request was recorded with other arguments"},
@@ -78,7 +77,7 @@ func (g *gate) checkApproval(now *signoffv1.Approval) error {
 	})
 }
 
-// checkClaim checks the answer to the claim of what was approved.
+// checkClaim checks the answer to the claim.
 func (g *gate) checkClaim(answer *signoffv1.ClaimExecutionResponse) error {
 	if err := g.refuse(problems{{answer.GetClaimId() == "", "the answer has no claim id"}}); err != nil {
 		return err
@@ -134,7 +133,7 @@ func isReported(request *signoffv1.ReportExecutionRequest, answer *signoffv1.Rep
 
 // leadTo tells whether the events go up to the approval's revision, one by one, and to its status.
 func leadTo(approval *signoffv1.Approval, events []*signoffv1.Event) bool {
-	// A request that waits has another status than the approval only if a decision follows.
+	// A PENDING request may have another status than the approval only if a decision follows.
 	isDecided := slices.ContainsFunc(events, func(event *signoffv1.Event) bool { return event.GetDecided() != nil })
 	for i, event := range events {
 		is := approval.GetStatus()

@@ -8,7 +8,7 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// claim takes the one permission to run the call, and returns its id. A caller that gives up meanwhile gets none.
+// claim takes the only permission to run the call, and returns its id. A caller that stops waiting meanwhile gets none.
 func (g *gate) claim(ctx context.Context) (string, error) {
 	if err := g.takeArguments(); err != nil {
 		return "", err
@@ -18,11 +18,14 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	}
 	lasting, done := outlive(ctx)
 	defer done()
+	// One request_id for all tries. After a lost reply the client cannot know whether the server granted the claim. The
+	// same id asks for the same claim: the server answers as the first time, while the claim window is open and no outcome
+	// is on record. A new id would get ALREADY_CLAIMED for this runner's own claim, and the call would never run.
 	request := &signoffv1.ClaimExecutionRequest{
 		ApprovalId: g.approvalID(), RequestId: randomRequestID(), Digest: g.approval.GetDigest(),
 	}
 	var answer *signoffv1.ClaimExecutionResponse
-	// The pauses end with the context; a call under way does not, as it may come back with the permission.
+	// Pauses end with the context. A call under way does not: it may return with the permission.
 	err := g.repeat(ctx, lasting, func(ctx context.Context) error {
 		var err error
 		answer, err = g.client.Approvals.ClaimExecution(ctx, request)
@@ -30,7 +33,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	})
 	if ctx.Err() != nil {
 		if err == nil && answer.GetClaimId() != "" {
-			g.report(ctx, answer.GetClaimId(), failed, "not run: the caller gave up")
+			g.report(ctx, answer.GetClaimId(), failed, "not run: the caller stopped waiting")
 		}
 		return "", g.stillWaiting(ctx, true)
 	}
@@ -39,15 +42,15 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	}
 	if err := g.checkClaim(answer); err != nil {
 		if answer.GetClaimId() != "" { // Else nothing was granted.
-			g.report(ctx, answer.GetClaimId(), failed, "not run: the claim is not what was asked for")
+			g.report(ctx, answer.GetClaimId(), failed, "not run: the claim does not match the request")
 		}
 		return "", err
 	}
 	return answer.GetClaimId(), nil
 }
 
-// takeArguments takes what was asked for, or what the server has if that was edited or asked for elsewhere, as what is
-// to be run, if that is what was approved, and the function can take it.
+// takeArguments sets the arguments to run with: those of the call, or the server's if they were edited or the call is
+// resumed. It fails if they are not the approved ones, or if the function cannot take them.
 func (g *gate) takeArguments() error {
 	// The policy approves what was asked for; only people edit.
 	byPolicy := g.approval.GetStatus() == signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED

@@ -21,20 +21,19 @@ const Version = "0.1.0"
 // ErrClosed is the cause of the [UnavailableError] of gated calls whose client is closed.
 var ErrClosed = errors.New("signoff: the client is closed")
 
-// How long a try waits for a broken connection to come back. If that takes longer, a later try finds it.
+// The maximum time that a try waits for a broken connection. If reconnecting takes longer, a later try finds it.
 const reconnectWait = time.Second
 
-// Client is a connection to a Signoff server, safe for use by many goroutines at once. Close it when it is not needed
-// any more. The generated clients are plain access to all calls of the server: they wait for nothing and repeat
-// nothing.
+// Client is a connection to a Signoff server, safe for concurrent use. Close it after use. The generated clients have
+// every call of the server: they do not wait or retry.
 type Client struct {
 	// Approvals asks, reads, lists, decides, withdraws, revokes, claims and reports.
 	Approvals signoffv1.ApprovalServiceClient
-	// Policies reads, sets and tries the policy.
+	// Policies reads, sets and tests the policy.
 	Policies signoffv1.PolicyServiceClient
-	// Access makes, lists and revokes the server's own tokens, and tells who is calling.
+	// Access creates, lists and revokes the server's own tokens, and returns the caller's identity.
 	Access signoffv1.AccessServiceClient
-	// Admin stops agents in an emergency, and tells how the server is. For operators.
+	// Admin freezes calls in an emergency, and returns the server's status. For operators.
 	Admin signoffv1.AdminServiceClient
 
 	conn     *grpc.ClientConn
@@ -43,16 +42,16 @@ type Client struct {
 	logger   *slog.Logger
 	closed   context.Context
 	close    context.CancelFunc
-	// Why the last connection came to nothing; nil once one works.
+	// Why the last connection failed; nil once one works.
 	lastConnection *atomic.Pointer[diagnosis]
-	// The tools whose callers were told that trying again asks for a second approval.
+	// The tools whose callers were warned that a retry asks for a second approval.
 	repeatable *sync.Map
-	// The tools and types of which was told that they have no schema.
+	// The tools and types with a warning that no schema is sent.
 	schemaless *sync.Map
 }
 
-// New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of
-// theirs cannot be used, or the token would be sent where others could read it.
+// New makes a client, which connects at the first call. It fails for invalid options, unusable files, and a token that
+// would be sent without TLS to another host.
 func New(options Options) (*Client, error) {
 	options, err := options.completed()
 	if err != nil {
@@ -96,20 +95,20 @@ func New(options Options) (*Client, error) {
 	}, nil
 }
 
-// Close ends the connection. Calls that are under way fail, and gated calls that wait end with an
-// [UnavailableError] of [ErrClosed]; approvals that they asked for stay open.
+// Close ends the connection. Calls under way fail, and waiting gated calls end with an [UnavailableError] of
+// [ErrClosed]; their approvals stay open.
 func (c *Client) Close() error {
 	c.close()
 	return c.conn.Close()
 }
 
-// String has the address of the server, and no secrets.
+// String contains the address of the server, and no secrets.
 func (c *Client) String() string { return fmt.Sprintf("signoff.Client(%s)", c.address) }
 
 // GoString is [Client.String].
 func (c *Client) GoString() string { return c.String() }
 
-// reconnect makes a broken connection try again now, however long gRPC itself would wait, and gives it a moment.
+// reconnect makes a broken connection retry now, without gRPC's own backoff, and waits a moment for it.
 func (c *Client) reconnect(ctx context.Context) {
 	if c.conn.GetState() != connectivity.TransientFailure {
 		return

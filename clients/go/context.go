@@ -4,12 +4,12 @@ import "context"
 
 type completionsKey struct{}
 
-// WithCall returns a context whose gated calls are completed by a function before they are asked for, for example with
-// the run's id and labels. It goes wherever the context goes, so also into goroutines and through
-// [context.WithoutCancel], but not into a context.Background(): set [Call.RequiredOptions] to notice that.
+// WithCall returns a context with a function that completes its gated calls before they are asked, for example with the
+// run's id and labels. It follows the context, also into goroutines and through [context.WithoutCancel], but not into a
+// context.Background(): set [Call.RequiredOptions] to detect that.
 //
 // Functions of outer contexts come first, and those of [RequiresApproval] last. They get a copy of the call, without
-// its arguments, whose Labels are never nil. They may be called by many goroutines at once.
+// its arguments, whose Labels are never nil. They may be called concurrently.
 func WithCall(ctx context.Context, complete func(call *Call)) context.Context {
 	outer := completions(ctx)
 	return context.WithValue(ctx, completionsKey{}, append(outer[:len(outer):len(outer)], complete))
@@ -20,8 +20,8 @@ func completions(ctx context.Context) []func(*Call) {
 	return all
 }
 
-// completed is a copy of the call with what the context says of it. What is called, and with which arguments, is not up
-// to the context.
+// completed is a copy of the call with the options of the context. The context cannot change the tool and the
+// arguments.
 func (c Call) completed(ctx context.Context) Call {
 	completed := c.clone()
 	for _, complete := range completions(ctx) {

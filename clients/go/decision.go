@@ -2,7 +2,7 @@ package signoff
 
 import signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 
-// What a status means; every other one is not approved, and the end only when the stream ends after it.
+// The known statuses. Any other status is not approved, and final only when the stream ends after it.
 var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
 	signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING:       {false, false},
 	signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED:      {true, true},
@@ -40,7 +40,7 @@ func (g *gate) decision() error {
 	}
 }
 
-// autoRejected tells apart what a person rejected before, what an operator has frozen, and what the policy forbids.
+// autoRejected distinguishes an earlier rejection by a person, a freeze by an operator, and a rule of the policy.
 func (g *gate) autoRejected(decision *signoffv1.Decision, policy *signoffv1.PolicyEvaluation) error {
 	if remembered := decision.GetRememberedRejection(); remembered != nil {
 		return g.rejected(remembered.GetComment(), remembered.GetDecidedBy())

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// declared tells why arguments of a type cannot be shown to a reviewer as a whole, or not be rebuilt from what was
-// shown; empty if they can. It is what can be known before there are any arguments.
+// declared finds why a reviewer cannot see all of a type's arguments, or why they cannot be rebuilt; empty if they can.
+// It needs only the type, no arguments.
 func declared(t reflect.Type) string {
 	object := t
 	for object.Kind() == reflect.Pointer {
@@ -25,7 +25,7 @@ func declared(t reflect.Type) string {
 	return ""
 }
 
-// declaration holds the types that were looked at: they may contain themselves.
+// declaration holds the visited types: they may be recursive.
 type declaration map[reflect.Type]bool
 
 func (d declaration) check(t reflect.Type, path string) *problem {

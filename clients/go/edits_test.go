@@ -30,11 +30,11 @@ func editing(t *testing.T, edited string) *fake {
 func TestEditsThatDoNotFitAreNotClaimed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ edited, path, problem string }{
-		{`{"to": "bob", "bcc": "eve"}`, "bcc", "is not known to the function"},
-		{`{"To": "bob"}`, "To", "is not known to the function"},
+		{`{"to": "bob", "bcc": "eve"}`, "bcc", "is not a parameter of the function"},
+		{`{"To": "bob"}`, "To", "is not a parameter of the function"},
 		{`{"copies": 2}`, "", "is missing `to`"},
 		{`{"to": "bob", "copies": "five"}`, "copies", "is not a number"},
-		{`{"to": "bob", "copies": 1.5}`, "copies", "is not a whole number"},
+		{`{"to": "bob", "copies": 1.5}`, "copies", "is not an integer"},
 		{`{"to": "bob", "copies": null}`, "copies", "is null"},
 		{`{"to": "bob", "copies": 1e300}`, "copies", "is an integer that a double cannot hold exactly"},
 	} {

@@ -12,7 +12,7 @@ import (
 // Domain of the ErrorInfo that the server's own errors carry.
 const domain = "signoff.v1"
 
-// isPassing tells whether the same call can succeed later: the server said so, or it was not the server that failed it.
+// isPassing tells whether the same call can succeed later: the server said so, or the failure is not the server's own.
 func isPassing(err error) bool {
 	failure := status.Convert(err)
 	if _, asked := retryDelay(failure); asked || failure.Code() == codes.Unavailable {
@@ -27,10 +27,10 @@ func isPassing(err error) bool {
 	}
 }
 
-// serverReason is the reason of an error that the server itself made; empty for what others made.
+// serverReason is the reason of the server's own error; empty for other errors.
 func serverReason(failure *status.Status) string { return serverInfo(failure).GetReason() }
 
-// serverInfo is what the server itself says of an error; nil for what others made.
+// serverInfo is the ErrorInfo of the server's own error; nil for other errors.
 func serverInfo(failure *status.Status) *errdetails.ErrorInfo {
 	for _, detail := range failure.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == domain {

@@ -11,7 +11,7 @@ import (
 type structFields struct {
 	// Members of the JSON object. No two have the same name.
 	members []structField
-	// Those that encoding/json leaves out: nobody could approve what they hold.
+	// Those that encoding/json omits: reviewers could not see their values.
 	hidden []structField
 }
 

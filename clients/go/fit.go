@@ -17,11 +17,11 @@ var (
 
 const (
 	problemNull    = "is null"
-	problemUnknown = "is not known to the function"
+	problemUnknown = "is not a parameter of the function"
 )
 
-// fit finds where a JSON value is not one of a Go type. encoding/json takes more: names in other letters, null for
-// anything, names that it does not know, lists that are too long.
+// fit finds where a JSON value does not fit a Go type. encoding/json accepts more: names in other case, null for any
+// type, unknown names, lists that are too long.
 func fit(value any, t reflect.Type, path string) *problem {
 	if t == timeType {
 		return fitTime(value, path)
@@ -67,14 +67,14 @@ func fit(value any, t reflect.Type, path string) *problem {
 	}
 }
 
-// fitItself asks a type that decodes itself. What it makes of the value is compared afterwards.
+// fitItself lets a type decode itself. The result is compared afterwards.
 func fitItself(value any, t reflect.Type, path string) *problem {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return &problem{path, problemJSON}
 	}
 	if err := decodeCarefully(text, reflect.New(t).Interface()); err != nil {
-		return &problem{path, "cannot be taken by the function: " + err.Error()}
+		return &problem{path, "does not fit the function: " + err.Error()}
 	}
 	return nil
 }
@@ -114,8 +114,8 @@ func fitField(value any, field structField, path string) *problem {
 	}
 }
 
-// isRequired tells whether a field must be there. What lacks is empty in the function, which nobody has approved unless
-// emptiness is left out anyway.
+// isRequired tells whether a field must be present. A missing field would be empty in the function, which was not
+// approved, unless its encoding omits empty values anyway.
 func isRequired(t reflect.Type, field structField) bool {
 	return !field.omits && !isNilable(field.typ) && !behindPointer(t, field)
 }
@@ -139,7 +139,7 @@ func fitList(value any, t reflect.Type, path string) *problem {
 		return &problem{path, "is not a list"}
 	}
 	if t.Kind() == reflect.Array && len(list) != t.Len() {
-		return &problem{path, fmt.Sprintf("does not have %d members", t.Len())}
+		return &problem{path, fmt.Sprintf("is not a list of %d", t.Len())}
 	}
 	for i, member := range list {
 		if p := fit(member, t.Elem(), at(path, i)); p != nil {
@@ -180,7 +180,7 @@ func fitNumber(number float64, t reflect.Type, path string) *problem {
 	overflows := false
 	switch zero := reflect.Zero(t); {
 	case isInteger(t) && number != math.Trunc(number):
-		return &problem{path, "is not a whole number"}
+		return &problem{path, "is not an integer"}
 	case isInteger(t) && math.Abs(number) > maxInteger:
 		return &problem{path, problemInteger}
 	case zero.CanInt():

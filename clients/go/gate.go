@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// The server reads no greater messages, unless it is told to.
+	// The server's default maximum for a message.
 	maxRequestBytes = 1 << 20
-	// What is left to do when the caller has given up takes at most so long.
+	// The maximum time for cleaning up after the caller has stopped waiting.
 	grace = 5 * time.Second
 )
 
@@ -30,28 +30,28 @@ type gate struct {
 	client   *Client
 	call     Call
 	patience time.Duration
-	// Nil for what was asked for before, and then there is a handle.
+	// Nil for a call that is resumed: then there is a handle.
 	request   *signoffv1.RequestApprovalRequest
 	handle    *Handle
 	requestID string
-	// The arguments as they were asked for: a copy, that nobody else can change. Nil if only the server has them.
+	// The arguments as asked: a copy that no other code can change. Nil if only the server has them.
 	asked map[string]any
-	// Of the arguments as they were asked for.
+	// Of the arguments as asked.
 	digest string
-	// What the function takes the arguments as; nil if that is not known.
+	// The type in which the function takes the arguments; nil if unknown.
 	takes reflect.Type
-	// The newest that was seen; nil before the server's first answer.
+	// The newest version seen; nil before the server's first answer.
 	approval *signoffv1.Approval
-	// To run with, and as the function takes them; nil before the call is approved.
+	// The arguments to run with, and the same in the function's type; nil before the call is approved.
 	arguments map[string]any
 	rebuilt   reflect.Value
-	// Whether a failure was logged: the first one only is.
+	// Whether a failure was logged: only the first is.
 	warned bool
-	// The last failure that may pass.
+	// The last failure that was retried.
 	failure error
 }
 
-// newGate checks a call, and makes the request of it.
+// newGate checks a call, and makes its request.
 func newGate(client *Client, call Call) (*gate, error) {
 	if client == nil {
 		return nil, misused("", "the client is nil")
@@ -73,11 +73,11 @@ func newGate(client *Client, call Call) (*gate, error) {
 	return g, nil
 }
 
-// findType finds out what the function takes the arguments as, and whether it can take those that are asked for.
+// findType sets the type in which the function takes the arguments, and checks that it can take those of the call.
 func (g *gate) findType() error {
 	if g.takes = g.call.ArgumentsType; g.takes != nil {
 		if problem := declared(g.takes); problem != "" {
-			return misused("ArgumentsType", "cannot be: %s", problem)
+			return misused("ArgumentsType", "cannot be used: %s", problem)
 		}
 		if _, p := rebuild(g.asked, g.takes); p != nil {
 			return g.invalidArguments(p)
@@ -88,7 +88,7 @@ func (g *gate) findType() error {
 	if given == nil || reflect.Indirect(reflect.ValueOf(g.call.Arguments)).Kind() != reflect.Struct {
 		return nil
 	}
-	// The function may take something else: the struct only counts if it could be what is taken.
+	// The function may take another type: the struct counts only if it reads its own JSON back.
 	if _, p := rebuild(g.asked, given); p == nil {
 		g.takes = given
 	}
@@ -125,14 +125,16 @@ func (g *gate) makeRequest() error {
 		return err
 	}
 	if len(encoded) > maxRequestBytes {
-		return fmt.Errorf("the request has %d bytes, and can have %d", len(encoded), maxRequestBytes)
+		return fmt.Errorf("the request has %d bytes; the maximum is %d", len(encoded), maxRequestBytes)
 	}
 	g.request, g.requestID = request, request.GetRequestId()
+	// Of the encoded arguments, not of the caller's value: encoding fills in defaults (omitted fields, nil slices), and
+	// reviewers see its result. A digest of the caller's value would let the function get what no reviewer has seen.
 	g.digest, err = digest(g.call.ToolName, g.asked)
 	return err
 }
 
-// schema is what edits must satisfy: the call's own, or what the function takes; nil for none.
+// schema is the schema for edits: the call's own, or the one derived from the function's type; nil for none.
 func (g *gate) schema() (*structpb.Struct, error) {
 	if g.call.ArgumentsSchema != nil {
 		schema, p := encodeArguments(g.call.ArgumentsSchema)
@@ -151,14 +153,14 @@ func (g *gate) schema() (*structpb.Struct, error) {
 	return derived.schema, nil
 }
 
-// warnOfSchema tells once per tool and type that reviewers learn late of edits that do not fit.
+// warnOfSchema warns once per tool and type that an edit that does not fit is rejected late.
 func (g *gate) warnOfSchema(problem string) {
 	function := [2]any{g.call.ToolName, g.takes}
 	if _, told := g.client.schemaless.LoadOrStore(function, true); told {
 		return
 	}
-	g.client.logger.Warn(fmt.Sprintf("Calls of %s are sent without a schema of their arguments%s. Edits that do not fit "+
-		"are refused after the approval. Set ArgumentsSchema or SkipSchema.", g.call.ToolName, because(problem)),
+	g.client.logger.Warn(fmt.Sprintf("No schema is sent with calls to %s%s. An edit that does not fit "+
+		"is rejected only after the approval. Set ArgumentsSchema or SkipSchema.", g.call.ToolName, because(problem)),
 		"tool_name", g.call.ToolName)
 }
 
@@ -182,14 +184,14 @@ func (g *gate) run() *Run {
 // edited tells whether a reviewer changed the arguments.
 func (g *gate) edited() bool { return g.approval.GetDigest() != g.digest }
 
-// isApproved tells whether the call was approved when the server last told.
+// isApproved tells whether the call was approved by the server's last answer.
 func (g *gate) isApproved() bool { return statuses[g.approval.GetStatus()].approved }
 
 func (g *gate) refused() Refused {
 	return Refused{ToolName: g.call.ToolName, ApprovalID: g.approvalID()}
 }
 
-// approvalID is empty as long as it is not known.
+// approvalID is empty until the server's first answer.
 func (g *gate) approvalID() string {
 	if g.handle != nil {
 		return g.handle.ApprovalID
@@ -201,7 +203,7 @@ func (g *gate) invalidArguments(p *problem) error {
 	return &InvalidArgumentsError{Refused: g.refused(), Path: p.path, Problem: p.text}
 }
 
-// untakeable is why the function cannot take the arguments that were approved.
+// untakeable is the refusal for approved arguments that the function cannot take.
 func (g *gate) untakeable(p *problem) error {
 	if g.edited() {
 		return &InvalidEditError{Refused: g.refused(), Path: p.path, Problem: p.text}

@@ -10,17 +10,16 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// Handle names a call that was asked for, so that it can be run later, also by another process: see [Client.Ask] and
-// [Resume]. It is data, and its JSON form is the same in every language. It holds no secret: the server lets only the
-// caller that asked claim.
+// Handle names an asked call, so that it can run later, also in another process: see [Client.Ask] and [Resume]. It is
+// data, and its JSON form is the same in every language. It contains no secret: only the caller that asked can claim.
 type Handle struct {
 	// ApprovalID is the id of the approval.
 	ApprovalID string `json:"approval_id"`
-	// RequestID is what the call was asked for with.
+	// RequestID is the id of the request.
 	RequestID string `json:"request_id"`
 	// ToolName is the name of the tool.
 	ToolName string `json:"tool_name"`
-	// Digest is that of the tool's name and the arguments as they were asked for.
+	// Digest is the digest of the tool's name and the arguments as asked.
 	Digest string `json:"digest"`
 }
 
@@ -33,7 +32,7 @@ func (h *Handle) members() map[string]*string {
 	}
 }
 
-// UnmarshalJSON reads a handle. Whatever is not one, or says more, is a [UsageError].
+// UnmarshalJSON reads a handle. Missing and unknown members are a [UsageError].
 func (h *Handle) UnmarshalJSON(text []byte) error {
 	tree, p := readText(text, "", 0, true)
 	if p != nil {
@@ -63,7 +62,7 @@ func (h *Handle) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// check finds what no handle has, however it was made.
+// check validates a handle.
 func (h Handle) check() error {
 	members := h.members()
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -77,14 +76,13 @@ func (h Handle) check() error {
 	return nil
 }
 
-// Ask asks for approval of a call, and returns as soon as the server has recorded the request, whatever its status is.
-// [Resume] runs the call with the handle once it is approved, and [Client.Wait] waits for the decision. Errors are
-// those of [Do].
+// Ask asks for approval of a call, and returns as soon as the server has recorded the request, with any status.
+// [Resume] runs the call after its approval, and [Client.Wait] waits for the decision. It has the errors of [Do].
 func (c *Client) Ask(ctx context.Context, call Call) (Handle, error) {
 	return ask(ctx, c, call.completed(ctx))
 }
 
-// ask is Client.Ask for a call that nothing completes any more.
+// ask is Client.Ask for a completed call.
 func ask(ctx context.Context, client *Client, call Call) (Handle, error) {
 	if err := ctx.Err(); err != nil {
 		return Handle{}, err
@@ -102,8 +100,8 @@ func ask(ctx context.Context, client *Client, call Call) (Handle, error) {
 	}, nil
 }
 
-// resumedGate is the gate of a call that was asked for before. Only what says how to wait counts of the call, and what
-// the function takes.
+// resumedGate is the gate of a call that was asked before. Of the call, only its options for waiting and its type of
+// arguments count.
 func resumedGate(client *Client, handle Handle, call Call) (*gate, error) {
 	if client == nil {
 		return nil, misused("", "the client is nil")
@@ -112,7 +110,7 @@ func resumedGate(client *Client, handle Handle, call Call) (*gate, error) {
 		return nil, err
 	}
 	if call.ToolName != "" && call.ToolName != handle.ToolName {
-		return nil, misused("Handle", "is of a call to %s, and the function is that of %s",
+		return nil, misused("Handle", "is for the tool %s, not for %s",
 			handle.ToolName, call.ToolName)
 	}
 	call.ToolName = handle.ToolName
@@ -125,7 +123,7 @@ func resumedGate(client *Client, handle Handle, call Call) (*gate, error) {
 	}
 	if g.takes != nil {
 		if problem := declared(g.takes); problem != "" {
-			return nil, misused("ArgumentsType", "cannot be: %s", problem)
+			return nil, misused("ArgumentsType", "cannot be used: %s", problem)
 		}
 	}
 	return g, nil

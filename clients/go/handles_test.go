@@ -42,7 +42,7 @@ func TestHandlesOfTheVectors(t *testing.T) {
 		}
 	}
 	twice := misuse(t, json.Unmarshal([]byte(`{"digest": "a", "digest": "a"}`), &signoff.Handle{}))
-	if twice.Problem != "cannot be read: digest is given twice" {
+	if twice.Problem != "cannot be read: digest appears twice" {
 		t.Error(twice)
 	}
 	for _, text := range []string{

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// observed are credentials that keep why the last connection came to nothing: gRPC passes only a text on. It is nil
-// once a connection works.
+// observed are credentials that keep why the last connection failed: gRPC passes only a text on. It is nil once a
+// connection works.
 type observed struct {
 	credentials.TransportCredentials
 	last *atomic.Pointer[diagnosis]
@@ -86,8 +86,8 @@ func (g *greeted) whole(first []byte) []byte {
 	return append(first, rest[:n]...)
 }
 
-// speaksTLS asks a server that closed a connection without a word whether it wants TLS: those written in Go do not say
-// so. Nothing is sent but the question, so the certificate does not matter.
+// speaksTLS asks a server that silently closed a connection whether it speaks TLS: servers written in Go do not say so.
+// It sends only a handshake, so the certificate does not matter.
 func speaksTLS(address net.Addr) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// The greatest integer that a double holds together with all smaller ones.
+	// The maximum integer up to which a double represents every integer.
 	maxInteger = 1<<53 - 1
 	maxDepth   = 32
 )
@@ -30,9 +30,9 @@ const (
 // problem is what is wrong with arguments, and where.
 type problem struct{ path, text string }
 
-// textReader reads JSON as maps, lists, strings, booleans, nil and doubles. Unlike encoding/json it refuses what
-// would be converted silently: halves of surrogate pairs, names that come twice and, if it is exact, integers that
-// doubles do not have.
+// textReader reads JSON as maps, lists, strings, booleans, nil and doubles. Unlike encoding/json it rejects what would
+// be converted silently: halves of surrogate pairs, duplicate names and, if it is exact, integers that a double cannot
+// represent.
 type textReader struct {
 	text    []byte
 	decoder *json.Decoder
@@ -92,7 +92,7 @@ func (r *textReader) object(path string, depth int) (any, *problem) {
 		}
 		name, _ := token.(string)
 		if _, twice := object[name]; twice {
-			return nil, &problem{join(path, name), "is given twice"}
+			return nil, &problem{join(path, name), "appears twice"}
 		}
 		value, p := r.value(join(path, name), depth)
 		if p != nil {

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	firstDelay    = 250 * time.Millisecond
-	greatestDelay = 10 * time.Second
+	firstDelay = 250 * time.Millisecond
+	maxDelay   = 10 * time.Second
 )
 
-// pace tells when to try again, and when no more.
+// pace decides when to retry, and when no longer.
 type pace struct {
 	client *Client
-	// Until then what passes is tried again, and once more afterwards.
+	// The end of retries; one last try follows.
 	bound time.Time
 	delay time.Duration
 }
@@ -26,11 +26,11 @@ func (c *Client) newPace(patience time.Duration) *pace {
 	return &pace{client: c, bound: time.Now().Add(patience), delay: firstDelay}
 }
 
-// exhausted is a passing failure after which there are no more tries.
+// exhausted is a passing failure of the last try.
 type exhausted struct{ error }
 
-// shorten lowers the bound. What the server says is left can be too much, as it is what was left when the approval
-// last changed: the earliest bound is the nearest to the truth.
+// shorten lowers the bound. The server's time left can be too long, because it is that of the approval's last change:
+// the earliest bound is the most accurate.
 func (p *pace) shorten(left time.Duration) {
 	if bound := time.Now().Add(left); bound.Before(p.bound) {
 		p.bound = bound
@@ -59,20 +59,20 @@ func (p *pace) pause(ctx context.Context, began time.Time, failure error) error 
 	return ctx.Err()
 }
 
-// next is the delay before the next try. It is spread at random, so that callers cut off together do not come back
-// together.
+// next is the delay before the next try. It has random jitter, so that callers that were disconnected together do not
+// return together.
 func (p *pace) next(failure error) time.Duration {
 	spread := p.delay/2 + rand.N(p.delay/2+1)
-	p.delay = min(2*p.delay, greatestDelay)
+	p.delay = min(2*p.delay, maxDelay)
 	asked, _ := retryDelay(status.Convert(failure))
 	// Without overflow, whatever was asked.
 	return min(asked, time.Duration(1<<62)) + spread
 }
 
-// restart begins with short delays again, once a try got somewhere.
+// restart resets the delay after a successful try.
 func (p *pace) restart() { p.delay = firstDelay }
 
-// repeat makes a call that is idempotent by its request_id until it succeeds, fails for good, or patience ends. The
+// repeat makes a call that is idempotent by its request_id until it succeeds, fails permanently, or patience ends. The
 // pauses end with ctx, and the tries with lasting, or soon after the patience.
 func (c *Client) repeat(
 	ctx, lasting context.Context, patience time.Duration, call func(context.Context) error,

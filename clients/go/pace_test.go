@@ -63,7 +63,7 @@ func TestDelays(t *testing.T) {
 		if delay := p.next(broken); delay < base/2 || delay > base {
 			t.Errorf("%v, of %v", delay, base)
 		}
-		base = min(2*base, greatestDelay)
+		base = min(2*base, maxDelay)
 	}
 	p.restart()
 	asked := statusWith(codes.Unavailable, &errdetails.RetryInfo{RetryDelay: durationpb.New(3 * time.Second)})

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// rebuild makes a Go value of a type from approved arguments. What a function gets is never the caller's own value:
-// that may hold what its JSON does not show, and it may have changed since. Whatever the type would leave out, change
-// or add is a problem.
+// rebuild makes a Go value of a type from approved arguments. A function never gets the caller's own value, which may
+// have state that its JSON does not show, or may have changed since. Everything that the type would omit, change or add
+// is a problem.
 func rebuild(arguments map[string]any, t reflect.Type) (reflect.Value, *problem) {
 	if p := fit(arguments, t, ""); p != nil {
 		return reflect.Value{}, p
@@ -21,7 +21,7 @@ func rebuild(arguments map[string]any, t reflect.Type) (reflect.Value, *problem)
 	}
 	made := reflect.New(t)
 	if err := decodeCarefully(text, made.Interface()); err != nil {
-		return reflect.Value{}, &problem{"", "cannot be taken by the function: " + err.Error()}
+		return reflect.Value{}, &problem{"", "does not fit the function: " + err.Error()}
 	}
 	settle(made.Elem())
 	back, p := encodeArguments(made.Interface())
@@ -98,10 +98,10 @@ func mayHoldAnything(t reflect.Type) bool {
 	}
 }
 
-// difference finds where a target took something else than it was given. Members that are empty may be missing in what
-// it took, and those that are nil in what it was given. The type is nil where the target declares none.
+// difference finds where a target decoded a value to another one. Empty members may be missing in the result, and nil
+// ones in the input. The type is nil where the target declares none.
 func difference(given, took any, t reflect.Type, path string) *problem {
-	changed := &problem{path, "cannot be taken as it is by the function"}
+	changed := &problem{path, "is changed by the function's type"}
 	switch given := given.(type) {
 	case map[string]any:
 		object, ok := took.(map[string]any)

@@ -50,11 +50,11 @@ func TestArgumentsThatFit(t *testing.T) {
 func TestArgumentsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for text, expected := range map[string]problem{
-		`{"to": "a", "bcc": "x"}`:                  {"bcc", "is not known to the function"},
-		`{"to": "a", "bcc": null}`:                 {"bcc", "is not known to the function"},
-		`{"TO": "a"}`:                              {"TO", "is not known to the function"},
-		`{"to": "a", "To": ""}`:                    {"To", "is not known to the function"},
-		`{"to": "a", "inner": {"to": "a", "x":1}}`: {"inner.x", "is not known to the function"},
+		`{"to": "a", "bcc": "x"}`:                  {"bcc", "is not a parameter of the function"},
+		`{"to": "a", "bcc": null}`:                 {"bcc", "is not a parameter of the function"},
+		`{"TO": "a"}`:                              {"TO", "is not a parameter of the function"},
+		`{"to": "a", "To": ""}`:                    {"To", "is not a parameter of the function"},
+		`{"to": "a", "inner": {"to": "a", "x":1}}`: {"inner.x", "is not a parameter of the function"},
 		`{}`:                                   {"", "is missing `to`"},
 		`{"to": "a", "inner": {}}`:             {"inner", "is missing `to`"},
 		`{"to": null}`:                         {"to", "is null"},
@@ -68,15 +68,15 @@ func TestArgumentsThatDoNotFit(t *testing.T) {
 		`{"to": "a", "inner": [1]}`:            {"inner", "is not a JSON object"},
 		`{"to": "a", "inner": {"to": true}}`:   {"inner.to", "is not a string"},
 		`{"to": "a", "count": "1"}`:            {"count", "is not a number"},
-		`{"to": "a", "count": 1.5}`:            {"count", "is not a whole number"},
+		`{"to": "a", "count": 1.5}`:            {"count", "is not an integer"},
 		`{"to": "a", "count": 128}`:            {"count", "is out of the range of int8"},
 		`{"to": "a", "share": 1e300}`:          {"share", "is out of the range of float32"},
-		`{"to": "a", "share": 0.123456789012}`: {"share", "cannot be taken as it is by the function"},
-		`{"to": "a", "pair": [1]}`:             {"pair", "does not have 2 members"},
-		`{"to": "a", "pair": [1, 2, 3]}`:       {"pair", "does not have 2 members"},
+		`{"to": "a", "share": 0.123456789012}`: {"share", "is changed by the function's type"},
+		`{"to": "a", "pair": [1]}`:             {"pair", "is not a list of 2"},
+		`{"to": "a", "pair": [1, 2, 3]}`:       {"pair", "is not a list of 2"},
 		`{"to": "a", "size": "1"}`:             {"size", "is not a number"},
 		`{"to": "a", "big": 5}`:                {"big", "is not a string"},
-		`{"to": "a", "big": "007"}`:            {"big", "cannot be taken as it is by the function"},
+		`{"to": "a", "big": "007"}`:            {"big", "is changed by the function's type"},
 		`{"to": "a", "yes": 1}`:                {"yes", "is not a boolean"},
 	} {
 		made, p := rebuild(tree(t, text), reflect.TypeFor[order]())

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// RefusalText is what the model reads of an error of a gated call; refused tells whether it is a [Refusal], or has one
-// as a cause. Some frameworks hide errors from the model, or ask it to try again: return the text as the tool's result
-// there.
+// RefusalText is the text for the model of an error of a gated call; refused tells whether the error is a [Refusal], or
+// has one as a cause. Some frameworks hide errors from the model, or ask it to try again: return the text as the tool's
+// result there.
 //
-// Where the function itself gave the error, as a gated call that it made was refused, the text is that of the whole
-// error: it may tell what the function did before.
+// If the function itself returned the error, because a gated call that it made was refused, the text is that of the
+// whole error: it may describe earlier work of the function.
 func RefusalText(err error) (text string, refused bool) {
 	if !errors.Is(err, ErrRefused) {
 		return "", false
@@ -19,12 +19,12 @@ func RefusalText(err error) (text string, refused bool) {
 	return err.Error(), true
 }
 
-// approvedNotRun tells people of an approval that nobody has used.
+// approvedNotRun is the text for people about an unused approval.
 func approvedNotRun(r Refused) string {
-	return fmt.Sprintf("Approval %s of the call to %s is approved, and was not run.", r.ApprovalID, r.ToolName)
+	return fmt.Sprintf("Approval %s of the call to %s is approved, but the call did not run.", r.ApprovalID, r.ToolName)
 }
 
-// place says what is wrong with the arguments, or with one of them.
+// place names the argument, or all arguments, and the problem.
 func place(path, problem string) string {
 	where := "argument " + path
 	if path == "" {
@@ -33,7 +33,7 @@ func place(path, problem string) string {
 	return where + " " + strings.TrimSuffix(problem, ".")
 }
 
-// because is what others said, to go before a full stop.
+// because is the text of others, to be followed by a full stop.
 func because(text string) string {
 	if text = strings.TrimSuffix(text, "."); text == "" {
 		return ""

@@ -10,25 +10,25 @@ import (
 // ErrRefused matches every [Refusal] with [errors.Is].
 var ErrRefused = errors.New("signoff: refused")
 
-// Refusal is why a function was not run. It is one of [StillWaitingError], [RejectedError], [AutoRejectedError],
-// [TimedOutError], [CancelledError], [RevokedError], [FrozenError], [AlreadyClaimedError], [ClaimWindowClosedError],
-// [DigestMismatchError], [UnknownStatusError], [InvalidAnswerError], [UnavailableError], [RequestFailedError],
-// [InvalidArgumentsError] and [InvalidEditError], to be found with [errors.As].
+// Refusal is the reason that a function did not run. It is one of [StillWaitingError], [RejectedError],
+// [AutoRejectedError], [TimedOutError], [CancelledError], [RevokedError], [FrozenError], [AlreadyClaimedError],
+// [ClaimWindowClosedError], [DigestMismatchError], [UnknownStatusError], [InvalidAnswerError], [UnavailableError],
+// [RequestFailedError], [InvalidArgumentsError] and [InvalidEditError], which [errors.As] finds.
 //
-// Its Error is for the model: it says that the call was not run, why, and what not to do. Hand it on as it is.
+// Its Error is for the model: the call did not run, why, and what not to do. Pass it on unchanged.
 type Refusal interface {
 	error
-	// DeveloperText is for people: it may name addresses, causes and what to configure.
+	// DeveloperText is for people: it may name addresses, causes and settings.
 	DeveloperText() string
-	// Tool is the name of the tool that was to be called.
+	// Tool is the name of the tool.
 	Tool() string
 	// Approval is the id of the approval; empty when there is none, or none is known.
 	Approval() string
 }
 
-// Refused is what all refusals have.
+// Refused has the fields of all refusals.
 type Refused struct {
-	// ToolName is the name of the tool that was to be called.
+	// ToolName is the name of the tool.
 	ToolName string
 	// ApprovalID is the id of the approval; empty when there is none, or none is known.
 	ApprovalID string
@@ -43,8 +43,8 @@ func (r Refused) Approval() string { return r.ApprovalID }
 // Is tells that this is ErrRefused.
 func (r Refused) Is(target error) bool { return target == ErrRefused }
 
-// StillWaitingError says that the context ended before the call ran: the approval is still pending, or approved and not
-// run. Without an id of the approval, the server had not answered yet.
+// StillWaitingError says that the context ended before the call ran: the approval is still pending, or approved and
+// unused. Without an approval id, the server had not answered yet.
 type StillWaitingError struct {
 	Refused
 	// Approved tells that the call was approved when the context ended.
@@ -83,7 +83,7 @@ func (e *StillWaitingError) Unwrap() error { return e.Cause }
 // RejectedError says that a person rejected the call, now or when the same run made the same call before.
 type RejectedError struct {
 	Refused
-	// Comment is what the person said about it; may be empty.
+	// Comment is the reviewer's comment; may be empty.
 	Comment string
 	// DecidedBy is who rejected it, as ISSUER/SUBJECT.
 	DecidedBy string
@@ -114,11 +114,11 @@ func (e *AutoRejectedError) Error() string {
 // DeveloperText implements [Refusal].
 func (e *AutoRejectedError) DeveloperText() string { return e.Error() }
 
-// TimedOutError says that nobody decided in time.
+// TimedOutError says that no reviewer decided in time.
 type TimedOutError struct{ Refused }
 
 func (e *TimedOutError) Error() string {
-	return fmt.Sprintf("NOT RUN. Nobody decided on the call to %s in time. Do not work around it.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. No reviewer decided on the call to %s in time. Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
@@ -171,19 +171,18 @@ func (e *FrozenError) Error() string {
 // DeveloperText implements [Refusal].
 func (e *FrozenError) DeveloperText() string { return e.Error() }
 
-// AlreadyClaimedError says that another runner has started the call, or an earlier run of this one: it may have been
-// made.
+// AlreadyClaimedError says that another runner has the claim, or an earlier run of this one: the call may have run.
 type AlreadyClaimedError struct {
 	Refused
 	// ClaimedBy is who has the claim, as ISSUER/SUBJECT.
 	ClaimedBy string
-	// ClaimTime is when it was taken, such as 2027-01-15T08:00:02Z.
+	// ClaimTime is the time of the claim, such as 2027-01-15T08:00:02Z.
 	ClaimTime string
-	// Result is what was reported of it: SUCCEEDED or FAILED; empty while there is no report.
+	// Result is the reported outcome, SUCCEEDED or FAILED; empty without a report.
 	Result string
-	// ReportTime is when that was, such as 2027-01-15T08:00:09Z.
+	// ReportTime is the time of the report, such as 2027-01-15T08:00:09Z.
 	ReportTime string
-	// Message is what the report said, shortened; may be empty.
+	// Message is the report's message, shortened; may be empty.
 	Message string
 }
 
@@ -194,7 +193,7 @@ func (e *AlreadyClaimedError) Error() string {
 	if e.ClaimTime != "" {
 		started = "started at " + e.ClaimTime
 	}
-	ended := ". Whether it was done is not known"
+	ended := ". Its outcome is unknown"
 	if outcome, known := outcomes[e.Result]; known {
 		if e.ReportTime != "" {
 			outcome += " at " + e.ReportTime
@@ -213,21 +212,21 @@ func (e *AlreadyClaimedError) DeveloperText() string {
 	return fmt.Sprintf("%s (Claimed by %s.)", e.Error(), e.ClaimedBy)
 }
 
-// ClaimWindowClosedError says that the call was approved too long ago.
+// ClaimWindowClosedError says that the call was approved, but its claim window has closed.
 type ClaimWindowClosedError struct{ Refused }
 
 func (e *ClaimWindowClosedError) Error() string {
-	return fmt.Sprintf("NOT RUN. The call to %s was approved too long ago. Do not work around it.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. The approval of the call to %s has expired. Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *ClaimWindowClosedError) DeveloperText() string { return e.Error() }
 
-// DigestMismatchError says that what was approved is not what would be run.
+// DigestMismatchError says that the approved call differs from the call to run.
 type DigestMismatchError struct{ Refused }
 
 func (e *DigestMismatchError) Error() string {
-	return fmt.Sprintf("NOT RUN. What was approved is not the call to %s that would run. Do not work around it.",
+	return fmt.Sprintf("NOT RUN. The approved call differs from the call to %s that would run. Do not work around it.",
 		e.ToolName)
 }
 
@@ -242,14 +241,14 @@ type UnknownStatusError struct {
 }
 
 func (e *UnknownStatusError) Error() string {
-	return fmt.Sprintf("NOT RUN. The approvals server's answer on the call to %s is not understood. "+
+	return fmt.Sprintf("NOT RUN. The approvals server sent an unknown status for the call to %s. "+
 		"Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *UnknownStatusError) DeveloperText() string {
-	return fmt.Sprintf("The server sent a status of the call to %s that this client does not know (%d), "+
-		"so it counts as not approved. Update the client.", e.ToolName, e.Status)
+	return fmt.Sprintf("The server sent the unknown status %d for the call to %s. The call counts as not approved. "+
+		"Update the client.", e.Status, e.ToolName)
 }
 
 // InvalidAnswerError says that an answer of the server contradicts the request, an earlier answer or itself.
@@ -262,24 +261,24 @@ type InvalidAnswerError struct {
 }
 
 func (e *InvalidAnswerError) Error() string {
-	return fmt.Sprintf("NOT RUN. The approvals server's answer on the call to %s cannot be trusted. "+
+	return fmt.Sprintf("NOT RUN. The approvals server sent an invalid answer for the call to %s. "+
 		"Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *InvalidAnswerError) DeveloperText() string {
-	return fmt.Sprintf("The server at %s sent an invalid answer on the call to %s%s.",
+	return fmt.Sprintf("The server at %s sent an invalid answer for the call to %s%s.",
 		e.Address, e.ToolName, because(e.Problem))
 }
 
-// UnavailableError says that the server could not be reached for long enough, or cannot be at its address.
+// UnavailableError says that the server was unreachable for too long, or cannot be at its address.
 type UnavailableError struct {
 	Refused
 	// Address is the server's.
 	Address string
 	// Problem says what is wrong: "connection refused", or what to configure.
 	Problem string
-	// Approved tells that the call was approved: the server could not be reached to claim it.
+	// Approved tells that the call was approved, and the claim failed.
 	Approved bool
 	// Cause is the last failure, a gRPC status; [ErrClosed] if the client was closed.
 	Cause error
@@ -310,8 +309,8 @@ func (e *UnavailableError) DeveloperText() string {
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Cause }
 
-// RequestFailedError says that the server refused the request: not authenticated, not allowed, invalid, over a limit.
-// What cannot be sent at all fails with it too.
+// RequestFailedError says that the server rejected the request: not authenticated, not allowed, invalid, over a limit.
+// A request that cannot be sent fails with it too.
 type RequestFailedError struct {
 	Refused
 	// Address is the server's.
@@ -326,18 +325,18 @@ type RequestFailedError struct {
 	Cause error
 }
 
-// The model can mend an invalid request. Everything else is about the server and who may use it.
+// The model can correct an invalid request. Everything else is for the operator.
 func (e *RequestFailedError) Error() string {
 	if e.Reason == "INVALID_REQUEST" {
 		return fmt.Sprintf("NOT RUN. The call to %s could not be approved%s.", e.ToolName, because(e.Message))
 	}
-	return fmt.Sprintf("NOT RUN. The approvals server refused the request to call %s. "+
+	return fmt.Sprintf("NOT RUN. The approvals server rejected the request to call %s. "+
 		"Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *RequestFailedError) DeveloperText() string {
-	return fmt.Sprintf("The server at %s refused the request (%s)%s.", e.Address, e.Reason, because(e.Message))
+	return fmt.Sprintf("The server at %s rejected the request (%s)%s.", e.Address, e.Reason, because(e.Message))
 }
 
 // Unwrap returns the cause.
@@ -359,8 +358,8 @@ func (e *InvalidArgumentsError) Error() string {
 // DeveloperText implements [Refusal].
 func (e *InvalidArgumentsError) DeveloperText() string { return e.Error() }
 
-// InvalidEditError says that the function cannot take the arguments as a reviewer edited them. Nothing was claimed, so
-// the approval can still be revoked.
+// InvalidEditError says that a reviewer's edit does not fit the function. Nothing was claimed, so the approval can
+// still be revoked.
 type InvalidEditError struct {
 	Refused
 	// Path is where the problem is, such as a.b[1]; empty for the arguments as a whole.
@@ -370,7 +369,7 @@ type InvalidEditError struct {
 }
 
 func (e *InvalidEditError) Error() string {
-	return fmt.Sprintf("NOT RUN. A reviewer changed the arguments of the call to %s so that it cannot run: %s. "+
+	return fmt.Sprintf("NOT RUN. A reviewer's edit does not fit the call to %s: %s. "+
 		"Ask for approval again.", e.ToolName, place(e.Path, e.Problem))
 }
 

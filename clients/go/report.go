@@ -17,8 +17,11 @@ const (
 	failed    = signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED
 )
 
-// report tells the server what became of the call. If that fails the outcome stays unreported, which changes nothing
-// for the caller.
+// report reports the outcome of the call. A failure is logged, and changes nothing for the caller.
+//
+// The function has run, and its effects stay. If an error of the report replaced its result, the agent would take the
+// call for failed, and might make it again: a second mail, a second payment. So the function's result always stands,
+// and the approval shows a claim without an outcome.
 func (g *gate) report(ctx context.Context, claim string, result signoffv1.ExecutionResult, message string) {
 	ctx, done := outlive(ctx)
 	defer done()
@@ -36,12 +39,12 @@ func (g *gate) report(ctx context.Context, claim string, result signoffv1.Execut
 		err = errors.New("the answer is about another claim or outcome")
 	}
 	if err != nil {
-		g.client.logger.WarnContext(ctx, "signoff: the outcome of a call could not be reported",
+		g.client.logger.WarnContext(ctx, "signoff: Cannot report the outcome of a call",
 			"tool_name", g.call.ToolName, "approval_id", g.approvalID(), "error", err)
 	}
 }
 
-// shortened is what the server takes of a text: valid, and not too long.
+// shortened is a text within the server's limits: valid UTF-8, and not too long.
 func shortened(text string) string {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if len(text) <= maxMessageBytes {
@@ -54,7 +57,7 @@ func shortened(text string) string {
 	return text[:end]
 }
 
-// outlive is a context that ends some time after the given one does, for what is left to do then.
+// outlive is a context that ends a grace period after the given one, for cleaning up.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -204,7 +204,7 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 		message string
 	}{
 		{func(call *signoff.Call) { call.Reason = "\xff" }, "invalid UTF-8"},
-		{func(call *signoff.Call) { call.Reason = strings.Repeat("x", 1<<20) }, "and can have 1048576"},
+		{func(call *signoff.Call) { call.Reason = strings.Repeat("x", 1<<20) }, "; the maximum is 1048576"},
 	} {
 		call := sending()
 		c.change(&call)

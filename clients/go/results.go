@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A gated function reports its success when it returns, so its work must be over then. Results that stand for work to
-// come (channels, functions such as iterators, readers) would run outside of the gate.
+// The gate reports success when the function returns, so its work must be done then. Results that are unfinished work
+// (channels, functions such as iterators, readers) would run outside the gate.
 
 var (
 	readerType  = reflect.TypeFor[io.Reader]()
@@ -23,36 +23,36 @@ var (
 	}
 )
 
-// UnfinishedError says that a gated function has run, and returned work to come in an interface. That was reported as a
-// failure, and the result is dropped: nobody approved what it would do outside of the gate.
+// UnfinishedError says that a gated function has run, and returned unfinished work in an interface. This was reported
+// as a failure, and the result is dropped: its work outside the gate was not approved.
 type UnfinishedError struct {
 	// ToolName is the name of the tool that was called.
 	ToolName string
-	// Result says what stands for work to come: "a channel (chan int)".
+	// Result is the unfinished work: "a channel (chan int)".
 	Result string
 }
 
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("signoff: the function of %s has run, and returned %s, so its work goes on outside of the "+
-		"gate: finish it in the function, and return what it gives", e.ToolName, e.Result)
+	return fmt.Sprintf("signoff: the function of %s has run, and returned %s, whose work continues outside the "+
+		"gate: finish it in the function, and return its result", e.ToolName, e.Result)
 }
 
-// unbegun tells what in a type of results stands for work to come; empty if nothing does.
+// unbegun finds unfinished work in a type of results; empty if there is none.
 func unbegun(t reflect.Type) string { return unfinished{}.inType(t) }
 
-// checkResult is an error of use if a function of such a result cannot be gated.
+// checkResult is an error of use if a function with such a result cannot be gated.
 func checkResult(t reflect.Type) error {
 	if found := unbegun(t); found != "" {
-		return misused("", "the function returns %s, so its work would run outside of the gate: "+
-			"finish it in the function, and return what it gives", found)
+		return misused("", "the function returns %s, whose work would run outside the gate: "+
+			"finish it in the function, and return its result", found)
 	}
 	return nil
 }
 
-// unbegunIn is unbegun for a value whose type does not tell, as it holds interfaces.
+// unbegunIn is unbegun for a value with interfaces, whose type is not enough.
 func unbegunIn(result any) string { return unfinished{}.inValue(reflect.ValueOf(result), 0) }
 
-// unfinished holds the types that were looked at: they may contain themselves.
+// unfinished holds the visited types: they may be recursive.
 type unfinished map[reflect.Type]bool
 
 func (u unfinished) inType(t reflect.Type) string {
@@ -88,7 +88,7 @@ func (u unfinished) inType(t reflect.Type) string {
 	return ""
 }
 
-// isData tells whether a type encodes itself: it is data then, whatever it is made of.
+// isData tells whether a type encodes itself: then it is data, whatever it contains.
 func isData(t reflect.Type) bool {
 	return t.Kind() != reflect.Interface &&
 		(t.Implements(messageType) || reflect.PointerTo(t).Implements(messageType) || encodesItself(t))

@@ -6,11 +6,11 @@ import (
 	"reflect"
 )
 
-// Run is what a function may do now: one call, once, with these arguments.
+// Run is an approved call: the function may run once, with these arguments.
 type Run struct {
 	// ApprovalID is the id of the approval.
 	ApprovalID string
-	// Arguments are what was approved: those of the request or, if a reviewer edited them, the edited ones. Whole
+	// Arguments are the approved arguments: those of the request or, if a reviewer edited them, the edited ones. Whole
 	// numbers within ±(2^53 − 1) are int64, all others float64.
 	Arguments map[string]any
 	// Edited tells whether a reviewer edited them.
@@ -19,13 +19,12 @@ type Run struct {
 	gate *gate
 }
 
-// Decode stores a copy of the arguments where into points, decoded by encoding/json. The error is an
-// [InvalidEditError], or an [InvalidArgumentsError] if nobody has edited them, if the target does not take them
-// exactly: an unknown field, a number that does not fit, null for what cannot be nil, or a field that they lack and
-// that would be empty although nobody approved that. Pointers, maps, slices and interfaces may be lacking, as they are
-// nil then, and so may fields with omitempty or omitzero.
+// Decode stores a copy of the arguments where into points, decoded by encoding/json. If the target cannot take them
+// exactly, the error is an [InvalidEditError], or an [InvalidArgumentsError] if they were not edited. These do not fit:
+// unknown and missing fields, numbers out of range, and null for a type that cannot be nil. Pointers, maps, slices and
+// interfaces may be missing (they are nil then), and so may fields with omitempty or omitzero.
 //
-// The claim has been taken by then. Set [Call.ArgumentsType] to have edits refused before it.
+// Decode comes after the claim. Set [Call.ArgumentsType] to have edits rejected before it.
 func (r *Run) Decode(into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -41,16 +40,16 @@ func (r *Run) Decode(into any) error {
 }
 
 // Do asks for approval of a call, waits, and runs fn once if it is approved. The result and the error of fn are
-// returned as they are. A panic of fn is reported as a failure and goes on. Any other error means that fn was not
+// returned unchanged. A panic of fn is reported as a failure, and continues. Any other error means that fn was not
 // called: a [Refusal], the context's error, or a [UsageError]. An error of fn that is itself a [Refusal], of a gated
-// call that fn made, is returned as it is too: its Tool and its Approval are those of that call.
+// call that fn made, is returned unchanged too: its Tool and its Approval are those of that call.
 //
 // Do ends with the context at any time before fn runs; fn gets the same context. If the approval is still pending then,
 // or approved, the error is a [StillWaitingError], whose cause is the context's error.
 //
-// The work of fn must be over when it returns. Results that stand for work to come are refused before anybody is asked:
-// channels, functions such as iterators, readers, and what holds one. One that only shows when fn has returned, in an
-// interface, is reported as a failure, and the error is an [UnfinishedError].
+// The work of fn must be done when it returns. Results that are unfinished work are rejected before anybody is asked:
+// channels, functions such as iterators, readers, and values that contain one. Unfinished work in a returned interface
+// is reported as a failure, and the error is an [UnfinishedError].
 func Do[T any](
 	ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error),
 ) (T, error) {
@@ -58,6 +57,11 @@ func Do[T any](
 }
 
 // perform waits for what a gate asks for, claims it, runs the function, and reports.
+//
+// The order makes the gate safe. Waiting grants nothing, so a caller may stop there at no cost. The claim is the
+// approval's only permission to run, so it comes last before the function: an edit that does not fit is found before
+// it, and leaves the approval unclaimed. The report comes last. If the process dies before it, the approval shows a
+// claim without an outcome, and no other runner gets the call: it runs at most once.
 func perform[T any](
 	ctx context.Context, open func() (*gate, error), fn func(ctx context.Context, run *Run) (T, error),
 ) (T, error) {

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// The schema that is sent with a request says what rebuild takes of an edit, as far as JSON Schema can say it, so that
-// the server refuses other edits while the reviewer can still mend them. It is made of the same fields that rebuild
-// reads. Whatever rebuild takes, the schema accepts too: it must not refuse the caller's own arguments.
+// The schema of a request describes the edits that rebuild accepts, as far as JSON Schema can, so that the server
+// rejects other edits while the reviewer can still correct them. It is made from the fields that rebuild reads. It
+// accepts everything that rebuild accepts: it must not reject the caller's own arguments.
 
 // What is sent of a schema: bytes of canonical JSON, patterns, objects and booleans, and levels of nesting. The server's
 // library for protobuf decodes few more levels. The server takes more patterns, but then not with arguments of any size.
@@ -87,7 +87,7 @@ func overLimit(schema object) string {
 		{"nodes", size.nodes, maxSchemaNodes}, {"levels", size.levels, maxSchemaLevels},
 	} {
 		if bound.has > bound.can {
-			return fmt.Sprintf("has %d %s, and can have %d", bound.has, bound.what, bound.can)
+			return fmt.Sprintf("has %d %s; the maximum is %d", bound.has, bound.what, bound.can)
 		}
 	}
 	return ""
@@ -121,13 +121,13 @@ func sizeOf(value any) (size schemaSize) {
 	return size
 }
 
-// derivation holds the types around the one that is looked at: none of them may be a part of it.
+// derivation holds the enclosing types: a type must not contain one of them.
 type derivation map[reflect.Type]bool
 
 // of returns the schema of a type, or what keeps it from having one.
 func (d derivation) of(t reflect.Type) (schema object, problem string) {
 	if d[t] {
-		return nil, fmt.Sprintf("%.80v has itself as a part", t)
+		return nil, fmt.Sprintf("%.80v contains itself", t)
 	}
 	d[t] = true
 	defer delete(d, t)

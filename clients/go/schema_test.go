@@ -202,16 +202,16 @@ func TestSchemasThatAreLeftOut(t *testing.T) {
 		}
 	}
 	for end, of := range map[string]reflect.Type{
-		"loop has itself as a part":     reflect.TypeFor[struct{ A loop }](),
-		"hoop has itself as a part":     reflect.TypeFor[struct{ A hoop }](),
-		"tree has itself as a part":     reflect.TypeFor[tree](),
-		"bytes, and can have 16384":     reflect.TypeFor[many](),
-		"41 patterns, and can have 40":  structOf(41, reflect.TypeFor[int](), `,string`),
-		"2004 nodes, and can have 2000": structOf(2001, reflect.TypeFor[any](), ""),
-		"33 levels, and can have 32":    nested(16),
-		"cannot express []uint8":        reflect.TypeFor[struct{ A []byte }](),
-		"cannot express fmt.Stringer":   reflect.TypeFor[struct{ A fmt.Stringer }](),
-		"cannot express func()":         reflect.TypeFor[map[string]func()](),
+		"loop contains itself":            reflect.TypeFor[struct{ A loop }](),
+		"hoop contains itself":            reflect.TypeFor[struct{ A hoop }](),
+		"tree contains itself":            reflect.TypeFor[tree](),
+		"bytes; the maximum is 16384":     reflect.TypeFor[many](),
+		"41 patterns; the maximum is 40":  structOf(41, reflect.TypeFor[int](), `,string`),
+		"2004 nodes; the maximum is 2000": structOf(2001, reflect.TypeFor[any](), ""),
+		"33 levels; the maximum is 32":    nested(16),
+		"cannot express []uint8":          reflect.TypeFor[struct{ A []byte }](),
+		"cannot express fmt.Stringer":     reflect.TypeFor[struct{ A fmt.Stringer }](),
+		"cannot express func()":           reflect.TypeFor[map[string]func()](),
 	} {
 		found := schemaOf(of)
 		if found.schema != nil || !strings.HasSuffix(found.problem, end) {

@@ -88,7 +88,7 @@ func TestSchemasThatAreLeftOutWarnOnce(t *testing.T) {
 	}
 	expectWarnings := func(count int) {
 		t.Helper()
-		if strings.Count(log.String(), "sent without a schema of their arguments: signoff_test.folder has itself") != count {
+		if strings.Count(log.String(), "signoff_test.folder contains itself") != count {
 			t.Errorf("logged %q", log.String())
 		}
 	}

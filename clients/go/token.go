@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Token is a bearer token. However it is printed, logged or encoded, by itself or inside of something else, it does not
-// show. The zero value is none.
+// Token is a bearer token. No way of printing, logging or encoding shows it, also within another value. The zero value
+// is no token.
 type Token struct {
-	// A function, as printing the fields of fields shows everything but what functions hold.
+	// A function, because printing shows nested fields, but not the variables of a function.
 	secret func() string
 }
 
-// NewToken makes a token of its text. White space around it does not count.
+// NewToken makes a token from its text, without surrounding white space.
 func NewToken(secret string) Token {
 	if secret = strings.TrimSpace(secret); secret == "" {
 		return Token{}

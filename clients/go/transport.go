@@ -18,7 +18,7 @@ import (
 // Large pages of a list fit.
 const messageLimit = 64 << 20
 
-// dialOptions are how every connection is made. Calls are repeated by the gate alone, so gRPC's own retries are off.
+// dialOptions are the options of every connection. Only the gate retries, so gRPC's own retries are off.
 func dialOptions(o Options, a address, last *atomic.Pointer[diagnosis]) ([]grpc.DialOption, error) {
 	transport, err := transportCredentials(o, a)
 	if err != nil {
@@ -78,7 +78,7 @@ func withDeadline(deadline time.Duration) grpc.UnaryClientInterceptor {
 	}
 }
 
-// bearer puts the token on every call. A function holds it, which nothing prints.
+// bearer puts the token on every call. A function holds it, which no printing shows.
 type bearer struct {
 	header func() map[string]string
 	tls    bool

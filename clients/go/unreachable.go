@@ -16,10 +16,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// diagnosis says why a server cannot be reached.
+// diagnosis is the reason that a server is unreachable.
 type diagnosis struct {
 	text string
-	// Whether trying again is of no use.
+	// Whether a retry cannot help.
 	lasting bool
 }
 
@@ -29,7 +29,7 @@ const (
 	problemNoHTTP2   = "it is not a Signoff server (no HTTP/2)"
 )
 
-// What proxies answer while the server behind them is away.
+// Answers of proxies while the server behind them is down.
 var passingHTTP = map[int]bool{429: true, 502: true, 503: true, 504: true}
 
 func diagnoseHTTP(code int) *diagnosis {
@@ -39,8 +39,7 @@ func diagnoseHTTP(code int) *diagnosis {
 	return &diagnosis{fmt.Sprintf("it is not a Signoff server (HTTP %d)", code), true}
 }
 
-// diagnoseHandshake says why there is no TLS connection. Nothing of the certificate itself is told but what the TLS
-// library says of it.
+// diagnoseHandshake finds why there is no TLS connection. Of the certificate it shows only the TLS library's own text.
 func diagnoseHandshake(err error) *diagnosis {
 	var (
 		noTLS   tls.RecordHeaderError
@@ -73,7 +72,7 @@ var (
 	preface     = regexp.MustCompile(`error reading server preface: ?([^"]*)`)
 )
 
-// diagnose says why a call failed that the server itself did not fail.
+// diagnose finds why a call failed before it reached the server.
 func (c *Client) diagnose(err error) *diagnosis {
 	if errors.Is(err, ErrClosed) {
 		return &diagnosis{text: "the client is closed"}
@@ -111,8 +110,8 @@ func lastPart(text string) string {
 	return text
 }
 
-// notice takes note of a failure, and returns a refusal if trying again is of no use. Of those that may pass the first
-// one of a call is logged.
+// notice records a failure, and returns a refusal if a retry cannot help. The first passing failure of a call is
+// logged.
 func (g *gate) notice(ctx context.Context, err error, patience time.Duration) error {
 	if g.client.closed.Err() != nil || ctx.Err() != nil {
 		return nil

@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// UsageError says that an option makes no sense, or that a function cannot be gated as it is: an error of the program.
-// Nothing was asked, and nothing was run.
+// UsageError reports an invalid option, or a function that cannot be gated: an error of the program. Nothing was asked,
+// and nothing ran.
 type UsageError struct {
-	// Option is the name of the option, such as Timeout; empty for what is none.
+	// Option is the name of the option, such as Timeout; empty for other problems.
 	Option string
 	// Problem says what is wrong with it.
 	Problem string
@@ -28,13 +28,13 @@ func misused(option, format string, values ...any) error {
 	return &UsageError{Option: option, Problem: fmt.Sprintf(format, values...)}
 }
 
-// checkOptions finds options that can never be right, whatever completes the call.
+// checkOptions finds options that are invalid however the call is completed.
 func (c Call) checkOptions() error {
 	switch {
 	case c.Timeout < 0:
-		return misused("Timeout", "must be positive, or 0 for the server's default, and is %v", c.Timeout)
+		return misused("Timeout", "must be positive, or 0 for the server's default, not %v", c.Timeout)
 	case c.Patience < 0:
-		return misused("Patience", "must be positive, or 0 for 30 s, and is %v", c.Patience)
+		return misused("Patience", "must be positive, or 0 for 30 s, not %v", c.Patience)
 	case c.OnBehalfOf != nil && c.OnBehalfOf.Subject == "":
 		return misused("OnBehalfOf", "must have a Subject")
 	}
@@ -54,7 +54,7 @@ func (c Call) checkOptions() error {
 	return nil
 }
 
-// checkCompleted finds what is wrong with a call that nothing completes any more.
+// checkCompleted finds what is wrong with a completed call.
 func (c Call) checkCompleted() error {
 	if err := c.checkOptions(); err != nil {
 		return err
@@ -63,11 +63,11 @@ func (c Call) checkCompleted() error {
 		return misused("ToolName", "is empty")
 	}
 	if c.CallID != "" && c.RunID == "" {
-		return misused("CallID", "needs a RunID: without one it looks stable, and is not")
+		return misused("CallID", "needs a RunID: alone it does not identify a call")
 	}
 	for _, name := range c.RequiredOptions {
 		if reflect.ValueOf(c).FieldByName(name).IsZero() || name == "Labels" && len(c.Labels) == 0 {
-			return misused(name, "is not set, and RequiredOptions of %s names it", c.ToolName)
+			return misused(name, "is required for calls to %s, and not set", c.ToolName)
 		}
 	}
 	return nil

@@ -114,7 +114,7 @@ func checkList(v reflect.Value, path string, depth, hops int) *problem {
 	return nil
 }
 
-const problemHidden = "is left out of JSON, so that nobody can approve it"
+const problemHidden = "is left out of JSON, so reviewers cannot see it"
 
 func checkFields(v reflect.Value, path string, depth, hops int) *problem {
 	fields := fieldsOf(v.Type())

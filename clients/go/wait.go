@@ -13,11 +13,10 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// How long a try may wait for an answer after the bound.
+// The maximum time of a try after the bound.
 const lastTry = 5 * time.Second
 
-// wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
-// error.
+// wait asks, and returns nil once the call is approved, or else a refusal or the context's error.
 func (g *gate) wait(ctx context.Context) error {
 	isDecided := func(now *signoffv1.Approval) bool { return statuses[now.GetStatus()].terminal }
 	if err := g.listen(ctx, isDecided); err != nil {
@@ -26,10 +25,9 @@ func (g *gate) wait(ctx context.Context) error {
 	return g.decision()
 }
 
-// listen reads what the server tells, over as many streams as it takes, until it has told enough, or a stream ended
-// that may.
+// listen reads updates over one or more streams, until isEnough is true, or a stream ends as it may.
 func (g *gate) listen(ctx context.Context, isEnough func(*signoffv1.Approval) bool) error {
-	// Do not report the failure of an earlier call for this one: look again.
+	// Reconnect first: the failure of an earlier call must not be reported for this one.
 	g.client.reconnect(ctx)
 	pace := g.client.newPace(g.patience)
 	for {
@@ -56,7 +54,7 @@ func (g *gate) listen(ctx context.Context, isEnough func(*signoffv1.Approval) bo
 	}
 }
 
-// failed makes a refusal of a failure after which there are no more tries. The context's error stays what it is.
+// failed makes a refusal from the failure of the last try. The context's error stays unchanged.
 func (g *gate) failed(err error) error {
 	if errors.Is(err, ErrRefused) {
 		return err
@@ -73,8 +71,7 @@ func (g *gate) failed(err error) error {
 	return err
 }
 
-// follow reads one stream, until there is nothing more to wait for (nil) or it breaks. It is cut if it says nothing
-// for too long.
+// follow reads one stream, until there is nothing more to wait for (nil) or it breaks. A silent stream is cut.
 func (g *gate) follow(ctx context.Context, pace *pace, isEnough func(*signoffv1.Approval) bool) error {
 	streaming, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -82,18 +79,18 @@ func (g *gate) follow(ctx context.Context, pace *pace, isEnough func(*signoffv1.
 	defer cut.Stop()
 	err := g.read(streaming, pace, cut, isEnough)
 	if err != nil && !errors.Is(err, ErrRefused) && streaming.Err() != nil && ctx.Err() == nil {
-		return status.Error(codes.Unavailable, "the server said nothing for too long")
+		return status.Error(codes.Unavailable, "the server sent nothing in time")
 	}
 	return err
 }
 
-// message is what the streams of requests and of those that watch have in common.
+// message is the common interface of both kinds of streams.
 type message interface {
 	GetUpdate() *signoffv1.ApprovalUpdate
 	GetProgress() *signoffv1.Progress
 }
 
-// open begins a stream after what was seen, and returns the function that reads it.
+// open begins a stream after the last seen revision, and returns the function that reads it.
 func (g *gate) open(ctx context.Context) (func() (message, error), error) {
 	seen := g.approval.GetRevision()
 	if g.handle != nil {
@@ -143,7 +140,7 @@ func (g *gate) read(
 	}
 }
 
-// untilFirstMessage is how long a new stream may say nothing.
+// untilFirstMessage is the maximum silence of a new stream.
 func (g *gate) untilFirstMessage(pace *pace) time.Duration {
 	if g.approval != nil {
 		return g.client.deadline
@@ -151,12 +148,12 @@ func (g *gate) untilFirstMessage(pace *pace) time.Duration {
 	return min(g.client.deadline, max(time.Until(pace.bound), min(g.patience, lastTry)))
 }
 
-// see takes note of what the server says about the approval.
+// see records the server's state of the approval.
 func (g *gate) see(approval *signoffv1.Approval, pace *pace) {
 	if approval.GetDeadline() != nil && approval.GetUpdateTime() != nil {
 		left := approval.GetDeadline().AsTime().Sub(approval.GetUpdateTime().AsTime())
 		if g.approval == nil {
-			// From now on it is not patience that bounds the wait.
+			// From now on the approval's deadline bounds the wait, not patience.
 			pace.bound = time.Now().Add(left)
 		}
 		pace.shorten(left)
@@ -164,7 +161,7 @@ func (g *gate) see(approval *signoffv1.Approval, pace *pace) {
 	g.approval = approval
 }
 
-// ended is nil if a stream may end after the latest approval that it had: after one with a status of a newer server.
+// ended is nil if the stream may end after its latest approval: one with a newer server's status.
 func ended(latest *signoffv1.Approval) error {
 	if _, known := statuses[latest.GetStatus()]; latest != nil && !known {
 		return nil
@@ -172,7 +169,7 @@ func ended(latest *signoffv1.Approval) error {
 	return status.Error(codes.Unavailable, "the stream ended without a decision")
 }
 
-// tell passes progress on. What the caller does with it is no reason to stop waiting.
+// tell passes progress on. A panic of the listener does not end the wait.
 func (g *gate) tell(progress *signoffv1.Progress) {
 	if g.call.OnProgress == nil {
 		return

@@ -11,8 +11,8 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// withdraw cancels the approval of a caller that has given up. It can come too late, and then changes nothing: it tells
-// the status of the approval afterwards, and fails if it does not know.
+// withdraw cancels the approval of a caller that stopped waiting. If it comes too late, it changes nothing. It returns
+// the approval's status afterwards, and fails if that is unknown.
 func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
@@ -22,7 +22,7 @@ func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 	}
 	if err == nil {
 		request := &signoffv1.CancelApprovalRequest{
-			ApprovalId: g.approvalID(), RequestId: randomRequestID(), Reason: "the caller gave up",
+			ApprovalId: g.approvalID(), RequestId: randomRequestID(), Reason: "the caller stopped waiting",
 		}
 		err = g.client.repeat(ctx, ctx, grace, func(ctx context.Context) error {
 			_, err := g.client.Approvals.CancelApproval(ctx, request)
@@ -34,13 +34,13 @@ func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 		return signoffv1.ApprovalStatus(signoffv1.ApprovalStatus_value[name]), nil
 	}
 	if err != nil {
-		g.client.logger.WarnContext(ctx, "signoff: the approval of a call that was given up could not be withdrawn",
+		g.client.logger.WarnContext(ctx, "signoff: Cannot withdraw the request",
 			"tool_name", g.call.ToolName, "approval_id", g.approvalID(), "error", err)
 	}
 	return signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED, err
 }
 
-// find asks once more, if the server has not answered yet: it may have got the request.
+// find asks once more if the server has not answered yet: it may have recorded the request.
 func (g *gate) find(ctx context.Context) error {
 	if g.approvalID() != "" {
 		return nil

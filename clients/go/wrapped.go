@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Wrapped is a function whose calls need approval: see [Wrap]. It is safe for use by many goroutines at once.
+// Wrapped is a function whose calls need approval: see [Wrap]. It is safe for concurrent use.
 type Wrapped[A, R any] struct {
 	client   *Client
 	call     Call
@@ -16,17 +16,16 @@ type Wrapped[A, R any] struct {
 }
 
 // Wrap wraps a function so that each call of it needs approval, with its own arguments: a struct or a map, see [Call].
-// The call is otherwise as given, without Arguments. The functions of [WithCall] and then those of complete may
-// complete it before it is asked for, for example with the reason that the arguments hold, or with the ids that a
-// framework keeps in the context.
+// call has the other options, without Arguments. The functions of [WithCall] and then those of complete may add to it
+// before it is asked, for example a reason from the arguments, or ids that a framework keeps in the context.
 //
-// fn never gets the caller's own arguments, but those that were approved, edited or not, rebuilt from their JSON: what
-// the reviewer saw, and nothing else. Edits that its type does not take exactly are refused with an [InvalidEditError]
-// before the claim; [Run.Decode] says what that means. Errors are otherwise those of [Do].
+// fn never gets the caller's own value. It gets the approved arguments, edited or not, rebuilt from their JSON: what
+// the reviewer saw. An edit that does not fit its type exactly (see [Run.Decode]) is an [InvalidEditError] before the
+// claim. Other errors are those of [Do].
 //
-// A [UsageError] says that calls can never be made so: an option that makes no sense, arguments that JSON does not show
-// as a whole (an unexported field, a channel, an interface with methods, a type that encodes itself and cannot decode
-// itself), or a result that stands for work to come, as with Do.
+// A [UsageError] means that no call could ever succeed: an invalid option, arguments that JSON does not show completely
+// (an unexported field, a channel, an interface with methods, a type that encodes itself and cannot decode itself), or
+// a result that is unfinished work, as with Do.
 func Wrap[A, R any](
 	client *Client, call Call, fn func(ctx context.Context, arguments A) (R, error),
 	complete ...func(ctx context.Context, arguments A, call *Call),
@@ -60,12 +59,13 @@ func (w *Wrapped[A, R]) Call(ctx context.Context, arguments A) (R, error) {
 	return perform(ctx, func() (*gate, error) { return askingGate(ctx, w.client, w.made(ctx, arguments)) }, w.run)
 }
 
-// Ask asks for approval of one call of the function, and returns at once, as [Client.Ask] does.
+// Ask asks for approval of one call of the function, and returns without waiting for the decision, as [Client.Ask]
+// does.
 func (w *Wrapped[A, R]) Ask(ctx context.Context, arguments A) (Handle, error) {
 	return ask(ctx, w.client, w.made(ctx, arguments))
 }
 
-// Resume goes on with a call of the function that was asked for, in this process or another one, as [Resume] does. The
+// Resume waits for an asked call of the function and runs it, in this process or another one, as [Resume] does. The
 // function gets this context. Patience, OnProgress and CancelOnAbandon are those of the wrapped call and [WithCall].
 func (w *Wrapped[A, R]) Resume(ctx context.Context, handle Handle) (R, error) {
 	return perform(ctx, func() (*gate, error) { return resumedGate(w.client, handle, w.call.completed(ctx)) }, w.run)
@@ -86,12 +86,12 @@ func (w *Wrapped[A, R]) run(ctx context.Context, run *Run) (R, error) {
 	approved, ok := run.gate.rebuilt.Interface().(A)
 	if !ok { // Never run with an empty value instead.
 		var none R
-		return none, run.gate.untakeable(&problem{"", fmt.Sprintf("are no %v", w.call.ArgumentsType)})
+		return none, run.gate.untakeable(&problem{"", fmt.Sprintf("is not a %v", w.call.ArgumentsType)})
 	}
 	return w.fn(ctx, approved)
 }
 
-// checkWrapped finds what makes every call of a wrapped function impossible.
+// checkWrapped finds errors that would make every call of a wrapped function fail.
 func checkWrapped(client *Client, call Call, takes, returns reflect.Type, isNil bool) error {
 	switch {
 	case client == nil:

@@ -1,4 +1,4 @@
-/** Decides in place of a person, for `./run`. With `./run --ask` you do, with `signoff pending`. */
+/** Decides in place of a person, for `./run`. With `./run --ask` you decide, with `signoff pending`. */
 import { connect } from "@signoff/client/node";
 import { VoteChoice } from "@signoff/client/v1";
 
@@ -12,7 +12,7 @@ const DECISIONS = {
   },
 };
 
-/** People take their time. This one waits until the agent was told once that it waits. */
+/** Waits for the agent's first progress message, as a slow person would. */
 async function takeTime(approvals, approvalId) {
   for await (const { message } of approvals.watchApproval({ approvalId })) {
     if (message.case === "progress") return;

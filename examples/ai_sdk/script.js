@@ -1,4 +1,4 @@
-/** What the models say, so that the example needs no network. Replace them by real models. */
+/** The scripted models, so that the example needs no network. Replace them by real models. */
 import { convertArrayToReadableStream, MockLanguageModelV4 } from "ai/test";
 
 const usage = {
@@ -6,7 +6,7 @@ const usage = {
   outputTokens: { total: 1, text: 1, reasoning: 0 },
 };
 
-/** A model that gives answers in turn: calls of tools, or a text. */
+/** A model with scripted answers: calls of tools, or a text. */
 function scripted(answers) {
   const left = answers.values();
   return new MockLanguageModelV4({
@@ -31,7 +31,7 @@ function scripted(answers) {
 
 export const SUPPORT = scripted([
   [["search", "search_records", { query: "Alice" }]],
-  // Two calls at once: one needs nobody, the other a person.
+  // Two parallel calls: the policy approves one, a person the other.
   [
     ["mail-to-team", "send_email", { to: "team@company.com", subject: "Alice paid twice", body: "Record 17." }],
     ["mail-to-alice", "send_email", { to: "alice@example.com", subject: "Your refund", body: "It is on its way." }],

@@ -1,4 +1,4 @@
-/** The tools. They only say what they would do: what matters is when they run, and with what. */
+/** The tools. They only print a text: the example shows when they run, and with which arguments. */
 import { tool } from "ai";
 import { z } from "zod";
 
@@ -11,7 +11,7 @@ export const searchRecords = tool({
 export const sendEmail = tool({
   description: "Sends an e-mail.",
   inputSchema: z.object({ to: z.string(), subject: z.string(), body: z.string() }),
-  // The context is passed on, and no reviewer sees it.
+  // The context is passed on; reviewers do not see it.
   contextSchema: z.object({ smtpPassword: z.string() }),
   execute: async ({ to, subject, body }, { context }) => {
     if (!context.smtpPassword) throw new Error("no password");

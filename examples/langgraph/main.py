@@ -1,6 +1,6 @@
-"""Two agents whose tools run only with an approval: the policy is the server's, and people decide on the rest.
+"""Two agents whose tools run only after an approval, by the server's policy or by a person.
 
-`./demo` starts a server and this program. SIGNOFF_ADDRESS and SIGNOFF_TOKEN say where the server is.
+`./demo` starts a server and this program, with SIGNOFF_ADDRESS and SIGNOFF_TOKEN set.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ ALL = [search_records, send_email, delete_record, process_payment]
 
 
 def waiting(progress: signoff.Progress) -> None:
-    """Shows how a wait stands."""
+    """Shows the progress of a wait."""
     print(f"   … {progress.message}", flush=True)
 
 
 def after_support(state: MessagesState) -> str:
-    """The hand-over ends the run of Support, and Billing goes on with its messages, unless it was refused."""
+    """The hand-over ends the run of Support, and Billing continues with its messages, unless it was refused."""
     last = state["messages"][-1]
     is_done = isinstance(last, ToolMessage) and last.status == "success"
     return "Billing" if is_done and last.name == transfer_to_billing.name else END
@@ -46,7 +46,7 @@ def two_agents(client: signoff.Client) -> Any:
 
 
 def show(message: BaseMessage) -> None:
-    """Shows a call, its result as the model reads it, or what the model says."""
+    """Shows a call, its result as the model reads it, or the model's text."""
     if isinstance(message, AIMessage):
         for call in message.tool_calls:
             print(f" → {call['name']} {call['args']}", flush=True)

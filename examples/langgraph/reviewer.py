@@ -1,4 +1,4 @@
-"""Decides in place of a person, for `./demo`. With `./demo --ask` you do, with `signoff pending`."""
+"""Decides in place of a person, for `./demo`. With `./demo --ask` you decide, with `signoff pending`."""
 
 import uuid
 from typing import Any
@@ -24,7 +24,7 @@ with signoff.Client() as client:
         approval = change.pending
         agents = " → ".join([*approval.agent.chain, approval.agent.name])
         print(f"   (reviewer) {approval.tool_name}, asked for by {agents}", flush=True)
-        # People take their time. This one waits until the agent was told once that it waits.
+        # Waits for the agent's first progress message, as a slow person would.
         watch = client.approvals.WatchApproval(WatchApprovalRequest(approval_id=approval.id))
         next(message for message in watch if message.HasField("progress"))
         watch.cancel()

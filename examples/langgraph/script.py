@@ -1,4 +1,4 @@
-"""What the models say, so that the example needs no network. Replace them by real models."""
+"""The scripted models, so that the example needs no network. Replace them by real models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 
 class ScriptedModel(BaseChatModel):
-    """Gives answers in turn: calls of tools, or a text."""
+    """Returns scripted answers: calls of tools, or a text."""
 
     answers: list[list[tuple[str, str, dict[str, Any]]] | str]
 
@@ -19,7 +19,7 @@ class ScriptedModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, *_: Any, **__: Any) -> Any:
-        """Itself: it knows the tools."""
+        """Returns itself: it has the tools already."""
         return self
 
     def _generate(self, *_: Any, **__: Any) -> ChatResult:

@@ -1,6 +1,6 @@
-"""Two agents whose tools run only with an approval: the policy is the server's, and people decide on the rest.
+"""Two agents whose tools run only after an approval, by the server's policy or by a person.
 
-`./run` starts a server and this program. SIGNOFF_ADDRESS and SIGNOFF_TOKEN say where the server is.
+`./run` starts a server and this program, with SIGNOFF_ADDRESS and SIGNOFF_TOKEN set.
 """
 
 import asyncio

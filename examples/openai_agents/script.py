@@ -1,4 +1,4 @@
-"""What the models say, so that the example needs no network. Replace it by real models: leave `model` out."""
+"""The scripted models, so that the example needs no network. To use real models, omit `model`."""
 
 from agents.testing import ScriptedModel, assistant_message, function_call
 

@@ -1,4 +1,4 @@
-"""The tools. They only say what they would do: what matters is when they run, and with what."""
+"""The tools. They only print a text: the example shows when they run, and with which arguments."""
 
 from agents import RunContextWrapper, function_tool
 

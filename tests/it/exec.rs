@@ -88,7 +88,7 @@ async fn a_command_without_approval_does_not_run() {
 
     let child = exec(&server, &["--tool", "deploy", "--token", "wrong"], &touch).spawn().unwrap();
     let (code, _, err) = ended(child).await;
-    let refused = "NOT RUN. The approvals server refused the request to call deploy.";
+    let refused = "NOT RUN. The approvals server rejected the request to call deploy.";
     assert!(code == Some(125) && err.contains(refused) && !err.contains("token"), "{code:?} {err}");
     let child = exec(&server, &["--tool", "deploy", "--token", "wrong", "--json"], &touch).spawn().unwrap();
     let (code, _, err) = ended(child).await;

@@ -1,4 +1,4 @@
-"""The other form, for asyncio: a call, and a function of what was approved."""
+"""The second form, for asyncio: a call, and a function of its run."""
 
 import asyncio
 

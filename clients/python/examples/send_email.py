@@ -7,7 +7,7 @@ client = signoff.Client()  # from SIGNOFF_ADDRESS and SIGNOFF_TOKEN
 
 @signoff.requires_approval(client, reason="Welcome mail", on_progress=lambda progress: print(progress.message))
 def send_email(to: str, subject: str = "Welcome") -> str:
-    """Sends nothing really; what matters is when it runs, and with what."""
+    """Only returns a text: the example shows when it runs, and with which arguments."""
     return f"sent {subject!r} to {to}"
 
 

@@ -213,7 +213,9 @@ def test_while_it_claims(fake: Fake, function: Recorder) -> None:
     with pytest.raises(signoff.StillWaiting) as refused:
         run(fake.address, function, at(reached, gone))
     assert refused.value.approved is True
-    assert [(report.result, report.message) for report in fake.reports] == [(FAILED, "not run: the caller gave up")]
+    assert [(report.result, report.message) for report in fake.reports] == [
+        (FAILED, "not run: the caller stopped waiting")
+    ]
     assert not function.runs
 
 

@@ -46,7 +46,7 @@ def test_reports_that_hang_end(
     monkeypatch.setattr(_tries, "LAST_TRY", 0.5)
     fake.on_report = [fake.hang]
     assert kind(fake.address, deadline=600).run(call(patience=0.5), function) == "done"
-    assert "was not reported" in caplog.text
+    assert "Cannot report the outcome" in caplog.text
 
 
 def test_claims_have_one_more_try(kind: type[Blocking] | type[Asyncio], fake: Fake, function: Recorder) -> None:
@@ -156,7 +156,7 @@ def test_reports_that_fail_change_nothing(
 ) -> None:
     fake.on_report = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, "no", own="NOT_CLAIMED")]
     assert agent.run(call(), function) == "done"
-    assert "was not reported: no" in caplog.text
+    assert "Cannot report the outcome of the call to send_email: no" in caplog.text
 
 
 def test_reports_are_repeated_as_they_are(agent: AnyAgent, fake: Fake) -> None:

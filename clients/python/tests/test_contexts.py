@@ -305,7 +305,7 @@ def test_required_options_may_come_from_contexts(client: signoff.Client, fake: F
     def send(ctx: Run[str], to: str) -> None: ...
 
     send(Run("hush", run_id="run-1"), "alice")
-    with pytest.raises(TypeError, match="without run_id"):
+    with pytest.raises(TypeError, match="run_id is required"):
         send(Run("hush"), "alice")
     assert len(fake.asks) == 1
 

@@ -238,8 +238,8 @@ def edits(server: Server, tool: str, edited: dict[str, object]) -> Callable[[obj
         ({"to": "bob", "copies": "five"}, "copies", "is not an integer"),
         ({"to": "bob", "copies": 1.5}, "copies", "is not an integer"),
         ({"to": "bob", "copies": True}, "copies", "is not an integer"),
-        ({"to": None, "copies": 1}, "to", "is not text"),
-        ({"to": "bob", "copies": 1, "bcc": "eve"}, "bcc", "is not one that the function takes"),
+        ({"to": None, "copies": 1}, "to", "is not a string"),
+        ({"to": "bob", "copies": 1, "bcc": "eve"}, "bcc", "is not a parameter of the function"),
     ],
 )
 def test_22_edits_that_the_function_cannot_take(

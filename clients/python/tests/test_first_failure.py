@@ -254,7 +254,7 @@ def test_a_server_that_ends_its_streams_is_not_one_that_is_gone(
             "Domain name not found]",
             "cannot resolve no.invalid:80: Domain name not found",
         ),
-        ("the server said nothing", "the server said nothing"),
+        ("the server sent nothing in time", "the server sent nothing in time"),
         ("", "UNAVAILABLE"),
     ],
 )

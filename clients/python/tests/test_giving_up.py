@@ -24,7 +24,7 @@ from streams import UNAVAILABLE, Reached, breaks, call, is_at, says
 AnyAgent = Blocking | Asyncio
 FAILED = ExecutionResult.EXECUTION_RESULT_FAILED
 SUCCEEDED = ExecutionResult.EXECUTION_RESULT_SUCCEEDED
-NOT_RUN = "not run: the caller gave up"
+NOT_RUN = "not run: the caller stopped waiting"
 
 
 @pytest.fixture(params=KINDS)
@@ -63,7 +63,7 @@ def test_before_the_first_answer(agent: AnyAgent, fake: Fake, function: Recorder
         agent.run(call(cancel_on_abandon=True), function, gives_up_at(reached))
     assert len({ask.request_id for ask in fake.asks}) == 1
     [cancel] = fake.cancels
-    assert (cancel.approval_id, cancel.reason) == ("approval-1", "the caller gave up waiting")
+    assert (cancel.approval_id, cancel.reason) == ("approval-1", "the caller stopped waiting")
     assert not function.runs
 
 
@@ -75,7 +75,7 @@ def test_when_nothing_is_found(
     with pytest.raises(agent.gives_up_with):
         agent.run(call(cancel_on_abandon=True), function, gives_up_at(reached))
     assert not fake.cancels
-    assert "was not withdrawn" in caplog.text
+    assert "Cannot withdraw the request" in caplog.text
 
 
 def test_when_it_was_decided(
@@ -90,7 +90,7 @@ def test_when_it_was_decided(
         agent.run(call(cancel_on_abandon=True), function, gives_up_at(rests))
     first, second = fake.cancels
     assert first == second
-    assert "was not withdrawn" not in caplog.text
+    assert "Cannot withdraw the request" not in caplog.text
 
 
 def test_while_it_rests(agent: AnyAgent, fake: Fake, function: Recorder, rests: Reached) -> None:

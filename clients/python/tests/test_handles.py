@@ -196,9 +196,9 @@ def test_26_a_function_for_another_tool(fake: Fake) -> None:
         def delete(to: str) -> None:
             raise AssertionError
 
-        with pytest.raises(ValueError, match="the handle is of a call to send_email"):
+        with pytest.raises(ValueError, match="the handle is for the tool send_email"):
             delete.resume(HANDLE)
-        with pytest.raises(TypeError, match="a Handle is needed"):
+        with pytest.raises(TypeError, match="the handle must be a Handle"):
             delete.resume(HANDLE.to_json())  # type: ignore[arg-type] # pyright: ignore
     assert not fake.watches
 

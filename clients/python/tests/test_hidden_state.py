@@ -76,11 +76,11 @@ class NotGiven:
 @pytest.mark.parametrize(
     ("annotation", "problem"),
     [
-        (Excluded, "Excluded leaves dry_run out of its JSON"),
-        (UrlAround, "Excluded leaves dry_run out of its JSON"),
-        (Around, "Excluded leaves dry_run out of its JSON"),
-        (list[Excluded] | None, "Excluded leaves dry_run out of its JSON"),
-        (UrlAndExcluded, "UrlAndExcluded leaves dry_run out of its JSON"),
+        (Excluded, "Excluded omits dry_run from its JSON"),
+        (UrlAround, "Excluded omits dry_run from its JSON"),
+        (Around, "Excluded omits dry_run from its JSON"),
+        (list[Excluded] | None, "Excluded omits dry_run from its JSON"),
+        (UrlAndExcluded, "UrlAndExcluded omits dry_run from its JSON"),
         (Private, "Private has the private attribute _sender"),
         (UrlAndPrivate, "UrlAndPrivate has the private attribute _sender"),
         (Text, "Text is a dict too"),
@@ -196,10 +196,10 @@ NAIVE = datetime(2026, 10, 25, 2, 30, fold=1)
         (Hushed, Hushed(to="a", inner=Sender()), "Hushed has no JSON form: "),
         (HushedAround, HushedAround(to="a", inner=Excluded(to="a", dry_run=True)), "HushedAround is not what its JSON"),
         (UrlAndTime, UrlAndTime(url=URL, at=NAIVE), "UrlAndTime is not what its JSON reads as"),
-        (datetime, NAIVE, "argument what is the second of two equal times"),
+        (datetime, NAIVE, "argument what is a repeated local time"),
         (datetime | None, NAIVE, "argument what is"),
-        (time, time(2, 30, fold=1), "argument what is the second of two equal times"),
-        (dict[str, list[datetime]], {"a": [NAIVE]}, r"argument what\.a\[0\] is the second of two equal times"),
+        (time, time(2, 30, fold=1), "argument what is a repeated local time"),
+        (dict[str, list[datetime]], {"a": [NAIVE]}, r"argument what\.a\[0\] is a repeated local time"),
     ],
 )
 def test_values_that_hold_more(client: signoff.Client, fake: Fake, annotation: Any, value: Any, problem: str) -> None:

@@ -86,7 +86,7 @@ VALID: dict[str, Any] = {"orderNumber": 7, "lines": [], "due": None, "total": "0
         ({**VALID, "orderNumber": "7"}, "order.orderNumber", "is not an integer"),
         ({**VALID, "orderNumber": 0}, "order.orderNumber", "does not fit Order: Input should be greater than or equal"),
         ({**VALID, "lines": [{"name": "a", "price": "five"}]}, "order.lines[0].price", "is not a number"),
-        ({**VALID, "discount": 100}, "order.discount", "is not one that the function takes"),
+        ({**VALID, "discount": 100}, "order.discount", "is not a parameter of the function"),
         ({"orderNumber": 7}, "order.lines", "is missing"),
         (7, "order", "is not an object"),
     ],

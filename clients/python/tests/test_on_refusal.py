@@ -17,7 +17,7 @@ from signoff.v1.approval_pb2 import ApprovalStatus
 from streams import call, is_at, says
 
 TIMED_OUT = says(is_at(ApprovalStatus.APPROVAL_STATUS_TIMED_OUT))
-TEXT = "NOT RUN. Nobody decided on the call to {} in time. Do not work around it."
+TEXT = "NOT RUN. No reviewer decided on the call to {} in time. Do not work around it."
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def test_an_edit_does_not_name_them(client: signoff.Client, fake: Fake) -> None:
     def send(ctx: Context, to: str) -> None:
         raise AssertionError
 
-    with pytest.raises(signoff.InvalidEdit, match="argument ctx is not one that the function takes"):
+    with pytest.raises(signoff.InvalidEdit, match="argument ctx is not a parameter of the function"):
         send(Context(), "alice")
     assert not fake.claims
 

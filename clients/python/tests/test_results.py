@@ -131,7 +131,7 @@ def test_work_that_has_not_begun_never_runs(fake: Fake, work: Work, kind: str, g
         made.append({**GENERATORS, **FUNCTIONS}[kind](work))
         return made[0]
 
-    text = "returned a generator, whose work" if kind in GENERATORS else "returned a function, whose work"
+    text = "returned a generator that has not" if kind in GENERATORS else "returned a function that has not"
     with pytest.raises(TypeError, match=text):
         gate(fake, function)
     [(result, message)] = results(fake)
@@ -264,5 +264,5 @@ def test_what_is_declared_to_return_work(fake: Fake) -> None:
     with signoff.Client(fake.address) as client:
         unfits: list[tuple[Any, Any]] = [(client, each) for each in (iterator, function, coroutine, awaitable, task)]
         for gate, each in [*unfits, (signoff.AsyncClient(), stream)]:
-            with pytest.raises(TypeError, match=r"returns .*, which is work that would run outside of the gate"):
+            with pytest.raises(TypeError, match=r"returns .*, whose work would run outside the gate"):
                 signoff.requires_approval(gate)(each)

@@ -1,7 +1,7 @@
-//! What an answer must say before anything is believed of it: docs/clients.md has the list.
+//! The checks of an answer: docs/clients.md has the list.
 //!
-//! A server that lies, or a proxy that mixes answers up, must not bring a tool to run. So an answer is compared with
-//! the request, with the answers before it, and with itself.
+//! A lying server, or a proxy that mixes answers up, must not make a tool run. So each answer is compared with the
+//! request, with the earlier answers, and with itself.
 
 use tonic::Status;
 use unicode_normalization::UnicodeNormalization as _;
@@ -15,14 +15,14 @@ use crate::{
     },
 };
 
-/// What was asked for, and how it was last answered.
+/// The request, and the newest answer.
 pub(crate) struct Answers {
     request_id: String,
     tool_name: String,
-    /// Of the arguments as they were asked for.
+    /// Of the arguments as asked.
     digest: String,
     newest: Option<Newest>,
-    /// Of a call that was asked for before: its approval's id, and whether the request was shown.
+    /// For a resumed call: its approval's id, and whether an answer has shown the request.
     resumed: Option<Resumed>,
 }
 
@@ -40,12 +40,12 @@ struct Newest {
 }
 
 impl Answers {
-    /// No answer yet. `digest` is that of the arguments as they are asked for.
+    /// No answer yet. `digest` is that of the arguments as asked.
     pub(crate) fn new(request_id: String, tool_name: String, digest: String) -> Self {
         Self { request_id, tool_name, digest, newest: None, resumed: None }
     }
 
-    /// No answer yet, of a call that was asked for before.
+    /// No answer yet, for a resumed call.
     pub(crate) fn resumed(handle: &Handle) -> Self {
         let Handle { approval_id, request_id, tool_name, digest } = handle.clone();
         let resumed = Resumed { approval_id, request_was_shown: false };
@@ -184,7 +184,7 @@ pub(crate) fn check_report(
     }
 }
 
-/// The first problem that there is. A table, so that all clients check in the same order.
+/// The first problem of a table, so that all clients check in the same order.
 fn first_of(problems: &[(bool, &str)]) -> Result<(), Kind> {
     match problems.iter().find(|(is_there, _)| *is_there) {
         Some((_, problem)) => Err(Kind::invalid_answer(problem)),

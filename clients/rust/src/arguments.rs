@@ -9,7 +9,7 @@ use serde_value::Value as Given;
 
 /// Objects and lists within each other, the outermost object included: what a server takes, and protobuf can carry.
 const DEPTH: usize = 32;
-/// The greatest integer that has neighbours of its own as a double: 2^53 − 1.
+/// The maximum integer that a double represents exactly, with its neighbours: 2^53 − 1.
 const GREATEST: i128 = (1 << 53) - 1;
 
 /// Why arguments cannot be approved as they are.
@@ -27,7 +27,7 @@ impl Problem {
     }
 }
 
-/// Encodes whatever serde makes of `arguments`, if that is a JSON object that a Struct holds exactly.
+/// Encodes `arguments` with serde, if the result is a JSON object that a Struct represents exactly.
 pub(crate) fn encode(arguments: &(impl Serialize + ?Sized)) -> Result<Struct, Problem> {
     let given = serde_value::to_value(arguments);
     let given = given.map_err(|error| Problem::of_all(format!("is not JSON: {error}")))?;
@@ -132,7 +132,7 @@ impl Encoder {
             let step = if self.path.is_empty() { key.clone() } else { format!(".{key}") };
             let value = self.within(&step, |encoder| encoder.value(given, level))?;
             if fields.insert(key, value).is_some() {
-                return self.refuse("has a key twice");
+                return self.refuse("has a duplicate key");
             }
         }
         Ok(Struct { fields })

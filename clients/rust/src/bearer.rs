@@ -9,7 +9,7 @@ use tonic::{
 pub struct Bearer(Option<MetadataValue<Ascii>>);
 
 impl Bearer {
-    /// `None` when a header cannot carry the token.
+    /// `None` if the token is not valid in a header.
     pub(crate) fn new(token: Option<&str>) -> Option<Self> {
         let Some(token) = token else { return Some(Self(None)) };
         let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().ok()?;

@@ -16,15 +16,15 @@ use crate::{
     v1::{Agent, Person, Progress, RequestApprovalRequest},
 };
 
-/// What a server reads of one message, unless it is told otherwise.
+/// The server's default maximum for a message.
 const REQUEST_BYTES: usize = 1024 * 1024;
 
-/// Says what is wrong with edited arguments.
+/// Checks edited arguments.
 type CheckEdit = Arc<dyn Fn(&Map<String, Value>) -> Result<(), Problem> + Send + Sync>;
 
 pub(crate) type OnProgress = Arc<dyn Fn(&Progress) + Send + Sync>;
 
-/// A call of a tool, and how its approval is to be waited for. Limits are the server's, unless something else is said.
+/// A call of a tool, with its options. The limits are the server's, unless it says otherwise.
 #[derive(Clone)]
 #[must_use]
 pub struct Call {
@@ -46,7 +46,7 @@ pub struct Call {
     edit_checks: Vec<CheckEdit>,
 }
 
-/// What can be required of every call: see [`Call::required_options`].
+/// The options that can be required: see [`Call::required_options`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the method of its name")]
 #[non_exhaustive]
@@ -61,7 +61,7 @@ pub enum CallOption {
 }
 
 impl Call {
-    /// A call without arguments; whatever else is not set is left to the server.
+    /// A call without arguments; the server sets defaults for unset options.
     pub fn new(tool_name: impl Into<String>) -> Self {
         Self {
             tool_name: tool_name.into(),
@@ -83,15 +83,15 @@ impl Call {
         }
     }
 
-    /// The call's arguments: whatever serde makes a JSON object of. What a double cannot hold exactly, and what is not
-    /// JSON, is refused as soon as the approval is asked for: [`Kind::InvalidArguments`].
+    /// The call's arguments: any value that serde writes as a JSON object. Integers that a double cannot represent, and
+    /// values that are not JSON, are [`Kind::InvalidArguments`] before anything is sent.
     pub fn arguments(mut self, arguments: &(impl Serialize + ?Sized)) -> Self {
         self.arguments = arguments::encode(arguments);
         self
     }
 
-    /// The arguments as the protocol has them, for callers that hold a Struct already. Its numbers are doubles, so they
-    /// are taken as they are.
+    /// The arguments as a Struct of the protocol, for callers that have one. Its numbers are doubles already, so they
+    /// are not checked.
     pub fn arguments_struct(mut self, arguments: Struct) -> Self {
         self.arguments = arguments::check(&arguments).map(|()| arguments);
         self
@@ -109,19 +109,19 @@ impl Call {
         self
     }
 
-    /// The agents that handed the task on, the first one first.
+    /// The agents that handed the task on, in order.
     pub fn chain<S: Into<String>>(mut self, agents: impl IntoIterator<Item = S>) -> Self {
         self.agent.chain = agents.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Why the tool is to be run; shown to reviewers.
+    /// The reason for the call, shown to reviewers.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = reason.into();
         self
     }
 
-    /// A label, for policy rules and for finding the approval again.
+    /// A label, for policy rules and to find the approval again.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.push((key.into(), value.into()));
         self
@@ -139,67 +139,66 @@ impl Call {
         self
     }
 
-    /// The person on whose behalf the call is made. Needs a token that may say so.
+    /// The person on whose behalf the call is made. Needs a token that may assert it.
     pub fn on_behalf_of(mut self, person: Person) -> Self {
         self.on_behalf_of = Some(person);
         self
     }
 
-    /// Idempotency key: a later run with the same key finds the approval of the earlier one. Made of
-    /// [`run_id`](Self::run_id) and [`call_id`](Self::call_id) when both are set, else random.
+    /// Idempotency key: a later run with the same key finds the earlier run's approval. Unless set, derived from
+    /// [`run_id`](Self::run_id) and [`call_id`](Self::call_id), or else random.
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
         self.request_id = Some(id.into());
         self
     }
 
-    /// Which call of the run it is, such as the model's own id of the tool call. Needs [`run_id`](Self::run_id).
+    /// The call's id within the run, such as the model's own id of the tool call. Needs [`run_id`](Self::run_id).
     pub fn call_id(mut self, id: impl Into<String>) -> Self {
         self.call_id = Some(id.into());
         self
     }
 
-    /// How long a server that does not answer is tried, before it has taken the request, and when a claim or an outcome
-    /// is sent; 30 s unless set, and 30 days at most.
+    /// The time of retries while the server is unreachable: before its first answer, for the claim, and for the report;
+    /// 30 s unless set, 30 days at most.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.min(LONGEST);
         self
     }
 
-    /// Is called with each Progress while the approval is waited for, on the waiting task: it should return soon. A
-    /// panic of it is logged, and otherwise ignored.
+    /// Called with each Progress of the wait, on the waiting task: it should return soon. A panic in it is logged and
+    /// ignored.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(listener));
         self
     }
 
-    /// Withdraw the approval when the caller gives up waiting, that is, drops the future. It stays open otherwise.
+    /// Withdraw the approval when the caller drops the future. It stays open otherwise.
     ///
-    /// The withdrawal is a task of the runtime that the wait ran on, and is lost when that shuts down within 5 s. Who
-    /// must know uses [`Client::ask`](crate::Client::ask) and [`Wait::withdraw`](crate::Wait::withdraw).
+    /// The withdrawal is a task of the runtime of the wait, and is lost if that shuts down within 5 s. To await it, use
+    /// [`Client::ask`](crate::Client::ask) and [`Wait::withdraw`](crate::Wait::withdraw).
     pub fn cancel_on_abandon(mut self, cancel: bool) -> Self {
         self.cancel_on_abandon = cancel;
         self
     }
 
-    /// Have the server withdraw the approval whenever the stream that waits for it breaks. A restart of the server, or
-    /// of something between, then ends the wait: for callers that cannot do better, such as a process that may be
-    /// killed.
+    /// Have the server withdraw the approval when the stream of the wait breaks. A restart of the server or of a proxy
+    /// then ends the wait. Use it only for callers without an alternative, such as a process that may be killed.
     pub fn cancel_on_disconnect(mut self, cancel: bool) -> Self {
         self.cancel_on_disconnect = cancel;
         self
     }
 
-    /// Options without which the call is refused before anybody is asked, as an error of use. For labels that the policy
-    /// asks on: a call that lost them is not judged without them.
+    /// Required options: a call without them is an error of use, before anybody is asked. So no policy judges a call
+    /// that lost its labels.
     pub fn required_options(mut self, options: impl IntoIterator<Item = CallOption>) -> Self {
         self.required.extend(options);
         self
     }
 
-    /// Says whether the function can take what a reviewer made of the arguments. Is asked before the claim; its error, which
-    /// ends a sentence such as "the set of arguments is missing `to`", refuses the edit ([`Kind::InvalidEdit`]), and the
-    /// approval stays unclaimed. [`Client::requires_approval`](crate::Client::requires_approval) checks the function's own
-    /// type without it.
+    /// Checks whether the function can take a reviewer's edit, before the claim. An error rejects the edit
+    /// ([`Kind::InvalidEdit`]), and the approval stays unclaimed; its text ends a sentence such as "the set of
+    /// arguments is missing `to`". [`Client::requires_approval`](crate::Client::requires_approval) checks the
+    /// function's own type without it.
     pub fn check_edit(
         mut self,
         check: impl Fn(&Map<String, Value>) -> Result<(), String> + Send + Sync + 'static,
@@ -208,7 +207,7 @@ impl Call {
         self
     }
 
-    /// As [`check_edit`](Self::check_edit), of an argument.
+    /// As [`check_edit`](Self::check_edit), for one argument.
     pub(crate) fn check_edited_type(mut self, check: fn(&Map<String, Value>) -> Result<(), Problem>) -> Self {
         self.edit_checks.push(Arc::new(check));
         self
@@ -240,7 +239,7 @@ impl Call {
         Ok(())
     }
 
-    /// What is sent to ask for it. Everything that can be known to be wrong without the server is refused here.
+    /// The request for approval. Everything that can be checked without the server is checked here.
     pub(crate) fn request(&self) -> Result<RequestApprovalRequest, Refusal> {
         self.check_required()?;
         let arguments = self.asked()?;
@@ -269,11 +268,11 @@ impl Call {
         };
         match request.encoded_len() {
             0..=REQUEST_BYTES => Ok(request),
-            bytes => Err(self.refused(Kind::invalid(format!("the request has {bytes} bytes; at most 1 MiB is taken")))),
+            bytes => Err(self.refused(Kind::invalid(format!("the request has {bytes} bytes; the maximum is 1 MiB")))),
         }
     }
 
-    /// The arguments as they were given.
+    /// The given arguments.
     pub(crate) fn asked(&self) -> Result<Struct, Refusal> {
         self.arguments.clone().map_err(|problem| self.refused(problem))
     }
@@ -281,7 +280,9 @@ impl Call {
     fn derived_request_id(&self) -> Result<String, Refusal> {
         match (&self.request_id, &self.call_id, self.agent.run_id.as_str()) {
             (Some(id), ..) => Ok(id.clone()),
-            (None, Some(_), "") => Err(self.refused(Kind::invalid("a call_id needs the run_id that it belongs to"))),
+            (None, Some(_), "") => {
+                Err(self.refused(Kind::invalid("call_id needs run_id: alone it does not identify a call")))
+            }
             (None, Some(call_id), run_id) => Ok(format!("call:{}", canonical_sha256(&[run_id, call_id]))),
             (None, None, _) => Ok(Uuid::new_v4().to_string()),
         }
@@ -314,7 +315,7 @@ mod tests {
         assert_ne!(id(&derived), id(&call.clone().run_id("c").call_id("r")));
         assert_eq!(id(&derived.request_id("mine")), "mine");
         let alone = call.call_id("c").request().unwrap_err();
-        assert!(alone.developer_text().contains("a call_id needs the run_id"), "{alone}");
+        assert!(alone.developer_text().contains("call_id needs run_id"), "{alone}");
     }
 
     #[test]

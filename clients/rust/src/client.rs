@@ -13,13 +13,13 @@ use crate::{
     },
 };
 
-/// A page of 200 approvals of the greatest size fits.
+/// A page of 200 approvals of the maximum size fits.
 const MESSAGE_BYTES: usize = 64 << 20;
 
 /// The channel under every call: HTTP/2, with the token on it.
 pub type Transport = InterceptedService<Channel, Bearer>;
 
-/// A connection to a server. Clones are cheap, and share it; it is made anew whenever it breaks.
+/// A connection to a server. Clones are cheap, and share it; it reconnects by itself.
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
@@ -33,27 +33,27 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the options; the server need not be there.
+    /// For invalid options; the server is not contacted.
     pub fn new(options: &Options) -> Result<Self, ConnectError> {
         let (endpoint, bearer) = options.resolve()?;
         let address = options.shown_address().into();
         Ok(Self { channel: endpoint.connect_lazy(), bearer, deadline: options.deadline, address })
     }
 
-    /// As [`new`](Self::new), with the options of the environment: see [`Options::from_env`].
+    /// As [`new`](Self::new), with options from the environment: see [`Options::from_env`].
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the options.
+    /// For invalid options.
     pub fn from_env() -> Result<Self, ConnectError> {
         Self::new(&Options::from_env()?)
     }
 
-    /// A client that is connected: tells a server that is not there from one that went away later.
+    /// A connected client: fails now if the server is unreachable.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the options, and [`ConnectError::Transport`] when the server is not reached within 10 s.
+    /// For invalid options, and [`ConnectError::Transport`] when the server is not reached within 10 s.
     pub async fn connect(options: &Options) -> Result<Self, ConnectError> {
         let (endpoint, bearer) = options.resolve()?;
         let unreachable = |error| ConnectError::Transport { address: options.shown_address().to_owned(), error };
@@ -106,7 +106,7 @@ impl Client {
         self.deadline
     }
 
-    /// The server's address, as it was given.
+    /// The server's address, as given.
     pub(crate) fn address(&self) -> &Arc<str> {
         &self.address
     }

@@ -25,11 +25,11 @@ use crate::{
     wait::GIVEN_UP,
 };
 
-/// What a report's message may have.
+/// The maximum of a report's message.
 const MESSAGE_BYTES: usize = 4096;
 
-/// The one permission to run. Its outcome must be told, even when the function does not come to its end: dropped, it is
-/// reported as FAILED.
+/// The only permission to run. Its outcome must be reported, even when the function does not finish: if the claim is
+/// dropped, it is reported as FAILED.
 pub(crate) struct Claim(Option<Granted>);
 
 struct Granted {
@@ -42,7 +42,7 @@ struct Granted {
 }
 
 impl Claim {
-    /// Claims in a task of its own, so that a caller who gives up meanwhile does not lose a claim that was granted.
+    /// Claims in a task of its own, so that a granted claim is not lost when the caller stops waiting.
     ///
     /// # Panics
     ///
@@ -65,7 +65,7 @@ impl Claim {
                     sleep(GIVEN_UP).await;
                 } => return,
             };
-            // One that nobody takes is dropped here, or in the channel.
+            // A claim without a receiver is dropped here, or in the channel.
             drop(tell.send(claim));
         });
         match (claimed.await, task.await) {
@@ -75,14 +75,14 @@ impl Claim {
         }
     }
 
-    /// The function begins.
+    /// Marks the function as started.
     pub(crate) fn start(&mut self) {
         if let Some(granted) = &mut self.0 {
             granted.started = true;
         }
     }
 
-    /// Reports the outcome, in a task of its own: it goes on when the caller does not wait for it.
+    /// Reports the outcome in a task of its own, which continues when the caller stops waiting.
     pub(crate) async fn report(mut self, result: ExecutionResult, message: String) -> Result<(), Status> {
         let Some(granted) = self.0.take() else { return Ok(()) };
         let patience = granted.patience;
@@ -96,8 +96,8 @@ impl Drop for Claim {
         let Some(granted) = self.0.take() else { return };
         let message = match (granted.started, std::thread::panicking()) {
             (true, true) => "it panicked",
-            (true, false) => "the caller gave up while it ran",
-            (false, _) => "not run: the caller gave up",
+            (true, false) => "the caller stopped waiting while it ran",
+            (false, _) => "not run: the caller stopped waiting",
         };
         let runtime = granted.runtime.clone();
         runtime.spawn(async move { granted.report(GIVEN_UP, ExecutionResult::Failed, message).await });
@@ -124,7 +124,7 @@ impl Granted {
         let reported = answer
             .and_then(|answer| answers::check_report(answer.get_ref(), &self.approval_id, &self.claim_id, result));
         if let Err(status) = &reported {
-            tracing::warn!(approval_id = self.approval_id, %status, "the outcome of a call stays unreported");
+            tracing::warn!(approval_id = self.approval_id, %status, "Cannot report the outcome of the call");
         }
         reported
     }
@@ -139,12 +139,15 @@ async fn claim(
 ) -> Result<Claim, Kind> {
     let request = ClaimExecutionRequest {
         approval_id: approved.approval_id.clone(),
-        // Random for each runner, so that of two runners one gets the claim; the same whenever this one repeats it.
+        // Random for each runner, so that only one of two runners gets the claim. The same for each try of this one:
+        // after a lost reply the client cannot know whether the server granted the claim. The same id asks for the same
+        // claim, and the server answers as the first time, while the claim window is open and no outcome is on record.
+        // A new id would get ALREADY_CLAIMED for this runner's own claim, and the call would never run.
         request_id: Uuid::new_v4().to_string(),
         digest: approved.digest.clone(),
     };
     let call = async || client.approvals().claim_execution(client.unary(request.clone())).await;
-    // Nobody waits any more: a call under way may still be granted, but another would only use the approval up.
+    // After the caller stopped waiting, a try under way may still be granted, but a new one would waste the approval.
     let again = || waiting.load(Ordering::Relaxed);
     let answer = repeat(patience, again, call).await.map_err(refused)?.into_inner();
     let checked = answers.claim(&answer, approved);
@@ -160,7 +163,7 @@ async fn claim(
         started: false,
     };
     if let Err(kind) = checked {
-        let message = "not run: the claim is not what was asked for";
+        let message = "not run: the claim does not match the request";
         // The refusal says enough; a failure of the report is logged.
         let _ = granted.report(GIVEN_UP, ExecutionResult::Failed, message).await;
         return Err(kind);
@@ -180,8 +183,8 @@ fn refused(status: Status) -> Kind {
     }
 }
 
-/// Makes a call that is idempotent by its request_id, again while it fails for passing reasons and `again` says so, for
-/// as long as `patience`, and once more. No try ends later than 5 s after it.
+/// Makes a call that is idempotent by its request_id. Retries passing failures for `patience` while `again` returns
+/// true, plus one last try. Every try ends 5 s after `patience` at the latest.
 async fn repeat<T, Answer>(patience: Duration, again: impl Fn() -> bool, call: impl Fn() -> Answer) -> Result<T, Status>
 where
     Answer: Future<Output = Result<T, Status>>,

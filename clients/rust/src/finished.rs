@@ -1,12 +1,12 @@
-//! Results that are work which has not begun, or has not ended.
+//! Results that are unfinished work.
 //!
 //! A gated function's outcome is reported when its future is done. A result that is itself a future, an iterator or a
-//! closure would run outside of the gate, after SUCCEEDED was reported. Rust has no way to say "any type but these", so this
-//! looks at the type's name: it finds what is written by mistake, and is no barrier to one who wants around it.
+//! closure would run outside the gate, after SUCCEEDED was reported. Rust cannot express "any type but these", so this
+//! checks the type's name: it finds mistakes, and does not stop deliberate evasion.
 
 use std::any::type_name;
 
-/// Parts of names of types that stand for work, and what to do instead.
+/// Parts of names of types that are unfinished work, and what to do instead.
 const UNFINISHED: &[(&str, &str)] = &[
     ("{{closure}}", "await or call it inside of the function"),
     ("{async", "await it inside of the function"),
@@ -20,7 +20,7 @@ const UNFINISHED: &[(&str, &str)] = &[
     ("::UnboundedReceiver<", "receive inside of the function"),
 ];
 
-/// Refuses a function whose result is work.
+/// Rejects a function whose result is unfinished work.
 pub(crate) fn check<T>() -> Result<(), String> {
     let name = type_name::<T>();
     // What stands before `::` is only where a type is declared.

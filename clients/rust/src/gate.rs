@@ -1,4 +1,9 @@
 //! The gate: ask, wait, claim, run, report.
+//!
+//! The order makes the gate safe. Waiting grants nothing, so a caller may stop there at no cost. The claim is the
+//! approval's only permission to run, so it comes last before the function: an edit that does not fit is found before
+//! it, and leaves the approval unclaimed. The report comes last. If the process dies before it, the approval shows a
+//! claim without an outcome, and no other runner gets the call: it runs at most once.
 
 use std::{
     error::Error,
@@ -28,12 +33,12 @@ use crate::{
     wait::{Step, Wait},
 };
 
-/// What a gated function gets: it may run now, once, with these arguments.
+/// An approved call: the function may run once, with these arguments.
 #[non_exhaustive]
 pub struct Run {
     /// The approval's id.
     pub approval_id: String,
-    /// What to run with. Numbers that are whole, and within ±(2^53 − 1), are integers.
+    /// The approved arguments. Whole numbers within ±(2^53 − 1) are integers.
     pub arguments: Map<String, Value>,
     /// Whether a reviewer changed the arguments.
     pub edited: bool,
@@ -50,7 +55,7 @@ impl fmt::Debug for Run {
 /// Why there is no result.
 #[derive(Debug)]
 pub enum GateError<E> {
-    /// The function was not run.
+    /// The function did not run.
     Refused(Refusal),
     /// The function ran, and failed with its own error.
     Failed(E),
@@ -74,8 +79,8 @@ impl<E: Error> Error for GateError<E> {
     }
 }
 
-/// Hands the refusal's text over as the result, for frameworks that hide a tool's error from the model or have it try
-/// again. The function's own error stays one.
+/// Makes the refusal's text the result, for frameworks that hide a tool's error from the model or ask it to try again.
+/// The function's own error stays an error.
 ///
 /// # Errors
 ///
@@ -95,12 +100,11 @@ impl<E> From<Refusal> for GateError<E> {
 }
 
 impl Client {
-    /// Asks for approval of `call`, waits for it, and calls `function` if and when it may run, once. Its outcome is
-    /// reported to the server.
+    /// Asks for approval of `call`, waits, calls `function` once if it is approved, and reports the outcome.
     ///
-    /// Dropping the future gives up: nothing is run that has not begun, and the approval stays open unless
-    /// [`Call::cancel_on_abandon`] says otherwise. What is still told to the server then (a withdrawal, a claim that is
-    /// not used) is told by tasks of the runtime, for up to 5 s.
+    /// Drop the future to stop waiting: a function that has not begun does not run, and the approval stays open, unless
+    /// [`Call::cancel_on_abandon`] is set. Tasks of the runtime then still withdraw the request, or report an unused
+    /// claim, for up to 5 s.
     ///
     /// # Errors
     ///
@@ -108,7 +112,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// When `function` does; that is reported as FAILED first.
+    /// When `function` panics; this is reported as FAILED first.
     pub async fn run<T, E, F, Fut>(&self, call: Call, function: F) -> Result<T, GateError<E>>
     where
         F: FnOnce(Run) -> Fut,
@@ -121,7 +125,7 @@ impl Client {
         permit.execute(function).await
     }
 
-    /// Puts the gate around `function`: whatever it is called with are the call's arguments. `call` says the rest.
+    /// Wraps `function` in the gate: its argument becomes the call's arguments. `call` has everything else.
     ///
     /// ```no_run
     /// # use serde::{Deserialize, Serialize};
@@ -147,27 +151,27 @@ impl Client {
         Gated::new(self.clone(), call, function)
     }
 
-    /// Begins to ask for approval of `call`, without the rest of the gate: see [`Wait::next`].
+    /// Asks for approval of `call`, without the other steps of the gate: see [`Wait::next`].
     ///
     /// # Errors
     ///
-    /// What is wrong with the call: [`Kind::InvalidArguments`], [`Kind::RequestFailed`].
+    /// For an invalid call: [`Kind::InvalidArguments`], [`Kind::RequestFailed`].
     pub fn ask(&self, call: &Call) -> Result<Wait, Refusal> {
         let request = call.request().map_err(|refusal| Refusal { address: self.address().clone(), ..refusal })?;
         Ok(Wait::new(self.clone(), request, call.patience))
     }
 
-    /// Claims what [`ask`](Self::ask) ended with: the one right to run it.
+    /// Claims the approval that [`ask`](Self::ask) ended with: takes the only permission to run.
     ///
     /// # Errors
     ///
-    /// Every kind of refusal: of the decision, of the claim, and of answers that are not what was asked for
+    /// A refusal of any kind: for the decision, for the claim, and for answers that fail a check
     /// ([`Kind::DigestMismatch`], [`Kind::InvalidAnswer`]).
     pub async fn claim(&self, call: &Call, approval: Approval) -> Result<Permit, Refusal> {
         self.claim_of(call, None, approval).await
     }
 
-    /// The claim of what was approved: of `call`, or of a handle, whose arguments the server has.
+    /// Claims the approved call: `call`, or that of a handle, whose arguments the server has.
     async fn claim_of(&self, call: &Call, handle: Option<&Handle>, approval: Approval) -> Result<Permit, Refusal> {
         let (answers, approved) = self.approved(call, handle, approval)?;
         let approval_id = approved.approval_id.clone();
@@ -186,7 +190,7 @@ impl Client {
         Ok(Permit { claim, run })
     }
 
-    /// What is approved, if it is what was asked for.
+    /// The approved call, if it is the asked one.
     pub(crate) fn approved(
         &self,
         call: &Call,
@@ -202,6 +206,8 @@ impl Client {
             Some(handle) => (Answers::resumed(handle), Asked::Digest(handle.digest.clone())),
             None => {
                 let asked = call.asked()?;
+                // Of the encoded arguments, not of the caller's value: serde fills in defaults and skips fields, and
+                // reviewers see its result. Without them a changed default would reach the function without a review.
                 let digest = digest(&call.tool_name, &asked);
                 let answers = Answers::new(approval.request_id.clone(), call.tool_name.clone(), digest);
                 (answers, Asked::Arguments(asked))
@@ -216,7 +222,7 @@ impl Client {
         Refusal { address: self.address().clone(), ..call.refused(kind) }
     }
 
-    /// All that comes before the function runs.
+    /// The steps before the function runs.
     pub(crate) async fn permit(&self, call: &Call, wait: Wait, handle: Option<&Handle>) -> Result<Permit, Refusal> {
         let approval = self.decided(call, wait).await?;
         self.claim_of(call, handle, approval).await
@@ -252,7 +258,7 @@ fn name(actor: Option<Actor>) -> String {
     format!("{issuer}/{subject}")
 }
 
-/// What keeps an approval that is decided from being run; `None` for those two statuses that let it.
+/// Why a decided approval must not run; `None` if it is approved and not revoked.
 fn refusal_of(approval: &Approval) -> Option<Kind> {
     let decision = approval.decision.clone().unwrap_or_default();
     Some(match ApprovalStatus::try_from(approval.status) {
@@ -278,7 +284,7 @@ fn refusal_of(approval: &Approval) -> Option<Kind> {
     })
 }
 
-/// The right to run, once. Dropped unused, it is reported as FAILED, by a task of the runtime.
+/// The permission to run once. If it is dropped unused, a task of the runtime reports FAILED.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
@@ -287,13 +293,13 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// What may be run.
+    /// The call to run.
     #[must_use]
     pub fn run(&self) -> &Run {
         &self.run
     }
 
-    /// Calls `function`, and reports what became of it.
+    /// Calls `function`, and reports the outcome.
     ///
     /// # Errors
     ///
@@ -307,19 +313,20 @@ impl Permit {
         self.claim.start();
         let result = function(self.run).await;
         let outcome = result.as_ref().map(|_| ()).map_err(ToString::to_string);
-        // Whatever became of the report, and was logged, the result stands.
+        // The function has run, and its effects stay. If an error of the report (which was logged) replaced its result,
+        // the agent would take the call for failed, and might make it again: a second mail, a second payment.
         let _ = report(self.claim, outcome).await;
         result.map_err(GateError::Failed)
     }
 
-    /// Says that it is run now, for those who do so without [`execute`](Self::execute): dropped without a
-    /// [`report`](Self::report), it was begun and given up, not left alone.
+    /// Marks the call as started, if you run it without [`execute`](Self::execute): when it is then dropped without a
+    /// [`report`](Self::report), the automatic report says that it had started.
     pub fn start(&mut self) {
         self.claim.start();
     }
 
-    /// Reports what became of it: nothing, or the text of its error, of which the first 4,096 bytes are kept. Is tried
-    /// for the call's patience, and goes on when the future is dropped.
+    /// Reports the outcome: success, or the text of the error, cut to 4,096 bytes. Retries for the call's patience, and
+    /// continues when the future is dropped.
     ///
     /// # Errors
     ///
@@ -336,7 +343,7 @@ async fn report(claim: Claim, outcome: Result<(), String>) -> Result<(), Status>
     }
 }
 
-/// A wait that withdraws its approval when it is dropped before its end, if there is a runtime to do so.
+/// A wait that withdraws its request when it is dropped early, if it has a runtime.
 struct Waiting {
     wait: Option<Wait>,
     runtime: Option<runtime::Handle>,

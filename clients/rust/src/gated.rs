@@ -1,4 +1,4 @@
-//! A function behind the gate, whose argument is what was approved.
+//! A gated function, whose argument is the approved one.
 
 use std::{fmt, future::Future, marker::PhantomData};
 
@@ -15,7 +15,7 @@ use crate::{
     refusal::{Kind, Refusal},
 };
 
-/// A function behind the gate: see [`Client::requires_approval`].
+/// A gated function: see [`Client::requires_approval`].
 #[must_use]
 pub struct Gated<A, F> {
     client: Client,
@@ -29,15 +29,15 @@ impl<A, F> Gated<A, F> {
         Self { client, call, function, arguments: PhantomData }
     }
 
-    /// Calls the function with `arguments`, once it may, or with what a reviewer made of them.
+    /// Asks for approval, and calls the function once with the approved arguments, edited or not.
     ///
-    /// The function gets what the reviewer saw: `A` is read back from the JSON that was approved, and what does not reach it
-    /// that way is refused. A field that serde skips has its default there.
+    /// The function gets what the reviewer saw: `A` is read back from the approved JSON. A field that serde skips has
+    /// its default.
     ///
     /// # Errors
     ///
-    /// As [`Client::run`]. Arguments that do not come back as they were shown are [`Kind::InvalidArguments`], before anybody
-    /// is asked; edited ones that `A` cannot be made of are [`Kind::InvalidEdit`], before the claim.
+    /// As [`Client::run`]. Arguments that change when they are read back are [`Kind::InvalidArguments`], before anybody
+    /// is asked; edited ones that do not fit `A` are [`Kind::InvalidEdit`], before the claim.
     pub async fn call<T, E, Fut>(&self, arguments: A) -> Result<T, GateError<E>>
     where
         A: Serialize + DeserializeOwned,
@@ -48,7 +48,7 @@ impl<A, F> Gated<A, F> {
         self.call_as(arguments, |call| call).await
     }
 
-    /// As [`call`](Self::call), with what is said of this one call only: its `call_id`, its `reason`.
+    /// As [`call`](Self::call), with options of this call only, such as its `call_id` or `reason`.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl<A, F> Gated<A, F> {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call), without those that a decision brings.
+    /// As [`call`](Self::call), except those of the decision.
     pub async fn ask(&self, arguments: A) -> Result<Handle, Refusal>
     where
         A: Serialize + DeserializeOwned,
@@ -80,7 +80,7 @@ impl<A, F> Gated<A, F> {
         self.ask_as(arguments, |call| call).await
     }
 
-    /// As [`ask`](Self::ask), with what is said of this one call only.
+    /// As [`ask`](Self::ask), with options of this call only.
     ///
     /// # Errors
     ///
@@ -93,11 +93,11 @@ impl<A, F> Gated<A, F> {
         self.client.ask(&call)?.handle().await
     }
 
-    /// Waits for a call that was asked for before, and calls the function with what was approved, once it may.
+    /// Waits for an asked call, and calls the function once with the approved arguments.
     ///
     /// # Errors
     ///
-    /// As [`Client::resume`]. Approved arguments that `A` cannot be made of are [`Kind::InvalidEdit`] or
+    /// As [`Client::resume`]. Approved arguments that do not fit `A` are [`Kind::InvalidEdit`] or
     /// [`Kind::InvalidArguments`], before the claim.
     pub async fn resume<T, E, Fut>(&self, handle: &Handle) -> Result<T, GateError<E>>
     where
@@ -112,7 +112,7 @@ impl<A, F> Gated<A, F> {
         self.execute(&call, permit).await
     }
 
-    /// The call with its arguments, which must come back as they are shown.
+    /// The call with its arguments, which must read back unchanged.
     fn call_with(&self, arguments: A, say: impl FnOnce(Call) -> Call) -> Result<Call, Refusal>
     where
         A: Serialize + DeserializeOwned,
@@ -150,7 +150,7 @@ fn read<A: Serialize + DeserializeOwned>(given: &Map<String, Value>) -> Result<A
     let held = Value::Object(decode(&arguments::encode(&value)?));
     match difference(&Value::Object(given.clone()), &held) {
         None => Ok(value),
-        Some(path) => Err(Problem { path, problem: "would not reach the function as it is shown".to_owned() }),
+        Some(path) => Err(Problem { path, problem: "is changed by the function's type".to_owned() }),
     }
 }
 

@@ -1,17 +1,17 @@
-//! A call that was asked for, as data.
+//! An asked call, as data.
 
 use serde::{Deserialize, Serialize};
 
-/// A call that was asked for: any process of its caller can wait for it, and run it.
+/// An asked call: any process of its caller can wait for it, and run it.
 ///
-/// It holds no secret. Its JSON form is the same in every client of Signoff.
+/// It contains no secret. Its JSON form is the same in every client of Signoff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Members")]
 pub struct Handle {
     pub(crate) approval_id: String,
     pub(crate) request_id: String,
     pub(crate) tool_name: String,
-    /// Of the arguments as they were asked for.
+    /// Of the arguments as asked.
     pub(crate) digest: String,
 }
 
@@ -28,7 +28,7 @@ impl Handle {
         &self.request_id
     }
 
-    /// The tool that is to be run.
+    /// The tool.
     #[must_use]
     pub fn tool_name(&self) -> &str {
         &self.tool_name

@@ -3,10 +3,11 @@
 //! # Where to look
 //!
 //! - [`Options`] and [`Client`]: the connection, and plain access to every call of the API in [`v1`].
-//! - [`Call`], [`Client::run`] and [`Client::requires_approval`]: the gate around a function; [`Refusal`] is its no.
+//! - [`Call`], [`Client::run`] and [`Client::requires_approval`]: the gate around a function; [`Refusal`] is the reason
+//! that it did not run.
 //! - [`Client::ask`], [`Wait`], [`Client::claim`] and [`Permit`]: the gate's steps one by one.
 //! - [`Handle`], [`Wait::handle`] and [`Client::resume`]: a call that another process runs.
-//! - [`is_passing`] and [`Backoff`]: whether a failed call may be made again, and when; [`reason`] and [`code_name`]:
+//! - [`is_passing`] and [`Backoff`]: whether a failed call may be retried, and when; [`reason`] and [`code_name`]:
 //!   why it failed.
 
 #![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]

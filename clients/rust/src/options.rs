@@ -1,4 +1,4 @@
-//! Where the server is, and how it and we know each other.
+//! Options of a connection: address, token, TLS.
 
 mod tls;
 
@@ -16,14 +16,14 @@ use tonic::transport::Endpoint;
 
 use crate::bearer::Bearer;
 
-/// Where a server is looked for unless told otherwise.
+/// The default address.
 pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:7766";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longer than any timeout that a server accepts; durations of callers are no longer than this.
+/// The maximum of callers' durations, longer than any timeout that a server accepts.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// Options of a connection. Their `Debug` form does not show the token.
@@ -51,23 +51,23 @@ pub enum ConnectError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The token has characters that a header cannot carry.
-    #[error("the token holds characters that no token has")]
+    /// The token has characters other than visible ASCII.
+    #[error("the token must consist of visible ASCII characters")]
     Token,
     /// A variable of the environment is not Unicode.
     #[error("{0} is not Unicode")]
     NotUnicode(&'static str),
     /// `SIGNOFF_INSECURE` is neither true nor false.
-    #[error("SIGNOFF_INSECURE is true or false (or 1 or 0), not {0:?}")]
+    #[error("SIGNOFF_INSECURE must be true, 1, false or 0, not {0:?}")]
     Insecure(String),
-    /// Others on the way to the server would read the token: give an `https://` address, or say `insecure`.
+    /// The token would be sent without TLS to another host: use an `https://` address, or set `insecure`.
     #[error("the token would be sent without TLS to {address}, where others could read it")]
     Exposed {
-        /// Where it would be sent.
+        /// The address.
         address: String,
     },
     /// A certificate without its key, or a key without its certificate.
-    #[error("certificate and key are given together, or not at all")]
+    #[error("certificate and key must be set together")]
     HalfIdentity,
     /// A PEM file cannot be read.
     #[error("{}: {error}", path.display())]
@@ -77,12 +77,12 @@ pub enum ConnectError {
         /// Why not.
         error: io::Error,
     },
-    /// TLS cannot be set up, or, for [`Client::connect`](crate::Client::connect), the server cannot be reached.
+    /// TLS cannot be set up, or, for [`Client::connect`](crate::Client::connect), the server is unreachable.
     #[error("no connection to {address}")]
     Transport {
         /// The server's address.
         address: String,
-        /// What went wrong; its sources say more.
+        /// The error; its sources have details.
         #[source]
         error: tonic::transport::Error,
     },
@@ -95,7 +95,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// [`DEFAULT_ADDRESS`], no token, the system's authorities, 30 s for calls that are answered at once.
+    /// [`DEFAULT_ADDRESS`], no token, the system's authorities, 30 s for unary calls.
     pub fn new() -> Self {
         Self {
             address: DEFAULT_ADDRESS.to_owned(),
@@ -108,8 +108,8 @@ impl Options {
         }
     }
 
-    /// What `SIGNOFF_ADDRESS`, `SIGNOFF_TOKEN`, `SIGNOFF_CA`, `SIGNOFF_CERTIFICATE`, `SIGNOFF_KEY` and
-    /// `SIGNOFF_INSECURE` say, else as [`new`](Self::new). An empty variable counts as unset.
+    /// Options from `SIGNOFF_ADDRESS`, `SIGNOFF_TOKEN`, `SIGNOFF_CA`, `SIGNOFF_CERTIFICATE`, `SIGNOFF_KEY` and
+    /// `SIGNOFF_INSECURE`, or else as [`new`](Self::new). An empty variable counts as unset.
     ///
     /// # Errors
     ///
@@ -147,19 +147,19 @@ impl Options {
         self
     }
 
-    /// Bearer token to be sent with each call.
+    /// Bearer token, sent with each call.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// PEM file with the authorities that the server's certificate may come from, in place of the system's.
+    /// PEM file with the authorities of the server's certificate, in place of the system's.
     pub fn ca(mut self, path: impl AsRef<Path>) -> Self {
         self.ca = Some(path.as_ref().to_owned());
         self
     }
 
-    /// PEM file with a certificate to show to the server, and its chain. Needs [`key`](Self::key).
+    /// PEM file with the client certificate and its chain. Needs [`key`](Self::key).
     pub fn certificate(mut self, path: impl AsRef<Path>) -> Self {
         self.certificate = Some(path.as_ref().to_owned());
         self
@@ -171,19 +171,19 @@ impl Options {
         self
     }
 
-    /// Send the token without TLS to a host that is not loopback too. For networks that are trusted.
+    /// Send the token without TLS also to a host that is not loopback. For trusted networks.
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.insecure = insecure;
         self
     }
 
-    /// How long a unary call may take; 30 s unless set, and 30 days at most.
+    /// The deadline of unary calls; 30 s unless set, 30 days at most.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.min(LONGEST);
         self
     }
 
-    /// Checks everything that can be checked without the network.
+    /// Checks the options, without the network.
     pub(crate) fn resolve(&self) -> Result<(Endpoint, Bearer), ConnectError> {
         let token = self.token.as_deref().map(str::trim).filter(|token| !token.is_empty());
         let bearer = Bearer::new(token).ok_or(ConnectError::Token)?;
@@ -240,7 +240,7 @@ fn parse(text: &str) -> Result<Uri, String> {
     }
 }
 
-/// Whether what is sent there can be read by others on its way.
+/// Whether others can read what is sent to this address.
 fn is_exposed(address: &Uri) -> bool {
     let host = address.host().unwrap_or_default();
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

@@ -1,4 +1,4 @@
-//! When to try again, and after how long.
+//! When to retry, and after which delay.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const DOMAIN: &str = "signoff.v1";
 const FIRST: Duration = Duration::from_millis(250);
 const GREATEST: Duration = Duration::from_secs(10);
 
-/// Codes that a broken connection, or a proxy before the server, comes out as.
+/// Codes of a broken connection, or of a proxy before the server.
 const BROKEN: &[Code] = &[
     Code::Unknown,
     Code::Internal,
@@ -24,14 +24,14 @@ const BROKEN: &[Code] = &[
 ];
 
 /// The server's own reason of a failure, such as `ALREADY_CLAIMED`: a value of [`ErrorReason`](crate::v1::ErrorReason)
-/// without its prefix. `None` when it was not the server that failed the call, but the connection or a proxy.
+/// without its prefix. `None` for failures of the connection or a proxy.
 #[must_use]
 pub fn reason(status: &Status) -> Option<String> {
     status.get_details_error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason)
 }
 
-/// Whether the same call, with the same request_id, can succeed later: the server said so, or it was not the server
-/// that failed it.
+/// Whether the same call, with the same request_id, can succeed later: the server said so, or the failure is not the
+/// server's own.
 #[must_use]
 pub fn is_passing(status: &Status) -> bool {
     status.code() == Code::Unavailable
@@ -43,8 +43,8 @@ fn asked_delay(status: &Status) -> Option<Duration> {
     status.get_details_retry_info()?.retry_delay
 }
 
-/// Delays from 250 ms that double up to 10 s, spread at random so that callers cut off together do not come back
-/// together.
+/// Delays from 250 ms that double up to 10 s, with random jitter, so that callers that were disconnected together do
+/// not return together.
 #[derive(Debug)]
 pub struct Backoff(Duration);
 
@@ -61,7 +61,7 @@ impl Backoff {
         Self(FIRST)
     }
 
-    /// The delay before the next try; never shorter than the server asked for in its RetryInfo.
+    /// The delay before the next try; at least that of the server's RetryInfo.
     pub fn delay(&mut self, status: &Status) -> Duration {
         let base = self.0;
         self.0 = (base * 2).min(GREATEST);

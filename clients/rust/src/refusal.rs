@@ -1,4 +1,4 @@
-//! Why a gated function was not run.
+//! Why a gated function did not run.
 
 mod text;
 
@@ -9,20 +9,20 @@ use tonic_types::StatusExt as _;
 
 use crate::arguments::Problem;
 
-/// Whatever keeps a function from running.
+/// The reason that a function did not run.
 ///
-/// Its `Display` text is for a model: it says that the call was not run, why, and what not to do.
-/// [`developer_text`](Self::developer_text) is for people, and may name addresses, causes and what to configure.
+/// Its `Display` text is for a model: the call did not run, why, and what not to do.
+/// [`developer_text`](Self::developer_text) is for people, and may name addresses, causes and settings.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The tool that was to be run.
+    /// The tool.
     pub tool_name: String,
     /// The approval's id, if there is an approval.
     pub approval_id: Option<String>,
-    /// What happened.
+    /// The kind of the refusal.
     pub kind: Kind,
-    /// The server's, for the developer's text.
+    /// The server's address, for the developer's text.
     pub(crate) address: Arc<str>,
 }
 
@@ -37,7 +37,7 @@ pub enum Kind {
     },
     /// A person rejected it: now, or earlier in the same run, when the policy remembers rejections.
     Rejected {
-        /// What the reviewer said; may be empty.
+        /// The reviewer's comment; may be empty.
         comment: String,
         /// Who decided, as `ISSUER/SUBJECT`.
         decided_by: String,
@@ -46,10 +46,10 @@ pub enum Kind {
     AutoRejected {
         /// The name of the deciding rule.
         rule: String,
-        /// What the rule says; may be empty.
+        /// The rule's message; may be empty.
         message: String,
     },
-    /// Nobody decided in time.
+    /// No reviewer decided in time.
     TimedOut,
     /// It was withdrawn.
     Cancelled,
@@ -63,11 +63,11 @@ pub enum Kind {
         /// Why; may be empty.
         reason: String,
     },
-    /// Another runner has the claim, or an earlier run of this one: the call may have been made.
+    /// Another runner has the claim, or an earlier run of this one: the call may have run.
     AlreadyClaimed(Box<EarlierClaim>),
-    /// It was approved, but too long ago.
+    /// It was approved, but its claim window has closed.
     ClaimWindowClosed,
-    /// What was approved is not what would be run.
+    /// The approved call differs from the call to run.
     DigestMismatch,
     /// A newer server sent a status that this client does not know.
     UnknownStatus {
@@ -79,16 +79,16 @@ pub enum Kind {
         /// What is wrong with it.
         problem: String,
     },
-    /// The server could not be reached for long enough, or cannot be at this address.
+    /// The server was unreachable for too long, or cannot be at this address.
     Unavailable {
         /// What is wrong, such as `connection refused`.
         problem: String,
         /// The last failure; the error's source.
         cause: Box<Status>,
-        /// Whether the call was approved: the claim failed.
+        /// Whether the call was approved: then the claim failed.
         approved: bool,
     },
-    /// The server refused the request: not authenticated, not allowed, invalid, over a limit.
+    /// The server rejected the request: not authenticated, not allowed, invalid, over a limit.
     RequestFailed(Box<Status>),
     /// The arguments cannot be approved as they are.
     InvalidArguments {
@@ -106,7 +106,7 @@ pub enum Kind {
     },
 }
 
-/// What the server knows of a claim that was taken before.
+/// What the server knows about an earlier claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EarlierClaim {
@@ -116,9 +116,9 @@ pub struct EarlierClaim {
     pub claim_time: String,
     /// `SUCCEEDED` or `FAILED`; empty while no outcome was reported.
     pub result: String,
-    /// When that was reported, such as `2027-01-15T08:00:09Z`.
+    /// The time of the report, such as `2027-01-15T08:00:09Z`.
     pub report_time: String,
-    /// What the report said of it, shortened; may be empty.
+    /// The report's message, shortened; may be empty.
     pub message: String,
 }
 
@@ -129,17 +129,17 @@ impl From<Problem> for Kind {
 }
 
 impl Kind {
-    /// The kind of a call that failed for good.
+    /// The kind for a permanent failure.
     pub(crate) fn failed(status: Status) -> Self {
         Self::RequestFailed(Box::new(status))
     }
 
-    /// The kind of a failure that passes, and lasted too long.
+    /// The kind for a passing failure that lasted too long.
     pub(crate) fn unavailable(cause: Status, approved: bool) -> Self {
         Self::Unavailable { problem: crate::unreachable::problem(&cause), cause: Box::new(cause), approved }
     }
 
-    /// The kind of a claim that was refused because there is one, with what the server knows of the outcome.
+    /// The kind for a claim that was rejected because there is one, with the known outcome.
     pub(crate) fn already_claimed(status: &Status) -> Self {
         let mut known = metadata(status);
         let mut known = |name: &str| known.remove(name).unwrap_or_default();
@@ -152,12 +152,12 @@ impl Kind {
         }))
     }
 
-    /// The kind of a claim that came after a revocation.
+    /// The kind for a claim after a revocation.
     pub(crate) fn revoked(status: &Status) -> Self {
         Self::Revoked { reason: metadata(status).remove("reason").unwrap_or_default() }
     }
 
-    /// The kind of a claim that a freeze stops.
+    /// The kind for a claim that a freeze stops.
     pub(crate) fn frozen(status: &Status) -> Self {
         Self::Frozen { reason: metadata(status).remove("reason").unwrap_or_default() }
     }
@@ -175,7 +175,7 @@ impl Kind {
     }
 }
 
-/// What the server's ErrorInfo says beside its reason.
+/// The metadata of the server's ErrorInfo.
 fn metadata(status: &Status) -> HashMap<String, String> {
     status.get_details_error_info().map(|info| info.metadata).unwrap_or_default()
 }

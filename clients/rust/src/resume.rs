@@ -1,4 +1,4 @@
-//! The gate of a call that was asked for before, maybe by another process.
+//! The gate of a call that was asked before, perhaps by another process.
 
 use std::{fmt, future::Future};
 
@@ -13,16 +13,16 @@ use crate::{
 };
 
 impl Client {
-    /// As [`run`](Self::run), of a call that was asked for before, maybe by another process: waits for it, and calls
-    /// `function` with the arguments that the server has. `call` says how to wait ([`Call::patience`],
-    /// [`Call::on_progress`], [`Call::check_edit`], …); its arguments are not looked at.
+    /// As [`run`](Self::run), for a call that was asked before, perhaps by another process: waits for it, and calls
+    /// `function` with the server's arguments. `call` has the options of the wait ([`Call::patience`],
+    /// [`Call::on_progress`], [`Call::check_edit`], …); its arguments are ignored.
     ///
-    /// Of several that resume one handle, one runs; the others get [`Kind::AlreadyClaimed`].
+    /// If several processes resume one handle, one runs; the others get [`Kind::AlreadyClaimed`].
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run). [`Kind::RequestFailed`] too when `call` is for another tool than the handle, or the server
-    /// does not know the approval.
+    /// As [`run`](Self::run). Also [`Kind::RequestFailed`] if `call` is for another tool than the handle, or if the
+    /// server does not know the approval.
     pub async fn resume<T, E, F, Fut>(&self, handle: &Handle, call: Call, function: F) -> Result<T, GateError<E>>
     where
         F: FnOnce(Run) -> Fut,
@@ -33,19 +33,19 @@ impl Client {
         self.resumed_permit(handle, &call).await?.execute(function).await
     }
 
-    /// Waits until the call of a handle is approved, and claims nothing. `call` says how, as of
+    /// Waits until the call of a handle is approved, and claims nothing. `call` has the options, as for
     /// [`resume`](Self::resume).
     ///
     /// # Errors
     ///
-    /// As [`resume`](Self::resume), without those of the claim.
+    /// As [`resume`](Self::resume), except those of the claim.
     pub async fn wait(&self, handle: &Handle, call: &Call) -> Result<(), Refusal> {
         let wait = self.reattach(handle, call)?;
         let approval = self.decided(call, wait).await?;
         self.approved(call, Some(handle), approval).map(|_| ())
     }
 
-    /// The permit of a call that was asked for before.
+    /// The permit of a call that was asked before.
     pub(crate) async fn resumed_permit(&self, handle: &Handle, call: &Call) -> Result<Permit, Refusal> {
         let wait = self.reattach(handle, call)?;
         self.permit(call, wait, Some(handle)).await

@@ -21,11 +21,10 @@ const EXACT: i64 = (1 << 53) - 1;
 const COMPOSED: [&str; 4] = ["allOf", "anyOf", "oneOf", "if"];
 
 impl Call {
-    /// Sends the schema of `A` with the request: the server then refuses an edit that does not fit, while the reviewer can
-    /// still mend it. It is closed: `A` takes no other properties.
+    /// Sends the schema of `A` with the request: the server then rejects an edit that does not fit, while the reviewer
+    /// can still correct it. It is closed: `A` takes no other properties.
     ///
-    /// Left out, with a warning, when `A` has itself as a part, or its schema is over one of the limits in
-    /// `docs/values.md`.
+    /// Omitted, with a warning, when `A` contains itself, or its schema is over one of the limits in `docs/values.md`.
     pub fn schema_of<A: JsonSchema>(self) -> Self {
         match derived::<A>() {
             Ok(schema) => self.arguments_schema(&schema),
@@ -45,7 +44,7 @@ fn derived<A: JsonSchema>() -> Result<Value, String> {
     let mut schema = settings.into_generator().into_root_schema_for::<A>().to_value();
     // All others are inlined.
     if tidy(&mut schema) {
-        return Err(format!("{} has itself as a part", A::schema_name()));
+        return Err(format!("{} contains itself", A::schema_name()));
     }
     within_limits(&schema).map_err(|problem| format!("the schema of {} {problem}", A::schema_name()))?;
     Ok(schema)
@@ -61,7 +60,7 @@ fn within_limits(schema: &Value) -> Result<(), String> {
         ("patterns", patterns, PATTERNS),
     ];
     match limits.iter().find(|(_, has, can)| has > can) {
-        Some((what, has, can)) => Err(format!("has {has} {what}; at most {can} are sent")),
+        Some((what, has, can)) => Err(format!("has {has} {what}; the maximum is {can}")),
         None => Ok(()),
     }
 }
@@ -204,7 +203,7 @@ mod tests {
         struct Tree {
             parts: Vec<Tree>,
         }
-        assert!(derived::<Tree>().unwrap_err().contains("has itself as a part"));
+        assert!(derived::<Tree>().unwrap_err().contains("contains itself"));
         let call = Call::new("t").schema_of::<Tree>();
         assert_eq!(call.request().unwrap().arguments_schema, None);
 
@@ -219,7 +218,7 @@ mod tests {
                 schemars::json_schema!({ "enum": names })
             }
         }
-        assert!(derived::<Large>().unwrap_err().contains("bytes; at most 16384 are sent"));
+        assert!(derived::<Large>().unwrap_err().contains("bytes; the maximum is 16384"));
     }
 
     #[test]

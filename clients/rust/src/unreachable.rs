@@ -1,4 +1,4 @@
-//! Why a server is not reached, as a sentence, and whether trying again can help.
+//! Why a server is unreachable, as a sentence, and whether a retry can help.
 
 use std::{error::Error, io, time::Duration};
 
@@ -22,7 +22,7 @@ const PROBE: Duration = Duration::from_secs(2);
 const NOT_HTTP2: &str = "frame with invalid size";
 /// What tonic says of an answer without a gRPC status, before the HTTP status.
 const HTTP_STATUS: &str = "mapped from HTTP status code ";
-/// HTTP statuses that pass: of a proxy whose server is away, or that is asked too often.
+/// Passing HTTP statuses: of a proxy whose server is down, or of a rate limit.
 const PASSING: [u16; 4] = [429, 502, 503, 504];
 
 /// What is wrong, in a few words: `connection refused`.
@@ -37,8 +37,8 @@ pub(crate) fn problem(status: &Status) -> String {
     found.or_else(|| innermost(status)).unwrap_or_else(|| status.message().to_owned())
 }
 
-/// The sentence of docs/clients.md for what will not pass; `None` for what may. Looks at the address once more where the
-/// failure alone does not tell.
+/// The sentence of docs/clients.md for a permanent failure; `None` for others. Contacts the address once more if the
+/// failure alone is not enough.
 pub(crate) async fn lasting(status: &Status, address: &str) -> Option<String> {
     if reason(status).is_some() {
         return None;
@@ -146,7 +146,10 @@ mod tests {
 
     #[test]
     fn problems_are_few_words() {
-        assert_eq!(problem(&Status::unavailable("the stream ended early")), "the stream ended early");
+        assert_eq!(
+            problem(&Status::unavailable("the stream ended without a decision")),
+            "the stream ended without a decision"
+        );
         let refused = Status::from_error(Box::new(io::Error::from_raw_os_error(111)));
         assert_eq!(problem(&refused), "connection refused");
     }

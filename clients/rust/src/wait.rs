@@ -25,58 +25,58 @@ use crate::{
     },
 };
 
-/// What is still done for a caller who does not wait any more ends after this.
+/// The maximum time for cleaning up after the caller stopped waiting.
 pub(crate) const GIVEN_UP: Duration = Duration::from_secs(5);
-/// What a try that begins when the patience has ended gets at most.
+/// The maximum time of the last try.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
-/// What a [`Wait`] comes upon.
+/// A step of a [`Wait`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step {
-    /// Events that were not told before, and the approval after them.
+    /// New events, and the approval after them.
     Update(Box<ApprovalUpdate>),
-    /// A sign of life, with a sentence to show to a user.
+    /// Progress, with a sentence to show to a user.
     Progress(Box<Progress>),
-    /// The stream broke, and changed nothing by it; it is asked again after `delay`.
+    /// The stream broke, which changes nothing; the wait asks again after `delay`.
     Retrying {
         /// Why it broke.
         cause: Status,
-        /// How long the next step takes to begin.
+        /// The delay before the next step.
         delay: Duration,
     },
     /// The end: a terminal status that this client knows.
     Decided(Box<Approval>),
 }
 
-/// An approval that is asked for and waited for, step by step, through restarts, drains and dead connections.
+/// The wait for an approval, step by step, through restarts, drains and broken connections.
 ///
-/// Dropping it withdraws nothing: the same request_id takes up the same approval later.
+/// Dropping it withdraws nothing: the same request_id finds the same approval later.
 pub struct Wait {
     client: Client,
     asking: Asking,
-    /// The newest revision that was seen.
+    /// The newest seen revision.
     seen: u64,
     answers: Answers,
     approval_id: Option<String>,
     stream: Stream,
     status: Standing,
     backoff: Backoff,
-    /// When this stream was asked for, the newest revision then, and whether it has said something.
+    /// The start of this stream, the newest revision then, and whether it has sent a message.
     began: Instant,
     began_at: u64,
     answered: bool,
     resume_at: Option<Instant>,
-    /// A stream that breaks earlier is asked for again: the end of the patience, then the approval's deadline. By this
-    /// machine's steady clock, as wall clocks differ.
+    /// The end of retries: the end of the patience, then the approval's deadline. By this machine's monotonic clock,
+    /// because wall clocks differ.
     bound: Instant,
     patience: Duration,
-    /// Whether the first failure was logged: the others of this wait are not.
+    /// Whether the first failure was logged: later ones are not.
     warned: bool,
 }
 
-/// The stream of one try. Kept between steps, so that one which is dropped and begun anew neither asks twice nor gets
-/// more time.
+/// The stream of one try. It is kept between steps, so that a step that is dropped and called again neither asks twice
+/// nor gets more time.
 enum Stream {
     None,
     Opening(Pin<Box<dyn Future<Output = Result<Messages, Status>> + Send>>),
@@ -95,16 +95,16 @@ impl fmt::Debug for Wait {
     }
 }
 
-/// What the newest status means.
+/// The meaning of the newest status.
 enum Standing {
     Pending,
-    /// Only the end of the stream tells that it is a last one.
+    /// Unknown: final only if the stream ends.
     Unknown(i32),
     Decided(Box<Approval>),
 }
 
 impl Wait {
-    /// Sends nothing yet. `patience` bounds the tries until the server has answered once.
+    /// Sends nothing yet. `patience` bounds the retries until the server's first answer.
     pub(crate) fn new(client: Client, request: RequestApprovalRequest, patience: Duration) -> Self {
         let asked = request.arguments.clone().unwrap_or_default();
         let digest = digest(&request.tool_name, &asked);
@@ -112,7 +112,7 @@ impl Wait {
         Self::of(client, Asking::Request(Box::new(request)), answers, patience)
     }
 
-    /// As [`new`](Self::new), of a call that was asked for before.
+    /// As [`new`](Self::new), for a call that was asked before.
     pub(crate) fn resumed(client: Client, handle: &Handle, patience: Duration) -> Self {
         Self::of(client, Asking::Watch(handle.approval_id.clone()), Answers::resumed(handle), patience)
     }
@@ -138,7 +138,7 @@ impl Wait {
         }
     }
 
-    /// The approval's id, once the server has named it.
+    /// The approval's id, after the server's first answer.
     #[must_use]
     pub fn approval_id(&self) -> Option<&str> {
         self.approval_id.as_deref()
@@ -165,13 +165,13 @@ impl Wait {
         }
     }
 
-    /// What happens next. May be dropped, and called again, at any time, without more time or tries for it. After
-    /// [`Step::Decided`] it says the same again.
+    /// Waits for the next step. It may be dropped and called again at any time, which gives no more time or tries.
+    /// After [`Step::Decided`] it returns the same step again.
     ///
     /// # Errors
     ///
-    /// [`Kind::RequestFailed`], [`Kind::Unavailable`], [`Kind::UnknownStatus`] and [`Kind::InvalidAnswer`]; the wait is
-    /// over then.
+    /// [`Kind::RequestFailed`], [`Kind::Unavailable`], [`Kind::UnknownStatus`] and [`Kind::InvalidAnswer`]; the wait
+    /// has then ended.
     pub async fn next(&mut self) -> Result<Step, Refusal> {
         loop {
             if let Standing::Decided(approval) = &self.status {
@@ -189,7 +189,7 @@ impl Wait {
                 }
                 Ok(None) => match self.status {
                     Standing::Unknown(status) => return Err(self.refused(Kind::UnknownStatus { status })),
-                    _ => return self.broken(Status::unavailable("the stream ended early")),
+                    _ => return self.broken(Status::unavailable("the stream ended without a decision")),
                 },
                 Err(status) => {
                     self.stream = Stream::None;
@@ -223,10 +223,12 @@ impl Wait {
                 Stream::None | Stream::Opening(_) => Ok(None),
             }
         };
-        timeout_at(cut, read).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the server says nothing")))
+        timeout_at(cut, read)
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("the server sent nothing in time")))
     }
 
-    /// When a stream that says nothing is given up.
+    /// When a silent stream is cut.
     fn cut(&self) -> Instant {
         match (&self.approval_id, self.answered) {
             (None, _) => self.bound.max(self.began + last_try(self.patience)),
@@ -281,7 +283,7 @@ impl Wait {
             .then(|| Step::Update(Box::new(ApprovalUpdate { approval: Some(approval), events })))
     }
 
-    /// The server knows how much time is left. Before its first answer the bound was our own patience.
+    /// Takes the time left from the server. Before its first answer the bound was the patience.
     fn narrow(&mut self, left: Duration, first: bool) {
         let deadline = Instant::now() + left.min(LONGEST);
         self.bound = if first { deadline } else { self.bound.min(deadline) };
@@ -306,7 +308,7 @@ impl Wait {
         Ok(Step::Retrying { cause, delay })
     }
 
-    /// Logs the first try that got no answer. The server's own failures, such as its drain, are part of every wait.
+    /// Logs the first try without an answer. The server's own failures, such as its drain, are normal and not logged.
     fn warn(&mut self, cause: &Status) {
         if self.warned || self.answered || reason(cause).is_some() {
             return;
@@ -323,14 +325,14 @@ impl Wait {
         );
     }
 
-    /// The refusal for a caller who stops waiting: what to tell a model then.
+    /// The refusal for a caller that stops waiting, with the text for the model.
     #[must_use]
     pub fn still_waiting(&self) -> Refusal {
         let approved = matches!(&self.status, Standing::Decided(approval) if is_approved(approval));
         self.refused(Kind::StillWaiting { approved })
     }
 
-    /// The approval's id: as the server named it, or as the handle does.
+    /// The approval's id, from the server or the handle.
     fn known_id(&self) -> Option<String> {
         match (&self.approval_id, &self.asking) {
             (Some(id), _) | (None, Asking::Watch(id)) => Some(id.clone()),
@@ -347,11 +349,11 @@ impl Wait {
         }
     }
 
-    /// Withdraws the approval, within 5 s. Before the server's first answer that means to ask once more.
+    /// Withdraws the approval, within 5 s. Before the server's first answer it asks once more to find the id.
     ///
     /// # Errors
     ///
-    /// What went wrong; the approval then stays open until its deadline. One that is decided meanwhile is no error.
+    /// The failure; the approval then stays open until its deadline. A decision in the meantime is not an error.
     pub async fn withdraw(mut self) -> Result<(), Refusal> {
         let late = self.refused(Kind::unavailable(Status::deadline_exceeded("no answer in time"), false));
         if self.approval_id.is_none() {
@@ -369,7 +371,7 @@ impl Wait {
             let request = CancelApprovalRequest {
                 approval_id,
                 request_id: Uuid::new_v4().to_string(),
-                reason: "the caller gave up waiting".to_owned(),
+                reason: "the caller stopped waiting".to_owned(),
             };
             let mut backoff = Backoff::new();
             loop {
@@ -385,13 +387,13 @@ impl Wait {
         .unwrap_or(Err(late))
     }
 
-    /// As [`withdraw`](Self::withdraw), for a caller who is gone already.
+    /// As [`withdraw`](Self::withdraw), for a caller that is gone.
     pub(crate) fn withdraw_soon(self, runtime: &runtime::Handle) {
         runtime.spawn(async move {
             let approval_id = self.known_id();
             if let Err(refusal) = self.withdraw().await {
                 let cause = std::error::Error::source(&refusal).map(ToString::to_string);
-                tracing::warn!(approval_id, cause, "an approval that is not needed any more stays open");
+                tracing::warn!(approval_id, cause, "Cannot withdraw the request of a dropped call");
             }
         });
     }

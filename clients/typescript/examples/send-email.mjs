@@ -1,6 +1,6 @@
 import { connect, isRefusal } from "@signoff/client/node";
 
-// SIGNOFF_ADDRESS and SIGNOFF_TOKEN say where the server is, and who asks.
+// The address and the token come from SIGNOFF_ADDRESS and SIGNOFF_TOKEN.
 const signoff = connect();
 
 // Ctrl-C ends the wait, and withdraws the request.
@@ -12,7 +12,7 @@ async function sendEmail({ to, subject }) {
   return `Sent "${subject}" to ${to}.`;
 }
 
-// Has the type of sendEmail, and runs it only with an approval of its arguments.
+// Has the type of sendEmail, and runs it only after an approval of its arguments.
 const sendApprovedEmail = signoff.requiresApproval(sendEmail, {
   toolName: "send_email",
   reason: "Welcome mail",

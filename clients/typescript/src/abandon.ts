@@ -9,11 +9,11 @@ import { Refusal } from "./refusals.js";
 import type { Source } from "./source.js";
 import { meaningOf } from "./statuses.js";
 
-/** How long a caller that has given up is kept for cleaning up, in milliseconds. */
+/** The maximum time for cleaning up after the caller stopped waiting, in milliseconds. */
 export const GRACE_MS = 5_000;
 
 /**
- * Withdraws what nobody waits for any more, within {@link GRACE_MS}. Never throws: what fails is logged.
+ * Withdraws a request whose caller stopped waiting, within {@link GRACE_MS}. Never throws: a failure is logged.
  *
  * @param answers - has the approval as it was last seen; it is asked for when it never was.
  * @returns whether it is withdrawn; false when it was decided before.
@@ -31,7 +31,7 @@ export async function withdraw(
     try {
       const approvalId = source.approvalId ?? (answers.newest ?? (await firstAnswer(source, answers, signal))).id;
       if (answers.newest && meaningOf(answers.newest.status) !== "pending") return false;
-      await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
+      await approvals.cancelApproval({ approvalId, requestId, reason: "the caller stopped waiting" }, { signal });
       return true;
     } catch (error) {
       const failure = ConnectError.from(error);
@@ -39,7 +39,7 @@ export async function withdraw(
       if (ownReason(failure) === "ALREADY_DECIDED") return false;
       const isPossible = !(error instanceof Refusal) && isPassing(failure);
       if (isPossible && (await patience.again(failure, began, signal).catch(() => false))) continue;
-      logger.warn(`signoff: the request to call ${source.toolName} could not be withdrawn: ${failure.message}`);
+      logger.warn(`signoff: Cannot withdraw the request to call ${source.toolName}: ${failure.message}`);
       return false;
     }
   }

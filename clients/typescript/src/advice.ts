@@ -2,10 +2,10 @@ import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import type { Derived } from "./derive.js";
 
-/** Of as many tools a warning is remembered; of more there is none. */
+/** The maximum number of tools with a warning. */
 const TOOLS = 1_000;
 
-/** Warns once of what a function's calls lack. */
+/** Warns once about missing options of a function's calls. */
 export class Advice {
   readonly #connection: Connection;
   #isGiven = false;
@@ -15,24 +15,24 @@ export class Advice {
     this.#connection = connection;
   }
 
-  /** Of calls that are asked for anew when they are tried again. */
+  /** Warns of calls whose retry is a second request. */
   onIds({ toolName, requestId, runId, callId, signal, stopWaiting }: CallOptions): void {
     const isStable = requestId !== undefined || (runId !== undefined && callId !== undefined);
     if (this.#isGiven || isStable || signal !== undefined || stopWaiting !== undefined) return;
     this.#isGiven = true;
     this.#connection.logger.warn(
-      `signoff: a call to ${toolName} has neither requestId, nor runId and callId, nor signal: ` +
-        "trying it again asks for a second approval",
+      `signoff: the call to ${toolName} has no requestId, no runId with callId, and no signal: ` +
+        "a retry asks for a second approval",
     );
   }
 
-  /** Of a schema that the server is not told. */
+  /** Warns of a schema that is not sent. */
   onSchema(toolName: string, { problem }: Derived): void {
     if (this.#untold.has(toolName) || this.#untold.size >= TOOLS) return;
     this.#untold.add(toolName);
     this.#connection.logger.warn(
-      `signoff: no JSON Schema is derived from the parameters of ${toolName}: ${problem}. The server cannot refuse an edit ` +
-        "that does not fit; set argumentsSchema, or deriveSchema: false",
+      `signoff: no schema is sent with calls to ${toolName}: ${problem}. An edit that does not fit is rejected only ` +
+        "after the approval. Set argumentsSchema, or deriveSchema: false.",
     );
   }
 }

@@ -125,7 +125,7 @@ export class Answers {
     ]);
   }
 
-  /** What was approved is not what would be run. */
+  /** The approved call differs from the call to run. */
   mismatch(): DigestMismatch {
     return new DigestMismatch(this.#refused);
   }

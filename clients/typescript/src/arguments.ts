@@ -7,9 +7,9 @@ import { copyDate, isDate, type Values } from "./values.js";
 const DEPTH = 32;
 
 /**
- * A copy of a call's arguments, which nobody else can change while the call waits.
+ * A copy of a call's arguments, which no other code can change during the wait.
  *
- * @throws InvalidArguments for what has no JSON form, or one that the server cannot take.
+ * @throws InvalidArguments for values without a JSON form, or with one that the server cannot take.
  */
 export function copyArguments(toolName: string, value: unknown): Values {
   try {
@@ -19,7 +19,7 @@ export function copyArguments(toolName: string, value: unknown): Values {
   }
 }
 
-/** The refusal of arguments that do not fit; any other error as it is. */
+/** The refusal of arguments that do not fit; any other error unchanged. */
 export function refusedBy(error: unknown, toolName: string): unknown {
   if (!(error instanceof Misfit)) return error;
   return new InvalidArguments({ toolName }, error.path, error.problem, causeOf(error));
@@ -34,16 +34,16 @@ export function causeOf({ cause }: Error): ErrorOptions | undefined {
  * The same JSON object, rebuilt as its canonical JSON reads: with names in order, and 0 for -0. It shares nothing with
  * the given one, and has no prototype but that of every object.
  *
- * @throws Misfit for what is not a JSON object that the server can take as it is; nothing is converted.
+ * @throws Misfit for a value that is not a JSON object within the server's limits; nothing is converted.
  */
 export function copyJson(value: unknown): JsonObject {
   return copied(value, notJson) as JsonObject;
 }
 
 /**
- * As {@link copyJson}, with values that JSON does not have: dates and bigints. What is undefined is left out of objects.
+ * As {@link copyJson}, with dates and bigints too. Undefined properties are omitted.
  *
- * @throws Misfit for what has no JSON form, or one that the server cannot take.
+ * @throws Misfit for values without a JSON form, or with one that the server cannot take.
  */
 export function copyValues(value: unknown): Values {
   return copied(value, copyBeyondJson) as Values;
@@ -91,7 +91,7 @@ const copyBeyondJson: Beyond = (value, path) => {
 
 function copyNumber(value: number, path: string): number {
   if (!Number.isFinite(value)) throw new Misfit(path, "is not a finite number");
-  // From 2^53 on every double is whole, and nobody can tell what it was before it was rounded.
+  // From 2^53 on every double is whole, and the value before rounding is unknown.
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER) {
     throw new Misfit(path, "is an integer that a double cannot hold exactly");
   }
@@ -114,7 +114,7 @@ function copyObject(object: object, path: string, depth: number, beyond: Beyond)
     throw new Misfit(path, "has a symbol as a name, which is not JSON");
   }
   const copy: Record<string, unknown> = {};
-  // By code units, as RFC 8785 orders names. Each value is read once, so that a getter cannot tell two things.
+  // By code units, as RFC 8785 orders names. Each value is read once, so that a getter cannot return two values.
   for (const name of Object.keys(object).sort()) {
     if (!name.isWellFormed()) throw new Misfit(path, "has a name that is not valid Unicode");
     // Assigning to it sets the prototype, here and where messages are encoded: the value would be lost.

@@ -24,20 +24,20 @@ import { asking, watching } from "./source.js";
 import { typedLike } from "./typed.js";
 import type { Values } from "./values.js";
 
-/** What the function takes, as far as its wrapper says it. */
+/** What the function takes, as far as its wrapper knows. */
 export interface Taking {
   readonly parameters?: Parameters | undefined;
   readonly parseEdited?: ((edited: JsonObject) => unknown) | undefined;
-  /** Whether an edit must have the names and types of what was asked, where nothing else says what fits. */
+  /** Whether an edit must have the names and types of the asked arguments, without other declarations. */
   readonly isShaped: boolean;
 }
 
 /**
- * A call that is asked for.
+ * A call that is asked for now.
  *
- * @param call - whose options were checked.
+ * @param call - with checked options.
  * @param given - a copy of the arguments, which no other code can reach.
- * @throws InvalidArguments for what the function cannot take; RequestFailed for what cannot be sent.
+ * @throws InvalidArguments if the function cannot take them; RequestFailed if the request cannot be sent.
  */
 export async function beginAsking(
   connection: Connection,
@@ -51,6 +51,8 @@ export async function beginAsking(
   });
   const request = await requestOf(call, asked, connection.address);
   const { requestId } = request;
+  // After `parameters` filled in defaults: the digest covers the arguments that the function will get. Without the
+  // defaults, a changed default would reach the function without a review.
   const digest = await digestOf(toolName, asked);
   const answers = new Answers(connection.address, { toolName, requestId, digest });
   const fitEdited = (edited: JsonObject) =>
@@ -77,7 +79,7 @@ export function beginResuming(connection: Connection, call: CallOptions, handle:
   };
 }
 
-/** @throws InvalidEdit, or InvalidArguments when nobody edited them, before anything is claimed. */
+/** @throws InvalidEdit, or InvalidArguments for unedited arguments, before anything is claimed. */
 async function fitted(
   { toolName }: CallOptions,
   approval: Approval,
@@ -95,8 +97,8 @@ async function fitted(
 }
 
 /**
- * @param shape - what an edit must be like, where nothing else says what fits.
- * @param given - the values that were asked with, where they are known.
+ * @param shape - the shape of an edit, without other declarations.
+ * @param given - the asked values, if known.
  */
 async function fit(
   { parameters, parseEdited, isShaped }: Taking,

@@ -2,7 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { StandardSchema } from "./parameters.js";
 import type { Values } from "./values.js";
 
-/** How things stand while a call waits for a decision. */
+/** The progress of a call that waits for a decision. */
 export interface Progress {
   /** The approval's id. */
   readonly approvalId: string;
@@ -14,11 +14,11 @@ export interface Progress {
   readonly approvals: number;
   /** Approving votes needed. */
   readonly quorum: number;
-  /** Who was asked, as `group:NAME` or `user:ISSUER/SUBJECT`; empty: any reviewer. */
+  /** The reviewers who were asked, as `group:NAME` or `user:ISSUER/SUBJECT`; empty: any reviewer. */
   readonly reviewers: readonly string[];
 }
 
-/** What is known of a call besides its arguments. Limits are the server's unless said otherwise. */
+/** The options of a call, besides its arguments. The limits are the server's, unless it says otherwise. */
 export interface CallOptions {
   /** Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. */
   readonly toolName: string;
@@ -26,55 +26,55 @@ export interface CallOptions {
   readonly agentName?: string | undefined;
   /** The run (conversation, job) that the call belongs to; 1 to 128 characters. */
   readonly runId?: string | undefined;
-  /** The agents that handed the task on, the first one first; at most 16. */
+  /** The agents that handed the task on, in order; at most 16. */
   readonly chain?: readonly string[] | undefined;
   /** Why, shown to reviewers; at most 4 KiB. */
   readonly reason?: string | undefined;
-  /** At most 32 labels, for the policy's rules and for finding the approval again. */
+  /** At most 32 labels, for the policy's rules and to find the approval again. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** How long to wait for a decision, in milliseconds: 1 s to 7 days; the server's default is 5 min. */
   readonly timeoutMs?: number | undefined;
   /**
-   * JSON Schema that the arguments, and any edit of them, must satisfy at the server; at most 16 KiB. What is derived of
-   * `parameters` unless given.
+   * JSON Schema that the arguments, and any edit of them, must satisfy at the server; at most 16 KiB. Derived from
+   * `parameters` unless set.
    */
   readonly argumentsSchema?: JsonObject | undefined;
-  /** Whether the server is sent what is derived of `parameters`; it is unless this is false. */
+  /** Whether to send the schema derived from `parameters`; default `true`. */
   readonly deriveSchema?: boolean | undefined;
   /** The person on whose behalf the call is made; needs a token that may assert it. */
   readonly onBehalfOf?: OnBehalfOf | undefined;
   /**
-   * Names the request: asking again with the same one finds the same approval. Made of `runId` and `callId` unless
-   * given, else random. 1 to 128 characters.
+   * Names the request: asking again with the same id finds the same approval. Unless set, derived from `runId` and
+   * `callId`, or else random. 1 to 128 characters.
    */
   readonly requestId?: string | undefined;
   /** The call's id within its run, such as that of the model's tool call. Needs `runId`. */
   readonly callId?: string | undefined;
   /**
-   * How long an unreachable server is tried, in milliseconds; 30 s unless set. One more try follows, of 5 s at most.
+   * How long an unreachable server is retried, in milliseconds; 30 s unless set. One last try follows, of 5 s at most.
    */
   readonly patienceMs?: number | undefined;
-  /** Gets each progress while the call waits. What it throws is ignored. */
+  /** Gets each progress while the call waits. Its exceptions are ignored. */
   readonly onProgress?: ((progress: Progress) => unknown) | undefined;
-  /** Withdraw the request when `signal` is aborted before there is a decision; it stays open unless set. */
+  /** Withdraw the request when `signal` is aborted before the decision; it stays open unless set. */
   readonly cancelOnAbandon?: boolean | undefined;
-  /** Gives up when aborted: its reason is thrown, unless the function has been started. */
+  /** Ends the wait when aborted: its reason is thrown, unless the function has started. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Ends the wait when aborted, with StillWaiting, which a model can read; with Cancelled if `cancelOnAbandon` is set and
-   * there is no decision yet. Changes nothing once the function has been started.
+   * Ends the wait when aborted, with StillWaiting, which a model can read, or with Cancelled if `cancelOnAbandon` is
+   * set and there is no decision yet. It has no effect after the function has started.
    */
   readonly stopWaiting?: AbortSignal | undefined;
-  /** Options without which a call is refused before anybody is asked, with a TypeError. */
+  /** Required options: a call without them is a TypeError, before anybody is asked. */
   readonly requiredOptions?: readonly RequirableOption[] | undefined;
 }
 
-/** What `requiredOptions` can name. */
+/** The names that `requiredOptions` accepts. */
 export type RequirableOption = Exclude<keyof CallOptions, "toolName" | "requiredOptions">;
 
-/** A human being, as an authority knows them. */
+/** A human being, as known to an authority. */
 export interface OnBehalfOf {
-  /** The authority; `local`, that of the server's own tokens, unless given. */
+  /** The authority; unless set, `local`, that of the server's own tokens. */
   readonly issuer?: string | undefined;
   /** The person's name there. */
   readonly subject: string;
@@ -83,73 +83,73 @@ export interface OnBehalfOf {
 /**
  * A call to be approved.
  *
- * @typeParam A - what `parameters` makes of the arguments.
+ * @typeParam A - the output of `parameters`.
  */
 export interface Call<A = Values> extends CallOptions {
   /**
-   * Arguments of the call, an object of what has a JSON form: at most 48 KiB and 32 levels deep. Dates and bigints are shown
-   * as texts, and the function gets them back.
+   * Arguments of the call, an object of values with a JSON form: at most 48 KiB and 32 levels deep. Dates and bigints
+   * are shown as texts, and the function gets them back.
    */
   readonly arguments: object;
   /**
-   * Schema of the arguments in this program, such as one of Zod: they are checked before anybody is asked, and an edit
-   * of them before it is claimed. What the schema fills in is shown to reviewers.
+   * Schema of the arguments, such as one of Zod: it checks them before anybody is asked, and an edit before the claim.
+   * Reviewers see the values that it fills in.
    */
   readonly parameters?: StandardSchema<A> | undefined;
 }
 
-/** A call that may be run, this once. */
+/** An approved call, to run once. */
 export interface Run<A = Values> {
   /** The approval's id. */
   readonly approvalId: string;
   /**
-   * What to run it with, and nothing else: what was asked for, or what a reviewer made of it, rebuilt from its canonical
-   * JSON. With a schema, what that makes of it.
+   * The only arguments to run with: the asked or the edited ones, rebuilt from canonical JSON. With a schema, its
+   * output.
    */
   readonly arguments: A;
   /** Whether a reviewer edited the arguments. */
   readonly edited: boolean;
 }
 
-/** How a call that was asked for is waited for, and run. */
+/** How to wait for an asked call, and run it. */
 export interface ResumeOptions<A = Values>
   extends Pick<CallOptions, "patienceMs" | "onProgress" | "cancelOnAbandon" | "signal" | "stopWaiting"> {
-  /** As of the call: what was approved is checked before it is claimed, and read in the types of the schema. */
+  /** As of the call: the approved arguments are checked before the claim, and read in the types of the schema. */
   readonly parameters?: StandardSchema<A> | undefined;
 }
 
 /**
  * How a function is gated.
  *
- * @typeParam A - what the function takes.
+ * @typeParam A - the function's argument.
  */
 export interface GateOptions<A> extends CallOptions {
   /**
-   * What the function takes, as a schema such as one of Zod: the arguments are checked before anybody is asked, and an
-   * edit of them before it is claimed. What the schema fills in is shown to reviewers.
+   * Schema of the function's argument, such as one of Zod: it checks the arguments before anybody is asked, and an edit
+   * before the claim. Reviewers see the values that it fills in.
    */
   readonly parameters?: StandardSchema<A> | undefined;
   /**
-   * Takes arguments that a reviewer edited, such as a schema's `parse`, in place of `parameters`. What it throws refuses
-   * them, with InvalidEdit.
+   * Reads edited arguments, such as a schema's `parse`, in place of `parameters`. Its exception rejects the edit, with
+   * InvalidEdit.
    */
   readonly parseEdited?: ((edited: JsonObject) => A | Promise<A>) | undefined;
   /**
-   * Everything after the function's first argument is a context: passed on, and never shown, digested or stored. The
-   * contexts of some frameworks are known without it; anything else is refused unless it is set.
+   * Every value after the function's first argument is a context: passed on, and never shown, hashed or stored. The
+   * contexts of some frameworks are recognized without it; other values are rejected unless it is set.
    */
   readonly passContext?: boolean | undefined;
 }
 
-/** What becomes of a refusal: it is thrown, or its text for the model is the function's result. */
+/** Whether a refusal is thrown, or its text for the model is the function's result. */
 export type OnRefusal = "throw" | "return";
 
 /**
- * What becomes of a refusal of a wrapped function.
+ * How a wrapped function handles a refusal.
  *
- * @typeParam R - what the function returns.
+ * @typeParam R - the function's result.
  */
 export interface RefusalOptions<R> {
-  /** That of the client unless set. Only a function whose result can be any text may return it. */
+  /** The client's unless set. Only a function whose result can be any text may return it. */
   readonly onRefusal?: (string extends Awaited<R> ? OnRefusal : "throw") | undefined;
 }

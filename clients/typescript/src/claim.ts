@@ -24,12 +24,12 @@ import {
 import { type Claimed, report } from "./report.js";
 
 /**
- * Takes the one permission to run what was approved.
+ * Takes the only permission to run the approved call.
  *
- * @param args - what is about to be run.
- * @throws Refusal when it is not to be had, or is for something else.
- * @throws the signal's reason, or StillWaiting, when the caller gives up; a claim that was granted is reported as
- *   failed then.
+ * @param args - the arguments to run with.
+ * @throws Refusal when the server does not grant it, or grants it for another call.
+ * @throws the signal's reason, or StillWaiting, when the caller stops waiting; a granted claim is then reported as
+ *   failed.
  */
 export async function claim(
   connection: Connection,
@@ -42,7 +42,7 @@ export async function claim(
 ): Promise<Claimed> {
   const { toolName, signal, stopWaiting } = call;
   const approvalId = approval.id;
-  // What cannot be digested, such as an edit that is not JSON, is not what was approved.
+  // Arguments without a digest, such as an edit that is not JSON, are not the approved ones.
   const digest = await digestOf(toolName, args).catch(() => undefined);
   if (digest === undefined || digest !== approval.digest) throw answers.mismatch();
   const answer = await take(connection, call, { approvalId, digest }, patienceMs, first);
@@ -53,7 +53,7 @@ export async function claim(
     await report(connection, claimed, { error }, hasEnded() ? GRACE_MS : patienceMs, first);
   };
   if (hasEnded()) {
-    await refuse(new Error("the caller gave up before it was run"));
+    await refuse(new Error("the caller stopped waiting before the call ran"));
     throwIfEnded(call, approvalId);
   }
   try {
@@ -65,7 +65,7 @@ export async function claim(
   return claimed;
 }
 
-/** @throws the signal's reason, or StillWaiting, when the caller does not want what was approved any more. */
+/** @throws the signal's reason, or StillWaiting, when the caller has stopped waiting. */
 function throwIfEnded({ toolName, signal, stopWaiting }: CallOptions, approvalId: string): void {
   signal?.throwIfAborted();
   if (stopWaiting?.aborted) throw new StillWaiting({ toolName, approvalId }, true, { cause: stopWaiting.reason });
@@ -78,10 +78,13 @@ async function take(
   patienceMs: number,
   first: FirstFailure,
 ): Promise<ClaimExecutionResponse> {
-  // The same for each try, so that a lost answer does not lose the permission; another one in every other run.
+  // One requestId for all tries. After a lost reply the client cannot know whether the server granted the claim. The
+  // same id asks for the same claim: the server answers as the first time, while the claim window is open and no
+  // outcome is on record. A new id would get ALREADY_CLAIMED for this runner's own claim, and the call would never run.
+  // It is random, so that only one of two runners gets the claim.
   const request = { approvalId, requestId: crypto.randomUUID(), digest };
   const ends = joined(call.signal, call.stopWaiting);
-  // Not cut at once when the caller gives up: it may be granted at this moment.
+  // Not cut immediately when the caller stops waiting: the server may be granting it.
   const grace = graceOf(ends.signal);
   try {
     const options = { signal: grace.signal };

@@ -31,40 +31,40 @@ import { askFor, type GatedFunction, resumeApproved, runApproved, waitFor, wrap 
 
 const DEADLINE_MS = 30_000;
 
-/** The longest time that gRPC can tell in milliseconds, in eight digits: 27 hours. Timers can wait for as long. */
+/** gRPC's maximum deadline in milliseconds, of eight digits: 27 hours. Timers can wait for as long. */
 const GREATEST_MS = 99_999_999;
 
-/** What a client is made of. In Node.js, `connect` of `@signoff/client/node` makes it. */
+/** Options of a client. In Node.js, `connect` of `@signoff/client/node` makes a client. */
 export interface ClientOptions {
-  /** How the server is reached, credentials included. */
+  /** The transport to the server, credentials included. */
   readonly transport: Transport;
   /**
-   * Deadline of unary calls that have no `timeoutMs` of their own, in milliseconds; 30 s unless set, and 27 h at most.
+   * Deadline of unary calls without their own `timeoutMs`, in milliseconds; 30 s unless set, 27 h at most.
    */
   readonly deadlineMs?: number | undefined;
-  /** Where warnings go; `console` unless set. */
+  /** Gets the warnings; `console` unless set. */
   readonly logger?: Logger | undefined;
-  /** Lets go of the transport, when the client is closed. */
+  /** Closes the transport, when the client is closed. */
   readonly close?: (() => void) | undefined;
-  /** Where the transport goes, for people to read in warnings and errors; never with credentials. */
+  /** The transport's address, for warnings and errors; never with credentials. */
   readonly address?: string | undefined;
-  /** Options without which a call of this client is refused before anybody is asked, with a TypeError. */
+  /** Required options: a call of this client without them is a TypeError, before anybody is asked. */
   readonly requiredOptions?: readonly RequirableOption[] | undefined;
   /**
-   * What becomes of a refusal of a wrapped function that does not say: it is thrown unless set, or its text for the model is
-   * the function's result.
+   * How wrapped functions without their own setting handle a refusal: it is thrown unless set, or its text for the
+   * model is the function's result.
    */
   readonly onRefusal?: OnRefusal | undefined;
-  /** Options that surround a call, such as those that an AsyncLocalStorage has; asked for once for each call. */
+  /** Options that surround a call, such as those of an AsyncLocalStorage; read once for each call. */
   readonly carriedOptions?: (() => Partial<CallOptions>) | undefined;
   /**
-   * Runs a gated function, or a step of it, so that the calls which it makes are not surrounded by the ids of its own call;
-   * runs it as it is unless set.
+   * Runs a gated function, or a step of it, without the ids of its own call, so that its inner calls do not get them;
+   * runs it directly unless set.
    */
   readonly withoutCallIds?: (<R>(fn: () => R) => R) | undefined;
 }
 
-/** @throws TypeError, in the constructor, for what would fail only when a call is made. */
+/** @throws TypeError, in the constructor, for options that would fail only at a call. */
 const CHECKS: Checks<ClientOptions> = {
   transport: (value) => {
     const { unary, stream } = (value ?? {}) as Partial<Transport>;
@@ -86,24 +86,24 @@ const CHECKS: Checks<ClientOptions> = {
 export class Client {
   /** Ask, wait, decide, claim, report. */
   readonly approvals: Stubs<typeof ApprovalService>;
-  /** Read, set and try the policy. */
+  /** Read, set and test the policy. */
   readonly policies: Stubs<typeof PolicyService>;
-  /** Make, list and take back tokens. An answer of `createToken` holds a secret: do not log it. */
+  /** Create, list and revoke tokens. An answer of `createToken` contains a secret: do not log it. */
   readonly access: Stubs<typeof AccessService>;
-  /** Freeze and thaw calls, and see how the server is. For operators. */
+  /** Freeze and thaw calls, and read the server's status. For operators. */
   readonly admin: Stubs<typeof AdminService>;
   readonly #connection: Connection;
   readonly #close: (() => void) | undefined;
   readonly #closed = new AbortController();
   readonly #advice: Advice;
 
-  /** @throws TypeError for options that make no sense. */
+  /** @throws TypeError for invalid options. */
   constructor(options: ClientOptions) {
     checkOptions(options, CHECKS, "a client");
     const { transport, deadlineMs = DEADLINE_MS, logger = console, close, address = "" } = options;
     const { requiredOptions = [], carriedOptions: carried = () => ({}) } = options;
     const { withoutCallIds = (fn) => fn(), onRefusal = "throw" } = options;
-    if (transport === undefined) throw new TypeError("transport of a client must be given");
+    if (transport === undefined) throw new TypeError("transport of a client is required");
     const limited = withDeadline(transport, deadlineMs);
     this.approvals = createClient(ApprovalService, limited);
     this.policies = createClient(PolicyService, limited);
@@ -129,17 +129,16 @@ export class Client {
   /**
    * Wraps a function so that it runs only with an approval of its arguments, and with exactly these.
    *
-   * What comes after the first argument are contexts, such as those that agent frameworks pass to a tool. They are
-   * handed on to the function, never shown, digested or stored; the signal and the tool call's id of those that are known
-   * are used. What is not known as a context is refused before anybody is asked, unless `passContext` is set. `this` is
-   * handed on too.
+   * Values after the first argument are contexts, such as those that agent frameworks pass to a tool. They are passed
+   * on to the function, and never shown, hashed or stored. The signal and the tool call's id of known contexts are
+   * used. Other values are rejected before anybody is asked, unless `passContext` is set. `this` is passed on too.
    *
-   * @param fn - its first argument is an object, the arguments of the call. It gets what its caller gave, or what a
-   *   reviewer made of it, rebuilt from canonical JSON. A generator function runs while it is read, within the approval.
-   * @param options - of each call; or a function that makes them of what the call is made with, such as for a `callId`.
-   * @returns a function of the same arguments, with a promise of what `fn` returns, or an async generator. It rejects
-   *   with a Refusal when `fn` was not run. Its `ask` and `resume` do the same in two steps.
-   * @throws TypeError for what is not a function, and options that make no sense.
+   * @param fn - its first argument is an object, the arguments of the call. It gets the caller's arguments, or those of
+   *   a reviewer's edit, rebuilt from canonical JSON. A generator function runs while it is read, within the approval.
+   * @param options - of each call; or a function of the call's arguments that returns them, such as for a `callId`.
+   * @returns a function of the same arguments, with a promise of the result of `fn`, or an async generator. It rejects
+   *   with a Refusal when `fn` did not run. Its `ask` and `resume` do the same in two steps.
+   * @throws TypeError for a value that is not a function, and for invalid options.
    */
   requiresApproval<A extends object, C extends unknown[], R>(
     fn: (args: A, ...contexts: C) => R,
@@ -152,39 +151,40 @@ export class Client {
    * Runs a function once a call is approved.
    *
    * @param fn - must use the arguments of the run that it gets, which a reviewer may have edited.
-   * @returns what `fn` returns.
-   * @throws Refusal when `fn` was not run; what `fn` throws; the reason of `call.signal`, when the caller gives up;
-   *   TypeError for options that make no sense, and for what returns work that has not begun.
+   * @returns the result of `fn`.
+   * @throws Refusal when `fn` did not run; the errors of `fn`; the reason of `call.signal`, when the caller stops
+   *   waiting; TypeError for invalid options, and for a result that is unfinished work.
    */
   async run<R, A = Values>(call: Call<A>, fn: (run: Run<A>) => R): Promise<Awaited<R>> {
     return runApproved(this.#connection, call, fn, this.#advice);
   }
 
   /**
-   * Asks for approval of a call, and does not wait for the decision.
+   * Asks for approval of a call, without waiting for the decision.
    *
-   * @returns a handle, as soon as the server has recorded the request, whatever its status is.
-   * @throws Refusal when it has not; the reason of `call.signal`; TypeError for options that make no sense.
+   * @returns a handle, as soon as the server has recorded the request, with any status.
+   * @throws Refusal when it has not; the reason of `call.signal`; TypeError for invalid options.
    */
   async ask<A = Values>(call: Call<A>): Promise<Handle> {
     return askFor(this.#connection, call, this.#advice);
   }
 
   /**
-   * Waits until a call that was asked for is approved, and claims nothing.
+   * Waits until an asked call is approved, and claims nothing.
    *
-   * @throws Refusal when it is not; the reason of `options.signal`, when the caller gives up.
+   * @throws Refusal when it is not; the reason of `options.signal`, when the caller stops waiting.
    */
   async wait(handle: Handle, options: Omit<ResumeOptions, "parameters"> = {}): Promise<void> {
     return waitFor(this.#connection, handle, options);
   }
 
   /**
-   * Runs a function once a call that was asked for is approved, as {@link run} does. Of several that resume one handle,
-   * one gets to run.
+   * Runs a function once an asked call is approved, as {@link run} does. If several processes resume one handle, one
+   * runs.
    *
-   * @param fn - gets the arguments from the server. Dates and bigints are texts in it, unless a schema says their types.
-   * @throws as {@link run}, and Refusal for answers that are not about the handle.
+   * @param fn - gets the arguments from the server. Dates and bigints are texts in them, unless a schema has their
+   *   types.
+   * @throws as {@link run}, and Refusal for answers that differ from the handle.
    */
   async resume<R, A = Values>(
     handle: Handle,
@@ -194,14 +194,14 @@ export class Client {
     return resumeApproved(this.#connection, handle, fn, options);
   }
 
-  /** Closes the connection. What is under way fails, gated calls with Unavailable, and so does every later call. */
+  /** Closes the connection. Calls under way fail, gated calls with Unavailable, and so does every later call. */
   close(): void {
     this.#closed.abort();
     this.#close?.();
   }
 }
 
-/** Unary calls end by then. Streams are as long as what they wait for. */
+/** Sets the deadline of unary calls. Streams have none. */
 function withDeadline(transport: Transport, deadlineMs: number): Transport {
   return {
     unary: (method, signal, timeoutMs = deadlineMs, ...call) =>
@@ -211,12 +211,12 @@ function withDeadline(transport: Transport, deadlineMs: number): Transport {
   };
 }
 
-/** A time that gRPC can tell, which is whole. */
+/** A deadline that gRPC accepts: whole milliseconds. */
 function clamp(ms: number): number {
   return Math.ceil(Math.min(ms, GREATEST_MS));
 }
 
-/** A logger whose own failures go nowhere. */
+/** A logger whose own failures are ignored. */
 function quiet(logger: Logger): Logger {
   const warn = async (line: string) => logger.warn(line);
   return { warn: (line) => void warn(line).catch(() => {}) };

@@ -2,16 +2,16 @@ import type { Client } from "@connectrpc/connect";
 import type { CallOptions, OnRefusal } from "./call.js";
 import type { ApprovalService } from "./gen/signoff/v1/approval_service_pb.js";
 
-/** Where warnings go; `console` is one. */
+/** Gets the warnings, such as `console`. */
 export interface Logger {
-  /** Takes a line about something that went wrong and keeps nothing from going on. */
+  /** Takes one line about a problem that does not stop the call. */
   warn(message: string): void;
 }
 
 /** What the gate needs to reach the server. */
 export interface Connection {
   readonly approvals: Client<typeof ApprovalService>;
-  /** Where the server is, for people to read; empty when the transport does not say. */
+  /** The server's address, for people; empty when the transport does not have it. */
   readonly address: string;
   /** Deadline of unary calls, in milliseconds. */
   readonly deadlineMs: number;
@@ -19,9 +19,9 @@ export interface Connection {
   readonly closed: AbortSignal;
   /** Never throws. */
   readonly logger: Logger;
-  /** Options without which no call is asked for. */
+  /** Required options of every call. */
   readonly requiredOptions: readonly string[];
-  /** What becomes of a refusal, of functions that do not say. */
+  /** How functions without their own setting handle a refusal. */
   readonly onRefusal: OnRefusal;
   /** The options that the call's surroundings carry; an id among them is for one call. @throws TypeError for a second */
   carried(): Partial<CallOptions>;

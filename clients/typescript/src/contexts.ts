@@ -1,16 +1,16 @@
 import { isPlainObject } from "./arguments.js";
 
-/** What a context of a framework tells about a call. */
+/** What a framework's context says about a call. */
 export interface ContextFacts {
-  /** Aborted when the framework does not want the call any more. */
+  /** Aborted when the framework no longer wants the call. */
   readonly signal?: AbortSignal | undefined;
   /** The id of the model's tool call. */
   readonly callId?: string | undefined;
 }
 
 /**
- * What the arguments after the first tell: the contexts that frameworks pass to a tool, which are handed on to the
- * function, and never shown, digested or stored.
+ * Reads the arguments after the first: contexts that frameworks pass to a tool. They are passed on to the function, and
+ * never shown, hashed or stored.
  *
  * @param declared - whether the wrapper's options say that whatever comes is a context.
  * @throws TypeError for what is not known as a context: it would reach the function unseen.
@@ -39,8 +39,8 @@ export function refuseContext(toolName: string, args: unknown): void {
 }
 
 /**
- * The facts of a context that is known by its shape; undefined for what is not. Each shape needs several names, or what
- * is not JSON, so that nothing else looks like it by accident.
+ * The facts of a context with a known shape, or else undefined. Each shape needs several names, or values that are not
+ * JSON, so that no other object matches by accident.
  */
 function recognise(context: unknown): ContextFacts | undefined {
   if (isSignal(context)) return { signal: context };

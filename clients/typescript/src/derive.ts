@@ -28,7 +28,7 @@ export function derived(schema: StandardSchema): Derived {
 function derive(schema: StandardSchema): Derived {
   const none = { schema, reads: undefined, names: undefined, jsonSchema: undefined };
   const { jsonSchema: converter, vendor } = schema["~standard"];
-  if (typeof converter?.input !== "function") return { ...none, problem: "its library makes no JSON Schema of it" };
+  if (typeof converter?.input !== "function") return { ...none, problem: "its library has no JSON Schema for it" };
   const isZod = vendor === "zod";
   let given: unknown;
   try {
@@ -37,7 +37,7 @@ function derive(schema: StandardSchema): Derived {
     if (error instanceof NoForm) throw new TypeError(error.message);
     return { ...none, problem: textOf(error).replace(/\.$/, "") };
   }
-  if (!isPlainObject(given)) return { ...none, problem: "its library makes no JSON Schema of it" };
+  if (!isPlainObject(given)) return { ...none, problem: "its library has no JSON Schema for it" };
   try {
     const { schema: jsonSchema, reads } = rewritten(given as JsonObject, isZod);
     const { properties, additionalProperties: others } = jsonSchema;

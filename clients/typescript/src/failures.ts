@@ -11,7 +11,7 @@ import { type RefusedCall, RequestFailed, Unavailable } from "./refusals.js";
 /** Domain of the ErrorInfo that each of the server's own errors carries. */
 const DOMAIN = "signoff.v1";
 
-/** Codes that a broken connection, or a proxy before the server, comes out as. */
+/** Codes of a broken connection, or of a proxy before the server. */
 const BROKEN: ReadonlySet<Code> = new Set([
   Code.Canceled,
   Code.Unknown,
@@ -23,14 +23,14 @@ const BROKEN: ReadonlySet<Code> = new Set([
   Code.ResourceExhausted,
 ]);
 
-/** Whether the same call can succeed later: the server said so, or it was not the server that failed it. */
+/** Whether the same call can succeed later: the server said so, or the failure is not the server's own. */
 export function isPassing(failure: ConnectError): boolean {
   if (isHopeless(failure)) return false;
   if (failure.code === Code.Unavailable || retryDelayMs(failure) !== undefined) return true;
   return BROKEN.has(failure.code) && ownReason(failure) === undefined;
 }
 
-/** How long the server asks to wait, in milliseconds; undefined when it does not ask. */
+/** The server's retry delay in milliseconds, if it has one. */
 export function retryDelayMs(failure: ConnectError): number | undefined {
   const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6;
@@ -41,13 +41,13 @@ export function ownReason(failure: ConnectError): string | undefined {
   return errorInfo(failure)?.reason;
 }
 
-/** What the server's own error says besides its reason, by name; empty when it is not its own. */
+/** The metadata of the server's own error; empty for other errors. */
 export function ownMetadata(failure: ConnectError): Readonly<Record<string, string>> {
   return errorInfo(failure)?.metadata ?? {};
 }
 
 /**
- * A failure as a refusal of the call: the server cannot be reached, or it refused the request.
+ * A failure as a refusal of the call: the server is unreachable, or it rejected the request.
  *
  * @param approved - whether the call was approved before.
  */
@@ -62,7 +62,7 @@ export function refusalOfFailure(
   return new Unavailable(call, address, problem, approved, { cause: failure });
 }
 
-/** What the server, or this client on its behalf, refused. */
+/** A request that the server, or this client on its behalf, rejected. */
 export function requestFailed(call: RefusedCall, address: string, failure: ConnectError): RequestFailed {
   const refusal = {
     code: failure.code,

@@ -16,43 +16,48 @@ import { Wait } from "./wait.js";
 
 const PATIENCE_MS = 30_000;
 
-/** A call on its way: what is waited for, how answers are checked, and what the function takes. */
+/** A call under way: where to wait for it, how to check its answers, and what the function takes. */
 export interface Begun {
-  /** Whose options were checked. */
+  /** The call, with checked options. */
   readonly call: CallOptions;
   readonly source: Source;
   readonly answers: Answers;
   /**
-   * The arguments that were approved.
+   * The approved arguments, as the function takes them.
    *
    * @throws Refusal when the function cannot take them: nothing is claimed then.
    */
   fit(approval: Approval, edited: boolean): Promise<Fitted>;
 }
 
-/** A call that was approved. */
+/** An approved call. */
 interface Approved {
   readonly approval: Approval;
   readonly edited: boolean;
 }
 
-/** A call that was approved and claimed: it is to be run, and then to be finished. */
+/** An approved and claimed call: run it, then finish it. */
 interface Granted {
   readonly run: Run;
   /** What the function takes. */
   readonly taken: unknown;
-  /** Reports what became of it. Never throws. */
+  /** Reports the outcome. Never throws. */
   finish(outcome: Outcome): Promise<void>;
 }
 
-/** Runs what was approved. */
+/** Runs the approved call. */
 type Start<R> = (taken: unknown, run: Run) => R;
 
 /**
- * Waits, claims, runs and reports: `docs/clients.md` of the project says what each step does.
+ * Waits, claims, runs and reports: `docs/clients.md` of the project defines each step.
  *
- * @param begin - makes the call: by asking, or out of a handle.
- * @throws Refusal when the function was not run.
+ * The order makes the gate safe. Waiting grants nothing, so a caller may stop there at no cost. The claim is the
+ * approval's only permission to run, so it comes last before the function: an edit that does not fit is found before
+ * it, and leaves the approval unclaimed. The report comes last. If the process dies before it, the approval shows a
+ * claim without an outcome, and no other runner gets the call: it runs at most once.
+ *
+ * @param begin - makes the call: by asking, or from a handle.
+ * @throws Refusal when the function did not run.
  * @throws what the function throws, and the signal's reason.
  */
 export async function gate<R>(
@@ -79,7 +84,7 @@ export async function* gateSteps<T, R, N>(
   start: Start<Steps<T, R, N>>,
 ): AsyncGenerator<Awaited<T>, Awaited<R>, N> {
   const granted = await grant(connection, await begin());
-  let outcome: Outcome = { error: new Error("its caller stopped reading before its end") };
+  let outcome: Outcome = { error: new Error("the caller stopped reading before the end") };
   try {
     const result = yield* stepped(start(granted.taken, granted.run), connection.withoutCallIds);
     outcome = undefined;
@@ -93,9 +98,9 @@ export async function* gateSteps<T, R, N>(
 }
 
 /**
- * Waits until the server has recorded the call, whatever its status is then.
+ * Waits until the server has recorded the call, with any status.
  *
- * @throws Refusal when it did not; the signal's reason.
+ * @throws Refusal when the server did not record it; the signal's reason.
  */
 export async function recorded(connection: Connection, begun: Begun): Promise<Approval> {
   return waited(connection, begun, "answer", new FirstFailure(connection));
@@ -139,7 +144,7 @@ async function waited(
 ): Promise<Approval> {
   const { toolName, signal, stopWaiting, patienceMs = PATIENCE_MS } = call;
   signal?.throwIfAborted();
-  // Here, and not in the wait: what was not asked for is not to be withdrawn either.
+  // Here, not in the wait: a request that was never sent must not be withdrawn.
   if (stopWaiting?.aborted && source.approvalId === undefined) {
     throw new StillWaiting({ toolName }, false, { cause: stopWaiting.reason });
   }

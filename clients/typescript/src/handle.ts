@@ -1,6 +1,6 @@
 import { isPlainObject } from "./arguments.js";
 
-/** What a handle has, as its JSON form names it. The same in every language. */
+/** The members of a handle's JSON form, the same in every language. */
 export interface HandleJson {
   readonly approval_id: string;
   readonly request_id: string;
@@ -10,27 +10,27 @@ export interface HandleJson {
 
 const NAMES = ["approval_id", "request_id", "tool_name", "digest"] as const satisfies (keyof HandleJson)[];
 
-/** Compared as text with those of the server, which has them in this form alone. */
+/** Digests are compared as text: the server's have this form only. */
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /**
- * A call that was asked for. It is data, and can be kept or handed to another process, where the call is resumed:
+ * An asked call. It is data: keep it, or pass it to another process, which resumes the call:
  *
  *     const text = JSON.stringify(await client.ask(call));
  *     await client.resume(Handle.fromJson(JSON.parse(text)), run);
  *
- * It holds no secret: the server lets only the caller that asked claim the approval.
+ * It contains no secret: only the caller that asked can claim the approval.
  */
 export class Handle {
   /** The approval's id. */
   readonly approvalId: string;
-  /** The request that the approval was asked for with. */
+  /** The id of the request. */
   readonly requestId: string;
   readonly toolName: string;
-  /** Digest of the call as it was asked for. */
+  /** Digest of the call as asked. */
   readonly digest: string;
 
-  /** @throws TypeError for what makes no handle. */
+  /** @throws TypeError for invalid members. */
   constructor({ approvalId, requestId, toolName, digest }: Omit<Handle, "toJSON">) {
     for (const [name, value] of Object.entries({ approvalId, requestId, toolName, digest })) {
       if (typeof value !== "string" || value === "")
@@ -45,9 +45,9 @@ export class Handle {
   }
 
   /**
-   * The handle that a JSON value is: what `JSON.parse` makes of a text that `JSON.stringify` made of a handle.
+   * Reads a handle from its JSON value, as `JSON.parse` returns it.
    *
-   * @throws TypeError for what is not a handle.
+   * @throws TypeError for a value that is not a handle.
    */
   static fromJson(json: unknown): Handle {
     if (!isPlainObject(json)) throw new TypeError("a handle must be a JSON object");

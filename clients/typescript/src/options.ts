@@ -121,18 +121,18 @@ export function checkOptions<O extends object>(options: O, checks: Record<string
 
 /** What is asked of a call beyond each option by itself. @throws TypeError */
 export function checkCall(call: Partial<GateOptions<unknown>>, required: readonly string[]): void {
-  if (call.toolName === undefined) throw new TypeError("toolName of a call must be given");
+  if (call.toolName === undefined) throw new TypeError("toolName of a call is required");
   if (call.callId !== undefined && call.runId === undefined) {
-    throw new TypeError("callId needs runId: it is not stable by itself");
+    throw new TypeError("callId needs runId: alone it does not identify a call");
   }
   if (call.parameters !== undefined && call.parseEdited !== undefined) {
-    throw new TypeError("parameters and parseEdited are not given together: parameters takes edits too");
+    throw new TypeError("parameters and parseEdited exclude each other: parameters reads edits too");
   }
   const missing = [...required, ...(call.requiredOptions ?? [])].find((name) =>
     isMissing(call[name as RequirableOption]),
   );
   if (missing !== undefined) {
-    throw new TypeError(`${missing} of a call to ${call.toolName} must be given, as requiredOptions says`);
+    throw new TypeError(`${missing} is required for calls to ${call.toolName}, and not set`);
   }
 }
 

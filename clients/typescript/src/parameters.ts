@@ -197,7 +197,7 @@ function refuseChange(before: JsonValue, after: JsonValue | undefined, path: str
       refuseChange(item, after[index], `${path}[${index}]`);
     });
   } else if (before !== after) {
-    throw new Misfit(path, "is not as the function takes it");
+    throw new Misfit(path, "is changed by the schema");
   }
 }
 

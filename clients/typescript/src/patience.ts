@@ -5,30 +5,30 @@ import { isPassing, retryDelayMs } from "./failures.js";
 import type { FirstFailure } from "./reachability.js";
 
 const FIRST_MS = 250;
-const GREATEST_MS = 10_000;
+const MAX_MS = 10_000;
 
-/** How long after the end of patience a try may go on, in milliseconds. */
+/** The maximum time of a try after the end of patience, in milliseconds. */
 export const LAST_TRY_MS = 5_000;
 
-/** The longest that timers can wait. */
+/** The maximum delay of timers. */
 const TIMER_MS = 0x7fff_ffff;
 
 /**
- * When a call is tried again, and when no more.
+ * Decides when a call is retried, and when no longer.
  *
- * Delays double, spread at random so that callers cut off together do not come back together. None goes beyond the
- * bound; after the bound there is one more try.
+ * Delays double, with random jitter, so that callers that were disconnected together do not return together. No delay
+ * exceeds the bound; after the bound there is one last try.
  */
 export class Patience {
-  /** Until when it is tried, by {@link now}. May be moved. */
+  /** The end of retries, by {@link now}. May be moved. */
   until: number;
   readonly #closed: AbortSignal;
   readonly #first: FirstFailure | undefined;
   #base = FIRST_MS;
 
   /**
-   * @param closed - ends delays, and there are no more tries then.
-   * @param first - is told of failures that are tried again.
+   * @param closed - ends delays and retries.
+   * @param first - gets the failures that are retried.
    */
   constructor(ms: number, closed: AbortSignal, first?: FirstFailure) {
     this.until = now() + ms;
@@ -36,7 +36,7 @@ export class Patience {
     this.#first = first;
   }
 
-  /** Tells that the server has got on: delays begin anew. */
+  /** Resets the delays, after progress of the server. */
   restart(): void {
     this.#base = FIRST_MS;
   }
@@ -44,7 +44,7 @@ export class Patience {
   /**
    * Waits before the next try; false when there is none.
    *
-   * @param began - when the try that failed began, by {@link now}.
+   * @param began - the start of the failed try, by {@link now}.
    * @throws the signal's reason, when it is aborted.
    */
   async again(failure: ConnectError, began: number, signal: AbortSignal | undefined): Promise<boolean> {
@@ -56,17 +56,17 @@ export class Patience {
 
   #delay(failure: ConnectError): number {
     const spread = this.#base * (0.5 + Math.random() / 2);
-    this.#base = Math.min(this.#base * 2, GREATEST_MS);
+    this.#base = Math.min(this.#base * 2, MAX_MS);
     return (retryDelayMs(failure) ?? 0) + spread;
   }
 }
 
 /**
- * Makes a call that is idempotent by its request_id, again while it fails for reasons that pass.
+ * Makes a call that is idempotent by its request_id, and retries passing failures.
  *
- * @param call - one try, which has so many milliseconds.
- * @param first - is told of failures that are tried again.
- * @param signal - ends the tries; the one under way goes on.
+ * @param call - one try, with its deadline in milliseconds.
+ * @param first - gets the failures that are retried.
+ * @param signal - ends the retries; a try under way continues.
  * @throws ConnectError of the last try; the signal's reason.
  */
 export async function repeat<T>(
@@ -90,20 +90,19 @@ export async function repeat<T>(
   }
 }
 
-/** Milliseconds on a clock that nobody sets. */
+/** Milliseconds on a monotonic clock. */
 export function now(): number {
   return performance.now();
 }
 
 /**
- * As setTimeout, but never early by {@link now}, and what is too long for it is shortened to the longest that it can
- * wait.
+ * Like setTimeout, but never early by {@link now}; a longer time is cut to the maximum of setTimeout.
  */
 export function startTimer(callback: () => void, ms: number): ReturnType<typeof setTimeout> {
   return setTimeout(callback, Math.min(Math.max(Math.ceil(ms) + 1, 0), TIMER_MS));
 }
 
-/** Rejects when the signal is aborted; just ends when `closed` is. */
+/** Rejects when the signal is aborted; resolves early when `closed` is. */
 async function sleep(ms: number, signal: AbortSignal | undefined, closed: AbortSignal): Promise<void> {
   const ends: (() => void)[] = [];
   try {

@@ -110,13 +110,13 @@ export function prepareResumedWrapped(
   contexts: unknown[],
 ): Prepared {
   if (typeof options === "function") {
-    throw new TypeError("options that are made of a call's arguments are not known of a handle: use client.resume");
+    throw new TypeError("options computed from arguments are unknown for a handle: use client.resume");
   }
   const carried = waitingOptions(connection.withoutCallIds(() => connection.carried()));
   const merged = join<WrapOptions>(options, carried);
   const { onRefusal = connection.onRefusal, passContext = false, parseEdited, parameters, ...call } = merged;
   if (handle.toolName !== call.toolName) {
-    throw new TypeError(`the handle is of ${handle.toolName}, and the function is ${call.toolName}`);
+    throw new TypeError(`the handle is for the tool ${handle.toolName}, not for ${call.toolName}`);
   }
   const facts = factsOf(call.toolName, contexts, passContext);
   const { signal, stop } = joined(call.signal, facts.signal);

@@ -5,8 +5,7 @@ import { unreachable } from "./refusals.js";
 const hopeless = new WeakMap<ConnectError, string>();
 
 /**
- * A failure that no further try can mend: what answers at the address is not the server, or the connection is not to be
- * had as it is set up.
+ * A failure that no retry can fix: another server answers at the address, or the connection is misconfigured.
  *
  * @param problem - one of those that `docs/clients.md` of the project lists.
  */
@@ -16,12 +15,12 @@ export function hopelessFailure(problem: string, cause: ConnectError): ConnectEr
   return failure;
 }
 
-/** Whether no further try can mend it. */
+/** Whether no retry can fix it. */
 export function isHopeless(failure: ConnectError): boolean {
   return hopeless.has(failure);
 }
 
-/** What people read of the codes that Node.js has for connections that failed. */
+/** The texts for Node.js's codes of failed connections. */
 const PROBLEMS: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "connection refused"],
   ["ECONNRESET", "connection reset"],
@@ -33,7 +32,7 @@ const PROBLEMS: ReadonlyMap<string, string> = new Map([
   ["ENETUNREACH", "no route to the host"],
 ]);
 
-/** Why the server was not reached. */
+/** Why the server is unreachable. */
 export function problemOf(failure: ConnectError): string {
   for (const code of codesOf(failure)) {
     const problem = PROBLEMS.get(code);
@@ -66,7 +65,7 @@ export class FirstFailure {
     this.#connection = connection;
   }
 
-  /** @param remainingMs - how long it is tried from now on; undefined when it is not. */
+  /** @param remainingMs - the time left for retries; undefined if there are none. */
   tell(failure: ConnectError, remainingMs: number | undefined): void {
     if (this.#isTold) return;
     this.#isTold = true;

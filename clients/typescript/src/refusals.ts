@@ -1,33 +1,33 @@
 import type { Code } from "@connectrpc/connect";
 
-/** What a refusal is about. */
+/** The refused call. */
 export interface RefusedCall {
-  /** The tool that was not run. */
+  /** The tool that did not run. */
   readonly toolName: string;
   /** The approval's id, if there is one. */
   readonly approvalId?: string | undefined;
 }
 
 /**
- * Why a function was not run. Its `message` is for the model, and can be handed on as it is; `developerText` is for
+ * The reason that a function did not run. Its `message` is for the model: pass it on unchanged. `developerText` is for
  * people.
  *
- * `kind` tells which one it is: see {@link AnyRefusal} and {@link isRefusal}.
+ * `kind` distinguishes the refusals: see {@link AnyRefusal} and {@link isRefusal}.
  */
 export abstract class Refusal extends Error {
-  /** Which refusal it is: the name of its class. */
+  /** The kind of the refusal: the name of its class. */
   readonly kind: string;
-  /** The tool that was not run. */
+  /** The tool that did not run. */
   readonly toolName: string;
   /** The approval's id; undefined when there is none, or none is known. */
   readonly approvalId: string | undefined;
   /**
-   * The same for people: it may name addresses, causes and what to configure, which a model has no use for. Node.js
-   * prints it below the stack of an uncaught error.
+   * The text for people: it may name addresses, causes and settings, which do not help a model. Node.js prints it below
+   * the stack of an uncaught error.
    */
   readonly developerText: string;
 
-  /** @param developerText - the text for people, where it is another than the model's. */
+  /** @param developerText - the text for people, if it differs from the model's. */
   protected constructor(
     kind: string,
     call: RefusedCall,
@@ -43,17 +43,17 @@ export abstract class Refusal extends Error {
     this.developerText = developerText;
   }
 
-  /** Some frameworks give a model the JSON of an error: it has what a model may read. */
+  /** Some frameworks give a model the JSON of an error: it has only fields that a model may read. */
   toJSON(): object {
     const { kind, toolName, approvalId, message } = this;
     return { kind, toolName, approvalId, message };
   }
 }
 
-/** The caller stopped waiting, by `stopWaiting`, before the function was run: asking again finds the approval. */
+/** The caller stopped waiting, by `stopWaiting`, before the function ran: asking again finds the approval. */
 export class StillWaiting extends Refusal {
   declare readonly kind: "StillWaiting";
-  /** Whether the call was approved already; else it is still pending, as far as is known. */
+  /** Whether the call was approved already; otherwise it is still pending, as far as known. */
   readonly approved: boolean;
 
   constructor(call: RefusedCall, approved: boolean, options?: ErrorOptions) {
@@ -75,12 +75,12 @@ export class StillWaiting extends Refusal {
   }
 }
 
-/** What people read of a call that was approved, and not run. */
+/** The text for people about an approved call that did not run. */
 function notRun({ toolName, approvalId }: RefusedCall): string {
-  return `Approval ${approvalId} of the call to ${toolName} is approved, and was not run.`;
+  return `Approval ${approvalId} of the call to ${toolName} is approved, but the call did not run.`;
 }
 
-/** A person rejected the call, or the policy remembered that a person had. */
+/** A person rejected the call, or the policy remembered an earlier rejection. */
 export class Rejected extends Refusal {
   declare readonly kind: "Rejected";
   /** The reviewer's comment; may be empty. */
@@ -112,12 +112,12 @@ export class AutoRejected extends Refusal {
   }
 }
 
-/** Nobody decided in time. */
+/** No reviewer decided in time. */
 export class TimedOut extends Refusal {
   declare readonly kind: "TimedOut";
 
   constructor(call: RefusedCall) {
-    const problem = `Nobody decided on the call to ${call.toolName} in time.`;
+    const problem = `No reviewer decided on the call to ${call.toolName} in time.`;
     super("TimedOut", call, `NOT RUN. ${problem} Do not work around it.`);
   }
 }
@@ -145,7 +145,7 @@ export class Revoked extends Refusal {
   }
 }
 
-/** An operator stopped such calls. After the thaw it can be asked for anew, with another request id. */
+/** An operator stopped such calls. After the thaw, ask again with another request id. */
 export class Frozen extends Refusal {
   declare readonly kind: "Frozen";
   /** Why; may be empty. */
@@ -158,7 +158,7 @@ export class Frozen extends Refusal {
   }
 }
 
-/** Another runner has the claim, or an earlier run of this one: the call may have been made. */
+/** Another runner has the claim, or an earlier run of this one: the call may have run. */
 export class AlreadyClaimed extends Refusal {
   declare readonly kind: "AlreadyClaimed";
 
@@ -166,11 +166,11 @@ export class AlreadyClaimed extends Refusal {
   readonly claimedBy: string;
   /** When it was claimed, such as `2027-01-15T08:00:02Z`; empty when the server does not say. */
   readonly claimTime: string;
-  /** What was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report. */
+  /** The reported outcome, `SUCCEEDED` or `FAILED`; empty without a report. */
   readonly result: string;
-  /** When that was, such as `2027-01-15T08:00:09Z`. */
+  /** The time of the report, such as `2027-01-15T08:00:09Z`. */
   readonly reportTime: string;
-  /** What the report said, shortened; may be empty. */
+  /** The report's message, shortened; may be empty. */
   readonly reportMessage: string;
 
   constructor(call: RefusedCall, known: KnownClaim = {}, options?: ErrorOptions) {
@@ -179,7 +179,7 @@ export class AlreadyClaimed extends Refusal {
     const started = claimTime === "" ? "started before" : `started at ${claimTime}`;
     const outcome = ended
       ? `, and ${ended}${reportTime && ` at ${reportTime}`}${after(reportMessage)}`
-      : ". Whether it was done is not known.";
+      : ". Its outcome is unknown.";
     const problem = `The call to ${call.toolName} was approved and ${started}${outcome}`;
     const text = `NOT RUN AGAIN. ${problem} Do not repeat it.`;
     super("AlreadyClaimed", call, text, options, claimedBy ? `${text} (Claimed by ${claimedBy}.)` : text);
@@ -191,7 +191,7 @@ export class AlreadyClaimed extends Refusal {
   }
 }
 
-/** What the server knows of a call that was started before. */
+/** What the server knows about a call that was started before. */
 export interface KnownClaim {
   readonly claimedBy?: string | undefined;
   readonly claimTime?: string | undefined;
@@ -205,22 +205,22 @@ const ENDED: ReadonlyMap<string, string> = new Map([
   ["FAILED", "failed"],
 ]);
 
-/** The call was approved, but too long ago. */
+/** The call was approved, but its claim window has closed. */
 export class ClaimWindowClosed extends Refusal {
   declare readonly kind: "ClaimWindowClosed";
 
   constructor(call: RefusedCall, options?: ErrorOptions) {
-    const problem = `The call to ${call.toolName} was approved too long ago.`;
+    const problem = `The approval of the call to ${call.toolName} has expired.`;
     super("ClaimWindowClosed", call, `NOT RUN. ${problem} Do not work around it.`, options);
   }
 }
 
-/** What was approved is not what would be run. */
+/** The approved call differs from the call to run. */
 export class DigestMismatch extends Refusal {
   declare readonly kind: "DigestMismatch";
 
   constructor(call: RefusedCall, options?: ErrorOptions) {
-    const problem = `What was approved is not the call to ${call.toolName} that would run.`;
+    const problem = `The approved call differs from the call to ${call.toolName} that would run.`;
     super("DigestMismatch", call, `NOT RUN. ${problem} Do not work around it.`, options);
   }
 }
@@ -232,10 +232,10 @@ export class UnknownStatus extends Refusal {
   readonly status: number;
 
   constructor(call: RefusedCall, status: number) {
-    const problem = `The approvals server's answer on the call to ${call.toolName} is not understood.`;
+    const problem = `The approvals server sent an unknown status for the call to ${call.toolName}.`;
     const details =
-      `The server sent a status of the call to ${call.toolName} that this client does not know (${status}), ` +
-      "so it counts as not approved. Update the client.";
+      `The server sent the unknown status ${status} for the call to ${call.toolName}. ` +
+      "The call counts as not approved. Update the client.";
     super("UnknownStatus", call, `NOT RUN. ${problem} Do not work around it.`, undefined, details);
     this.status = status;
   }
@@ -248,19 +248,19 @@ export class InvalidAnswer extends Refusal {
   readonly problem: string;
 
   constructor(call: RefusedCall, address: string, problem: string) {
-    const text = `The approvals server's answer on the call to ${call.toolName} cannot be trusted.`;
-    const details = `The server${at(address)} sent an invalid answer on the call to ${call.toolName}: ${problem}.`;
+    const text = `The approvals server sent an invalid answer for the call to ${call.toolName}.`;
+    const details = `The server${at(address)} sent an invalid answer for the call to ${call.toolName}: ${problem}.`;
     super("InvalidAnswer", call, `NOT RUN. ${text} Do not work around it.`, undefined, details);
     this.problem = problem;
   }
 }
 
-/** The server could not be reached for long enough, or cannot be at this address. Its `cause` is the last failure. */
+/** The server was unreachable for too long, or cannot be at this address. Its `cause` is the last failure. */
 export class Unavailable extends Refusal {
   declare readonly kind: "Unavailable";
   /** Why, such as `connection refused` or `this address speaks TLS: use https://`. */
   readonly problem: string;
-  /** Whether the call was approved: then it is the claim that failed. */
+  /** Whether the call was approved: then the claim failed. */
   readonly approved: boolean;
 
   constructor(call: RefusedCall, address: string, problem: string, approved: boolean, options?: ErrorOptions) {
@@ -278,24 +278,24 @@ export class Unavailable extends Refusal {
   }
 }
 
-/** What people read of a server that cannot be reached. */
+/** The text for people about an unreachable server. */
 export function unreachable(address: string, problem: string): string {
   return `Cannot reach the approvals server${at(address)}${after(problem)}`;
 }
 
-/** What the server, or this client on its behalf, said about a request that it refused. */
+/** Details of a request that the server, or this client on its behalf, rejected. */
 export interface ServerRefusal {
   /** The gRPC code. */
   readonly code: Code;
   /** The server's reason, such as `INVALID_REQUEST`; else the code's name, such as `PERMISSION_DENIED`. */
   readonly reason: string;
-  /** What the server said. */
+  /** The server's message. */
   readonly serverMessage: string;
-  /** Each field that is wrong, and what is wrong with it; empty unless the server lists them. */
+  /** Each invalid field with its problem; empty unless the server lists them. */
   readonly violations: readonly { readonly field: string; readonly description: string }[];
 }
 
-/** The server refused the request: not authenticated, not allowed, invalid, over a limit. */
+/** The server rejected the request: not authenticated, not allowed, invalid, over a limit. */
 export class RequestFailed extends Refusal implements ServerRefusal {
   declare readonly kind: "RequestFailed";
   readonly code: Code;
@@ -309,8 +309,8 @@ export class RequestFailed extends Refusal implements ServerRefusal {
     const text =
       reason === "INVALID_REQUEST"
         ? `The call to ${call.toolName} could not be approved${after(serverMessage)}`
-        : `The approvals server refused the request to call ${call.toolName}. Do not work around it.`;
-    const details = `The server${at(address)} refused the request (${reason})${after(serverMessage)}`;
+        : `The approvals server rejected the request to call ${call.toolName}. Do not work around it.`;
+    const details = `The server${at(address)} rejected the request (${reason})${after(serverMessage)}`;
     super("RequestFailed", call, `NOT RUN. ${text}`, options, details);
     this.code = code;
     this.reason = reason;
@@ -344,7 +344,7 @@ export class InvalidEdit extends Refusal {
   readonly problem: string;
 
   constructor(call: RefusedCall, path: string, problem: string, options?: ErrorOptions) {
-    const edit = `A reviewer changed the arguments of the call to ${call.toolName} so that it cannot run`;
+    const edit = `A reviewer's edit does not fit the call to ${call.toolName}`;
     const text = `NOT RUN. ${edit}: ${argument(path)} ${problem}. Ask for approval again.`;
     super("InvalidEdit", call, text, options);
     this.path = path;
@@ -352,7 +352,7 @@ export class InvalidEdit extends Refusal {
   }
 }
 
-/** Every refusal, to be told apart by `kind`. */
+/** Every refusal, distinguished by `kind`. */
 export type AnyRefusal =
   | StillWaiting
   | Rejected
@@ -374,18 +374,18 @@ export type AnyRefusal =
 /** The names of all refusals. */
 export type RefusalKind = AnyRefusal["kind"];
 
-/** Whether an error is a refusal: then the function was not run, and `switch (error.kind)` knows its fields. */
+/** Whether an error is a refusal: then the function did not run, and `switch (error.kind)` knows its fields. */
 export function isRefusal(error: unknown): error is AnyRefusal {
   return error instanceof Refusal;
 }
 
-/** What others said, as the end of a sentence. */
+/** Text of others, as the end of a sentence. */
 function after(text: string): string {
   const said = text.replace(/\.$/, "");
   return said === "" ? "." : `: ${said}.`;
 }
 
-/** Where a server is; a transport that is not this package's may not say. */
+/** The server's address; another package's transport may not have it. */
 function at(address: string): string {
   return address && ` at ${address}`;
 }

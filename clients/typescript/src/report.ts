@@ -5,23 +5,26 @@ import { ExecutionResult } from "./gen/signoff/v1/approval_pb.js";
 import { repeat } from "./patience.js";
 import type { FirstFailure } from "./reachability.js";
 
-/** The longest message of a report that the server takes, in bytes. */
+/** The server's maximum for a report's message, in bytes. */
 const MESSAGE_BYTES = 4096;
 
-/** A claim that was granted. */
+/** A granted claim. */
 export interface Claimed {
   readonly toolName: string;
   readonly approvalId: string;
   readonly claimId: string;
 }
 
-/** How a call ended: with this error, or well. */
+/** How a call ended: with this error, or successfully. */
 export type Outcome = { readonly error: unknown } | undefined;
 
 /**
- * Reports what became of a claimed call. Never throws: a report that fails is logged, and the outcome stays unreported.
+ * Reports the outcome of a claimed call. Never throws: a failed report is logged, and the outcome stays unreported.
  *
- * @param patienceMs - how long it is tried.
+ * The function has run, and its effects stay. If an error of the report replaced its result, the agent would take the
+ * call for failed, and might make it again: a second mail, a second payment. So the function's result always stands.
+ *
+ * @param patienceMs - the time for retries.
  */
 export async function report(
   connection: Connection,
@@ -39,23 +42,21 @@ export async function report(
     if (!isReported(answer, request)) throw new Error("the answer is about another claim or outcome");
   } catch (error) {
     const { message: failure } = ConnectError.from(error);
-    connection.logger.warn(
-      `signoff: what became of the call to ${toolName} (${approvalId}) is not reported: ${failure}`,
-    );
+    connection.logger.warn(`signoff: Cannot report the outcome of the call to ${toolName} (${approvalId}): ${failure}`);
   }
 }
 
-/** The text of whatever was thrown. */
+/** The text of a thrown value. */
 export function textOf(error: unknown): string {
   try {
-    // Whatever its type says, a message may be anything.
+    // A message may have another type than declared.
     return String(error instanceof Error ? error.message || error.name : error);
   } catch {
     return "an error that has no text";
   }
 }
 
-/** As much of a text as a report can hold, cut between two characters. */
+/** A text within a report's limit, cut between two characters. */
 export function shorten(text: string): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MESSAGE_BYTES));
   return text.slice(0, read);

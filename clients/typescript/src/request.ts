@@ -7,15 +7,15 @@ import { requestFailed } from "./failures.js";
 import { type RequestApprovalRequest, RequestApprovalRequestSchema } from "./gen/signoff/v1/approval_service_pb.js";
 import { textOf } from "./report.js";
 
-/** The greatest message that the server reads, unless it is set up otherwise. */
+/** The server's default maximum for a message. */
 const MESSAGE_BYTES = 1024 * 1024;
 
 /**
  * The request for approval of a call.
  *
- * @param call - whose options were checked.
- * @param address - where the server is, for people to read.
- * @throws RequestFailed for what cannot be sent as it is.
+ * @param call - with checked options.
+ * @param address - the server's address, for people.
+ * @throws RequestFailed if the call cannot be sent unchanged.
  */
 export async function requestOf(call: CallOptions, args: JsonObject, address: string): Promise<RequestApprovalRequest> {
   const timeout = call.timeoutMs === undefined ? undefined : durationOf(call.timeoutMs);
@@ -44,8 +44,8 @@ export async function requestOf(call: CallOptions, args: JsonObject, address: st
   // What is sent each time: the caller may change the objects that the request was made of.
   const copy = fromBinary(RequestApprovalRequestSchema, encoded);
   // Texts that are not valid Unicode are encoded as others, without an error.
-  if (!equals(RequestApprovalRequestSchema, request, copy)) throw invalid("it would arrive as another");
-  if (encoded.length > MESSAGE_BYTES) throw invalid(`it has ${encoded.length} bytes, and may have ${MESSAGE_BYTES}`);
+  if (!equals(RequestApprovalRequestSchema, request, copy)) throw invalid("it would change when it is encoded");
+  if (encoded.length > MESSAGE_BYTES) throw invalid(`it has ${encoded.length} bytes; the maximum is ${MESSAGE_BYTES}`);
   return copy;
 }
 

@@ -3,9 +3,9 @@ import { isPlainObject, pathTo } from "./arguments.js";
 /**
  * The result of a function, once its work is done.
  *
- * A function may hand back what has not happened yet: then it would happen after the call was reported as SUCCEEDED, and
- * beyond what was approved. Promises are waited for, those inside plain objects, lists, maps and sets too. Instances of
- * other classes are not looked into, and getters are not called.
+ * A function may return unfinished work: it would run after the call was reported as SUCCEEDED, and beyond what was
+ * approved. Promises are waited for, those inside plain objects, lists, maps and sets too. Instances of other classes
+ * are not looked into, and getters are not called.
  *
  * @throws TypeError for what begins only when its caller uses it: functions, iterators, streams, and promises that are
  *   not the language's own, inside others.
@@ -52,8 +52,8 @@ function promisesIn(values: Found<unknown>[]): Found<Promise<unknown>>[] {
 
 function notBegun(what: string, path: string): TypeError {
   const where = path === "" ? "" : ` at ${path}`;
-  const remedy = "return what comes of it, or wrap an async function* that yields it";
-  return new TypeError(`the result has ${what}${where}, whose work would run outside of the approval: ${remedy}`);
+  const remedy = "return its result, or wrap an async function* that yields it";
+  return new TypeError(`the result has ${what}${where}, whose work would run outside the gate: ${remedy}`);
 }
 
 function isPromise(value: object): value is Promise<unknown> {

@@ -55,7 +55,7 @@ export function overLimit(schema: JsonObject): string | undefined {
     ["levels", levels, LEVELS],
   ] as const;
   const over = limits.find(([, has, can]) => has > can);
-  return over && `it has ${over[1]} ${over[0]}, and may have ${over[2]}`;
+  return over && `it has ${over[1]} ${over[0]}; the maximum is ${over[2]}`;
 }
 
 class Rewriter {
@@ -77,7 +77,7 @@ class Rewriter {
     const { schema, reads } = this.#rewrite(this.#document, true);
     const types = Array.isArray(schema.anyOf) ? schema.anyOf : [schema];
     const areObjects = types.every((type) => isPlainObject(type) && type.type === "object");
-    if (!areObjects) throw new Inexpressible("it is not that of an object");
+    if (!areObjects) throw new Inexpressible("it is not the schema of an object");
     return { schema, reads };
   }
 
@@ -102,7 +102,7 @@ class Rewriter {
   }
 
   #follow(target: string, node: JsonObject): Rewritten {
-    if (this.#followed.has(target)) throw new Inexpressible("a type has itself as a part");
+    if (this.#followed.has(target)) throw new Inexpressible("a type contains itself");
     const { $ref: _, ...beside } = node;
     this.#followed.add(target);
     try {

@@ -13,10 +13,10 @@ import {
 /** The rule that rejects what an operator has frozen. */
 const FREEZE = "_freeze";
 
-/** What a status means: `unknown` is not approved, and may yet become something else. */
+/** The meaning of a status: `unknown` is not approved, and not final. */
 export type Meaning = "pending" | "approved" | "refused" | "unknown";
 
-/** What this client makes of a status. */
+/** The meaning of a status for this client. */
 export function meaningOf(status: ApprovalStatus): Meaning {
   switch (status) {
     case ApprovalStatus.PENDING:
@@ -34,7 +34,7 @@ export function meaningOf(status: ApprovalStatus): Meaning {
   }
 }
 
-/** Why an approval does not allow to run the call; undefined only when it does. */
+/** Why an approval does not allow the call to run; undefined only if it does. */
 export function refusalOf(toolName: string, approval: Approval): Refusal | undefined {
   const call = { toolName, approvalId: approval.id };
   switch (approval.status) {
@@ -54,7 +54,7 @@ export function refusalOf(toolName: string, approval: Approval): Refusal | undef
   }
 }
 
-/** What the policy rejected: by a rule, or because of what people did. */
+/** A rejection by the policy: by a rule, or because of an earlier act of a person. */
 function ofPolicy(call: { toolName: string; approvalId: string }, { policy, decision }: Approval): Refusal {
   const remembered = decision?.rememberedRejection;
   if (remembered) return new Rejected(call, remembered.comment, nameOf(remembered.decidedBy));

@@ -104,7 +104,7 @@ export class Wait {
     const cut = new AbortController();
     const closed = () => cut.abort(new ConnectError("the client was closed", Code.Canceled));
     const watches = [whenAborted(ends, () => cut.abort()), whenAborted(this.#connection.closed, closed)];
-    const silence = () => cut.abort(new ConnectError("the server says nothing", Code.DeadlineExceeded));
+    const silence = () => cut.abort(new ConnectError("the server sent nothing in time", Code.DeadlineExceeded));
     let timer = startTimer(silence, this.#silenceBefore());
     try {
       for await (const { message } of this.#source.open(this.#newest?.revision ?? 0n, cut.signal)) {

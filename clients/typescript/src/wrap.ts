@@ -18,7 +18,7 @@ import {
 import { Refusal } from "./refusals.js";
 import type { Steps } from "./results.js";
 
-/** What a wrapped function returns: a promise of what the function does; of a generator one that is read step by step. */
+/** The result of a wrapped function: a promise of the function's result, or an async generator. */
 export type Gated<R> = 0 extends 1 & R
   ? Promise<R>
   : [R] extends [never]
@@ -60,10 +60,10 @@ export function isGated(fn: unknown): boolean {
 
 /** Wraps a function: see `Client.requiresApproval`. */
 export function wrap(connection: Connection, fn: Wrapped, options: Given): Wrapped {
-  const kind = kindOf(fn, "what needs approval");
+  const kind = kindOf(fn, "the tool");
   if (typeof options !== "function") {
     checkOptions(options, GATE_CHECKS, "a call");
-    if (options.toolName === undefined) throw new TypeError("toolName of a call must be given");
+    if (options.toolName === undefined) throw new TypeError("toolName of a call is required");
     if (options.parameters) derived(options.parameters);
     if (kind === "generator") refuseReturn(options.onRefusal ?? connection.onRefusal);
   }
@@ -134,7 +134,7 @@ export async function resumeApproved<R>(
   options: ResumeOptions<unknown>,
 ): Promise<Awaited<R>> {
   refuseGenerator(fn);
-  if (isGated(fn)) throw new TypeError("what is to be run asks for approval itself: use its own resume");
+  if (isGated(fn)) throw new TypeError("the function to run asks for approval itself: use its own resume");
   const { begin, stop } = prepareResumed(connection, handleOf(handle), options);
   return ending(stop, () => gate(connection, begin, (_, run) => fn(run)));
 }
@@ -194,12 +194,14 @@ async function ending<R>(stop: () => void, run: () => Promise<R>): Promise<R> {
 
 function handleOf(value: unknown): Handle {
   if (value instanceof Handle) return value;
-  throw new TypeError("a handle must be a Handle: make one of JSON with Handle.fromJson");
+  throw new TypeError("the handle must be a Handle: read its JSON with Handle.fromJson");
 }
 
 function refuseGenerator(fn: unknown): void {
-  if (kindOf(fn, "what is to be run") === "generator") {
-    throw new TypeError("what is to be run is a generator function, which runs while it is read: use requiresApproval");
+  if (kindOf(fn, "the function to run") === "generator") {
+    throw new TypeError(
+      "the function to run is a generator function, which runs while it is read: use requiresApproval",
+    );
   }
 }
 

@@ -103,7 +103,7 @@ test("a call without the required options is refused before anybody is asked", a
   await using fake = await approving();
   const strict = fake.client({ requiredOptions: ["labels", "runId"] });
   const send = strict.requiresApproval(done, { toolName: "t", runId: "r" });
-  const missing = { name: "TypeError", message: "labels of a call to t must be given, as requiredOptions says" };
+  const missing = { name: "TypeError", message: "labels is required for calls to t, and not set" };
   await assert.rejects(send({}), missing);
   await assert.rejects(
     withCallOptions({ labels: {} }, () => send({})),
@@ -111,7 +111,7 @@ test("a call without the required options is refused before anybody is asked", a
   );
   await assert.rejects(strict.run({ toolName: "t", arguments: {}, runId: "r" }, done), missing);
   const own = fake.client().requiresApproval(done, { toolName: "t", requiredOptions: ["onBehalfOf"] });
-  await assert.rejects(own({}), /^TypeError: onBehalfOf of a call to t must be given/);
+  await assert.rejects(own({}), /^TypeError: onBehalfOf is required for calls to t/);
   assert.equal(fake.asked.length, 0);
   await withCallOptions({ labels: { team: "a" } }, () => send({}));
   assert.equal(fake.asked.length, 1);

@@ -143,7 +143,7 @@ test("what a schema fills in is shown, and an edit must not leave it to the sche
   assert.deepEqual(await refused({ to: "a" }, { to: "a" }, { parameters }), ["", "is missing `amount`"]);
   assert.deepEqual(await refused({ to: "a" }, { to: " b ", amount: 1 }, { parameters }), [
     "to",
-    "is not as the function takes it",
+    "is changed by the schema",
   ]);
 });
 
@@ -169,7 +169,7 @@ test("a schema that changes what it is given changes nothing that is shown", asy
     return { value: value as object };
   };
   const parameters: StandardSchema<object> = { "~standard": { version: 1, vendor: "test", validate } };
-  assert.deepEqual(await refused({ to: "a" }, { to: "b" }, { parameters }), ["to", "is not as the function takes it"]);
+  assert.deepEqual(await refused({ to: "a" }, { to: "b" }, { parameters }), ["to", "is changed by the schema"]);
 });
 
 test("a schema that fails refuses what it was given, with the cause", async () => {

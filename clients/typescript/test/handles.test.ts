@@ -96,7 +96,7 @@ test("26: what is not the handle's is not run", async () => {
   const another = client.requiresApproval(never, { toolName: "another" });
   await assert.rejects(another.resume(handle), {
     name: "TypeError",
-    message: "the handle is of auto.s26, and the function is another",
+    message: "the handle is for the tool auto.s26, not for another",
   });
   const approvals = await server.approvals("auto.s26");
   assert(approvals.every(({ claim }) => claim === undefined));

@@ -130,7 +130,7 @@ for (const [way, make] of ways) {
         assert.equal(runs, 0);
       } else {
         assert.deepEqual([outcome, runs, fake.logged.length], ["done", 1, 1]);
-        assert.match(fake.logged[0] ?? "", /is not reported: .*another claim or outcome/);
+        assert.match(fake.logged[0] ?? "", /Cannot report the outcome .*another claim or outcome/);
       }
       if (asks === undefined) assert(counted.asks > 1);
       else assert.equal(counted.asks, asks);

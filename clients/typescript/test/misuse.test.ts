@@ -24,7 +24,7 @@ const wrong: [Any, RegExp][] = [
   [{ reason: 1 }, /^reason of a call must be a string$/],
   [{ agentName: {} }, /^agentName of a call must be a string$/],
   [{ toolName: "" }, /^toolName of a call must be a non-empty string$/],
-  [{ toolName: undefined }, /^toolName of a call must be given$/],
+  [{ toolName: undefined }, /^toolName of a call is required$/],
   [{ runId: "" }, /^runId of a call must be a non-empty string$/],
   [{ requestId: 7 }, /^requestId of a call must be/],
   [{ chain: "agent" }, /^chain of a call must be an array of strings$/],
@@ -72,7 +72,7 @@ test("options that do not go together are errors of use", async () => {
   const never = () => assert.fail("called");
   await assert.rejects(client.run({ toolName: "t", callId: "c", arguments: {} }, never), {
     name: "TypeError",
-    message: "callId needs runId: it is not stable by itself",
+    message: "callId needs runId: alone it does not identify a call",
   });
   const parameters = { "~standard": { version: 1 as const, vendor: "test", validate: () => ({ value: {} }) } };
   const both: GateOptions<object> = { toolName: "t", parameters, parseEdited: (edited) => edited };

@@ -259,7 +259,7 @@ test("a bad token ends at once, and its text is for people", async () => {
       assert(error instanceof RequestFailed);
       assert.equal(
         error.message,
-        "NOT RUN. The approvals server refused the request to call auto.token. Do not work around it.",
+        "NOT RUN. The approvals server rejected the request to call auto.token. Do not work around it.",
       );
       assert(error.developerText.includes(`http://${plain.address}`));
       assert(error.developerText.includes("UNAUTHENTICATED"));
@@ -279,7 +279,7 @@ test("a transport of somebody else may have no address", async () => {
     client.run(call, () => assert.fail("called")),
     (error) => {
       assert(error instanceof RequestFailed);
-      assert.match(error.developerText, /^The server refused the request \(UNIMPLEMENTED\)/);
+      assert.match(error.developerText, /^The server rejected the request \(UNIMPLEMENTED\)/);
       return true;
     },
   );

@@ -56,7 +56,7 @@ for (const [error, patienceMs] of [
     });
     await assert.rejects(fails, (caught) => caught === thrown);
     assert.equal(fake.logged.length, 2);
-    assert.match(fake.logged[0] ?? "", /is not reported/);
+    assert.match(fake.logged[0] ?? "", /Cannot report the outcome/);
   });
 }
 

@@ -102,7 +102,7 @@ for (const [name, fn, path] of unbegun) {
     const at = path && ` at ${path}`;
     await assert.rejects(fake.client().requiresApproval(fn, options)({}), (error) => {
       assert(error instanceof TypeError);
-      assert(error.message.includes(`${at}, whose work would run outside of the approval`), error.message);
+      assert(error.message.includes(`${at}, whose work would run outside the gate`), error.message);
       return true;
     });
     assert.equal(told(fake)[0]?.[0], "FAILED");
@@ -202,7 +202,7 @@ test("a generator whose reader leaves is ended, and has not succeeded", async ()
   }, options);
   for await (const _ of wrapped({})) break;
   assert.deepEqual(order, ["ended, 0 reports"]);
-  assert.deepEqual(told(fake), [["FAILED", "its caller stopped reading before its end"]]);
+  assert.deepEqual(told(fake), [["FAILED", "the caller stopped reading before the end"]]);
 });
 
 test("a generator that yields work that has not begun is ended", async () => {

@@ -136,17 +136,17 @@ const wide = Object.fromEntries(
 
 /** Schemas that are not told to the server, and why. */
 const untold: [StandardSchema<object>, RegExp][] = [
-  [z.object({ tree }), /a type has itself as a part/],
-  [tree as StandardSchema<object>, /a type has itself as a part/],
-  [z.object(wide), /it has \d+ bytes, and may have 16384/],
-  [v.object({ to: v.string() }), /its library makes no JSON Schema of it/],
-  [library({}, () => ({ type: "string" })), /it is not that of an object/],
+  [z.object({ tree }), /a type contains itself/],
+  [tree as StandardSchema<object>, /a type contains itself/],
+  [z.object(wide), /it has \d+ bytes; the maximum is 16384/],
+  [v.object({ to: v.string() }), /its library has no JSON Schema for it/],
+  [library({}, () => ({ type: "string" })), /it is not the schema of an object/],
   [library({ a: { $ref: "https://example.com/schema" } }), /it refers to https:/],
   [
     library({}, () => {
       throw new Error("cannot be done.");
     }),
-    /: cannot be done\. The server/,
+    /: cannot be done\. An edit/,
   ],
 ];
 

@@ -208,7 +208,7 @@ const STOPPED = {
   approved: true,
   approvalId: "a1",
   message: "NOT RUN. The call to t was approved, but the caller stopped before it ran. Do not work around it.",
-  developerText: "The caller stopped waiting. Approval a1 of the call to t is approved, and was not run.",
+  developerText: "The caller stopped waiting. Approval a1 of the call to t is approved, but the call did not run.",
 };
 
 test("`stopWaiting` between the approval and the claim takes no claim", async () => {

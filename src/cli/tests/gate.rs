@@ -221,7 +221,10 @@ async fn a_claim_that_is_granted_after_the_caller_left_is_reported() {
     hold.notify_one();
     until(|| !server.fake.report.asked().is_empty()).await;
     let report = server.fake.report.asked().remove(0);
-    assert_eq!((report.result(), report.message.as_str()), (ExecutionResult::Failed, "not run: the caller gave up"));
+    assert_eq!(
+        (report.result(), report.message.as_str()),
+        (ExecutionResult::Failed, "not run: the caller stopped waiting")
+    );
 }
 
 /// The same, if the answer has arrived but was not read.

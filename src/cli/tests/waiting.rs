@@ -170,7 +170,7 @@ async fn a_model_is_not_told_what_to_configure() {
     server.fake.request.answers(denied());
     let ran = signoff(&server.address, REQUEST).await;
     let expected =
-        "error: NOT RUN. The approvals server refused the request to call send_email. Do not work around it.\n";
+        "error: NOT RUN. The approvals server rejected the request to call send_email. Do not work around it.\n";
     assert_eq!((ran.code, ran.err.as_str()), (1, expected));
 
     server.fake.request.answers(denied());

@@ -104,7 +104,7 @@ fn documents_state_the_current_defaults_and_limits() {
         ("clients/go/call.go", format!("makes the call, in at most {AGENT_NAME_MAX} characters.")),
         ("clients/go/call.go", format!("belongs to, in at most {RUN_ID_MAX} characters.")),
         ("clients/go/call.go", format!("by default every {}.", spoken(heartbeat))),
-        ("clients/java/README.md", format!("It says every {} what it waits for.", spoken(heartbeat))),
+        ("clients/java/README.md", format!("It prints progress every {}.", spoken(heartbeat))),
     ];
     let wrong: Vec<_> = told.iter().filter(|(path, sentence)| !words(path).contains(sentence)).collect();
     assert!(wrong.is_empty(), "a value or a sentence changed: {wrong:#?}");

@@ -1,4 +1,4 @@
-// Command email asks for approval of an e-mail, and sends it (not really) once somebody has approved it.
+// Command email asks for approval of an e-mail, and pretends to send it after the approval.
 package main
 
 import (
@@ -48,7 +48,7 @@ func main() {
 	case err == nil:
 		fmt.Println(result)
 	case errors.As(err, &refusal): // It was not sent.
-		fmt.Println(refusal)               // For the model, as it is.
+		fmt.Println(refusal)               // For the model, unchanged.
 		log.Print(refusal.DeveloperText()) // For people.
 	default:
 		log.Print(err)

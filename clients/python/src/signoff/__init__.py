@@ -1,9 +1,9 @@
 """Client of Signoff, an approvals server for AI agents.
 
-A gated function runs only with a yes, once, with exactly the arguments that were approved.
+A gated function runs only after an approval, once, with exactly the approved arguments.
 
-`requires_approval` wraps a function; `Client.run` and `AsyncClient.run` run one for a Call. What keeps it from running
-is a Refusal. `Client.approvals`, `policies`, `access` and `admin` have all calls of the API, with the messages of
+`requires_approval` wraps a function; `Client.run` and `AsyncClient.run` run one for a Call. If it does not run, they
+raise a Refusal. `Client.approvals`, `policies`, `access` and `admin` have all calls of the API, with the messages of
 `signoff.v1`.
 """
 

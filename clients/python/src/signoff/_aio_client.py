@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 class AsyncClient:
     """A connection to a Signoff server, for asyncio; the options are those of Client.
 
-    It may be made outside of any event loop, and belongs to the one that it is first used in.
+    It may be made outside an event loop, and belongs to the loop of its first use.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class AsyncClient:
     ) -> None:
         check_on_refusal(on_refusal)
         self.on_refusal: OnRefusal = on_refusal
-        """What becomes of refusals of `run`, `resume` and gated functions that say nothing else."""
+        """How `run`, `resume` and gated functions without their own setting handle refusals."""
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
@@ -86,13 +86,13 @@ class AsyncClient:
         return self._connected().admin
 
     async def run(self, call: Call, function: Callable[[Run], Coroutine[Any, Any, _T]]) -> _T:
-        """Asks for approval, waits, and runs the coroutine function once with what was approved.
+        """Asks for approval, waits, and runs the coroutine function once with the approved arguments.
 
         Returns the function's result, and raises its own error unchanged, also the Refusal of a gated call that it
-        makes itself; raises a Refusal when it is not run. A cancellation while it waits gives the call up, and is
-        passed on. Raises TypeError, and asks for nothing, for what is not a coroutine function, such as a lambda around
-        one. What the function returns is awaited, if it can be, before it is reported; futures in its result are
-        waited for, and returned as they are. A function that returns a generator is reported as failed.
+        makes itself; raises a Refusal if it did not run. A cancellation during the wait ends the call, and is passed
+        on. Raises TypeError, and asks nothing, for other than coroutine functions, such as a lambda around one. An
+        awaitable result is awaited before the report; futures in the result are awaited, and returned unchanged. A
+        function that returns a generator is reported as failed.
         """
         _refuse_others(function)
         refusals = self._refusals(function)
@@ -104,24 +104,24 @@ class AsyncClient:
     async def ask(self, call: Call) -> Handle:
         """Asks for approval, and returns as soon as the server has recorded it: `resume` runs the call, in any process.
 
-        Returns the handle whatever the approval's status is; raises what `run` raises before that.
+        Returns the handle with any status of the approval; raises the same as `run` before that.
         """
         return await gate_of_async(self, call.tool_name, lambda address: request_for(call, address)).ask()
 
     async def wait(self, handle: Handle, **options: Unpack[WaitOptions]) -> None:
-        """Waits until the call that was asked for is approved; raises a Refusal if it is not to be run.
+        """Waits until an asked call is approved; raises a Refusal if it must not run.
 
-        Claims nothing: `resume` runs it. Takes the options of Call that are of the wait.
+        Claims nothing: `resume` runs it. Takes the WaitOptions of Call.
         """
         await gate_of_async(self, handle.tool_name, lambda address: request_of(handle, options, address)).wait()
 
     async def resume(
         self, handle: Handle, function: Callable[[Run], Coroutine[Any, Any, _T]], **options: Unpack[WaitOptions]
     ) -> _T:
-        """Waits for a call that was asked for, and runs the coroutine function once with what was approved.
+        """Waits for an asked call, and runs the coroutine function once with the approved arguments.
 
-        As `run` does. Its arguments come from the server. Takes the options of Call that are of the wait; a wait that
-        is given up leaves the approval as it is, unless `cancel_on_abandon` is set.
+        As `run` does. Its arguments come from the server. Takes the WaitOptions of Call; an abandoned
+        wait leaves the approval unchanged, unless `cancel_on_abandon` is set.
         """
         _refuse_others(function)
         refusals = self._refusals(function)
@@ -132,7 +132,7 @@ class AsyncClient:
             return cast("_T", refusals.text(refusal))
 
     async def close(self) -> None:
-        """Closes the connection; what waits on it is Unavailable. Any loop may do it."""
+        """Closes the connection; its waiting calls end with Unavailable. Works from any loop."""
         self._is_closed = True
         if self._connection:
             await self._connection.channel.close()
@@ -157,7 +157,7 @@ class AsyncClient:
         return Refusals(self.on_refusal)
 
     def _connected(self) -> _Connection:
-        # Channels of asyncio belong to a loop, which there may be none of when a module makes its client.
+        # Channels of asyncio belong to a loop, and a module may make its client without one.
         loop = asyncio.get_running_loop()
         if self._connection is None:
             if self._is_closed:

@@ -168,10 +168,10 @@ class AsyncGate:
             await self._repeat(self._stub.CancelApproval, withdrawal(approval_id), tries)
         except Exhausted as exhausted:
             if not is_decided(exhausted.failure):
-                _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, exhausted)
+                _log.warning("Cannot withdraw the request to call %s: %s", self._tool_name, exhausted)
         except Refusal as refusal:
             problem = refusal.developer_text
-            _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, problem)
+            _log.warning("Cannot withdraw the request to call %s: %s", self._tool_name, problem)
 
     async def _find(self, tries: Tries) -> str:
         """Asks again, for the approval's id."""
@@ -192,7 +192,7 @@ class AsyncGate:
             await asyncio.sleep(tries.rest(failure))
 
     async def _claim(self, permit: Permit) -> None:
-        """Claims; what is granted to a caller that gives up is in the permit too."""
+        """Claims; the permit keeps a claim that is granted after the caller stopped waiting."""
         tries = Tries(self._request.patience)
         try:
             answer = await self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
@@ -206,7 +206,7 @@ class AsyncGate:
             if not is_reported(request, answer):
                 raise ValueError("the answer is about another claim or outcome")
         except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
-            _log.warning("the outcome of a call to %s was not reported: %s", self._tool_name, error)
+            _log.warning("Cannot report the outcome of the call to %s: %s", self._tool_name, error)
         except GeneratorExit:
             raise
         except BaseException:
@@ -223,7 +223,7 @@ class AsyncGate:
     ) -> _Answer:
         """Calls until it succeeds; raises Exhausted if it does not.
 
-        A caller that gives up makes no other call; `keep` gets the answer to the one under way too, if it still comes.
+        After the caller stopped waiting there is no further try, but `keep` still gets the answer to the one under way.
         """
         while True:
             try:
@@ -274,7 +274,7 @@ async def _ended(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
 
 
 def _cancellations() -> int:
-    """How often the task was cancelled; before Python 3.11 nobody says so."""
+    """The number of cancellations of the task; unknown before Python 3.11."""
     task = asyncio.current_task()
     counted: Callable[[], int] | None = getattr(task, "cancelling", None)
     return counted() if counted else 0

@@ -74,7 +74,7 @@ class Answers:
         return approval.decision.digest == approval.digest == self._digest(approval)
 
     def mismatch(self) -> DigestMismatch:
-        """What was approved is not what would be run."""
+        """The approved call differs from the call to run."""
         return DigestMismatch(tool_name=self._request.tool_name, approval_id=self._approval_id)
 
     @property

@@ -1,4 +1,4 @@
-"""Arguments of a call: what can be approved, and a copy of it that nobody else can change.
+"""Arguments of a call: which can be approved, and a copy that no other code can change.
 
 The copy is what the canonical JSON reads as, which is what a reviewer sees and a digest covers: 10.0 is 10, -0.0 is 0,
 and keys are in order.

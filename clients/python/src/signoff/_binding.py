@@ -20,11 +20,10 @@ _ADVICE = "take JSON, or name it in `hidden` to pass it on unseen"
 
 
 class Binding:
-    """Names what a function is called with by its parameters, defaults included.
+    """Binds the arguments of a call to the function's parameters, with defaults.
 
-    All parameters are shown, but those that are declared hidden, contexts of frameworks, and the object or class that a
-    method is called on.
-    Raises TypeError for parameters that cannot be shown: `*args` and `**kwargs`, and types that JSON has no form for.
+    All parameters are shown, except hidden ones, contexts of frameworks, and the object or class of a method call.
+    Raises TypeError for parameters that cannot be shown: `*args` and `**kwargs`, and types without a JSON form.
     """
 
     def __init__(self, function: Callable[..., object], hidden: Sequence[str]) -> None:
@@ -109,7 +108,7 @@ class Binding:
 
 
 class Bound:
-    """The parameters of one call: those that are shown, and those that are passed on."""
+    """The parameters of one call: shown ones and hidden ones."""
 
     def __init__(self, bound: inspect.BoundArguments, shown: dict[str, Declared], ids: Ids) -> None:
         self._bound = bound
@@ -135,11 +134,11 @@ class Bound:
     def join(self, arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What to call the function with; raises Unfit unless each shown parameter fits, and nothing else is there.
 
-        Also those with a default: a reviewer who removed an argument has not approved its default.
+        Parameters with a default are required too: a reviewer who removed an argument has not approved its default.
         """
         for name in arguments:
             if name not in self._shown:
-                raise Unfit(name, "is not one that the function takes")
+                raise Unfit(name, "is not a parameter of the function")
         for name, each in self._shown.items():
             if name not in arguments:
                 raise Unfit(name, "is missing")

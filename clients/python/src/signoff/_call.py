@@ -1,4 +1,4 @@
-"""What is asked for, and what a function that may run is given."""
+"""A call to be approved, and an approved run of it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Run:
     """The permission to run a call once.
 
     approval_id: the approval.
-    arguments: what to run with: those that were asked for or, if a reviewer edited them, the edited ones. Either are
-        rebuilt from their canonical JSON: whole numbers are int, -0.0 is 0, keys are in canonical order.
+    arguments: the approved arguments: the asked ones or, if a reviewer edited them, the edited ones. They are rebuilt
+        from their canonical JSON: whole numbers are int, -0.0 is 0, keys are in canonical order.
     edited: whether a reviewer edited them.
     """
 
@@ -33,24 +33,24 @@ class Call:
     arguments: a JSON object of Python's own types: None, bool, int, float, str, list and dict. At most 48 KiB.
     agent_name: the agent that makes the call.
     run_id: the run (conversation, job) that it belongs to.
-    chain: the agents that handed the task on, the first one first.
+    chain: the agents that handed the task on, in order.
     reason: why, for reviewers; at most 4 KiB.
     labels: for the policy's rules, and to find the approval again.
     timeout: seconds, or a timedelta, to wait for a decision, 1 s to 7 days; None for the server's default, 5 min unless
         it is set.
-    arguments_schema: JSON Schema that the arguments, and any edit of them, must satisfy. Of a decorated function it is
-        derived from its types, if it is not given.
-    derive_schema: whether that is done.
+    arguments_schema: JSON Schema that the arguments, and any edit of them, must satisfy. Unless set, it is derived from
+        the types of a decorated function.
+    derive_schema: whether to derive it.
     on_behalf_of: the person for whom the agent asks, who then cannot decide.
     request_id: names this request; asking with it again finds the same approval.
     call_id: names the call within `run_id`, from which a stable request_id is made. Needs `run_id`.
-    patience: seconds, or a timedelta, to go on trying while the server cannot be reached.
-    on_progress: told how the wait stands. What it raises is ignored. An AsyncClient awaits what it returns, if it can,
-        beside the wait: one after the other, and not beyond the wait's end.
-    cancel_on_abandon: whether to withdraw the request when the caller gives up waiting.
-    cancel_handle: makes the caller give up, from another thread. For a Client; with an AsyncClient, cancel the task.
+    patience: seconds, or a timedelta, of retries while the server is unreachable.
+    on_progress: called with each progress of the wait. Its exceptions are ignored. An AsyncClient awaits an awaitable
+        result beside the wait, one after the other, until the end of the wait.
+    cancel_on_abandon: whether to withdraw the request when the caller stops waiting.
+    cancel_handle: stops the wait from another thread. For a Client; with an AsyncClient, cancel the task.
 
-    Raises TypeError or ValueError, with the option's name, for options that cannot be used.
+    Raises TypeError or ValueError, with the option's name, for invalid options.
     """
 
     tool_name: str
@@ -72,8 +72,8 @@ class Call:
     cancel_handle: CancelHandle | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Checks the options, and refuses a call_id without a run_id."""
+        """Checks the options, and requires a run_id with a call_id."""
         check_name("tool_name", self.tool_name, optional=False)
         check_options({each.name: getattr(self, each.name) for each in fields(self) if each.kw_only})
         if self.call_id and not self.run_id:
-            raise ValueError("call_id needs run_id: by itself it does not name a call")
+            raise ValueError("call_id needs run_id: alone it does not identify a call")

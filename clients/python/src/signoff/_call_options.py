@@ -1,4 +1,4 @@
-"""The options of a call, and what each must be: a wrong one is an error of use, which names the option."""
+"""The options of a call, and their checks: an invalid one is an error of use that names the option."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Seconds = float | timedelta
 
 @dataclass(frozen=True)
 class Person:
-    """A human being, as an authority knows them.
+    """A human being, as known to an authority.
 
     subject: the person's name there.
     issuer: the authority; empty for the issuer of the server's own tokens.
@@ -27,14 +27,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Progress:
-    """How a wait stands; the server sends it every now and then.
+    """The progress of a wait, which the server sends regularly.
 
     approval_id: the approval.
     message: one sentence to show to a user.
-    remaining: seconds until nobody can approve it any more.
+    remaining: seconds until the deadline.
     approvals: approving votes so far.
     quorum: approving votes needed.
-    reviewers: who was asked; empty for any reviewer.
+    reviewers: the reviewers who were asked; empty for any reviewer.
     """
 
     approval_id: str
@@ -50,7 +50,7 @@ DEFAULT_PATIENCE = 30.0
 
 
 class WaitOptions(TypedDict, total=False):
-    """What can be said of a wait: see Call, which has the same names."""
+    """The options of a wait: see Call, which has the same names."""
 
     patience: Seconds
     on_progress: Callable[[Progress], object] | None
@@ -59,7 +59,7 @@ class WaitOptions(TypedDict, total=False):
 
 
 class CallOptions(TypedDict, total=False):
-    """What can be said of a call besides its tool and arguments: see Call, which has the same names."""
+    """The options of a call, besides its tool and arguments: see Call, which has the same names."""
 
     agent_name: str | None
     run_id: str | None
@@ -79,14 +79,14 @@ class CallOptions(TypedDict, total=False):
 
 
 WAIT_NAMES: Sequence[str] = tuple(WaitOptions.__annotations__)
-"""The options that a wait has."""
+"""The names of the options of a wait."""
 
 NAMES: Sequence[str] = tuple(CallOptions.__annotations__)
-"""The options that there are."""
+"""The names of all options."""
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Raises TypeError or ValueError, with the option's name, for options that cannot be used."""
+    """Raises TypeError or ValueError, with the option's name, for invalid options."""
     for name, value in options.items():
         check = _CHECKS.get(name)
         if check is None:
@@ -103,20 +103,20 @@ def check_wait_options(options: Mapping[str, Any]) -> None:
 
 
 def check_name(name: str, value: object, *, optional: bool = True) -> None:
-    """Raises TypeError for what is not text."""
+    """Raises TypeError for a value that is not text."""
     if not (isinstance(value, str) or (optional and value is None)):
         raise TypeError(f"{name} must be text, not {value!r}")
 
 
 def check_names(name: str, value: object) -> None:
-    """Raises TypeError for what is not a sequence of texts; one text is such a sequence as well, and is refused."""
+    """Raises TypeError for a value that is not a sequence of texts, and for a single text."""
     is_sequence = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
     if not is_sequence or not all(isinstance(item, str) for item in cast("Sequence[object]", value)):
         raise TypeError(f"{name} must be a list of texts, not {value!r}")
 
 
 def check_time(name: str, value: object) -> None:
-    """Raises TypeError or ValueError for what is not a positive, finite time."""
+    """Raises TypeError or ValueError for a value that is not a positive, finite time."""
     if isinstance(value, bool) or not isinstance(value, (int, float, timedelta)):
         raise TypeError(f"{name} must be seconds or a timedelta, not {value!r}")
     try:
@@ -128,12 +128,12 @@ def check_time(name: str, value: object) -> None:
 
 
 def seconds(time: Seconds) -> float:
-    """A time that was found fit, in seconds."""
+    """A checked time, in seconds."""
     return time.total_seconds() if isinstance(time, timedelta) else float(time)
 
 
 def check_flag(name: str, value: object) -> None:
-    """Raises TypeError for what is neither True nor False."""
+    """Raises TypeError for a value that is neither True nor False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
 

@@ -1,4 +1,4 @@
-"""Stops blocking calls that wait, from another thread."""
+"""Stops waiting calls from another thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class CancelHandle:
-    """Stops the calls of a Client that it was given to, whatever thread they wait in.
+    """Stops the waiting calls of a Client that have this handle, in any thread.
 
         handle = CancelHandle()
         with call_options(cancel_handle=handle):
@@ -18,8 +18,8 @@ class CancelHandle:
         finally:
             handle.cancel()
 
-    A call that waits raises StillWaiting, or Cancelled if it is withdrawn (`cancel_on_abandon`), and claims nothing. A
-    function that runs already is not stopped. Threads and calls may share a handle.
+    A waiting call raises StillWaiting, or Cancelled if it is withdrawn (`cancel_on_abandon`), and claims nothing. A
+    function that already runs does not stop. Threads and calls may share a handle.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class CancelHandle:
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """Stops the calls that wait, and those that begin later. Does nothing the second time."""
+        """Stops the waiting calls, and calls that begin later. A second call has no effect."""
         with self._lock:
             self._cancelled.set()
             wakes = list(self._wakes)

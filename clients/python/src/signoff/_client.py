@@ -33,24 +33,23 @@ _T = TypeVar("_T")
 
 
 class Client:
-    """A connection to a Signoff server, for blocking code. Threads may share it; it connects when it is first used.
+    """A connection to a Signoff server, for blocking code. Threads may share it; it connects on first use.
 
-    Options that are not given are taken from the environment, where an empty variable counts as unset.
+    Missing options come from the environment, where an empty variable counts as unset.
 
     address: `http://HOST:PORT` or `https://HOST:PORT`; else `SIGNOFF_ADDRESS`, else `http://127.0.0.1:7766`.
-    token: bearer token; else `SIGNOFF_TOKEN`. An empty one is none.
+    token: bearer token; else `SIGNOFF_TOKEN`. Empty: no token.
     ca: PEM file with the authorities of the server's certificate, in place of the system's; else `SIGNOFF_CA`.
-    certificate, key: PEM files that the client shows of itself; else `SIGNOFF_CERTIFICATE` and `SIGNOFF_KEY`.
-    insecure: send the token without TLS to another machine; else what `SIGNOFF_INSECURE` says:
-        `true` or `1`, `false` or `0`.
-    deadline: seconds, or a timedelta, that unary calls may take.
-    on_refusal: `return` makes the text of a refusal, which is for the model, the result of `run`, `resume` and gated
-        functions, for frameworks that would hide an exception from the model; `ask` and `wait` raise always.
+    certificate, key: PEM files with the client certificate and its key; else `SIGNOFF_CERTIFICATE` and `SIGNOFF_KEY`.
+    insecure: send the token without TLS to another machine; else `SIGNOFF_INSECURE`: `true` or `1`, `false` or `0`.
+    deadline: seconds, or a timedelta: the deadline of unary calls.
+    on_refusal: with `return`, the text of a refusal is the result of `run`, `resume` and gated functions, for
+        frameworks that hide exceptions from the model; `ask` and `wait` always raise.
 
-    Processes cannot share it: one that was used before a fork raises RuntimeError after it, in the child.
+    Processes cannot share it: a client that was used before a fork raises RuntimeError in the child.
 
-    Raises TypeError or ValueError, with the option's name, for options and files that cannot be used, and OSError for
-    files that cannot be read.
+    Raises TypeError or ValueError, with the option's name, for invalid options and files, and OSError for files that
+    cannot be read.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class Client:
     ) -> None:
         check_on_refusal(on_refusal)
         self.on_refusal: OnRefusal = on_refusal
-        """What becomes of refusals of `run`, `resume` and gated functions that say nothing else."""
+        """How `run`, `resume` and gated functions without their own setting handle refusals."""
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
@@ -97,13 +96,13 @@ class Client:
         return self._connected().admin
 
     def run(self, call: Call, function: Callable[[Run], _T]) -> _T:
-        """Asks for approval, waits, and runs the function once with what was approved.
+        """Asks for approval, waits, and runs the function once with the approved arguments.
 
         Returns the function's result, and raises its own error unchanged, also the Refusal of a gated call that it
-        makes itself; raises a Refusal when it is not run. Whatever is raised while it waits, such as KeyboardInterrupt,
-        gives the call up, and is passed on. Raises TypeError for coroutine functions and generators, whose work begins
-        later. A function that returns such work is reported as failed, with a TypeError; futures of
-        `concurrent.futures` in its result are waited for.
+        makes itself; raises a Refusal if it did not run. An exception during the wait, such as KeyboardInterrupt, ends
+        the call, and is passed on. Raises TypeError for coroutine functions and generators, whose work begins later. A
+        function that returns such work is reported as failed, with a TypeError; futures of `concurrent.futures` in its
+        result are awaited.
         """
         _refuse_work_that_begins_later(function)
         refusals = self._refusals(function)
@@ -116,23 +115,23 @@ class Client:
     def ask(self, call: Call) -> Handle:
         """Asks for approval, and returns as soon as the server has recorded it: `resume` runs the call, in any process.
 
-        Returns the handle whatever the approval's status is; raises what `run` raises before that.
+        Returns the handle with any status of the approval; raises the same as `run` before that.
         """
         warnings = self._warnings
         return gate_of(self, call.tool_name, lambda address: request_for(call, address), warnings, call).ask()
 
     def wait(self, handle: Handle, **options: Unpack[WaitOptions]) -> None:
-        """Waits until the call that was asked for is approved; raises a Refusal if it is not to be run.
+        """Waits until an asked call is approved; raises a Refusal if it must not run.
 
-        Claims nothing: `resume` runs it. Takes the options of Call that are of the wait.
+        Claims nothing: `resume` runs it. Takes the WaitOptions of Call.
         """
         gate_of(self, handle.tool_name, lambda address: request_of(handle, options, address), self._warnings).wait()
 
     def resume(self, handle: Handle, function: Callable[[Run], _T], **options: Unpack[WaitOptions]) -> _T:
-        """Waits for a call that was asked for, and runs the function once with what was approved, as `run` does.
+        """Waits for an asked call, and runs the function once with the approved arguments, as `run` does.
 
-        Its arguments come from the server. Takes the options of Call that are of the wait; a wait that is given up
-        leaves the approval as it is, unless `cancel_on_abandon` is set.
+        Its arguments come from the server. Takes the WaitOptions of Call; an abandoned
+        wait leaves the approval unchanged, unless `cancel_on_abandon` is set.
         """
         _refuse_work_that_begins_later(function)
         refusals = self._refusals(function)
@@ -142,7 +141,7 @@ class Client:
             return cast("_T", refusals.text(refusal))
 
     def close(self) -> None:
-        """Closes the connection; what waits on it is Unavailable."""
+        """Closes the connection; its waiting calls end with Unavailable."""
         with self._lock:
             self._is_closed = True
             if self._connection and self._connection.process == os.getpid():

@@ -75,7 +75,7 @@ def set_of(cls: type[Any], item: Declared) -> Declared:
     def read(value: Any, path: str) -> Any:
         values = [item.read(each, f"{path}[{index}]") for index, each in enumerate(as_list(value, path))]
         if len({_canonical(item.write(each)) for each in values}) < len(values):
-            raise Unfit(path, "has an element twice")
+            raise Unfit(path, "has a duplicate element")
         try:
             return cls(values)
         except TypeError:

@@ -1,7 +1,7 @@
-"""Contexts: the objects that agent frameworks hand to tools, which are no arguments.
+"""Contexts: the objects that agent frameworks pass to tools, which are not arguments.
 
-No framework is imported: their classes are known by module and name. Exact modules, as a class of somebody's own that
-has the name of a context must not be hidden from reviewers.
+No framework is imported: their classes are known by module and name. Exact modules, because another class with the name
+of a context must not be hidden from reviewers.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Annotated, Any, Union, cast
 
 @dataclass(frozen=True)
 class Ids:
-    """What a context knows of the call.
+    """What a context knows about the call.
 
     agent_name: the agent that makes it.
     run_id: the run that it belongs to.
     call_id: the call within the run, as the model named it.
     tool_name: the tool that the model called; a function may pass its context on to others.
-    is_run_stable: whether another process that goes on with the run has the same run_id.
+    is_run_stable: whether another process that continues the run has the same run_id.
     """
 
     agent_name: str | None = None

@@ -1,7 +1,8 @@
 """The declared types of parameters: how a value becomes JSON, and how JSON becomes the value again.
 
-What a function gets is rebuilt from what was approved. So a declared type must say all of it: types that JSON has no
-form for are refused when a function is wrapped, and values that do not fit before anybody is asked, or claimed.
+A function gets its arguments rebuilt from the approved JSON. So a declared type must cover all of a value: types
+without a JSON form are rejected when a function is wrapped, and values that do not fit before anybody is asked, or
+before the claim.
 """
 
 from __future__ import annotations

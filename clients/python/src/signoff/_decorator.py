@@ -43,16 +43,15 @@ _of_this_call: ContextVar[dict[str, list[Any]]] = ContextVar("signoff_call_optio
 
 @contextmanager
 def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
-    """Sets options of the decorated functions that are called within: what is known only when a call is made.
+    """Sets options of the calls of decorated functions within the `with`.
 
         with call_options(run_id=conversation.id, call_id=tool_call.id):
             send_email(to="alice@example.com", subject="Hello")
 
-    They come before those of the decorator, and those of an inner `with` before those of an outer one. `request_id` and
-    `call_id` name one call: they are for the first one made within, and not for those that its function makes; a
-    further call within, such as another try, is a TypeError. They follow the call into tasks and `asyncio.to_thread`,
-    but not into threads of an executor: `contextvars.copy_context` takes them there. Raises TypeError or ValueError for
-    options that cannot be used.
+    They override those of the decorator, and an inner `with` overrides an outer one. `request_id` and `call_id` name
+    one call: they apply to the first call within, and not to calls that its function makes; a further call within, such
+    as a retry, is a TypeError. They follow the call into tasks and `asyncio.to_thread`, but not into threads of an
+    executor: `contextvars.copy_context` carries them there. Raises TypeError or ValueError for invalid options.
     """
     check_options(options)
     token = _of_this_call.set({**_of_this_call.get({}), **{name: [value] for name, value in options.items()}})
@@ -132,24 +131,23 @@ def requires_approval(
         def send_email(to: str, subject: str, body: str = "") -> None: ...
 
     client: a Client for functions, an AsyncClient for coroutine functions. Without one, and as a decorator without
-        parentheses, it is a client of the process, with its options from the environment.
-    tool_name: the call's tool; the function's name if it is not given.
-    hidden: parameters that are passed on as they are, and neither shown to reviewers nor covered by the digest. Those
-        whose types are contexts of frameworks that the client knows are hidden without it; the agent's name, the run's
-        id and the call's id are taken from them, where no option says others.
-    required_options: options without which a call raises TypeError, and nothing is asked.
-    on_refusal: `return` makes the text of a refusal, which is for the model, the result; `raise` raises it. The
-        client's if it is not given.
-    options: as of Call; `call_options` sets those that differ from call to call.
+        parentheses, it is a client of the process, with options from the environment.
+    tool_name: the call's tool; unless set, the function's name.
+    hidden: parameters that are passed on unchanged, and neither shown to reviewers nor covered by the digest. Contexts
+        of known frameworks are hidden by their types; they set the agent's name, the run's id and the call's id, unless
+        an option does.
+    required_options: required options: a call without them raises TypeError, and nothing is asked.
+    on_refusal: with `return`, the text of a refusal for the model is the result; `raise` raises it. Unless set, the
+        client's.
+    options: those of Call; `call_options` sets those that differ from call to call.
 
-    The function gets its arguments rebuilt from what was approved, in the types that its parameters declare; a
-    reviewer's edit must name every parameter, and fit. It raises what `Client.run` raises. Of a method, the object or
-    class that it is called on is passed on; a static method has no such parameter, whatever it is called. Raises
-    TypeError, when it decorates, for functions of the other kind, generators, parameters that cannot be shown, and
-    options that cannot be used.
+    The function gets the approved arguments, rebuilt in the types that its parameters declare; a reviewer's edit must
+    name every parameter, and fit. It raises the same as `Client.run`. The object or class of a method call is passed
+    on; a static method has none, whatever the name of its first parameter is. Raises TypeError on decoration for
+    functions of the other kind, generators, parameters that cannot be shown, and invalid options.
 
-    The gated function has `ask` and `resume`, of Gated and AsyncGated. It has no `__wrapped__`: nothing of it leads
-    around the gate.
+    The gated function has `ask` and `resume`, of Gated and AsyncGated. It has no `__wrapped__`, so nothing bypasses the
+    gate.
     """
     check_options(options)
     check_names("required_options", required_options)
@@ -268,7 +266,7 @@ class _Gated:
     def _dressed(
         self, gated: Callable[..., Any], ask: Callable[..., Any], resume: Callable[..., Any]
     ) -> Callable[..., Any]:
-        """Makes it look like the function. Whatever follows `__wrapped__` would call the function without the gate."""
+        """Copies the function's metadata, without `__wrapped__`, which would bypass the gate."""
         functools.update_wrapper(gated, self._function)
         vars(gated).pop("__wrapped__")
         # What looks for types would resolve them in this module, not in the function's.
@@ -282,9 +280,9 @@ class _Gated:
     ) -> tuple[WaitOptions, Bind[Any]]:
         """How to wait for a call that was asked for, and what to do when it may run; TypeError for another tool's."""
         if not isinstance(handle, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a Handle is needed, not {handle!r}")
+            raise TypeError(f"the handle must be a Handle, not {handle!r}")
         if handle.tool_name != self._tool_name:
-            raise ValueError(f"the handle is of a call to {handle.tool_name}, and {self.name} is {self._tool_name}")
+            raise ValueError(f"the handle is for the tool {handle.tool_name}, not for {self._tool_name}")
         bound = self._binding.bind_hidden(gated, args, kwargs)
         # Those that name a call are of the one that asked.
         around = {name: box[0] for name, box in _of_this_call.get({}).items() if name in WAIT_NAMES}
@@ -301,7 +299,9 @@ class _Gated:
         refusals.call_id = self._add_ids(bound.ids, options)
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
-                raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
+                raise TypeError(
+                    f"{name} is required for calls to {self.name}, and not set: set it in call_options, around the call"
+                )
         if options.get("derive_schema", True) and options.get("arguments_schema") is None:
             options["arguments_schema"] = self._schema(bound)
         return Call(self._tool_name, arguments, **options), self._bind(bound)

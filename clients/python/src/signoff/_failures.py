@@ -55,7 +55,7 @@ class Failure:
     retry_after: float | None = None
     """Seconds that its RetryInfo names; None without one."""
     misconfiguration: str = ""
-    """Why the server cannot be at this address, which no other try mends; empty if it may be."""
+    """Why the server cannot be at this address, which no retry can fix; empty if it may be."""
 
     @property
     def problem(self) -> str:
@@ -94,7 +94,7 @@ def _seconds(retry: RetryInfo) -> float:
 
 
 def _details(outcome: grpc.Call) -> tuple[ErrorInfo | None, RetryInfo | None]:
-    """Signoff's own ErrorInfo, and anybody's RetryInfo. Details that nobody can read are none."""
+    """Signoff's own ErrorInfo, and any RetryInfo. Unreadable details are ignored."""
     own: ErrorInfo | None = None
     retry: RetryInfo | None = None
     for detail in _status(outcome).details:
@@ -127,7 +127,7 @@ def _cause(message: str) -> str:
 
 def silence() -> Failure:
     """A stream that was cut because it said nothing for too long."""
-    return broken(TimeoutError("the server said nothing"))
+    return broken(TimeoutError("the server sent nothing in time"))
 
 
 def broken(cause: Exception) -> Failure:

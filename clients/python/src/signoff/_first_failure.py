@@ -1,4 +1,4 @@
-"""What is said of a call's first failure, with the address and the cause, and which failures no other try mends."""
+"""Logs a call's first failure, with the address and the cause, and finds failures that no retry can fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._wait import Wait
 _log = logging.getLogger("signoff")
 
 _LONGEST = 5.0
-"""Seconds that looking for the reason may take."""
+"""Maximum seconds for finding the reason."""
 
 _HTTP = re.compile(r"(?:http2 header with status: |HTTP status |http1\.x server \(HTTP status )(\d{3})", re.IGNORECASE)
 # What speaks, but no HTTP/2.

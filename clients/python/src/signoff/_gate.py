@@ -41,13 +41,13 @@ _Request = TypeVar("_Request", contravariant=True)
 _Answer = TypeVar("_Answer", covariant=True)
 
 _SLEEP = 0.1
-"""Seconds after which a caller who gives up is noticed at the latest."""
+"""Maximum seconds until the gate notices that its caller stopped waiting."""
 
 _log = logging.getLogger("signoff")
 
 
 class _UnderWay(Protocol[_Answer]):
-    """A call that was made, and may have been answered."""
+    """A call under way, perhaps already answered."""
 
     def result(self, timeout: float | None = None) -> _Answer: ...
     def cancel(self) -> object: ...
@@ -81,7 +81,7 @@ class Gate:
         return handle_of(self._request, self._seen(self._wait.first))
 
     def wait(self) -> Permit:
-        """Waits until it is approved; raises a Refusal if it is not to be run. Claims nothing."""
+        """Waits until it is approved; raises a Refusal if it must not run. Claims nothing."""
         self._begin()
         approval = self._seen(self._wait.decided)
         refusal = refusal_of(approval, self._tool_name)
@@ -90,7 +90,11 @@ class Gate:
         return Permit(self._request, self._wait.answers, approval)
 
     def run(self, bind: Bind[_T]) -> _T:
-        """Runs the function once it is approved; raises a Refusal if it is not to be run."""
+        """Runs the function once it is approved; raises a Refusal if it must not run."""
+        # The order makes the gate safe. Waiting grants nothing, so a caller may stop there at no cost. The claim is the
+        # approval's only permission to run, so it comes last before the function: an edit that does not fit is found
+        # before it, and leaves the approval unclaimed. The report comes last. If the process dies before it, the
+        # approval shows a claim without an outcome, and no other runner gets the call: it runs at most once.
         self._request.check(bind)
         permit = self.wait()
         function = permit.bound(bind)
@@ -108,7 +112,7 @@ class Gate:
             if isinstance(raised, _GaveUp):
                 raise self._still_waiting() from None
             raise
-        # A future that failed is the function's result all the same.
+        # A failed future is still the function's result.
         report = permit.failed(text_of(error, has_begun)) if error else permit.succeeded()
         self._report(report, self._tries(error))
         return result
@@ -135,7 +139,7 @@ class Gate:
             raise Cancelled(tool_name=self._tool_name)
 
     def _seen(self, sought: Sought) -> Approval:
-        """The approval, once it is what is sought."""
+        """Waits for the approval that `sought` accepts."""
         approval = None
         try:
             while approval is None:
@@ -154,7 +158,7 @@ class Gate:
         return approval
 
     def _follow(self, sought: Sought) -> Approval | None:
-        """Follows one stream to what is sought; if the stream ends before, rests and returns None."""
+        """Follows one stream until `sought` accepts an approval; if the stream ends first, waits and returns None."""
         self._go_on()
         stream = self._open(self._wait.begin(), None)
         cut = _Cut(stream)
@@ -196,11 +200,11 @@ class Gate:
             return
         try:
             on_progress(progress)
-        except Exception:  # noqa: BLE001 - whatever it is, it says nothing about the approval
+        except Exception:  # noqa: BLE001 - an error of the listener does not affect the approval
             _log.debug("on_progress of a call to %s failed", self._tool_name, exc_info=True)
 
     def _withdraw(self) -> bool:
-        """Whether the request is withdrawn now. It takes its time, whatever the handle says."""
+        """Withdraws the request, also after the handle was cancelled; returns whether it is withdrawn."""
         self._handle = CancelHandle()
         tries = HurriedTries()
         try:
@@ -209,11 +213,11 @@ class Gate:
         except Exhausted as exhausted:
             self._wait.is_approved |= is_approved_meanwhile(exhausted.failure)
             if not is_decided(exhausted.failure):
-                _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, exhausted)
+                _log.warning("Cannot withdraw the request to call %s: %s", self._tool_name, exhausted)
             return False
         except Refusal as refusal:
             problem = refusal.developer_text
-            _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, problem)
+            _log.warning("Cannot withdraw the request to call %s: %s", self._tool_name, problem)
             return False
         return True
 
@@ -234,7 +238,7 @@ class Gate:
             self._sleep(tries.rest(failure))
 
     def _claim(self, permit: Permit) -> None:
-        """Claims; what is granted to a caller that gives up is in the permit too."""
+        """Claims; the permit keeps a claim that is granted after the caller stopped waiting."""
         tries = Tries(self._request.patience)
         try:
             answer = self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
@@ -243,12 +247,15 @@ class Gate:
         permit.check(answer)
 
     def _report(self, request: ReportExecutionRequest, tries: Tries) -> None:
+        """Reports the outcome. A failure is logged, and changes nothing for the caller."""
+        # The function has run, and its effects stay. If an error of the report replaced its result, the agent would
+        # take the call for failed, and might make it again: a second mail, a second payment.
         try:
             answer = self._repeat(self._stub.ReportExecution, request, tries)
             if not is_reported(request, answer):
                 raise ValueError("the answer is about another claim or outcome")
-        except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
-            _log.warning("the outcome of a call to %s was not reported: %s", self._tool_name, error)
+        except Exception as error:  # noqa: BLE001 - the function's result stands
+            _log.warning("Cannot report the outcome of the call to %s: %s", self._tool_name, error)
         except BaseException:
             if not isinstance(tries, HurriedTries):
                 self._report(request, HurriedTries())
@@ -261,10 +268,10 @@ class Gate:
         tries: Tries,
         keep: Callable[[_Answer], None] | None = None,
     ) -> _Answer:
-        """Calls until it succeeds; raises Exhausted if it does not.
+        """Calls until it succeeds; raises Exhausted after the last try.
 
-        A caller that gives up makes no other call; `keep` gets the answer to the one under way too, if it still comes.
-        Claims alone have a `keep`, and are stopped by the handle.
+        After the caller stopped waiting there is no further try, but `keep` still gets the answer to the one under way.
+        Only claims have a `keep`, and only they are stopped by the handle.
         """
         while True:
             if keep:
@@ -293,27 +300,27 @@ class Gate:
             self._sleep(tries.rest(failure))
 
     def _answer(self, under_way: _UnderWay[_Answer]) -> _Answer:
-        """What the call is answered; raises _GaveUp when the handle is cancelled before."""
+        """The answer to the call; raises _GaveUp if the handle is cancelled first."""
         while not self._handle.is_cancelled:
             with contextlib.suppress(grpc.FutureTimeoutError):
                 return under_way.result(_SLEEP)
         raise _GaveUp
 
     def _sleep(self, seconds: float) -> None:
-        """Rests; ends when the handle is cancelled."""
-        # Short sleeps, as one that begins while a signal arrives does not end for it.
+        """Sleeps; ends when the handle is cancelled."""
+        # Short sleeps, because a signal that arrives as a sleep begins does not end it.
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._handle.is_cancelled:
             time.sleep(min(left, _SLEEP))
 
 
 def _ended(result: object) -> BaseException | None:
-    """Waits for the futures of a function's result, and returns the first error of theirs."""
+    """Waits for the futures in a function's result, and returns their first error."""
     futures: list[concurrent.futures.Future[Any]] = []
     for future in unfinished(result):
         if not isinstance(future, concurrent.futures.Future):
             future.cancel()
-            raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
+            raise TypeError("the function returned an awaitable: use an AsyncClient")
         futures.append(future)
     return error_of(futures)
 
@@ -323,7 +330,7 @@ class _GaveUp(Exception):
 
 
 class _Cut:
-    """Cancels a stream that says nothing for too long."""
+    """Cancels a silent stream."""
 
     def __init__(self, stream: _Stream) -> None:
         self._stream = stream
@@ -331,7 +338,7 @@ class _Cut:
         self.has_happened = False
 
     def after(self, seconds: float) -> None:
-        """Cuts after so long, unless it is told anew before."""
+        """Cuts after this time, unless called again before."""
         self.stop()
         self._timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._cut)
         self._timer.daemon = True

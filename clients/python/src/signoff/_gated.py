@@ -1,4 +1,4 @@
-"""What a gated function is, for type checkers: a function, with `ask` and `resume`."""
+"""The type of a gated function, for type checkers: a function with `ask` and `resume`."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Gated(Protocol[_P, _T_co]):
     __qualname__: str
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _T_co:
-        """Asks, waits, and runs the function once with what was approved."""
+        """Asks, waits, and runs the function once with the approved arguments."""
         ...
 
     def ask(self, *args: _P.args, **kwargs: _P.kwargs) -> Handle:
         """Asks, and returns as soon as the server has recorded the request.
 
-        Hidden parameters may be left out where all others are given by name.
+        Hidden parameters may be omitted if all others are passed by name.
         """
         ...
 
     def resume(self, handle: Handle, /, *args: Any, **kwargs: Any) -> _T_co:
-        """Waits for a call that was asked for, and runs the function once with what was approved.
+        """Waits for an asked call, and runs the function once with the approved arguments.
 
         Takes the hidden parameters, in their order or by name. Raises ValueError for a handle of another tool.
         """

@@ -1,4 +1,4 @@
-"""What a call that was asked for is resumed by, in any process."""
+"""The handle with which any process can resume an asked call."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclasses.dataclass(frozen=True)
 class Handle:
-    """A call that was asked for. It is data, and holds no secret: only the caller that asked can claim.
+    """An asked call. It is data, and contains no secret: only the caller that asked can claim.
 
     approval_id: the approval.
     request_id: names the request.
     tool_name: the tool.
     digest: of the tool and the arguments as asked.
 
-    Raises TypeError or ValueError for what is not a handle.
+    Raises TypeError or ValueError for invalid members.
     """
 
     approval_id: str
@@ -30,7 +30,7 @@ class Handle:
     digest: str
 
     def __post_init__(self) -> None:
-        """Checks that each part is a text, and the digest a digest."""
+        """Checks that each member is a text, and that the digest has its form."""
         for name, value in dataclasses.asdict(self).items():
             if not isinstance(value, str):
                 raise TypeError(f"handle: {name} must be text, not {value!r}")
@@ -40,12 +40,12 @@ class Handle:
             raise ValueError(f"handle: digest must be sha256: and 64 hexadecimal digits, not {self.digest!r}")
 
     def to_json(self) -> str:
-        """The handle as JSON, the same in Signoff's clients of all languages."""
+        """The handle as JSON, the same in every language."""
         return rfc8785.dumps(dataclasses.asdict(self)).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Handle:
-        """The handle of a JSON text; raises TypeError or ValueError if it is not one."""
+        """Reads a handle from JSON; raises TypeError or ValueError for other JSON."""
         value: Any = json.loads(text)
         names = [field.name for field in dataclasses.fields(cls)]
         if not isinstance(value, dict):

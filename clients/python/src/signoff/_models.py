@@ -34,7 +34,7 @@ def members_of(cls: type[Any]) -> Sequence[Member] | None:
     """
     for name, field in cls.model_fields.items():
         if field.exclude:
-            raise HoldsMore(f"{cls.__name__} leaves {name} out of its JSON")
+            raise HoldsMore(f"{cls.__name__} omits {name} from its JSON")
     for name in cls.__private_attributes__:
         raise HoldsMore(f"{cls.__name__} has the private attribute {name}, which is not in its JSON")
     decorators = cls.__pydantic_decorators__
@@ -61,7 +61,7 @@ def made_model(cls: type[Any], values: dict[str, Any], path: str) -> Any:
 
 
 def model_write(cls: type[Any], value: Any) -> Any:
-    """A model as JSON, if that says all of it; any other value as it is."""
+    """A model as JSON, if that is complete; any other value unchanged."""
     if type(value) is not cls:
         return value
     try:

@@ -1,4 +1,4 @@
-"""What becomes of a refusal: an exception, or, where a framework would hide that from the model, the result."""
+"""How a refusal is handled: as an exception, or as the result, for frameworks that hide exceptions from the model."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if typing.TYPE_CHECKING:
     from ._call import Run
 
 OnRefusal = Literal["raise", "return"]
-"""`return` gives the text for the model as the function's result."""
+"""With `return`, the text for the model is the function's result."""
 
 _T = TypeVar("_T")
 
 
 def check_on_refusal(value: object) -> None:
-    """Raises ValueError for what is neither of the two."""
+    """Raises ValueError for any other value."""
     if value not in ("raise", "return"):
         raise ValueError(f"on_refusal must be 'raise' or 'return', not {value!r}")
 
 
 def refuse_other_results(function: str, annotation: object) -> None:
-    """Raises TypeError for a function that is declared to return no text: what it returns would not be of its type."""
+    """Raises TypeError for a function whose declared result cannot be text."""
     if not _can_be_text(annotation):
         raise TypeError(f"on_refusal='return' gives text, and {function} returns {annotation!r}: declare `| str`")
 
 
 def result_of(function: Callable[..., object]) -> object:
-    """What a function is declared to return; anything, if that cannot be told."""
+    """The declared result of a function, or Any if unknown."""
     try:
         return typing.get_type_hints(function).get("return", Any)
     except (AttributeError, NameError, SyntaxError, TypeError):
@@ -49,7 +49,7 @@ def _can_be_text(annotation: Any) -> bool:
 
 
 class Refusals:
-    """The refusal of one call. What the function itself raises is never turned into text: it has run."""
+    """The refusal of one call. An exception of the function itself never becomes text: the function has run."""
 
     def __init__(self, choice: OnRefusal, function: str = "the function") -> None:
         self._choice = choice
@@ -77,7 +77,7 @@ class Refusals:
         is_reused = isinstance(refusal, RequestFailed) and refusal.reason == "REQUEST_ID_REUSED"
         if is_reused and self.call_id and not self._has_begun:
             raise TypeError(
-                f"{self._function}: the context names one call, {self.call_id}, and another was asked for by that id: "
+                f"{self._function}: the context names one call, {self.call_id}, and another call used the same id: "
                 "set a call_id or request_id in call_options, around each call that is made with the context"
             ) from refusal
 

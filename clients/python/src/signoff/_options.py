@@ -20,7 +20,7 @@ StrPath = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Options:
-    """What a connection is made of. Its printed form shows neither the token nor the key."""
+    """The options of a connection. Its printed form shows neither the token nor the key."""
 
     host: str
     port: int
@@ -62,14 +62,14 @@ def resolve(
         certificate = certificate or _environment("CERTIFICATE")
         key = key or _environment("KEY")
     elif ca or certificate or key:
-        raise ValueError("ca, certificate and key are of use only with an address of https://")
+        raise ValueError("ca, certificate and key need an https:// address")
     if bool(certificate) != bool(key):
-        raise ValueError("certificate and key are given together, or not at all")
+        raise ValueError("certificate and key must be set together")
     token = _token(_environment("TOKEN") if token is None else token)
     if insecure is None:
         insecure = _truth("INSECURE")
     if token and not is_tls and not insecure and not _is_loopback(host):
-        raise ValueError("the token would be sent to another machine without TLS: use https://, or say insecure")
+        raise ValueError("the token would be sent without TLS to another machine: use https://, or set insecure")
     check_time("deadline", deadline)
     if is_tls:
         _check_files(ca, certificate, key)
@@ -92,13 +92,13 @@ def _environment(name: str) -> str | None:
 def _truth(name: str) -> bool:
     value = _environment(name)
     if value not in (None, "true", "1", "false", "0"):
-        raise ValueError(f"SIGNOFF_{name} is true or 1, or false or 0")
+        raise ValueError(f"SIGNOFF_{name} must be true, 1, false or 0")
     return value in ("true", "1")
 
 
 def _parse(address: str) -> tuple[str, int, bool]:
-    # What is refused is not shown: it may have a password in it.
-    problem = "an address is https://HOST:PORT or http://HOST:PORT"
+    # The rejected text is not shown: it may contain a password.
+    problem = "address must be https://HOST:PORT or http://HOST:PORT"
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         host, port = parts.hostname, parts.port
@@ -114,7 +114,7 @@ def _parse(address: str) -> tuple[str, int, bool]:
 def _token(token: str | None) -> str | None:
     token = token.strip() if token else None
     if token and not all("!" <= character <= "~" for character in token):
-        raise ValueError("the token holds characters that no token has")
+        raise ValueError("the token must consist of visible ASCII characters")
     return token or None
 
 

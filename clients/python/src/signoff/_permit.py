@@ -40,9 +40,9 @@ MESSAGE_BYTES = 4096
 
 
 class Permit:
-    """What would be run for an approved call, and the permission to do so.
+    """The run of an approved call, and the permission for it.
 
-    Raises DigestMismatch if it is not what was approved.
+    Raises DigestMismatch if the approved call differs from the call to run.
     """
 
     def __init__(self, request: Request, answers: Answers, approval: Approval) -> None:
@@ -50,7 +50,7 @@ class Permit:
         self._answers = answers
         self._approval = approval
         self.claim_id = ""
-        """Of the claim that was granted; empty before, and if none was."""
+        """The id of the granted claim; empty if none was granted."""
         edited = approval.digest != request.digest
         # The policy approves what was asked for; only people edit.
         by_policy = approval.status == ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED
@@ -61,13 +61,16 @@ class Permit:
         self.run = Run(approval_id=approval.id, arguments=arguments, edited=edited)
         self.claim = ClaimExecutionRequest(
             approval_id=approval.id,
-            # Random for each runner, so that of two runners of one approval the server lets only one run.
+            # Random for each runner, so that only one of two runners gets the claim. The same for each try of this one:
+            # after a lost reply the client cannot know whether the server granted the claim. The same id asks for the
+            # same claim, and the server answers as the first time, while the claim window is open and no outcome is on
+            # record. A new id would get ALREADY_CLAIMED for this runner's own claim, and the call would never run.
             request_id=str(uuid.uuid4()),
             digest=approval.digest,
         )
 
     def bound(self, bind: Bind[_T]) -> Callable[[], _T]:
-        """What runs the function; raises InvalidEdit if it cannot take what a reviewer made of its arguments."""
+        """The function with its arguments; raises InvalidEdit if a reviewer's edit does not fit it."""
         try:
             return bind(self.run)
         except Unfit as unfit:
@@ -80,18 +83,18 @@ class Permit:
             ) from None
 
     def keep(self, answer: ClaimExecutionResponse) -> None:
-        """Keeps what the server's answer grants, whatever it is for."""
+        """Keeps the claim that the answer grants, before any check."""
         self.claim_id = answer.claim_id
 
     def check(self, answer: ClaimExecutionResponse) -> None:
-        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what would be run.
+        """Raises InvalidAnswer or DigestMismatch if the claim is not for the call to run.
 
-        Raises Revoked if it says so: whatever was granted, the call is not to be run.
+        Raises Revoked if the approval was revoked: the call must not run, even with a claim.
         """
         self._answers.claim(answer, self._approval)
 
     def refusal(self, failure: Failure) -> Refusal:
-        """The refusal for a claim that the server did not grant; to be raised from the failure's cause."""
+        """The refusal for a claim that the server did not grant; raise it from the failure's cause."""
         tool_name, approval_id = self._request.tool_name, self._approval.id
         if not failure.is_servers_own:
             return refused(failure, self._request, approval_id, approved=True)
@@ -115,7 +118,7 @@ class Permit:
         return self._report(ExecutionResult.EXECUTION_RESULT_SUCCEEDED, "")
 
     def failed(self, message: str) -> ReportExecutionRequest:
-        """The report of a function that raised, or was not run after all."""
+        """The report of a function that raised, or did not run."""
         return self._report(ExecutionResult.EXECUTION_RESULT_FAILED, shortened(message))
 
     def _report(self, result: ExecutionResult.ValueType, message: str) -> ReportExecutionRequest:
@@ -129,15 +132,15 @@ class Permit:
 
 
 def text_of(error: BaseException, has_begun: bool) -> str:
-    """What a report says of an error.
+    """The text of an error in a report.
 
-    Of what is raised before the function has begun, refusals say why; else it is that the caller gave up.
+    Before the function has begun, a refusal has its own text; any other error means that the caller stopped waiting.
     """
     if not has_begun and not isinstance(error, Refusal):
-        return "not run: the caller gave up"
+        return "not run: the caller stopped waiting"
     return error_text(error)
 
 
 def shortened(message: str) -> str:
-    """The message, in as many bytes of UTF-8 as a report takes."""
+    """The message, cut to a report's maximum of UTF-8 bytes."""
     return message.encode(errors="replace")[:MESSAGE_BYTES].decode(errors="ignore")

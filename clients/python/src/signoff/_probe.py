@@ -1,8 +1,8 @@
-"""Why no connection comes about: whether TLS is spoken at the address, and its certificate is trusted.
+"""Why there is no connection: whether the address speaks TLS, and whether its certificate is trusted.
 
-gRPC has texts only, which change with its versions and are the same for a server that is down. So the handshake is made
-once more, with Python's own TLS, which tells what is wrong. What speaks no HTTP/2, as gRPC says, gets an empty request
-of HTTP/1.1, for its status. Neither gets the token.
+gRPC has only texts, which change with its versions and are the same for a server that is down. So the handshake is made
+once more with Python's own TLS, which has the reason. A server without HTTP/2 gets an empty HTTP/1.1 request, for its
+status. Neither gets the token.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PAC
 
 
 _PASSING = frozenset({429, 502, 503, 504})
-"""What proxies answer for a server that is down."""
+"""Answers of proxies for a server that is down."""
 
 
 def misconfiguration(options: Options, seconds: float, *, is_http1: bool) -> str:
-    """Why the server cannot be at this address; empty if it may be, or nobody knows."""
+    """Why the server cannot be at this address; empty if it may be, or if unknown."""
     if options.is_tls and _has_proxy():
         return ""
     try:

@@ -144,7 +144,7 @@ def _parts(value: Any, path: str, parts: Mapping[str, Declared], required: abc.C
             raise Unfit(at(path, name), "is missing")
     for name in values:
         if name not in parts:
-            raise Unfit(at(path, name), "is not one that the function takes")
+            raise Unfit(at(path, name), "is not a parameter of the function")
     return {name: parts[name].read(each, at(path, name)) for name, each in values.items()}
 
 

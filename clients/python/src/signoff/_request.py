@@ -1,4 +1,4 @@
-"""The request of a call, as it is sent."""
+"""The request of a call, ready to send."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .v1.approval_pb2 import Agent, Approval
 from .v1.approval_service_pb2 import Person, RequestApprovalRequest, WatchApprovalRequest
 
 MAX_BYTES = 1 << 20
-"""Of a request, encoded; servers read no more."""
+"""Maximum of an encoded request; servers read no more."""
 
 
 _T = TypeVar("_T")
 
 Bind = Callable[[Run], Callable[[], _T]]
-"""Joins what may run with a function's parameters, and returns what runs it; raises Unfit if it does not fit."""
+"""Binds a run's arguments to a function's parameters, and returns a function without any; raises Unfit."""
 
 
 Opening = RequestApprovalRequest | WatchApprovalRequest
@@ -37,7 +37,7 @@ Opening = RequestApprovalRequest | WatchApprovalRequest
 
 @dataclass(frozen=True)
 class Request:
-    """What is waited for: a call that was found fit to be asked for, or one that was asked for before."""
+    """A call to wait for: a checked call that is asked for now, or one that was asked for before."""
 
     tool_name: str
     address: str
@@ -48,14 +48,14 @@ class Request:
     opening: Opening
     waiting: WaitOptions
     arguments: dict[str, Any] | None = None
-    """A copy, as its canonical JSON reads: what the caller changes while it waits was not approved. None for a call
-    that was asked for before: the server has them."""
+    """A copy, read back from its canonical JSON: changes by the caller during the wait were not approved. None for a
+    call that was asked for before: the server has them."""
     approval_id: str | None = None
     """Of a call that was asked for before."""
 
     @property
     def patience(self) -> float:
-        """Seconds to go on trying."""
+        """Seconds of retries."""
         return seconds(self.waiting.get("patience", DEFAULT_PATIENCE))
 
     def check(self, bind: Bind[_T]) -> None:
@@ -81,19 +81,19 @@ def handle_of(request: Request, approval: Approval) -> Handle:
 
 
 def invalid_arguments(tool_name: str, unfit: Unfit) -> InvalidArguments:
-    """The refusal for arguments that cannot be asked for."""
+    """The refusal for arguments that cannot be approved."""
     return InvalidArguments(tool_name=tool_name, path=unfit.path, problem=unfit.problem)
 
 
 def closed(error: Exception, tool_name: str, options: Options) -> Unavailable:
-    """The refusal for a call of a client that was closed; to be raised from the error."""
+    """The refusal for a call of a closed client; raise it from the error."""
     return Unavailable(tool_name=tool_name, address=options.address, problem=str(error))
 
 
 def request_of(handle: Handle, waiting: WaitOptions, address: str) -> Request:
-    """What is waited for to resume a call; raises TypeError or ValueError for options that cannot be used."""
+    """The request that resumes a call; raises TypeError or ValueError for invalid options."""
     if not isinstance(handle, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"a Handle is needed, not {handle!r}")
+        raise TypeError(f"the handle must be a Handle, not {handle!r}")
     check_wait_options(waiting)
     return Request(
         handle.tool_name,
@@ -109,7 +109,7 @@ def request_of(handle: Handle, waiting: WaitOptions, address: str) -> Request:
 def request_for(call: Call, address: str) -> Request:
     """Checks a call and encodes it.
 
-    Raises InvalidArguments, or RequestFailed when anything else of it cannot be sent.
+    Raises InvalidArguments, or RequestFailed if another part of it cannot be sent.
     """
     try:
         arguments = checked(call.arguments)
@@ -117,6 +117,8 @@ def request_for(call: Call, address: str) -> Request:
         raise invalid_arguments(call.tool_name, unfit) from None
     try:
         message = _encode(call, arguments)
+        # After defaults were filled in and values written as JSON: the digest covers the arguments that the function
+        # will get. Without the defaults, a changed default would reach the function without a review.
         digest_of_call = digest(call.tool_name, arguments)
     except Unfit as unfit:
         where = f"arguments_schema.{unfit.path}" if unfit.path else "arguments_schema"
@@ -125,7 +127,7 @@ def request_for(call: Call, address: str) -> Request:
         raise _invalid(call, address, str(error)) from error
     size = message.ByteSize()
     if size > MAX_BYTES:
-        raise _invalid(call, address, f"the request has {size} bytes; at most {MAX_BYTES} are allowed")
+        raise _invalid(call, address, f"the request has {size} bytes; the maximum is {MAX_BYTES}")
     waiting: WaitOptions = {
         "patience": call.patience,
         "on_progress": call.on_progress,

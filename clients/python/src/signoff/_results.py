@@ -1,4 +1,4 @@
-"""Results that are work which has not ended: it must end within the gate, before the outcome is reported."""
+"""Results that are unfinished work: it must end within the gate, before the outcome is reported."""
 
 from __future__ import annotations
 
@@ -36,16 +36,14 @@ Future = concurrent.futures.Future[Any] | AsyncFuture[Any]
 
 
 def refuse_declared(function: str, annotation: object, *, awaits: bool) -> None:
-    """Raises TypeError for a function that is declared to return work that has not begun, and that nothing awaits."""
+    """Raises TypeError for a function whose declared result is unfinished work that nothing awaits."""
     kind = typing.get_origin(annotation) or annotation
     if any(kind is each for each in (_DECLARED if awaits else (*_DECLARED, *_AWAITED))):
-        raise TypeError(
-            f"{function} returns {annotation!r}, which is work that would run outside of the gate; return its results"
-        )
+        raise TypeError(f"{function} returns {annotation!r}, whose work would run outside the gate: return its result")
 
 
 def unfinished(result: object) -> list[Future]:
-    """The futures in a result, which are to be waited for.
+    """The futures in a result, to be awaited.
 
     Raises TypeError for other work that would run outside of the gate, and ends it, so that it never runs: awaitables,
     generators and functions.
@@ -56,17 +54,17 @@ def unfinished(result: object) -> list[Future]:
             futures.append(cast("Any", item))
         elif inspect.isawaitable(item):
             _end(item)
-            raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
+            raise TypeError("the function returned an awaitable: use an AsyncClient")
         elif _is_generator(item):
             _end(item)
-            raise TypeError("the function returned a generator, whose work has not begun: return a list")
+            raise TypeError("the function returned a generator that has not run: return a list")
         elif isinstance(item, _FUNCTIONS):
-            raise TypeError("the function returned a function, whose work has not begun: return its result")
+            raise TypeError("the function returned a function that has not run: return its result")
     return futures
 
 
 def error_of(futures: Sequence[Future]) -> BaseException | None:
-    """The first error of futures; those of threads are waited for."""
+    """The first error of futures; futures of threads are awaited."""
     errors = [_error_of(future) for future in futures]
     return next((error for error in errors if error), None)
 
@@ -89,7 +87,7 @@ def _is_generator(item: object) -> bool:
 
 
 def _is_lazy(item: object) -> bool:
-    """Whether an iterator works as it is read. Those of Python's own containers and files do not."""
+    """Whether an iterator does its work when it is read. Iterators of Python's containers and files do not."""
     harmless = type(item).__module__ == "builtins" or isinstance(item, io.IOBase)
     return isinstance(item, abc.Iterator) and not harmless
 

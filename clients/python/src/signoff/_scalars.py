@@ -50,7 +50,7 @@ def _text(
 
     def write_own(value: Any) -> Any:
         if _is_second(value):
-            return Unwritable("is the second of two equal times, which its JSON does not say: give it an offset")
+            return Unwritable("is a repeated local time (fold=1), which JSON cannot express: give it an offset")
         text = write(value) if type(value) is cls else None
         return value if text is None else text
 
@@ -93,11 +93,11 @@ NONE = _scalar((type(None),), "is not null", {"type": "null"})
 
 SCALARS: dict[type, Declared] = {
     type(None): NONE,
-    bool: _scalar((bool,), "is not true or false", {"type": "boolean"}),
+    bool: _scalar((bool,), "is not a boolean", {"type": "boolean"}),
     # What is whole, but too large to be exact, is a float in canonical JSON.
     int: _scalar((int,), "is not an integer", {"type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER}),
     float: _scalar((int, float), "is not a number", {"type": "number"}, float),
-    str: _scalar((str,), "is not text", {"type": "string"}),
+    str: _scalar((str,), "is not a string", {"type": "string"}),
     Decimal: _text(Decimal, write_decimal, {"decimal": read_decimal}, "a decimal number in plain notation"),
     # The type does not say whether there is an offset; the value does.
     datetime: _text(datetime, write_datetime, {"instant": read_instant, "local": read_local}, "a date and time"),
@@ -115,7 +115,7 @@ def path_of(cls: type[Any]) -> Declared:
 
     def read(value: Any, path: str) -> Any:
         if type(value) is not str:
-            raise Unfit(path, "is not text")
+            raise Unfit(path, "is not a string")
         return cls(value)
 
     return Declared(write, read, True, schema=schema_of({"type": "string"}))

@@ -48,7 +48,7 @@ class Making:
             yield
             return
         if cls in self._within:
-            raise NoSchema(f"{cls.__name__} has itself as a part")
+            raise NoSchema(f"{cls.__name__} contains itself")
         self._within.append(cls)
         try:
             yield
@@ -104,5 +104,5 @@ def checked_size(schema: Schema) -> Schema:
         ("levels", size.levels, _MAX_LEVELS),
     ):
         if has > can:
-            raise NoSchema(f"it has {has} {what}; at most {can} are sent")
+            raise NoSchema(f"it has {has} {what}; the maximum is {can}")
     return schema

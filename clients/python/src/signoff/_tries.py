@@ -32,7 +32,7 @@ class Tries:
         self._end = time.monotonic() + seconds
         self._base = _FIRST
         self.is_last = False
-        """Whether no other try follows the next one."""
+        """Whether the next try is the last."""
 
     def left(self) -> float:
         """Seconds until the end; negative after it."""
@@ -53,7 +53,7 @@ class Tries:
         return max(0.0, min(deadline, self.left() + LAST_TRY))
 
     def rest(self, failure: Failure) -> float:
-        """Seconds to rest after this failure; raises Exhausted when there is to be no other try."""
+        """Seconds to wait after this failure; raises Exhausted after the last try."""
         if self.is_last or not failure.is_passing:
             raise Exhausted(failure)
         # Spread at random, so that callers cut off together do not come back together.
@@ -70,7 +70,7 @@ class Tries:
 
 
 class HurriedTries(Tries):
-    """Tries for a caller that gave up: nothing takes longer than the time there is."""
+    """Tries after the caller stopped waiting: all within a fixed time."""
 
     SECONDS = 5.0
 

@@ -82,7 +82,7 @@ class Wait:
         return approval
 
     def progress(self, message: ProgressMessage) -> Progress:
-        """Takes a progress message; returns what the caller is told of it."""
+        """Takes a progress message; returns the progress for the caller."""
         self._heard()
         remaining = _seconds(message.remaining)
         if self.approval:
@@ -101,7 +101,7 @@ class Wait:
         approval = self.approval
         if self._has_spoken and approval and approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
             raise unknown(approval, self._request.tool_name)
-        return broken(ConnectionError("the stream ended before a decision"))
+        return broken(ConnectionError("the stream ended without a decision"))
 
     def rest(self, failure: Failure) -> float:
         """Seconds to rest before the next stream; raises the refusal if there is to be none."""
@@ -124,9 +124,9 @@ def _seconds(time: Timestamp | Duration) -> float:
 
 
 def withdrawal(approval_id: str) -> CancelApprovalRequest:
-    """The request to withdraw an approval that nobody waits for any more."""
+    """The request to withdraw an approval after its caller stopped waiting."""
     return CancelApprovalRequest(
-        approval_id=approval_id, request_id=f"cancel:{uuid.uuid4()}", reason="the caller gave up waiting"
+        approval_id=approval_id, request_id=f"cancel:{uuid.uuid4()}", reason="the caller stopped waiting"
     )
 
 

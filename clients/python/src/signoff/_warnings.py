@@ -1,4 +1,4 @@
-"""What is logged once, as one warning is read, and a thousand are not."""
+"""Warnings that are logged only once."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ class Warnings:
         self._is_schema_said = False
 
     def of_call(self, call: Call) -> None:
-        """Warns of calls that cannot be found again, nor be stopped: their callers try again, and ask twice."""
+        """Warns of calls that can neither be found again nor be stopped: a retry asks twice."""
         if self._is_call_said or call.request_id or (call.run_id and call.call_id) or call.cancel_handle:
             return
         self._is_call_said = True
         _log.warning(
             "The call to %s has no request_id, no run_id with call_id, and no cancel_handle. "
-            "Trying it again asks for a second approval, and a caller that is gone cannot stop it.",
+            "A retry asks for a second approval, and nothing can stop the wait.",
             call.tool_name,
         )
 
     def of_schema(self, tool_name: str, problem: str) -> None:
-        """Warns that reviewers' edits are not checked before they are approved."""
+        """Warns that the server does not check reviewers' edits."""
         if self._is_schema_said:
             return
         self._is_schema_said = True
         _log.warning(
-            "Calls to %s are asked for without a schema: %s. Set arguments_schema or derive_schema.", tool_name, problem
+            "No schema is sent with calls to %s: %s. Set arguments_schema or derive_schema.", tool_name, problem
         )
 
     def of_event_loop(self) -> None:
-        """Warns of blocking calls within an event loop, which stands still meanwhile."""
+        """Warns of blocking calls within an event loop, which block the loop."""
         if self._is_loop_said:
             return
         try:

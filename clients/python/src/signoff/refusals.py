@@ -1,7 +1,7 @@
-"""Why a gated function was not run: one exception for each kind, all of them a Refusal.
+"""Why a gated function did not run: one exception for each kind, all of them a Refusal.
 
-The text of each, `str(refusal)`, is for a model. `developer_text` is for people: it may name addresses, causes and what
-to configure. From Python 3.11 on a traceback shows it as a note, where it is another text.
+The text of each, `str(refusal)`, is for a model. `developer_text` is for people: it may name addresses, causes and
+settings. From Python 3.11 on, a traceback shows it as a note if it differs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _ENDED = {"SUCCEEDED": "succeeded", "FAILED": "failed"}
 
 
 class Refusal(Exception):
-    """A call that was not run.
+    """A call that did not run.
 
     tool_name: the tool of the call.
-    approval_id: the approval's id; None when the server had not made one, or had not said so.
+    approval_id: the approval's id; None if there is none, or it is unknown.
     developer_text: the text for people.
     """
 
@@ -32,7 +32,7 @@ class Refusal(Exception):
         self.tool_name = tool_name
         self.approval_id = approval_id
         self.developer_text = text if developer_text is None else developer_text
-        # Not in the text: frameworks hand that to the model.
+        # Not in the text, which frameworks pass to the model.
         add_note = getattr(self, "add_note", None)
         if add_note and self.developer_text != text:
             add_note(self.developer_text)
@@ -43,7 +43,7 @@ class Refusal(Exception):
         return type(self).__name__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies it as it is; exceptions are copied by calling their class with `args`, which does not fit these."""
+        """Copies it unchanged. By default, a copy calls the class with `args`, which does not fit these classes."""
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
@@ -76,9 +76,9 @@ class StillWaiting(Refusal):
 
 
 class Rejected(Refusal):
-    """A person rejected it, or had rejected the same call before and the policy remembered.
+    """A person rejected the call, or the policy remembered an earlier rejection of the same call.
 
-    comment: what the reviewer said; may be empty.
+    comment: the reviewer's comment; may be empty.
     decided_by: the reviewer, as `ISSUER/SUBJECT`.
     """
 
@@ -95,8 +95,8 @@ class Rejected(Refusal):
 class AutoRejected(Refusal):
     """The policy rejected it.
 
-    rule: the rule that did.
-    message: what the rule says about it; may be empty.
+    rule: the rule that rejected it.
+    message: the rule's message; may be empty.
     """
 
     rule: str
@@ -110,10 +110,10 @@ class AutoRejected(Refusal):
 
 
 class TimedOut(Refusal):
-    """Nobody decided in time."""
+    """No reviewer decided in time."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"NOT RUN. Nobody decided on the call to {tool_name} in time. Do not work around it."
+        text = f"NOT RUN. No reviewer decided on the call to {tool_name} in time. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
@@ -156,13 +156,13 @@ class Frozen(Refusal):
 
 
 class AlreadyClaimed(Refusal):
-    """Another runner has the claim, or an earlier run of this one: the call may have been made.
+    """Another runner has the claim, or an earlier run of this one: the call may have run.
 
     claimed_by: who has the claim, as `ISSUER/SUBJECT`.
     claim_time: when it was granted, such as `2027-01-15T08:00:02Z`.
-    result: what was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report.
-    report_time: when that was.
-    message: what the report said, shortened; may be empty.
+    result: the reported outcome, `SUCCEEDED` or `FAILED`; empty without a report.
+    report_time: the time of the report.
+    message: the report's message, shortened; may be empty.
     """
 
     claimed_by: str
@@ -188,7 +188,7 @@ class AlreadyClaimed(Refusal):
             at = f" at {report_time}" if report_time else ""
             text += f", and {ended}{at}{_said(message)}. Do not repeat it."
         else:
-            text += ". Whether it was done is not known. Do not repeat it."
+            text += ". Its outcome is unknown. Do not repeat it."
         by = f" (Claimed by {claimed_by}.)" if claimed_by else ""
         super().__init__(text, tool_name=tool_name, approval_id=approval_id, developer_text=text + by)
         self.claimed_by = claimed_by
@@ -199,18 +199,18 @@ class AlreadyClaimed(Refusal):
 
 
 class ClaimWindowClosed(Refusal):
-    """It was approved, but too long ago."""
+    """It was approved, but its claim window has closed."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"NOT RUN. The call to {tool_name} was approved too long ago. Do not work around it."
+        text = f"NOT RUN. The approval of the call to {tool_name} has expired. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
 class DigestMismatch(Refusal):
-    """What was approved is not what would be run."""
+    """The approved call differs from the call to run."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"NOT RUN. What was approved is not the call to {tool_name} that would run. Do not work around it."
+        text = f"NOT RUN. The approved call differs from the call to {tool_name} that would run. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
@@ -224,13 +224,12 @@ class UnknownStatus(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, status: str) -> None:
         super().__init__(
-            f"NOT RUN. The approvals server's answer on the call to {tool_name} is not understood. "
-            "Do not work around it.",
+            f"NOT RUN. The approvals server sent an unknown status for the call to {tool_name}. Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=(
-                f"The server sent a status of the call to {tool_name} that this client does not know ({status}), so it "
-                "counts as not approved. Update the client."
+                f"The server sent the unknown status {status} for the call to {tool_name}. "
+                "The call counts as not approved. Update the client."
             ),
         )
         self.status = status
@@ -248,12 +247,11 @@ class InvalidAnswer(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str) -> None:
         super().__init__(
-            f"NOT RUN. The approvals server's answer on the call to {tool_name} cannot be trusted. "
-            "Do not work around it.",
+            f"NOT RUN. The approvals server sent an invalid answer for the call to {tool_name}. Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=(
-                f"The server at {address} sent an invalid answer on the call to {tool_name}{_said(problem)}."
+                f"The server at {address} sent an invalid answer for the call to {tool_name}{_said(problem)}."
             ),
         )
         self.address = address
@@ -261,11 +259,11 @@ class InvalidAnswer(Refusal):
 
 
 class Unavailable(Refusal):
-    """The server could not be reached for long enough, or cannot be at this address. `__cause__` is the last failure.
+    """The server was unreachable for too long, or cannot be at this address. `__cause__` is the last failure.
 
     address: the server's.
-    problem: why it could not be reached.
-    approved: whether it was approved: the claim failed.
+    problem: why it is unreachable.
+    approved: whether the call was approved: then the claim failed.
     """
 
     address: str
@@ -294,7 +292,7 @@ class Unavailable(Refusal):
 
 
 class RequestFailed(Refusal):
-    """The server refused the request: not authenticated, not allowed, invalid, over a limit.
+    """The server rejected the request: not authenticated, not allowed, invalid, over a limit.
 
     address: the server's.
     code: the gRPC code.
@@ -317,17 +315,17 @@ class RequestFailed(Refusal):
         reason: str,
         message: str,
     ) -> None:
-        # What else a server says is for people: a model would only try to do what it asks for.
+        # Other messages of the server are for people: a model would only try to follow them.
         text = (
             f"NOT RUN. The call to {tool_name} could not be approved{_said(message)}."
             if reason == "INVALID_REQUEST"
-            else f"NOT RUN. The approvals server refused the request to call {tool_name}. Do not work around it."
+            else f"NOT RUN. The approvals server rejected the request to call {tool_name}. Do not work around it."
         )
         super().__init__(
             text,
             tool_name=tool_name,
             approval_id=approval_id,
-            developer_text=f"The server at {address} refused the request ({reason}){_said(message)}.",
+            developer_text=f"The server at {address} rejected the request ({reason}){_said(message)}.",
         )
         self.address = address
         self.code = code
@@ -338,7 +336,7 @@ class RequestFailed(Refusal):
 class InvalidArguments(Refusal):
     """The arguments cannot be approved as they are.
 
-    path: where, such as `a.b[1]`; empty for the whole of them.
+    path: where, such as `a.b[1]`; empty for all arguments.
     problem: what is wrong there.
     """
 
@@ -355,7 +353,7 @@ class InvalidArguments(Refusal):
 class InvalidEdit(Refusal):
     """A reviewer's edit does not fit the function. Nothing was claimed, so the approval can still be revoked.
 
-    path: where, such as `a.b[1]`; empty for the whole of the arguments.
+    path: where, such as `a.b[1]`; empty for all arguments.
     problem: what is wrong there.
     """
 
@@ -364,7 +362,7 @@ class InvalidEdit(Refusal):
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, path: str, problem: str) -> None:
         text = (
-            f"NOT RUN. A reviewer changed the arguments of the call to {tool_name} so that it cannot run: "
+            f"NOT RUN. A reviewer's edit does not fit the call to {tool_name}: "
             f"{_where(path)} {_bare(problem)}. Ask for approval again."
         )
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
@@ -373,7 +371,7 @@ class InvalidEdit(Refusal):
 
 
 def _approved(tool_name: str, approval_id: str | None) -> str:
-    return f"Approval {approval_id} of the call to {tool_name} is approved, and was not run."
+    return f"Approval {approval_id} of the call to {tool_name} is approved, but the call did not run."
 
 
 def _where(path: str) -> str:

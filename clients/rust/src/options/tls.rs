@@ -9,7 +9,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::{ConnectError, Options};
 
-/// How the server is recognised, and what is shown to it; `None` for an address without TLS.
+/// The trusted authorities and the client certificate; `None` for an address without TLS.
 pub(super) fn config(options: &Options, address: &Uri) -> Result<Option<ClientTlsConfig>, ConnectError> {
     if options.certificate.is_some() != options.key.is_some() {
         return Err(ConnectError::HalfIdentity);
@@ -36,7 +36,7 @@ fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {
 
 /// Reads no more than is allowed, whatever length the file system gives, and only regular files.
 fn bounded(path: &Path) -> io::Result<Vec<u8>> {
-    // Opening a pipe that nobody writes to would wait for ever. To open it without waiting takes a flag that the standard
+    // Opening a pipe without a writer would block forever. To open it without waiting takes a flag that the standard
     // library does not name. A look before is enough: it is there for a mistaken path, and whoever can replace the file
     // between the two calls can replace what it holds too.
     if !fs::metadata(path)?.is_file() {

@@ -7,7 +7,7 @@ use tonic::Status;
 use super::{EarlierClaim, Kind, Refusal};
 use crate::{code_name, passing};
 
-/// The one reason whose message a model can act on: its own call was wrong.
+/// The only reason whose message a model can act on: its own call was invalid.
 const INVALID_REQUEST: &str = "INVALID_REQUEST";
 
 impl fmt::Display for Refusal {
@@ -29,7 +29,7 @@ impl fmt::Display for Refusal {
                 write!(f, "NOT RUN. The policy does not allow the call to {tool}{} Do not try it again.", Said(message))
             }
             Kind::TimedOut => {
-                write!(f, "NOT RUN. Nobody decided on the call to {tool} in time. Do not work around it.")
+                write!(f, "NOT RUN. No reviewer decided on the call to {tool} in time. Do not work around it.")
             }
             Kind::Cancelled => {
                 write!(f, "NOT RUN. The request to call {tool} was withdrawn. Do not work around it.")
@@ -51,25 +51,28 @@ impl fmt::Display for Refusal {
                 let ended = match result.as_str() {
                     "SUCCEEDED" => "succeeded",
                     "FAILED" => "failed",
-                    _ => return f.write_str(". Whether it was done is not known. Do not repeat it."),
+                    _ => return f.write_str(". Its outcome is unknown. Do not repeat it."),
                 };
                 let space = if report_time.is_empty() { "" } else { " " };
                 let reported = At("", report_time);
                 write!(f, ", and {ended}{space}{reported}{} Do not repeat it.", Said(message))
             }
             Kind::ClaimWindowClosed => {
-                write!(f, "NOT RUN. The call to {tool} was approved too long ago. Do not work around it.")
+                write!(f, "NOT RUN. The approval of the call to {tool} has expired. Do not work around it.")
             }
             Kind::DigestMismatch => {
-                write!(f, "NOT RUN. What was approved is not the call to {tool} that would run. Do not work around it.")
+                write!(
+                    f,
+                    "NOT RUN. The approved call differs from the call to {tool} that would run. Do not work around it."
+                )
             }
             Kind::UnknownStatus { .. } => write!(
                 f,
-                "NOT RUN. The approvals server's answer on the call to {tool} is not understood. Do not work around it."
+                "NOT RUN. The approvals server sent an unknown status for the call to {tool}. Do not work around it."
             ),
             Kind::InvalidAnswer { .. } => write!(
                 f,
-                "NOT RUN. The approvals server's answer on the call to {tool} cannot be trusted. Do not work around it."
+                "NOT RUN. The approvals server sent an invalid answer for the call to {tool}. Do not work around it."
             ),
             Kind::Unavailable { approved: true, .. } => write!(
                 f,
@@ -90,15 +93,14 @@ impl fmt::Display for Refusal {
                 write!(f, "NOT RUN. The call to {tool} could not be approved{}", Said(status.message()))
             }
             Kind::RequestFailed(_) => {
-                write!(f, "NOT RUN. The approvals server refused the request to call {tool}. Do not work around it.")
+                write!(f, "NOT RUN. The approvals server rejected the request to call {tool}. Do not work around it.")
             }
             Kind::InvalidArguments { path, problem } => {
                 write!(f, "NOT RUN. The call to {tool} cannot be approved: {} {problem}.", Place(path))
             }
             Kind::InvalidEdit { path, problem } => write!(
                 f,
-                "NOT RUN. A reviewer changed the arguments of the call to {tool} so that it cannot run: {} {problem}. Ask \
-                 for approval again.",
+                "NOT RUN. A reviewer's edit does not fit the call to {tool}: {} {problem}. Ask for approval again.",
                 Place(path)
             ),
         }
@@ -106,7 +108,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// What happened, for people: may name addresses, causes and what to configure. Not for a model.
+    /// The text for people: it may name addresses, causes and settings. Not for a model.
     #[must_use]
     pub fn developer_text(&self) -> String {
         let (tool, address) = (&self.tool_name, &self.address);
@@ -123,11 +125,11 @@ impl Refusal {
                 format!("{self} (Claimed by {}.)", claim.claimed_by)
             }
             Kind::UnknownStatus { status } => format!(
-                "The server sent a status of the call to {tool} that this client does not know ({status}), so it counts \
-                 as not approved. Update the client."
+                "The server sent the unknown status {status} for the call to {tool}. The call counts as not approved. \
+                 Update the client."
             ),
             Kind::InvalidAnswer { problem } => {
-                format!("The server at {address} sent an invalid answer on the call to {tool}: {problem}.")
+                format!("The server at {address} sent an invalid answer for the call to {tool}: {problem}.")
             }
             Kind::Unavailable { problem, approved, .. } => {
                 let id = self.approval_id.as_deref().filter(|_| *approved);
@@ -135,15 +137,15 @@ impl Refusal {
                 format!("Cannot reach the approvals server at {address}{}{state}", Said(problem))
             }
             Kind::RequestFailed(status) => {
-                format!("The server at {address} refused the request ({}){}", reason(status), Said(status.message()))
+                format!("The server at {address} rejected the request ({}){}", reason(status), Said(status.message()))
             }
             _ => self.to_string(),
         }
     }
 
-    /// What holds for a call that was approved, and then not started.
+    /// The text about an approved call that did not run.
     fn not_run(&self, id: &str) -> String {
-        format!("Approval {id} of the call to {} is approved, and was not run.", self.tool_name)
+        format!("Approval {id} of the call to {} is approved, but the call did not run.", self.tool_name)
     }
 }
 
@@ -152,7 +154,7 @@ fn reason(status: &Status) -> String {
     passing::reason(status).unwrap_or_else(|| code_name(status.code()).to_owned())
 }
 
-/// What somebody said, after a colon, with one full stop; the full stop alone when it is nothing.
+/// Text of others, after a colon, with one full stop; only the full stop if it is empty.
 struct Said<'a>(&'a str);
 
 impl fmt::Display for Said<'_> {

@@ -40,8 +40,8 @@ export function waiting(execute: object): void {
 /**
  * The `needsApproval` of a durable tool: the AI SDK pauses the run where it says so.
  *
- * It only pauses. Whatever it says, and whatever the messages say that were stored meanwhile, `execute` is the gate. So it
- * never fails before the pause: what goes wrong goes wrong in `execute` too, and the model reads why.
+ * It only pauses. Whatever it returns, and whatever the stored messages contain, `execute` is the gate. So it never
+ * fails before the pause: a failure occurs in `execute` too, and the model reads why.
  */
 export function pausing(asking: Asking, execute: object): (input: unknown, naming: Naming) => Promise<boolean> {
   gates.set(execute, asking);
@@ -71,11 +71,11 @@ export interface DecisionsOptions {
   readonly toolsContext?: object | undefined;
   /** Version 6: as of `generateText`, for `optionsFor`. */
   readonly experimental_context?: unknown;
-  /** Gives up the wait, with the signal's reason. The approvals stay open. */
+  /** Ends the wait, with the signal's reason. The approvals stay open. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A message with which a paused run goes on. */
+/** A message with which a paused run continues. */
 export interface AnswersMessage {
   role: "tool";
   content: Answer[];
@@ -85,13 +85,13 @@ const isAnything: Check = () => undefined;
 const CHECKS = { toolsContext: isAnything, experimental_context: isAnything, signal: CALL_CHECKS.signal };
 
 /**
- * Waits until all calls that a run paused at are decided, and returns the message with which it goes on:
+ * Waits until all calls that paused the run are decided, and returns the message to continue with:
  *
  *     const messages = await stored();
  *     messages.push(...(await decisions(messages, tools)));
  *     const result = await generateText({ model, tools, messages });
  *
- * The answers only say: go on. Each call is claimed when it would run; the model reads of those that are not.
+ * The answers only mean: continue. Each call is claimed when it would run; the model reads why a call did not run.
  *
  * @param messages - as of the AI SDK: of a `useChat`, what `convertToModelMessages` makes of them.
  * @param tools - those of the run, gated with `durable`. Calls of other tools keep the answers that the messages have.
@@ -112,7 +112,7 @@ export async function decisions(
   const overtaken = calls.find(({ isLast }) => !isLast);
   if (overtaken) {
     throw new TypeError(
-      `the run paused at a call to ${overtaken.toolName}, and no message may follow before it goes on`,
+      `the run paused at a call to ${overtaken.toolName}, and no message may follow before it continues`,
     );
   }
   if (calls.length === 0) return [];

@@ -1,5 +1,5 @@
 /**
- * Vercel AI SDK, versions 6 and 7: tools run only with an approval.
+ * Vercel AI SDK, versions 6 and 7: tools run only after an approval.
  *
  *     const tools = gateTools({ sendEmail, searchRecords }, client, { agentName: "mailer", runId: chat.id });
  *     await generateText({ model, tools, prompt });
@@ -44,7 +44,8 @@ type SharedOptions = Omit<CallOptions, "toolName" | "requestId" | "callId" | "ar
 /** How tools are gated: options of their calls, and these. */
 export interface GateToolsOptions extends SharedOptions {
   /**
-   * Gives one call's own options, which come before the others. What it throws is the call's error; the tool is not run.
+   * Returns the options of one call, which override the others. An exception in it is the call's error; the tool does
+   * not run.
    */
   readonly optionsFor?: ((call: ToolCall) => Partial<Omit<CallOptions, "toolName" | "stopWaiting">>) | undefined;
   /**
@@ -52,7 +53,7 @@ export interface GateToolsOptions extends SharedOptions {
    * {@link decisions} makes. Each call then needs a `runId`, which names the conversation.
    */
   readonly durable?: boolean | undefined;
-  /** Names of tools that stay as they are, without approval. Tools that do not run here must be named. */
+  /** Names of tools without a gate. Tools that do not run here must be named. */
   readonly ungated?: readonly string[] | undefined;
 }
 
@@ -86,7 +87,7 @@ interface SdkTool {
   readonly [TOOL_SEARCH]?: unknown;
 }
 
-/** What the AI SDK passes to a tool besides its input. It is handed on as it is. */
+/** What the AI SDK passes to a tool besides its input. It is passed on unchanged. */
 interface Execution extends Naming {
   readonly abortSignal?: AbortSignal | undefined;
 }
@@ -109,14 +110,14 @@ const CHECKS: Record<string, Check> = { ...SHARED_CHECKS, optionsFor: isCallable
 const { stopWaiting: _____, ...CALLS_CHECKS } = OWN_CHECKS;
 
 /**
- * Tools that run only with an approval of their input, once, and with exactly what was approved.
+ * Gates tools: they run only after an approval of their input, once, with exactly the approved input.
  *
- * A call is asked for when it is to be executed: with the input that the tool would get, and after approvals of the AI SDK's
- * own. A refusal's text is the tool's result, for the model to read.
+ * The gate asks when the call would run: with the tool's own input, and after the AI SDK's own approvals. A refusal's
+ * text is the tool's result, for the model to read.
  *
  * @param tools - as of `generateText`, `streamText` or an agent. They are not changed.
  * @throws TypeError for a tool that does not run here and is not named in `ungated`; for a tool that is gated already, or
- *   takes what has no JSON form; for options that make no sense.
+ *   takes what has no JSON form; for invalid options.
  */
 export function gateTools<T extends object>(tools: T, client: Client, options: GateToolsOptions = {}): GatedTools<T> {
   if (!isPlainObject(tools)) throw new TypeError("tools of gateTools must be an object of tools by their names");
@@ -230,14 +231,16 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
 function bodyOf(toolName: string, tool: SdkTool): Execute {
   const { execute, isProviderExecuted, experimental_toolCaller } = tool;
   const refuse = (problem: string) =>
-    new TypeError(`${toolName} ${problem}: the gate cannot see its calls. Name it in ungated to leave it as it is`);
+    new TypeError(
+      `${toolName} ${problem}: the gate cannot see its calls. Name it in ungated to run it without approval`,
+    );
   if (isProviderExecuted === true) throw refuse("is run by the model's provider");
   // The AI SDK makes other tools of the next two, and runs those.
   if (experimental_toolCaller !== undefined) throw refuse("calls other tools");
   if (tool[TOOL_SEARCH] !== undefined) throw refuse("searches for tools");
   if (typeof execute !== "function") throw refuse("has no execute, and is run by the client or the model's provider");
   if (isGate(execute) || isGated(execute)) {
-    throw new TypeError(`${toolName} is gated already: each call would be asked for twice`);
+    throw new TypeError(`${toolName} is gated already: each call would ask twice`);
   }
   return execute as Execute;
 }

@@ -208,7 +208,7 @@ export class ClaudeGate {
   /** Refuses a prompt while a call of the session waits for its resumption; else a new turn begins. */
   readonly prompted: Hook = async (input, ...rest) => {
     if (this.#given.deferrals?.isHeld(input.session_id)) {
-      const reason = "A call waits for approval. Resume the session once there is a decision.";
+      const reason = "A call waits for approval. Resume the session after the decision.";
       return { decision: "block", reason };
     }
     return this.stopped(input, ...rest);
@@ -218,8 +218,8 @@ export class ClaudeGate {
   #passBy(toolName: string): void {
     this.#wasPassedBy = true;
     this.#given.logger.warn(
-      `signoff: the program did not ask the gate about a call to ${toolName}: it does not call hooks as it should. The ` +
-        "gate denies all further calls. Look for settings of this machine and variables that switch off hooks.",
+      `signoff: the program did not ask the gate about a call to ${toolName}: its hooks may be disabled. The ` +
+        "gate denies all further calls. Look for settings of this machine and variables that disable hooks.",
     );
   }
 
@@ -283,7 +283,7 @@ function toldOf({ tool_name, tool_input, session_id, agent_id, agent_type, cwd }
 /** How a tool failed, as the program tells it; undefined when it ended well, with what was approved. */
 function failureOf({ hook_event_name, tool_input, error }: HookInput, run: Run): Error | undefined {
   if (canonicalize(tool_input) !== canonicalize(run.arguments)) {
-    return new Error("it ran with other arguments than were approved: another hook changed them");
+    return new Error("it ran with other arguments than approved: another hook changed them");
   }
   if (hook_event_name === "PostToolUse") return undefined;
   return new Error(String(error ?? "the tool failed"));

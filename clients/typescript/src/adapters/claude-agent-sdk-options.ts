@@ -28,14 +28,14 @@ const OFF = ["", "0", "false"];
 
 const LEADS_AROUND: Readonly<Record<string, string>> = {
   allowDangerouslySkipPermissions: "it lets the session skip permissions",
-  executable: "another program than the SDK's own may not call hooks",
-  executableArgs: "another program than the SDK's own may not call hooks",
-  managedSettings: "managed settings switch off the hooks of the SDK",
-  pathToClaudeCodeExecutable: "another program than the SDK's own may not call hooks",
+  executable: "another program may not call the hooks",
+  executableArgs: "another program may not call the hooks",
+  managedSettings: "managed settings disable the SDK's hooks",
+  pathToClaudeCodeExecutable: "another program may not call the hooks",
   permissionPromptToolName: "the gate answers the program's prompts",
-  plugins: "plugins have hooks that could change what was approved",
-  settings: "settings have permissions, hooks and variables that lead around the gate",
-  spawnClaudeCodeProcess: "another program than the SDK's own may not call hooks",
+  plugins: "plugins have hooks that could change an approved call",
+  settings: "settings have permissions, hooks and variables that bypass the gate",
+  spawnClaudeCodeProcess: "another program may not call the hooks",
 };
 
 /** Those that are looked at below, and those that say what the model has, and how its session goes. */
@@ -74,7 +74,7 @@ export function checkSdkOptions(options: SdkOptions, ungated: ReadonlySet<string
   }
   const { settingSources, permissionPrompts, skills, agents } = options;
   if (!Array.isArray(settingSources) || settingSources.length > 0) {
-    throw new TypeError("settingSources must be []: settings files can switch off the gate's hooks, or allow tools");
+    throw new TypeError("settingSources must be []: settings files can disable the gate's hooks, or allow tools");
   }
   if (permissionPrompts !== undefined && permissionPrompts !== "host") {
     throw new TypeError("permissionPrompts must be 'host': the gate answers the program's prompts");
@@ -149,7 +149,7 @@ function refuseAgent(name: string, agent: unknown, ungated: ReadonlySet<string>)
 function refuseHooks(hooks: SdkOptions): void {
   const deciding = DECIDING_HOOKS.find((event) => !isNothing(hooks[event]));
   if (deciding === undefined) return;
-  throw new TypeError(`${deciding} hooks run beside the gate, and could change what was approved: remove them`);
+  throw new TypeError(`${deciding} hooks run beside the gate, and could change an approved call: remove them`);
 }
 
 function refuseFlags(extraArgs: SdkOptions): void {
@@ -167,9 +167,7 @@ function refuseSwitches(variables: SdkOptions): void {
   for (const [name, value] of Object.entries(variables)) {
     if (![...SWITCHES, ...PRELOADS].includes(name.toUpperCase()) || value === undefined) continue;
     if (OFF.includes(String(value).trim().toLowerCase())) continue;
-    throw new TypeError(
-      `${name} is set, which can switch off or change the program's hooks and permissions: remove it`,
-    );
+    throw new TypeError(`${name} is set, which can disable or change the program's hooks and permissions: remove it`);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Claude Agent SDK: the tools of an agent run only with an approval.
+ * Claude Agent SDK: the tools of an agent run only after an approval.
  *
  *     const options = gateOptions({ mcpServers: { desk }, settingSources: [] }, client, { agentName: "mailer" });
  *     for await (const message of query({ prompt, options })) console.log(message);
@@ -39,27 +39,27 @@ type SharedOptions = Omit<
 
 /** How an agent is gated: options of its calls, and these. */
 export interface GateSettings extends SharedOptions {
-  /** What the agent is called; `claude` unless set. A subagent has its type's name, and this in its `chain`. */
+  /** The agent's name; `claude` unless set. A subagent has its type's name, and this in its `chain`. */
   readonly agentName?: string | undefined;
   /** Names the run; the session's id unless set. */
   readonly runId?: string | undefined;
-  /** Gives one call's own options, which come before the others. What it throws keeps the call from running. */
+  /** Returns the options of one call, which override the others. If it throws, the call does not run. */
   readonly optionsFor?: ((call: ToolCall) => OwnOptions) | undefined;
   /**
    * Names of tools that are not asked about here, such as `Read`: `allowedTools` of the options lets them run, or
    * `canUseTool` decides.
    */
   readonly ungated?: readonly string[] | undefined;
-  /** How long a call may wait, an hour unless set; afterwards the model is told that it is still waiting. */
+  /** How long a call may wait, an hour unless set; afterwards the model reads that it is still waiting. */
   readonly hookTimeoutMs?: number | undefined;
   /**
-   * Ends the run when a call needs a decision, instead of waiting: the session is resumed once there is one, in any
-   * process. The calls of subagents are waited for.
+   * Ends the run when a call needs a decision, instead of waiting: any process resumes the session after the decision.
+   * Calls of subagents still wait.
    */
   readonly durable?: boolean | undefined;
-  /** Is told of a call that the run ends with; awaited. With its handle one can wait for the decision. */
+  /** Gets the call that ends the run; awaited. Wait for the decision with its handle. */
   readonly onDeferred?: OnDeferred | undefined;
-  /** Where warnings go; `console` unless set. */
+  /** Gets the warnings; `console` unless set. */
   readonly logger?: Logger | undefined;
 }
 
@@ -96,10 +96,10 @@ const CHECKS: Record<string, Check> = {
 };
 
 /**
- * Options for `query` with every tool behind approval: the program's own, and those of MCP servers and subagents.
+ * Options for `query` with every tool gated: the program's own, and those of MCP servers and subagents.
  *
  * @param options - as of `query`; `settingSources` must be `[]`. They are not changed.
- * @throws TypeError for options that make no sense, and for those that would let a tool run beside the gate, or change
+ * @throws TypeError for invalid options, and for options that would bypass the gate, or change
  *   what was approved: see the document of the adapter.
  */
 export function gateOptions<O extends object>(options: O, client: Client, gate: GateSettings = {}): O {

@@ -36,13 +36,13 @@ type SharedOptions = Omit<CallOptions, "toolName" | "requestId" | "callId" | "ar
 /** How tools are gated: options of their calls, and these. */
 export interface ToolGateOptions extends SharedOptions {
   /**
-   * Pause the graph with an `interrupt` instead of waiting. Once there is a decision, `invoke(null, config)` resumes it, in
+   * Pause the graph with an `interrupt` instead of waiting. After the decision, `invoke(null, config)` resumes it, in
    * any process. Needs a checkpointer and a `thread_id`.
    */
   readonly durable?: boolean | undefined;
-  /** Gives one call's own options, which come before the others. What it throws fails the call; the tool is not run. */
+  /** Returns the options of one call, which override the others. If it throws, the call fails, and the tool does not run. */
   readonly optionsFor?: ((call: ToolCall) => Partial<Omit<CallOptions, "toolName">>) | undefined;
-  /** Names of tools that stay as they are, without approval. Those that do not run here must be named. */
+  /** Names of tools without a gate. Tools that do not run here must be named. */
   readonly ungated?: readonly string[] | undefined;
 }
 
@@ -86,7 +86,7 @@ const CHECKS: Record<string, Check> = {
   ungated: areNames,
 };
 
-/** Runs each call of a tool only with an approval: once, with the arguments that were approved. */
+/** Runs each call of a tool only after an approval: once, with the approved arguments. */
 export class ToolGate {
   readonly #client: Client;
   readonly #of: string;
@@ -98,7 +98,7 @@ export class ToolGate {
 
   /**
    * @param of - what the options are of, as a message names it.
-   * @throws TypeError for options that make no sense.
+   * @throws TypeError for invalid options.
    */
   constructor(client: Client, options: ToolGateOptions, of: string) {
     if (typeof client?.requiresApproval !== "function") throw new TypeError(`client of ${of} must be a Client`);
@@ -149,7 +149,9 @@ export class ToolGate {
         ? "is run by the client"
         : undefined;
     if (where === undefined) return;
-    throw new TypeError(`${name} ${where}: the gate cannot see its calls. Name it in ungated to leave it as it is`);
+    throw new TypeError(
+      `${name} ${where}: the gate cannot see its calls. Name it in ungated to run it without approval`,
+    );
   }
 
   /**
@@ -286,7 +288,7 @@ export function messageFor({ name, id = "" }: ModelCall, content: string): ToolM
   return new ToolMessage({ content, name, tool_call_id: id, status: "error" });
 }
 
-/** What the interrupt tells the application. */
+/** The interrupt's value for the application. */
 function pauseFor(handle: Handle, { id }: ModelCall): object {
   const { approvalId, toolName } = handle;
   return {
@@ -306,12 +308,12 @@ function pauseOf(call: ModelCall, around: Surroundings): (value: unknown) => unk
     throw new TypeError("durable needs a checkpointer, and a thread_id in the config's configurable");
   }
   if ((call.id ?? around.caller) === undefined) {
-    throw new TypeError("durable needs the call's id: without it a run that goes on would ask again, each time");
+    throw new TypeError("durable needs the call's id: without it a resumed run would ask again each time");
   }
   const isAlone = isSent(inputOf(around.config)) || (messageOf(call, around)?.tool_calls?.length ?? 1) === 1;
   if (!isAlone) {
     throw new TypeError(
-      "durable needs a task for each tool call, as a task that pauses runs again from its start: use oneTaskPerCall, " +
+      "durable needs a task for each tool call, because a paused task runs again from its start: use oneTaskPerCall, " +
         'and version: "v2" of createAgent',
     );
   }

@@ -103,8 +103,8 @@ export async function runApproved(
     if (refusal) throw refusal;
     if (isInterrupt(error)) {
       throw new TypeError(
-        `${toolName} called interrupt(): a gated tool cannot pause, as an approval is for one run. Name it in ungated ` +
-          "if it only asks somebody",
+        `${toolName} called interrupt(): a gated tool cannot pause, because an approval is for one run. Name it in ` +
+          "ungated if it only asks a question",
       );
     }
     // The tool has ended, and tells the graph where to go on.

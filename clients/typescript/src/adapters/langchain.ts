@@ -1,5 +1,5 @@
 /**
- * LangChain, version 1: a middleware of `createAgent`, behind which tools run only with an approval.
+ * LangChain, version 1: a middleware of `createAgent`, that runs tools only after an approval.
  *
  *     const agent = createAgent({ model, tools, middleware: [approvalMiddleware(client)] });
  *
@@ -32,12 +32,12 @@ interface ToolCallRequest {
 }
 
 /**
- * Runs each tool call of an agent only with an approval.
+ * Runs each tool call of an agent only after an approval.
  *
- * The policy of the server says which tools need a person. Put it last: it then sees the call as it would run. What a
- * middleware after it changes is noticed, and refused.
+ * The server's policy decides which calls need a person. Put it last: it then sees the call as it would run. A later
+ * middleware's change to the call is detected and rejected.
  *
- * @throws TypeError for options that make no sense.
+ * @throws TypeError for invalid options.
  */
 export function approvalMiddleware(client: Client, options: ToolGateOptions = {}): ApprovalMiddleware {
   const gate = new ToolGate(client, options, "approvalMiddleware");
@@ -47,7 +47,7 @@ export function approvalMiddleware(client: Client, options: ToolGateOptions = {}
       const { toolCall, tool, state, runtime } = request;
       if (gate.isUngated(toolCall.name) && (tool === undefined || tool.name === toolCall.name)) return handler(request);
       if (isGatedTool(tool)) {
-        throw new TypeError(`${toolCall.name} is gated already: each call would be asked for twice`);
+        throw new TypeError(`${toolCall.name} is gated already: each call would ask twice`);
       }
       // That of the node has more than the runtime: the agent's name, and the task.
       const node = AsyncLocalStorageProviderSingleton.getRunnableConfig() as NodeConfig | undefined;

@@ -1,5 +1,5 @@
 /**
- * LangGraph, version 1: tools of a ToolNode run only with an approval.
+ * LangGraph, version 1: tools of a ToolNode run only after an approval.
  *
  *     const tools = new ToolNode(gateTools([sendEmail], client, { agentName: "mailer" }));
  *
@@ -23,7 +23,7 @@ import {
 
 export type { ToolCall, ToolGateOptions } from "./langchain-gate.js";
 
-/** What a ToolNode passes to a tool besides its call; it is handed on as it is. */
+/** What a ToolNode passes to a tool besides its call; it is passed on unchanged. */
 interface ToolConfig extends NodeConfig {
   readonly state?: unknown;
   readonly toolCall?: { readonly id?: string | undefined } | undefined;
@@ -31,13 +31,13 @@ interface ToolConfig extends NodeConfig {
 }
 
 /**
- * Tools that run only with an approval of their arguments, once, and with exactly what was approved.
+ * Gates tools: they run only after an approval of their arguments, once, with exactly the approved ones.
  *
  * A refusal's text is the tool's message, with status `error`, for the model to read.
  *
  * @param tools - as of a ToolNode, or of an agent. They are not changed.
  * @throws TypeError for a tool that does not run here and is not named in `ungated`; for a tool that is gated already, or
- *   takes what has no JSON form; for options that make no sense.
+ *   takes what has no JSON form; for invalid options.
  */
 export function gateTools<T extends readonly unknown[]>(tools: T, client: Client, options: ToolGateOptions = {}): T {
   if (!Array.isArray(tools)) throw new TypeError("tools of gateTools must be an array of tools");
@@ -50,7 +50,7 @@ function gateTool(tool: unknown, gate: ToolGate): unknown {
   gate.requireSeen(tool);
   if (!isTool(tool) || gate.isUngated(tool.name)) return tool;
   const { name } = tool;
-  if (isGatedTool(tool)) throw new TypeError(`${name} is gated already: each call would be asked for twice`);
+  if (isGatedTool(tool)) throw new TypeError(`${name} is gated already: each call would ask twice`);
   gate.requireReadable(tool);
 
   const invoke = async (input: unknown, config: unknown = {}): Promise<unknown> => {
@@ -78,7 +78,8 @@ function withNode(given: ToolConfig): ToolConfig {
 /**
  * A router for `addConditionalEdges`: the calls of the last message each in a task of its own, or the end.
  *
- * A task that pauses runs again from its start. So that no finished call is in it, a durable gate needs one for each.
+ * A paused task runs again from its start. A durable gate needs one task for each call, so that no finished call is in
+ * it.
  *
  * @param node - the name of the ToolNode.
  */

@@ -118,7 +118,7 @@ function pausedTool({ rawItem, name, agent }: Interruption, tools: readonly unkn
   const called = rawItem.name ?? name;
   const qualified = rawItem.namespace ? `${rawItem.namespace}.${called}` : called;
   const found = tools.filter(isFunctionTool).find((tool) => [qualifiedName(tool), tool.name].includes(qualified));
-  if (!found) throw new TypeError(`the run paused for ${qualified}, a tool that ${agent.name} has no more`);
+  if (!found) throw new TypeError(`the run paused for ${qualified}, a tool that ${agent.name} no longer has`);
   return found;
 }
 

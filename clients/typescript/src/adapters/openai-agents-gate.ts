@@ -24,7 +24,7 @@ export function gateOf(agent: unknown): Gate | undefined {
   return typeof agent === "object" && agent !== null ? gates.get(agent) : undefined;
 }
 
-/** What `gate` was given, and what it does to agents. */
+/** The options of `gate`, and its work on agents. */
 export class Gate {
   readonly client: Client;
   readonly durable: boolean;
@@ -184,7 +184,7 @@ function refuseUnseen(agent: AgentLike): void {
   const overridden = ["getAllTools", "getEnabledHandoffs", "clone", "asTool"].find((name) =>
     Object.hasOwn(agent, name),
   );
-  if (overridden) throw new TypeError(`${agent.name} has a ${overridden} of its own, which would lead around the gate`);
+  if (overridden) throw new TypeError(`${agent.name} has a ${overridden} of its own, which would bypass the gate`);
   if ("runtimeManifest" in agent) {
     throw new TypeError(`${agent.name} is a SandboxAgent, whose capabilities cannot be gated`);
   }

@@ -20,17 +20,17 @@ export type Own = "toolName" | "agentName" | "runId" | "chain" | "requestId" | "
 /** How an agent's tools are gated: options of their calls, and these. */
 export interface GateAgentOptions extends Omit<CallOptions, Own> {
   /**
-   * Names the run (conversation, job), or says its name from the run's context; random for each run unless given. With the
-   * same name, a call that the model's answer names with the same id finds its earlier approval.
+   * The name of the run (conversation, job), or a function of the run's context that returns it; random for each run
+   * unless set. With the same name, a call with the same id of the model finds its earlier approval.
    */
   readonly runId?: string | ((context: RunContextLike) => string) | undefined;
-  /** Pauses the run at a call that is to be decided, for `decisions`, in place of waiting within it. Needs `runId`. */
+  /** Pauses the run at a call that needs a decision, for `decisions`, instead of waiting within it. Needs `runId`. */
   readonly durable?: boolean | undefined;
-  /** Names of tools that run without: those that no function of this process runs, such as `web_search`. */
+  /** Names of tools without a gate: those that no function of this process runs, such as `web_search`. */
   readonly ungated?: readonly string[] | undefined;
-  /** `return`, unless set, hands the refusal's text to the model as the tool's result; `throw` ends the run with it. */
+  /** `return` (the default) makes the refusal's text the tool's result; `throw` ends the run with the refusal. */
   readonly onRefusal?: "return" | "throw" | undefined;
-  /** Gives one call's own options, which come before the others. What it throws ends the run; the tool is not run. */
+  /** Returns the options of one call, which override the others. If it throws, the run ends, and the tool does not run. */
   readonly optionsFor?: ((call: ToolCall) => Partial<Omit<CallOptions, Own | "signal" | "stopWaiting">>) | undefined;
 }
 

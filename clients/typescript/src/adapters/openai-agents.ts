@@ -1,5 +1,5 @@
 /**
- * OpenAI Agents SDK for JavaScript: the tools of agents run only with an approval.
+ * OpenAI Agents SDK for JavaScript: the tools of agents run only after an approval.
  *
  *     const agent = gate(triage, client, { runId: ({ context }) => context.ticket });
  *     await run(agent, "Refund Alice.", { context: { ticket: "T-7" } });
@@ -19,14 +19,14 @@ export type { GateAgentOptions, ToolCall } from "./openai-agents-options.js";
 export type { AgentLike, RunContextLike } from "./openai-agents-sdk.js";
 
 /**
- * Puts the tools of an agent, and of all agents that it hands off to, behind approval; returns the agent.
+ * Gates the tools of an agent, and of all agents that it hands off to; returns the agent.
  *
- * The agents themselves are changed, so that no other reference leads around the gate: their tools, also those of MCP
+ * The agents themselves are changed, so that no other reference bypasses the gate: their tools, also those of MCP
  * servers and those that are added later, and their hand-offs. An agent that is used as a tool must be gated before its
- * `asTool` is called; its call needs no approval, those of its tools do. Calls say the agent's name, and in `chain` who
- * handed the task on to it.
+ * `asTool` is called; its call needs no approval, those of its tools do. Calls have the agent's name, and in `chain`
+ * the agents that handed the task on.
  *
- * @throws TypeError for options that make no sense, and for tools that cannot be gated; a tool like that which is added later
+ * @throws TypeError for invalid options, and for tools that cannot be gated; a tool like that which is added later
  *   ends the run.
  */
 export function gate<A extends AgentLike>(agent: A, client: Client, options: GateAgentOptions = {}): A {

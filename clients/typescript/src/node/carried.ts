@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { CallOptions } from "../call.js";
 import { CALL_CHECKS, type Checks, checkOptions } from "../options.js";
 
-/** Options that calls made within some code have in common. */
+/** Options that all calls within some code share. */
 export type SharedOptions = Omit<CallOptions, "toolName">;
 
 /** Each name with its value in a list; that of an id is emptied by the call that takes it. */
@@ -17,17 +17,17 @@ const { toolName: _, ...checks } = CALL_CHECKS;
 const CHECKS: Checks<SharedOptions> = checks;
 
 /**
- * Sets options of the gated calls that are made within a function, what it awaits and the timers it starts included:
+ * Sets options of the gated calls within a function, in everything that it awaits, and in timers that it starts:
  *
  *     withCallOptions({ runId: conversation.id, callId: toolCall.id }, () => sendEmail({ to: "alice@example.com" }));
  *
- * They come before those that a function was wrapped with, and those of an inner call before those of an outer one; labels
- * are joined. `requestId` and `callId` name one call: a second one made within is a TypeError, but for those that the
- * gated function itself makes. Worker threads and queues that run callbacks of others do not carry options:
- * `requiredOptions` refuses a call that lost its own.
+ * They override the options of a wrapped function, and inner ones override outer ones; labels are joined. `requestId`
+ * and `callId` name one call: a second call within is a TypeError, except calls that the gated function itself makes.
+ * Worker threads, and queues that run other callers' callbacks, do not carry options: `requiredOptions` rejects a call
+ * that lost them.
  *
- * @returns what the function returns.
- * @throws TypeError for options that make no sense.
+ * @returns the function's result.
+ * @throws TypeError for invalid options.
  */
 export function withCallOptions<R>(options: SharedOptions, fn: () => R): R {
   checkOptions(options, CHECKS, "withCallOptions");

@@ -15,40 +15,40 @@ import {
   isText,
 } from "../options.js";
 
-/** Where the server is unless told otherwise. */
+/** The default address. */
 const ADDRESS = "http://127.0.0.1:7766";
 
-/** How to reach a server. What is not given is taken from the environment, where an empty variable counts as unset. */
+/** How to reach a server. Missing options come from the environment, where an empty variable counts as unset. */
 export interface ConnectOptions {
   /** `http://HOST:PORT` or `https://HOST:PORT`; `http://127.0.0.1:7766` unless set. `SIGNOFF_ADDRESS` */
   readonly address?: string | undefined;
-  /** Bearer token; empty: none, whatever the environment says. `SIGNOFF_TOKEN` */
+  /** Bearer token; empty: no token, also when the variable is set. `SIGNOFF_TOKEN` */
   readonly token?: string | undefined;
-  /** PEM file with the authorities of the server's certificate, in place of those of Node.js. `SIGNOFF_CA` */
+  /** PEM file with the authorities of the server's certificate, in place of Node.js's. `SIGNOFF_CA` */
   readonly ca?: string | undefined;
-  /** PEM file with the certificate that the client shows of itself; needs `key`. `SIGNOFF_CERTIFICATE` */
+  /** PEM file with the client certificate; needs `key`. `SIGNOFF_CERTIFICATE` */
   readonly certificate?: string | undefined;
   /** PEM file with that certificate's private key. `SIGNOFF_KEY` */
   readonly key?: string | undefined;
   /**
-   * Send the token without TLS to a host that is not this machine; refused otherwise. `SIGNOFF_INSECURE`: `true` or
-   * `1`, `false` or `0`
+   * Send the token without TLS to a host that is not loopback; an error otherwise. `SIGNOFF_INSECURE`: `true` or `1`,
+   * `false` or `0`
    */
   readonly insecure?: boolean | undefined;
   /** Deadline of unary calls, in milliseconds; 30 s unless set, and 27 h at most. */
   readonly deadlineMs?: number | undefined;
-  /** Where warnings go; `console` unless set. */
+  /** Gets the warnings; `console` unless set. */
   readonly logger?: Logger | undefined;
-  /** Options without which a call of this client is refused before anybody is asked, with a TypeError. */
+  /** Required options: a call of this client without them is a TypeError, before anybody is asked. */
   readonly requiredOptions?: readonly RequirableOption[] | undefined;
   /**
-   * What becomes of a refusal of a wrapped function that does not say: it is thrown unless set, or its text for the model is
-   * the function's result.
+   * How wrapped functions without their own setting handle a refusal: it is thrown unless set, or its text for the
+   * model is the function's result.
    */
   readonly onRefusal?: OnRefusal | undefined;
 }
 
-/** What plain JavaScript may get wrong. The client checks its own options again. */
+/** Checks for plain JavaScript. The client checks its own options again. */
 const CHECKS: Checks<ConnectOptions> = {
   address: isText,
   token: isText,
@@ -62,16 +62,16 @@ const CHECKS: Checks<ConnectOptions> = {
   onRefusal: isOnRefusal,
 };
 
-/** How a server is reached, with everything read and checked. Holds secrets: never to be shown. */
+/** How to reach a server, read and checked. Contains secrets: never show it. */
 export interface Target {
   readonly address: URL;
   readonly token: string;
-  /** What connections with `https://` are made with; undefined for others. */
+  /** The TLS context for `https://`; undefined for others. */
   readonly tls: SecureContext | undefined;
 }
 
 /**
- * Makes the target out of options and environment.
+ * Makes the target from options and environment.
  *
  * @throws TypeError for what makes no sense or would not be safe; the errors of files that cannot be read.
  */
@@ -81,7 +81,7 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
   const address = parseAddress(from(options.address, "SIGNOFF_ADDRESS") || ADDRESS);
   const token = (from(options.token, "SIGNOFF_TOKEN") ?? "").trim();
   // Its value is not told: it is a secret, if a broken one.
-  if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token has characters that a header cannot carry");
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token must consist of visible ASCII characters");
   const insecure = options.insecure ?? parseInsecure(environment.SIGNOFF_INSECURE);
   if (token !== "" && address.protocol === "http:" && !isLoopback(address) && !insecure) {
     const remedy = "use https://, or set `insecure` on a network that is trusted";
@@ -91,7 +91,7 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
   }
   const given = options.ca ?? options.certificate ?? options.key;
   if (given !== undefined && address.protocol === "http:") {
-    throw new TypeError("ca, certificate and key are for addresses with https://");
+    throw new TypeError("ca, certificate and key need an https:// address");
   }
   // Those of the environment may be for the other programs there.
   const files = {
@@ -104,7 +104,7 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
 
 function parseInsecure(text: string | undefined): boolean {
   if (!["", "true", "1", "false", "0"].includes(text ?? "")) {
-    throw new TypeError("SIGNOFF_INSECURE is true or 1, or else false or 0");
+    throw new TypeError("SIGNOFF_INSECURE must be true, 1, false or 0");
   }
   return text === "true" || text === "1";
 }
@@ -136,7 +136,7 @@ const CERTIFICATES = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----EN
 function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): SecureContext {
   const { ca, certificate, key } = files;
   if ((certificate === undefined) !== (key === undefined)) {
-    throw new TypeError("certificate and key are given together, or not at all");
+    throw new TypeError("certificate and key must be set together");
   }
   const options = {
     ...(ca !== undefined && { ca: authoritiesOf(ca) }),

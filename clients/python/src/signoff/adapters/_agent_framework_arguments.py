@@ -87,7 +87,7 @@ class ToolArguments:
     def _refuse_injected(self, arguments: Mapping[str, Any]) -> None:
         """The framework sets its context, whatever a model says: a reviewer must not see another value."""
         if self._injected in arguments:
-            raise Unfit(str(self._injected), "is not one that the tool takes")
+            raise Unfit(str(self._injected), "is not a parameter of the tool")
 
     def _check_names(self, arguments: Mapping[str, Any]) -> None:
         """The framework passes on any name, to parameters too that are not the model's to set."""
@@ -95,7 +95,7 @@ class ToolArguments:
         others = schema.get("additionalProperties", any(name in schema for name in _OPEN))
         for name in arguments:
             if others is False and name not in schema.get("properties", {}):
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
         for name in schema.get("required", ()):
             if name not in arguments:
                 raise Unfit(str(name), "is missing")
@@ -106,7 +106,7 @@ class ToolArguments:
             if name not in arguments:
                 raise Unfit(name, "is missing")
             if name not in written:
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
             if rfc8785.dumps(arguments[name]) != rfc8785.dumps(written[name]):
                 raise Unfit(name, "is not in the form that the tool reads")
 
@@ -126,7 +126,7 @@ class ToolArguments:
             raise Unfit("", f"cannot be read by the tool: {type(error).__name__}") from None
         for name in arguments:
             if name not in read.model_fields_set:
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
         return {name: each for name, each in values.items() if name in arguments or name not in self._not_shown}
 
     def _has_unfit_default(self, name: str) -> bool:

@@ -36,10 +36,10 @@ _ASKS = {"autoAllowBashIfSandboxed": False}
 """Of a sandbox: commands in it are asked about."""
 
 _LEADS_AROUND: Mapping[str, str] = {
-    "cli_path": "another program than the SDK's own may not call hooks",
+    "cli_path": "another program may not call the hooks",
     "permission_prompt_tool_name": "the gate answers the program's prompts",
-    "plugins": "plugins have hooks that could change what was approved",
-    "settings": "settings have permissions, hooks and variables that lead around the gate",
+    "plugins": "plugins have hooks that could change an approved call",
+    "settings": "settings have permissions, hooks and variables that bypass the gate",
 }
 
 _JUDGED = frozenset(
@@ -102,10 +102,10 @@ def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -
         if mode not in _MODES:
             raise TypeError(f"{name} {mode!r} decides on tools that Signoff decides on: use 'default' or 'plan'")
     if options.setting_sources is None or list(options.setting_sources):
-        raise TypeError("setting_sources must be []: settings files can switch off the gate's hooks, or allow tools")
+        raise TypeError("setting_sources must be []: settings files can disable the gate's hooks, or allow tools")
     for event in _DECIDING_HOOKS:
         if (options.hooks or {}).get(event):  # type: ignore[call-overload]
-            raise TypeError(f"{event} hooks run beside the gate, and could change what was approved: remove them")
+            raise TypeError(f"{event} hooks run beside the gate, and could change an approved call: remove them")
     if (options.sandbox or {}).get("autoAllowBashIfSandboxed"):
         raise TypeError("sandbox: autoAllowBashIfSandboxed lets commands run that Signoff decides on: remove it")
     flags = sorted(set(options.extra_args) - set(_FLAGS))
@@ -113,7 +113,7 @@ def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -
         raise TypeError(f"extra_args cannot have {', '.join(flags)}; it can have {', '.join(_FLAGS)}")
     for name, value in {**os.environ, **options.env}.items():
         if name.upper() in (*_SWITCHES, *_PRELOADS) and value.strip().lower() not in _OFF:
-            raise TypeError(f"{name} is set, which can switch off or change hooks and permissions: remove it")
+            raise TypeError(f"{name} is set, which can disable or change hooks and permissions: remove it")
 
 
 def check_kept(options: ClaudeAgentOptions) -> None:

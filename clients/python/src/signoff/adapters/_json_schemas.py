@@ -89,7 +89,7 @@ def _without_costly_patterns(schema: Any) -> Any:
 
 
 def _is_recursive(schema: dict[str, Any]) -> bool:
-    """Whether a type has itself as a part, which the server refuses."""
+    """Whether a type contains itself, which the server refuses."""
     definitions: dict[str, Any] = schema.get("$defs", {})
     parts = {f"#/$defs/{name}": set(_references(each)) for name, each in definitions.items()}
 

@@ -109,7 +109,7 @@ class ToolArguments:
         """Refuses what the tool would not get, and what only the framework may give: a reviewer must not see it."""
         for name in arguments:
             if name in self._injected or (self._model and name not in self._names()):
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
 
     def _refuse_changed(self, approved: dict[str, Any]) -> None:
         """Refuses what the tool would get as something else than what was approved."""

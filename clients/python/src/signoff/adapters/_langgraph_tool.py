@@ -105,7 +105,7 @@ class ApprovedTool:
             raise self._problem from None
         if isinstance(error, GraphInterrupt):
             raise TypeError(
-                f"{self._tool.name} called interrupt(): a gated tool cannot pause, as an approval is for one run"
+                f"{self._tool.name} called interrupt(): a gated tool cannot pause, because an approval is for one run"
             ) from None
         outcome = Outcome(error=error)
         if isinstance(error, GraphBubbleUp):

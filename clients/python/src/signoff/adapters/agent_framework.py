@@ -1,8 +1,8 @@
-"""Microsoft Agent Framework: tools of an agent run only with an approval.
+"""Microsoft Agent Framework: tools of an agent run only after an approval.
 
     agent = gate(Agent(model, tools=[send_email], name="mailer"), client)
 
-The gate is at the tool's execution, after all middlewares. `decisions` waits for what a paused run needs.
+The gate is around the tool's execution, after all middlewares. `decisions` waits for the decisions of a paused run.
 """
 
 from __future__ import annotations
@@ -53,25 +53,25 @@ def gate(
     options_for: OptionsFor | None = None,
     **options: Unpack[CallOptions],
 ) -> _Agent:
-    """Puts the tools of an agent behind approval, and returns the agent: each call runs once, with what was approved.
+    """Gates the tools of an agent, and returns the agent: each call runs once, with the approved arguments.
 
         agent = gate(Agent(model, tools=[send_email], name="mailer"), signoff.AsyncClient())
 
-    The agent itself is changed, so that no other reference leads around the gate. Its tools are its own, those of a
+    The agent itself is changed, so that no other reference bypasses the gate. Its tools are its own, those of a
     run, of MCP servers and of context providers, and those that are added later. An agent that it uses as a tool is
-    gated as well, its call is not. The gate comes after all middlewares, whatever their order.
+    gated too; its call is not. The gate comes after all middlewares, in any order.
 
-    durable: pause the run with a function approval request instead of waiting. Once there is a decision, a run with the
-        same session and the answer of `decisions` goes on, in any process. Needs a session.
-    ungated: names of tools that may run without, as no function of this process runs them: those of the model's
-        provider, such as web search, and those that are only declared.
-    on_refusal: "return" hands the refusal's text to the model as the tool's result; "raise" ends the run with
+    durable: pause the run with a function approval request instead of waiting. After the decision, a run with the same
+        session and the answer of `decisions` continues, in any process. Needs a session.
+    ungated: names of tools that no function of this process runs: tools of the model's provider, such as web search,
+        and tools that are only declared.
+    on_refusal: "return" makes the refusal's text the tool's result; "raise" ends the run with
         MiddlewareFailure, whose cause is the refusal.
-    options_for: gives a call's own options, by its FunctionInvocationContext and arguments. What it raises ends the
-        run; the tool is not run.
-    options: as of Call, for all calls.
+    options_for: returns the options of one call, from its FunctionInvocationContext and arguments. An exception in it
+        ends the run, and the tool does not run.
+    options: those of Call, for all calls.
 
-    Raises TypeError or ValueError for options that cannot be used, and for agents and tools that cannot be gated. A run
+    Raises TypeError or ValueError for invalid options, and for agents and tools that cannot be gated. A run
     raises it for such tools that are added later, before the model is called.
     """
     if not isinstance(client, AsyncClient):
@@ -83,7 +83,7 @@ def gate(
     check_options(options)
     for name in _OF_ONE_CALL:
         if name in options:
-            raise TypeError(f"{name} is of one call: give it by options_for")
+            raise TypeError(f"{name} differs for each call: set it in options_for")
     if gate_of(agent):
         raise TypeError(f"the agent {agent.name} is gated already")
     if durable:
@@ -94,12 +94,12 @@ def gate(
 
 
 async def decisions(client: AsyncClient, requests: Sequence[Content]) -> list[Content]:
-    """Waits until at least one of the calls that a run paused for is decided, and returns the answers to go on with.
+    """Waits until at least one call that paused the run is decided, and returns the answers to continue with.
 
         response = await agent.run(await decisions(client, response.user_input_requests), session=session)
 
-    The run goes on with the calls that are decided, and pauses again for the others. What the answers say only means:
-    go on. Requests of others are left alone. Raises Unavailable when the server cannot be reached, and TypeError when a
+    The run continues with the decided calls, and pauses again for the others. The answers only mean: continue. Other
+    requests stay unchanged. Raises Unavailable when the server is unreachable, and TypeError when a
     durable gate made none of the requests.
     """
     handles = [(each, _handle_in(each)) for each in requests]
@@ -125,7 +125,7 @@ def _handle_in(request: Content) -> Handle | None:
 
 
 async def _decided(client: AsyncClient, handle: Handle) -> None:
-    """Returns when the call is decided, however. Raises what leaves it undecided."""
+    """Returns after any decision on the call. Raises other errors."""
     try:
         await client.wait(handle)
     except (StillWaiting, Unavailable):

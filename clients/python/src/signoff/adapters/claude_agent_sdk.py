@@ -1,8 +1,8 @@
-"""Adapter for the Claude Agent SDK (`claude-agent-sdk`): its tools run only with an approval.
+"""Adapter for the Claude Agent SDK (`claude-agent-sdk`): its tools run only after an approval.
 
 The SDK's program runs the tools, not this process. The gate is its PreToolUse hook: it asks, waits and claims, and then
-lets the program run the tool with what was approved; the hooks after it tell how that ended. The program has to ask
-`can_use_tool` too, which allows only what the hook has approved: a program that calls no hooks runs no tools.
+lets the program run the tool with the approved arguments; later hooks report the outcome. The program must ask
+`can_use_tool` too, which allows only calls that the hook has approved: a program that calls no hooks runs no tools.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _MAKE_AGAIN = (
     "NOT RUN. Another call of this turn waits for approval, and only one can. Make the call to {} again once that call "
     "has its result."
 )
-_WAITS = "A call waits for approval. Resume the session once there is a decision."
+_WAITS = "A call waits for approval. Resume the session after the decision."
 _IN_SKILL = "NOT RUN. Commands in the text of a skill cannot be approved. Do not work around it."
 _NOT_RUN = "NOT RUN. The call to {} could not be approved. Do not work around it."
 
@@ -68,23 +68,23 @@ def gate(
     on_deferred: OnDeferred | None = None,
     **call_options: Any,
 ) -> ClaudeAgentOptions:
-    """The options with every tool behind approval, the program's own and those of MCP servers and subagents.
+    """Returns the options with every tool gated: the program's own, and those of MCP servers and subagents.
 
         options = gate(ClaudeAgentOptions(…), signoff.AsyncClient())
 
-    agent_name: what the agent is called; a subagent has its type's name, and this in its `chain`.
-    run_id: names the run; the session's id if it is not given.
+    agent_name: the agent's name; a subagent has its type's name, and this in its `chain`.
+    run_id: names the run; unless set, the session's id.
     ungated: names of tools that are not asked about here, such as `Read`; the options' `allowed_tools` lets them run,
         or their `can_use_tool` decides.
-    hook_timeout: how long a call may wait; afterwards the model is told that it is still waiting.
-    durable: ends the run when a call needs a decision, instead of waiting: the session is resumed once there is one,
-        in any process. The calls of subagents are waited for.
-    on_deferred: gets the handle of a call that the run ends with, and what the program told the hook. With the handle
-        one can wait for the decision. It may be a coroutine function.
-    call_options: as of Call.
+    hook_timeout: how long a call may wait; afterwards the model reads that it is still waiting.
+    durable: ends the run when a call needs a decision, instead of waiting: any process resumes the session after the
+        decision. Calls of subagents still wait.
+    on_deferred: gets the handle of the call that ends the run, and the program's input of the hook. Wait for the
+        decision with the handle. It may be a coroutine function.
+    call_options: those of Call.
 
-    Raises TypeError or ValueError for options that cannot be used, and for those that would let a tool run beside the
-    gate, or change what was approved: see the document of the adapter. `setting_sources` must be `[]`.
+    Raises TypeError or ValueError for invalid options, and for options that would bypass the gate or change an approved
+    call: see the adapter's page. `setting_sources` must be `[]`.
     """
     if not isinstance(client, AsyncClient):
         raise TypeError("gate needs an AsyncClient: the SDK calls hooks in an event loop")
@@ -172,7 +172,7 @@ class _Gate:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def before(self, given: Any, tool_use_id: str | None, _: Any) -> Any:
-        """Lets a call run with what was approved, or tells the model why not. Any failure is a no."""
+        """Lets a call run with the approved arguments, or tells the model why not. Any failure is a denial."""
         tool_name = str(given.get("tool_name"))
         self._asked_about.add(tool_use_id or "")
         if self._was_passed_by:
@@ -228,8 +228,8 @@ class _Gate:
         """Lets nothing run any more: the program does not call the gate's hook."""
         self._was_passed_by = True
         _log.error(
-            "The program did not ask the gate about a call to %s: it does not call hooks as it should. The gate denies "
-            "all further calls. Look for settings of this machine and variables that switch off hooks.",
+            "The program did not ask the gate about a call to %s: its hooks may be disabled. The gate denies "
+            "all further calls. Look for settings of this machine and variables that disable hooks.",
             tool_name,
         )
 
@@ -303,7 +303,7 @@ class _Gate:
             end = allowed.ended.result()
             # As JSON: in Python True is 1.
             if canonical(end["tool_input"]) != canonical(run.arguments):
-                raise RuntimeError("it ran with other arguments than were approved: another hook changed them")
+                raise RuntimeError("it ran with other arguments than approved: another hook changed them")
             if end["hook_event_name"] != "PostToolUse":
                 raise RuntimeError(str(end.get("error") or "the tool failed"))
 

@@ -1,4 +1,4 @@
-"""LangChain: a middleware of `create_agent`, behind which tools run only with an approval.
+"""LangChain: a middleware of `create_agent`, that runs tools only after an approval.
 
 agent = create_agent(model, tools, middleware=[ApprovalMiddleware(client)])
 """
@@ -13,8 +13,8 @@ from .langgraph import ToolGate
 
 
 class ApprovalMiddleware(ToolGate, AgentMiddleware[Any, Any]):
-    """Runs each tool call of an agent only with an approval; the options are those of ToolGate.
+    """Runs each tool call of an agent only after an approval; the options are those of ToolGate.
 
-    The policy of the server says which tools need a person. Put it last: it then sees the call as it would run. What a
-    middleware after it changes is noticed, and refused.
+    The server's policy decides which calls need a person. Put it last: it then sees the call as it would run. A later
+    middleware's change to the call is detected and rejected.
     """

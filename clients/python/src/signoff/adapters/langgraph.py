@@ -1,4 +1,4 @@
-"""LangGraph: tools of a ToolNode run only with an approval.
+"""LangGraph: tools of a ToolNode run only after an approval.
 
     tools = tool_node([send_email], client, agent_name="mailer")
 
@@ -43,16 +43,16 @@ _OF_ONE_CALL = ("request_id", "call_id", "arguments_schema", "cancel_handle")
 
 
 class ToolGate:
-    """Wraps the execution of tool calls: each runs once, with the arguments that were approved, or not at all.
+    """Wraps the execution of tool calls: each runs at most once, with the approved arguments.
 
     client: a Client for graphs that run by `invoke` and `stream`, an AsyncClient for `ainvoke` and `astream`.
-    durable: pause the graph with an `interrupt` instead of waiting. Once there is a decision, `invoke(None, config)`
-        resumes it, in any process. Needs a checkpointer and a `thread_id`.
-    options_for: gives a call's own options, by its ToolCallRequest. What it raises fails the run; the tool is not run.
-    options: as of Call, for all calls.
+    durable: pause the graph with an `interrupt` instead of waiting. After the decision, `invoke(None, config)` resumes
+        it, in any process. Needs a checkpointer and a `thread_id`.
+    options_for: returns the options of one call, from its ToolCallRequest. An exception in it fails the
+        run, and the tool does not run.
+    options: those of Call, for all calls.
 
-    A refusal is the call's ToolMessage, with status `error`. Raises TypeError or ValueError for options that cannot be
-    used.
+    A refusal is the call's ToolMessage, with status `error`. Raises TypeError or ValueError for invalid options.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ToolGate:
         check_options(options)
         for name in _OF_ONE_CALL:
             if name in options:
-                raise TypeError(f"{name} is of one call: give it by options_for")
+                raise TypeError(f"{name} differs for each call: set it in options_for")
         self._client = client
         self._durable = durable
         self._options_for = options_for
@@ -186,7 +186,7 @@ def _refused(request: ToolCallRequest, refusal: Refusal) -> ToolMessage:
 
 
 def _pause(request: ToolCallRequest, handle: Handle) -> dict[str, Any]:
-    """What the interrupt tells the application. The answer to it decides nothing: the server does."""
+    """The interrupt's value for the application. Its answer decides nothing: the server does."""
     return {
         "type": "signoff_approval",
         "approval_id": handle.approval_id,
@@ -205,13 +205,13 @@ def _check_durable(request: ToolCallRequest) -> None:
     message = _message(request)
     if path[:1] == ("__pregel_pull",) and message and len(message.tool_calls) > 1:
         raise TypeError(
-            "durable needs a task for each tool call, as a task that pauses runs again from its start: "
+            "durable needs a task for each tool call, because a paused task runs again from its start: "
             "use one_task_per_call"
         )
 
 
 def _known(request: ToolCallRequest) -> dict[str, Any]:
-    """What the framework knows of the call: the agent's name, and ids that are the same when it runs again."""
+    """The framework's facts about the call: the agent's name, and ids that stay the same in a repeated run."""
     config = request.runtime.config
     metadata: dict[str, Any] = dict(config.get("metadata") or {})
     configurable: dict[str, Any] = dict(config.get("configurable") or {})
@@ -261,7 +261,8 @@ def tool_node(
 def one_task_per_call(node: str = "tools", messages_key: str = "messages") -> Callable[[Any], list[Send] | str]:
     """A router for `add_conditional_edges`: the calls of the last message each in a task of its own, or the end.
 
-    A task that pauses runs again from its start. So that no finished call is in it, a durable gate needs one for each.
+    A paused task runs again from its start. A durable gate needs one task for each call, so that no finished call
+    is in it.
     """
 
     def route(state: Any) -> list[Send] | str:

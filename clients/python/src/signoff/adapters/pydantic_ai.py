@@ -1,4 +1,4 @@
-"""Pydantic AI: tools of an agent run only with an approval.
+"""Pydantic AI: tools of an agent run only after an approval.
 
     agent = Agent(model, tools=[send_email], capabilities=[Approval(client)])
 
@@ -58,15 +58,15 @@ class _Gate:
         check_options(self.options)
         for name in _OF_ONE_CALL:
             if name in self.options:
-                raise TypeError(f"{name} is of one call: give it by options_for")
+                raise TypeError(f"{name} differs for each call: set it in options_for")
 
 
 @dataclass(init=False)
 class Approval(AbstractCapability[Any]):
-    """Runs each tool call of an agent only with an approval; the options are those of ApprovalToolset.
+    """Runs each tool call of an agent only after an approval; the options are those of ApprovalToolset.
 
-    The policy of the server says which tools need a person. Put it last among the capabilities: one after it may
-    change a call that was approved.
+    The server's policy decides which calls need a person. Put it last among the capabilities: a later one may change an
+    approved call.
     """
 
     _gate: _Gate = field(repr=False)
@@ -120,15 +120,15 @@ def ApprovalToolset(  # noqa: N802 - it makes a toolset, as the framework's own 
     options_for: OptionsFor | None = None,
     **options: Unpack[CallOptions],
 ) -> AbstractToolset[Any]:
-    """A toolset whose tools run only with an approval, once, with the arguments that were approved.
+    """A toolset whose tools run only after an approval, once, with the approved arguments.
 
-    wrapped: the toolset, nearest to the tools: what stands between the gate and a tool may change an approved call.
-    durable: end the run with DeferredToolRequests instead of waiting. Once there is a decision, a run with the
-        messages and `deferred_tool_results` goes on, in any process. What these results say decides nothing.
-    options_for: gives a call's own options, by its RunContext and arguments. What it raises fails the run.
-    options: as of Call, for all calls.
+    wrapped: the toolset, nearest to the tools: a wrapper between the gate and a tool may change an approved call.
+    durable: end the run with DeferredToolRequests instead of waiting. After the decision, a run with the messages and
+        `deferred_tool_results` continues, in any process. These results decide nothing.
+    options_for: returns the options of one call, from its RunContext and arguments. An exception in it fails the run.
+    options: those of Call, for all calls.
 
-    Raises TypeError or ValueError for options that cannot be used.
+    Raises TypeError or ValueError for invalid options.
     """
     return _Gated(wrapped, _Gate(client, durable, options_for, options))
 
@@ -235,7 +235,7 @@ class _Failed(Exception):
 
 
 def _known(ctx: RunContext[Any]) -> dict[str, Any]:
-    """What the framework knows of the call: the agent's name, and ids that are the same when it runs again."""
+    """The framework's facts about the call: the agent's name, and ids that stay the same in a repeated run."""
     run_id = getattr(ctx, "conversation_id", None) or ctx.run_id
     known: dict[str, Any] = {"agent_name": ctx.agent.name if ctx.agent else None, "run_id": run_id}
     response = _response(ctx)

@@ -138,7 +138,7 @@ def test_aliases_are_refused(agent: Runner, tool: str) -> None:
         raise AssertionError(to)
 
     result = refused(agent, FunctionTool(name=tool, func=send, input_model=Renamed), recipient="alice")
-    assert "argument to is not one that the tool takes" in result
+    assert "argument to is not a parameter of the tool" in result
 
 
 class Either(BaseModel):
@@ -250,7 +250,7 @@ def test_a_schema_only(agent: Runner, tool: str) -> None:
 def test_a_name_that_the_schema_has_not(agent: Runner, tool: str, name: str) -> None:
     """The framework would pass it on."""
     result = refused(agent, with_schema(tool, []), to="alice", **{name: "mine"})
-    assert f"argument {name} is not one that the tool takes" in result
+    assert f"argument {name} is not a parameter of the tool" in result
 
 
 def test_a_schema_that_takes_any_name(agent: Runner, tool: str) -> None:
@@ -261,7 +261,7 @@ def test_a_schema_that_takes_any_name(agent: Runner, tool: str) -> None:
     assert [from_struct(each.arguments) for each in seen] == got == [{"to": "alice", "mode": "slow", "cc": "bob"}]
     # But what the framework injects it does not.
     result = refused(agent, with_schema(f"{tool}2", got, schema), to="alice", ctx="mine")
-    assert "argument ctx is not one that the tool takes" in result
+    assert "argument ctx is not a parameter of the tool" in result
 
 
 def test_an_unfit_schema_value(agent: Runner, tool: str) -> None:

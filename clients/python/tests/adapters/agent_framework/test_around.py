@@ -132,7 +132,9 @@ def test_a_tool_that_is_called_with_something_else(agent: Runner, tool: str) -> 
     mail.tool.__class__ = Own
     with reviewing(agent.server, tool, approve):
         [result] = agent.run([mail.tool], [call(tool)]).values()
-    assert result == f"NOT RUN. What was approved is not the call to {tool} that would run. Do not work around it."
+    assert (
+        result == f"NOT RUN. The approved call differs from the call to {tool} that would run. Do not work around it."
+    )
     assert not mail.runs
     [approval] = all_of(agent.server, tool)
     assert approval.claim.outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED

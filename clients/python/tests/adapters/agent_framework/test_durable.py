@@ -175,7 +175,7 @@ def test_a_stored_session_that_was_changed(agent: Runner, mail: Mail, tool: str)
     changed = AgentSession.from_dict(json.loads(json.dumps(session.to_dict()).replace("alice@", "eve@")))
     agent.run([mail.tool], given=[Content.from_dict(each) for each in given], session=changed, durable=True)
     assert agent.model.read[-1] == {
-        "call-1": f"NOT RUN. The approvals server refused the request to call {tool}. Do not work around it."
+        "call-1": f"NOT RUN. The approvals server rejected the request to call {tool}. Do not work around it."
     }
     assert not mail.runs
 

@@ -94,7 +94,7 @@ def test_rejections_are_not_errors_that_end_the_run(agent: Runner, mail: Mail, t
 
 def test_timed_out(agent: Runner, mail: Mail, tool: str) -> None:
     [result] = agent.run([mail.tool], [call(tool)], timeout=1).values()
-    assert result == f"NOT RUN. Nobody decided on the call to {tool} in time. Do not work around it."
+    assert result == f"NOT RUN. No reviewer decided on the call to {tool} in time. Do not work around it."
     assert not mail.runs
 
 
@@ -212,7 +212,7 @@ def test_the_same_id_with_other_arguments(agent: Runner, mail: Mail, tool: str) 
     with reviewing(agent.server, tool, approve):
         results = agent.run([mail.tool], [call(tool)], [call(tool, to="eve@example.com")], session=session)
     assert results == {
-        "call-1": f"NOT RUN. The approvals server refused the request to call {tool}. Do not work around it."
+        "call-1": f"NOT RUN. The approvals server rejected the request to call {tool}. Do not work around it."
     }
     assert mail.runs == [{"to": "alice@example.com", "count": 1}]
 

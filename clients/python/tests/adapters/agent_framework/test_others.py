@@ -50,7 +50,7 @@ def test_a_tool_of_an_mcp_server(agent: Runner, tool: str, tmp_path: Path) -> No
     # What the server does not take, and what only the framework may say to it.
     for name in ("_meta", "key"):
         results = run_with_mcp(agent, tool, file, to="alice", **{name: "mine"})
-        assert f"argument {name} is not one that the tool takes" in results["call-1"]
+        assert f"argument {name} is not a parameter of the tool" in results["call-1"]
     assert len(all_of(agent.server, tool)) == 2
     assert "hunter2-secret" not in str(all_of(agent.server, tool))
 

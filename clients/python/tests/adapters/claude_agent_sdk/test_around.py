@@ -125,7 +125,7 @@ def test_inherited_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_variable_that_is_set_after_the_gate(desk: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     body = Desk(name)
     results = run(desk, body, one(name), timeout=1, then=lambda: monkeypatch.setenv("CLAUDE_CODE_SIMPLE", "1"))
-    assert "NOT RUN. Nobody decided" in results["call-1"]
+    assert "NOT RUN. No reviewer decided" in results["call-1"]
     assert body.runs == []
 
 
@@ -135,7 +135,7 @@ def test_variable_in_files(own_server: Server, tmp_path: Path, file: str) -> Non
     settings = {"env": {"CLAUDE_CODE_SIMPLE": "1"}, "permissions": {"allow": ["Bash"]}, "disableAllHooks": True}
     (tmp_path / file).write_text(json.dumps(settings))
     results = run(own_server, Desk("send"), LIST, timeout=1)
-    assert "NOT RUN. Nobody decided" in results["call-1"]
+    assert "NOT RUN. No reviewer decided" in results["call-1"]
 
 
 def test_plugins_that_the_variables_of_a_file_name(desk: Server, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_rejected(desk: Server, name: str) -> None:
 
 def test_timeout(desk: Server, name: str) -> None:
     body = Desk(name)
-    assert "NOT RUN. Nobody decided" in run(desk, body, one(name), timeout=1)["call-1"]
+    assert "NOT RUN. No reviewer decided" in run(desk, body, one(name), timeout=1)["call-1"]
     assert body.runs == []
 
 

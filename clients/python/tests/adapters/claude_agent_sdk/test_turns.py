@@ -100,4 +100,4 @@ def test_interrupted_call(
         assert outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED
         assert "did not say how the call ended" in outcome.message
     else:
-        assert "was not reported" in caplog.text
+        assert "Cannot report the outcome" in caplog.text

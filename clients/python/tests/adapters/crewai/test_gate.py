@@ -76,7 +76,7 @@ def test_rejected(agent: Runner, mail: Mail, tool: str) -> None:
 
 def test_timed_out(agent: Runner, mail: Mail, tool: str) -> None:
     [result] = agent.run([mail.tool], [call(tool)], timeout=1)
-    assert result == f"NOT RUN. Nobody decided on the call to {tool} in time. Do not work around it."
+    assert result == f"NOT RUN. No reviewer decided on the call to {tool} in time. Do not work around it."
     assert not mail.runs
 
 
@@ -343,7 +343,7 @@ def test_arguments_that_do_not_fit(agent: Runner, mail: Mail, tool: str) -> None
 def test_names_that_the_tool_does_not_take(server: Server, mail: Mail, tool: str) -> None:
     runner = Runner(server, "crew native")
     [result] = runner.run([mail.tool], [call(tool, to="alice", cc="eve")], timeout=1)
-    assert "argument cc is not one that the tool takes" in result
+    assert "argument cc is not a parameter of the tool" in result
     assert not mail.runs
     assert not all_of(server, tool)
 

@@ -138,7 +138,7 @@ def test_a_schema_without_fields(server: Server, tool: str) -> None:
     buy = Buy(name=tool, args_schema=Nothing)
     runner = Runner(server, "crew native")
     [result] = runner.run([buy], [call(tool, dry_run=False)], timeout=1)
-    assert "argument dry_run is not one that the tool takes" in result
+    assert "argument dry_run is not a parameter of the tool" in result
     with reviewing(server, tool, approve):
         assert runner.run([buy], [(tool, {})]) == ["bought"]
     assert buy.got == [{}]

@@ -315,7 +315,7 @@ def test_options_that_cannot_be_used(desk: Server) -> None:
     refused(TypeError, "durable", durable="yes")
     refused(TypeError, "ungated", ungated="google_search")
     refused(ValueError, "on_refusal", on_refusal="ignore")
-    refused(TypeError, "request_id is of one call", request_id="one")
+    refused(TypeError, "request_id differs for each call", request_id="one")
     refused(TypeError, "unknown option 'lable'", lable={})
     refused(TypeError, "options_for", options_for=7)
     with pytest.raises(ValueError, match="already registered"):

@@ -93,7 +93,7 @@ def test_refusal_that_fails_the_tool(desk: Server) -> None:
 def test_timeout(desk: Server, name: str) -> None:
     body = Body(name)
     told = results(run(desk, an_agent(body.tool, steps=[one_call(name)]), timeout=1))
-    assert told == {"call-1": f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."}
+    assert told == {"call-1": f"NOT RUN. No reviewer decided on the call to {name} in time. Do not work around it."}
     assert body.runs == []
 
 
@@ -380,7 +380,7 @@ def test_what_the_model_may_not_set(desk: Server, name: str, names: list[str]) -
     send.__name__ = name
     step = one_call(name, **{"to": "alice", **dict.fromkeys(names, "x")})
     told = results(run(desk, an_agent(send, steps=[step]), timeout=1))
-    assert f"{names[-1]} is not one that the tool takes" in told["call-1"]
+    assert f"{names[-1]} is not a parameter of the tool" in told["call-1"]
     assert runs == []
     assert all_of(desk, name) == []
 

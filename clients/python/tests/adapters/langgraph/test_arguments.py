@@ -95,7 +95,7 @@ def test_models_cannot_forge_what_is_injected(agent: Agent, tool: str) -> None:
     with reviewing(agent.server, tool, approve) as seen:
         [forged] = agent.run([gated], [call(tool, to="alice", sender="boss@example.com")])
         [result] = agent.run([gated], [call(tool, to="alice")])
-    assert "argument sender is not one that the tool takes" in forged.text
+    assert "argument sender is not a parameter of the tool" in forged.text
     assert result.content == "sent"
     assert (len(seen), got) == (1, ["us@example.com"])
 

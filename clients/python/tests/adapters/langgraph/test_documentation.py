@@ -135,8 +135,8 @@ def test_example_without_the_hand_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("echo 'no space left' >&2; exit 1", "the server did not start:\nno space left\n"),
-        (None, "cannot run ./signoff"),
+        ("echo 'no space left' >&2; exit 1", "Cannot start the server:\nno space left\n"),
+        (None, "Cannot run ./signoff"),
     ],
 )
 def test_example_without_a_server(tmp_path: Path, script: str | None, says: str) -> None:

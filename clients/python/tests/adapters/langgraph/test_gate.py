@@ -77,7 +77,7 @@ def test_rejected(agent: Agent, mail: Mail, tool: str) -> None:
 
 def test_timed_out(agent: Agent, mail: Mail, tool: str) -> None:
     [result] = agent.run([mail.tool], [call(tool)], timeout=1)
-    assert result.content == f"NOT RUN. Nobody decided on the call to {tool} in time. Do not work around it."
+    assert result.content == f"NOT RUN. No reviewer decided on the call to {tool} in time. Do not work around it."
     assert not mail.runs
 
 
@@ -217,7 +217,7 @@ def test_arguments_that_do_not_fit(agent: Agent, mail: Mail, tool: str) -> None:
     results = agent.run([mail.tool], calls)
     assert [result.text.split(": ", 1)[1] for result in results] == [
         "argument count does not fit: input should be a valid integer, unable to parse string as an integer.",
-        "argument dry_run is not one that the tool takes.",
+        "argument dry_run is not a parameter of the tool.",
         "argument to does not fit: field required.",
     ]
     assert not mail.runs

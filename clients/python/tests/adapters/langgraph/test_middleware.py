@@ -51,7 +51,7 @@ def test_arguments_changed_behind_the_gate_are_refused(agent: Agent, tool: str) 
     with reviewing(agent.server, tool, approve):
         [result] = agent.run([mail.tool], [call(tool)], within=[Changing(to="bob")])
     assert result.text == (
-        f"NOT RUN. What was approved is not the call to {tool} that would run. Do not work around it."
+        f"NOT RUN. The approved call differs from the call to {tool} that would run. Do not work around it."
     )
     assert not mail.runs
     [approval] = all_of(agent.server, tool)

@@ -172,7 +172,7 @@ def test_what_changes_after_the_approval_is_not_run(agent: Agent, tool: str) -> 
     with reviewing(agent.server, tool, approve):
         [result] = agent.run([pay.tool], [call(tool, to="alice")])
     assert result.text == (
-        f"NOT RUN. What was approved is not the call to {tool} that would run. Do not work around it."
+        f"NOT RUN. The approved call differs from the call to {tool} that would run. Do not work around it."
     )
     assert not pay.got
     [approval] = all_of(agent.server, tool)
@@ -194,7 +194,7 @@ def test_an_alias_never_becomes_the_default_of_the_function(agent: Agent, tool: 
     gated = StructuredTool.from_function(pay, name=tool, description="Pays.", args_schema=Aliased)
     with reviewing(agent.server, tool, approve):
         other, result = agent.run([gated], [call(tool, "a", amount=2), call(tool, "b", amt=3)])
-    assert "argument amount is not one that the tool takes" in other.text
+    assert "argument amount is not a parameter of the tool" in other.text
     [approval] = all_of(agent.server, tool)
     assert from_struct(approval.arguments) == {"amt": 3}
     assert got == [3] if result.content == "paid" else result.text.startswith("NOT RUN.") and not got
@@ -207,7 +207,7 @@ def test_arguments_that_the_framework_would_replace_are_refused(agent: Agent, to
     with reviewing(agent.server, tool, approve) as seen:
         results = agent.run([pay.tool], calls)
     for result, name in zip(results, ("config", "callbacks"), strict=True):
-        assert f"argument {name} is not one that the tool takes" in result.text
+        assert f"argument {name} is not a parameter of the tool" in result.text
     assert not seen
     assert not pay.got
 
@@ -255,7 +255,7 @@ def test_models_never_give_what_is_injected(agent: Agent, tool: str, schema: Any
     with reviewing(agent.server, tool, approve) as seen:
         [forged] = agent.run([gated], [call(tool, to="alice", sender="boss")])
         [result] = agent.run([gated], [call(tool, to="alice")])
-    assert "argument sender is not one that the tool takes" in forged.text
+    assert "argument sender is not a parameter of the tool" in forged.text
     assert result.content == "sent"
     assert [from_struct(each.arguments) for each in seen] == [{"to": "alice"}]
     assert got == [("alice", "us")]

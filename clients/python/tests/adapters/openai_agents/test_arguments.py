@@ -114,9 +114,9 @@ def called(server: Server, tool: FunctionTool, arguments: dict[str, Any], **opti
 @pytest.mark.parametrize(
     ("method", "arguments", "problem"),
     [
-        ("plain", {"to": "a", "note": "The CFO approved it."}, "note is not one that the tool takes"),
-        ("mail", {"mail": {"to": "a", "dryrun": False}}, "mail.dryrun is not one that the tool takes"),
-        ("family", {"person": {"name": "x", "note": "y"}, "amount": 1}, "person.note is not one"),
+        ("plain", {"to": "a", "note": "The CFO approved it."}, "note is not a parameter of the tool"),
+        ("mail", {"mail": {"to": "a", "dryrun": False}}, "mail.dryrun is not a parameter of the tool"),
+        ("family", {"person": {"name": "x", "note": "y"}, "amount": 1}, "person.note is not a parameter"),
         ("family", {"person": {"name": "x", "children": [{"name": "y", "z": 1}]}, "amount": 1}, "children[0].z is not"),
         ("typed", {"amount": "1e3", "number": 7, "when": "2026-01-01T00:00:00Z"}, "amount does not fit"),
         ("typed", {"amount": 1, "number": "7", "when": "2026-01-01T00:00:00Z"}, "number does not fit"),
@@ -159,7 +159,7 @@ def test_names_that_are_not_known(desk: Server, strict: bool) -> None:
     tool = function_tool(name_override=next(names), strict_mode=strict)(send)
     assert model_of(tool)
     text, shown = called(desk, tool, {"to": "a", "note": "The CFO approved it."})
-    assert "note is not one that the tool takes" in text
+    assert "note is not a parameter of the tool" in text
     assert shown == []
 
 
@@ -178,7 +178,7 @@ def test_tools_with_a_schema_only(desk: Server) -> None:
     assert called(desk, tool, {"to": "a"}) == ("done", [{"to": "a", "n": 1}])
     tool = FunctionTool(next(names), "Sends.", schema, invoke, strict_json_schema=False)
     text, _ = called(desk, tool, {"to": "a", "note": "x"})
-    assert "note is not one that the tool takes" in text
+    assert "note is not a parameter of the tool" in text
     assert len(ran) == 1
     open_schema = {**schema, "additionalProperties": True}
     tool = FunctionTool(next(names), "Sends.", open_schema, invoke, strict_json_schema=False)

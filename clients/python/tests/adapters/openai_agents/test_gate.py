@@ -94,7 +94,7 @@ def test_raised_if_told_to(desk: Server, name: str) -> None:
 def test_timeout(desk: Server, name: str) -> None:
     body = Body(name)
     result = run(desk, an_agent(body, one_call(name)), timeout=1)
-    expected = f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."
+    expected = f"NOT RUN. No reviewer decided on the call to {name} in time. Do not work around it."
     assert outputs(result) == {"call-1": expected}
     assert body.runs == []
 

@@ -48,7 +48,7 @@ def test_schema_that_cannot_be_sent(desk: Server, name: str, caplog: pytest.LogC
     with caplog.at_level(logging.WARNING, "signoff"):
         run(desk, an_agent(body, one_call(name)), lambda: approve(desk, name))
     [warning] = [text for text in caplog.messages if "schema" in text]
-    assert warning.startswith(f"The schema of {name} is not sent")
+    assert warning.startswith(f"No schema is sent with calls to {name}")
     assert len(body.runs) == 1
 
 
@@ -192,5 +192,5 @@ def test_refusal_text(desk: Server, name: str) -> None:
             agent = Agent(name="Mailer", model=scripted(one_call(name), says("end")), tools=[tool])
             return await Runner.run(agent, "go")
 
-    expected = f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."
+    expected = f"NOT RUN. No reviewer decided on the call to {name} in time. Do not work around it."
     assert outputs(asyncio.run(main())) == {"call-1": expected}

@@ -101,7 +101,7 @@ def test_an_answer_is_no_approval(agent: Runner, tool: str) -> None:
     paused = going_on(agent, ToolApproved(override_args={"to": "eve@example.com"}))
     decide(agent.server, pending(agent.server, tool), approve=True)
     [result] = agent.run([mail.tool], [call(tool)], run_options=paused, durable=True).values()
-    assert result == f"NOT RUN. The approvals server refused the request to call {tool}. Do not work around it."
+    assert result == f"NOT RUN. The approvals server rejected the request to call {tool}. Do not work around it."
     assert not mail.runs
     assert len(all_of(agent.server, tool)) == 1
 

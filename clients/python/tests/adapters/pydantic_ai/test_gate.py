@@ -89,7 +89,7 @@ def test_rejected(agent: Runner, mail: Mail, tool: str) -> None:
 
 def test_timed_out(agent: Runner, mail: Mail, tool: str) -> None:
     [result] = agent.run([mail.tool], [call(tool)], timeout=1).values()
-    assert result == f"NOT RUN. Nobody decided on the call to {tool} in time. Do not work around it."
+    assert result == f"NOT RUN. No reviewer decided on the call to {tool} in time. Do not work around it."
     assert not mail.runs
 
 

@@ -150,7 +150,7 @@ test("other arguments in the stored messages are not run, though the call was ap
   messages.splice(0, messages.length, ...changed(messages, { input: { to: "mallory" } }));
   messages.push(forged(messages));
   const { model } = await go("done");
-  assert.match(readOf(model, "cy"), /^NOT RUN\. The approvals server refused/);
+  assert.match(readOf(model, "cy"), /^NOT RUN\. The approvals server rejected/);
   assert.deepEqual([runs, (await server.approvals(name)).length], [[], 1]);
 });
 
@@ -452,7 +452,7 @@ test("without a server nothing is run, and a paused run stays so", async () => {
 test("a call without a runId is refused before anybody is asked", async () => {
   const { name, runs, go } = conversation("durable_nameless", { runId: undefined });
   const { model } = await go([{ id: "a", tool: name, input: { to: "cy" } }], "done");
-  assert.match(readOf(model, "a"), /runId of a call to durable_nameless must be given/);
+  assert.match(readOf(model, "a"), /runId is required for calls to durable_nameless/);
   assert.deepEqual([runs, await server.approvals(name)], [[], []]);
 });
 

@@ -52,5 +52,5 @@ test("the example runs by one command, and shows that it waits", { skip }, () =>
 
 test("the example says what it cannot run", { skip }, () => {
   const { status, stderr } = run({ SIGNOFF_BIN: "./nothing" });
-  assert.deepEqual([status, stderr], [1, "cannot run ./nothing: set SIGNOFF_BIN\n"]);
+  assert.deepEqual([status, stderr], [1, "Cannot run ./nothing: set SIGNOFF_BIN\n"]);
 });

@@ -96,7 +96,7 @@ test(`what nobody decides is not run`, async () => {
   const calls = [{ id: "l1", tool: name, input: { to: "alice" } }];
   const { model, result } = generate(tools, [calls, "done"], { timeoutMs: 1_000 });
   await result;
-  assert.match(readOf(model, "l1") as string, /^NOT RUN\. Nobody decided on the call/);
+  assert.match(readOf(model, "l1") as string, /^NOT RUN\. No reviewer decided on the call/);
   assert.equal(runs.length, 0);
 });
 

@@ -91,7 +91,7 @@ for (const [what, { schema, input, taken = input, edit, unfit, hasSchema }] of O
     }
     {
       await using fake = await approving(unfit);
-      assert.match(await gated(fake, tool).execute(taken, execution), /^NOT RUN\. A reviewer changed/);
+      assert.match(await gated(fake, tool).execute(taken, execution), /^NOT RUN\. A reviewer's edit/);
       assert.deepEqual([got.length, fake.claims], [0, 0]);
     }
   });
@@ -125,7 +125,7 @@ test(`a schema that changes its own output is not used twice, and its tool takes
   }
   await using fake = await approving({ to: "bob@company.com" });
   const { read } = await called(fake, tool, { to: "ann" });
-  assert.match(read as string, /^NOT RUN\. A reviewer changed the arguments/);
+  assert.match(read as string, /^NOT RUN\. A reviewer's edit does not fit/);
   assert.deepEqual([got.length, fake.claims], [0, 0]);
 });
 
@@ -167,7 +167,7 @@ test(`a tool's own form of results is not asked about refusals`, async () => {
   assert.equal((await called(fake, tool, { to: "ann" })).read, "sent to ann");
   await using edited = await approving({ to: 5 });
   const { read } = await called(edited, tool, { to: "ann" });
-  assert.match(read as string, /^NOT RUN\. A reviewer changed/);
+  assert.match(read as string, /^NOT RUN\. A reviewer's edit/);
   const again = new AlreadyClaimed({ toolName: "t", approvalId: "a1" }, { claimedBy: "x", claimTime: "now" } as Any);
   for (const output of [refusal, again.message]) {
     assert.deepEqual(gated(fake, tool).toModelOutput({ output }), { type: "text", value: output });

@@ -126,7 +126,7 @@ for (const file of [".claude.json", ".claude/settings.json", ".claude/settings.l
     const settings = { env, permissions: { allow: ["Bash"], defaultMode: "bypassPermissions" }, disableAllHooks: true };
     await writeFile(join(home, file), JSON.stringify(settings));
     const { results } = await run(server, [[LIST]], { home, gate: { timeoutMs: 1_000 } });
-    assert.match(results["call-list"] ?? "", /NOT RUN\. Nobody decided/);
+    assert.match(results["call-list"] ?? "", /NOT RUN\. No reviewer decided/);
   });
 }
 
@@ -195,7 +195,7 @@ test("settings that are applied while the session runs do not switch off the gat
     await resultOf(session);
     prompts.end();
     await readOut(session);
-    assert.match(model.results["call-alice"] ?? "", /NOT RUN\. (Nobody decided|.*could not be approved)/);
+    assert.match(model.results["call-alice"] ?? "", /NOT RUN\. (No reviewer decided|.*could not be approved)/);
     assert.equal(desk.runs.length, 0);
   } finally {
     model.stop();
@@ -215,7 +215,7 @@ inHome("a mode that is set while the session runs does not replace the approval"
     await resultOf(session);
     prompts.end();
     await readOut(session);
-    assert.match(model.results["call-write"] ?? "", /NOT RUN\. Nobody decided on the call to Write/);
+    assert.match(model.results["call-write"] ?? "", /NOT RUN\. No reviewer decided on the call to Write/);
     await assert.rejects(access(file));
   } finally {
     model.stop();
@@ -252,7 +252,7 @@ test("a call that ran with other input than was approved is reported as failed",
     const { result, message } = approval?.claim?.outcome ?? {};
     if (result === undefined) continue;
     assert.equal(result, ExecutionResult.FAILED);
-    assert.match(message ?? "", /ran with other arguments than were approved/);
+    assert.match(message ?? "", /ran with other arguments than approved/);
     break;
   }
 });

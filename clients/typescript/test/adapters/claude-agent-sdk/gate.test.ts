@@ -64,7 +64,7 @@ test("what is rejected is not run, and the model reads the reviewer's words", as
 test("what nobody decides is not run", async () => {
   const desk = new Desk("late");
   const { results } = await run(server, [desk.calls("alice")], { desk, gate: { timeoutMs: 1_000 } });
-  assert.match(results["call-alice"] ?? "", /NOT RUN\. Nobody decided/);
+  assert.match(results["call-alice"] ?? "", /NOT RUN\. No reviewer decided/);
   assert.equal(desk.runs.length, 0);
 });
 

@@ -89,7 +89,7 @@ for (const [name, build] of Object.entries(BUILDERS)) {
     test("nobody decides in time", async () => {
       const mail = new Mail(toolName());
       const agent = build(new Scripted([call(mail.tool.name)]), [mail.tool], server.client(), { timeoutMs: 1000 });
-      assert.match(String(resultOf(await run(agent, thread())).content), /^NOT RUN\. Nobody decided/);
+      assert.match(String(resultOf(await run(agent, thread())).content), /^NOT RUN\. No reviewer decided/);
       assert.deepEqual(mail.runs, []);
     });
 

@@ -132,7 +132,7 @@ suite("after the gate", () => {
       return handler(request);
     });
     const read = await readOf(agentOf(mail, [approvalMiddleware(server.client()), other]));
-    assert.match(read, /^NOT RUN\. What was approved is not the call/);
+    assert.match(read, /^NOT RUN\. The approved call differs from the call/);
     assert.deepEqual(mail.runs, []);
     assert.equal((await outcomeOf(mail))?.result, ExecutionResult.FAILED);
   });
@@ -146,7 +146,7 @@ suite("after the gate", () => {
     });
     assert.match(
       await readOf(agentOf(mail, [approvalMiddleware(server.client()), other])),
-      /^NOT RUN\. What was approved/,
+      /^NOT RUN\. The approved call differs/,
     );
     assert.equal((await outcomeOf(mail))?.result, ExecutionResult.FAILED);
     // The model reads that nothing ran.

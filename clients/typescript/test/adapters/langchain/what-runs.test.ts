@@ -64,7 +64,7 @@ for (const name of ["agent", "graph of tasks"]) {
     test("an edit of what such a schema reads is refused, as it would be changed", async () => {
       const { tool, got } = tooled(z.object({ to: z.string().transform((to) => `${to}!`) }));
       const { read } = await ran(tool, { to: "alice" }, { edit: { to: "bob" } });
-      assert.match(read, /^NOT RUN\. .*is not as the function takes it/);
+      assert.match(read, /^NOT RUN\. .*is changed by the schema/);
       assert.deepEqual(got, []);
     });
 
@@ -155,7 +155,7 @@ for (const name of ["agent", "graph of tasks"]) {
       const schema = z.object({ to: z.string().transform((to) => `${to}!`) });
       const tool = runnable.asTool({ name: toolName(), description: "Send.", schema: schema as Any });
       const agent = build(new Scripted([call(tool.name, { to: "alice" })]), [tool], server.client());
-      assert.match(String(resultOf(await run(agent, thread())).content), /^NOT RUN\. .*not as the function takes it/);
+      assert.match(String(resultOf(await run(agent, thread())).content), /^NOT RUN\. .*is changed by the schema/);
       assert.deepEqual(got, []);
     });
 

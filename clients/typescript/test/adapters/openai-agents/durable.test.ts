@@ -149,7 +149,7 @@ test("an interruption that the SDK approves by itself runs nothing before the de
   // The gate waits in the tool's execution then.
   const last: Any = await run(agent, result.state);
   assert.equal(last.finalOutput, "done");
-  assert.match(String(model.read("c1")), /^NOT RUN\. Nobody decided/);
+  assert.match(String(model.read("c1")), /^NOT RUN\. No reviewer decided/);
   assert.deepEqual(ran, []);
 });
 

@@ -60,7 +60,7 @@ test("a call that nobody decides times out, and never runs", async () => {
   const model = new ScriptedModel(calls("send_late", INPUT), "done");
   const agent = gate(agentOf([sending("send_late", ran)], model), server.client(), { timeoutMs: 1000 });
   await run(agent, "go");
-  assert.match(String(model.read("c1")), /^NOT RUN\. Nobody decided/);
+  assert.match(String(model.read("c1")), /^NOT RUN\. No reviewer decided/);
   assert.equal(ran.length, 0);
 });
 

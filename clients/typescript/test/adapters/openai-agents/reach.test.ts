@@ -152,7 +152,7 @@ test("tools of MCP servers are gated", async () => {
   ]);
   assert.deepEqual(called, [["delete_file", { path: "/a", force: false }]]);
   assert.match(String(model.read("c2")), /^NOT RUN\. .*sudo/);
-  assert.match(String(model.read("c3")), /^NOT RUN\. A reviewer changed the arguments .*force/);
+  assert.match(String(model.read("c3")), /^NOT RUN\. A reviewer's edit does not fit .*force/);
 });
 
 test("each agent that shares a tool makes its own calls", async () => {

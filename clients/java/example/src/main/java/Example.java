@@ -2,20 +2,20 @@ import dev.signoff.client.Refusal;
 import dev.signoff.client.SignoffClient;
 import java.util.Map;
 
-/** Sends a mail, if someone approves it. */
+/** Sends a mail after an approval. */
 public final class Example {
   private Example() {}
 
   public static void main(String[] args) throws InterruptedException {
     Map<String, Object> mail = Map.of("to", "alice@example.com", "subject", "Welcome");
 
-    // Where the server is, and the token, come from SIGNOFF_ADDRESS and SIGNOFF_TOKEN.
+    // The address and the token come from SIGNOFF_ADDRESS and SIGNOFF_TOKEN.
     try (SignoffClient client = SignoffClient.connect()) {
       String result =
           client
               .gate("send_email")
               .agentName("billing-bot")
-              // Run again with the same ids, it finds this approval, and sends nothing twice.
+              // With the same ids, a second run finds this approval, and sends nothing twice.
               .runId("signup-alice")
               .callId("welcome-mail")
               .reason("Alice has signed up")

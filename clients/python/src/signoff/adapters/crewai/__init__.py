@@ -1,4 +1,4 @@
-"""CrewAI: tools of a crew, an agent or a list run only with an approval.
+"""CrewAI: tools of a crew, an agent or a list run only after an approval.
 
 crew = gate(crew, client)
 """

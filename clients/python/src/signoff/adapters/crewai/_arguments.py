@@ -42,7 +42,7 @@ class ToolArguments:
         known = set(self._names())
         for name in given:
             if name not in known:
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
 
     def shown(self, given: dict[str, Any]) -> dict[str, Any]:
         """What a reviewer sees, defaults filled in. Raises Unfit for what has no JSON that reads as the same."""
@@ -69,7 +69,7 @@ class ToolArguments:
                 raise Unfit(name, "is missing")
         for name in approved:
             if name not in again:
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
             if rfc8785.dumps(again[name]) != rfc8785.dumps(approved[name]):
                 raise Unfit(name, "is not in the form that the tool reads")
         return approved

@@ -74,19 +74,19 @@ def gate(
     options_for: OptionsFor | None = None,
     **options: Any,
 ) -> _Target:
-    """Puts the tools of a crew, an agent or a list behind approval; returns the crew, the agent, or gated tools.
+    """Gates the tools of a crew, an agent or a list; returns the crew, the agent, or gated tools.
 
         crew = gate(Crew(agents=[mailer], tasks=[task]), signoff.Client())
 
-    Crews and agents are changed themselves, so that no other reference leads around the gate: all tools that they have
+    Crews and agents are changed themselves, so that no other reference bypasses the gate: all tools that they have
     when they run, also those of tasks and MCP servers and those that CrewAI adds, and the agents that they delegate to.
-    Of a list or a single tool, others are returned, and those that are given stay as they are.
+    For a list or a single tool it returns gated copies, and does not change the given ones.
 
-    ungated: what an agent may use that this process does not run: `builtin_tools` of its model by name, and "a2a".
-    options_for: gives a call's own options. What it raises is the tool's error; the tool is not run.
-    options: as of Call, for all calls.
+    ungated: names of tools that run outside this process: `builtin_tools` of the model, and "a2a".
+    options_for: returns the options of one call. An exception in it is the tool's error, and the tool does not run.
+    options: those of Call, for all calls.
 
-    Raises TypeError or ValueError for options that cannot be used, and for what cannot be gated.
+    Raises TypeError or ValueError for invalid options, and for targets that cannot be gated.
     """
     if not isinstance(client, Client):
         raise TypeError(f"client must be a Client, not {client!r}: CrewAI runs tools in threads")
@@ -96,7 +96,7 @@ def gate(
     check_options(options)
     for name in _OF_ONE_CALL:
         if name in options:
-            raise TypeError(f"{name} is of one call: give it by options_for")
+            raise TypeError(f"{name} differs for each call: set it in options_for")
     made = Gate(client, frozenset(ungated), options_for, cast("CallOptions", options))
     if isinstance(target, (Crew, Agent)):
         if gate_of(target):
@@ -114,7 +114,7 @@ def gate(
 
 
 class Gate:
-    """What `gate` was given, and what it does to crews and agents."""
+    """The options of `gate`, and its work on crews and agents."""
 
     def __init__(
         self, client: Client, ungated: frozenset[str], options_for: OptionsFor | None, options: CallOptions

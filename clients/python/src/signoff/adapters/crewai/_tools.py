@@ -141,7 +141,7 @@ class GatedTool(BaseTool):
 
     def _tool(self) -> BaseTool:
         if self._inner is None:
-            raise TypeError(f"{self.name} was restored without what it stands for: gate the tools after a restore")
+            raise TypeError(f"{self.name} was restored without its tool: gate the tools after a restore")
         return self._inner
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Adapter for Google ADK 2 (`google-adk`): the tools of an app's agents run only with an approval.
+"""Adapter for Google ADK 2 (`google-adk`): the tools of an app's agents run only after an approval.
 
-`ApprovalPlugin` puts them behind approval. `decisions` waits for what a paused run needs.
+`ApprovalPlugin` gates them. `decisions` waits for the decisions of a paused run.
 """
 
 from ._durable import decisions

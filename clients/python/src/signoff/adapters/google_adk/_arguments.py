@@ -144,7 +144,7 @@ class OfFunction:
     def _refuse_others(self, arguments: dict[str, Any]) -> None:
         for name in arguments:
             if name not in self._declared:
-                raise Unfit(name, "is not one that the tool takes")
+                raise Unfit(name, "is not a parameter of the tool")
 
 
 class OfSchema:
@@ -189,7 +189,7 @@ class OfSchema:
             known: Any = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
             for name in error.instance:
                 if name not in known:
-                    raise Unfit(_path([*error.absolute_path, name]), "is not one that the tool takes")
+                    raise Unfit(_path([*error.absolute_path, name]), "is not a parameter of the tool")
         raise Unfit(_path(error.absolute_path), f"does not fit the tool's schema ({error.validator})")
 
 

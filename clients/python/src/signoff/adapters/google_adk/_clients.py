@@ -99,7 +99,7 @@ class _Bodies:
         """For the thread: the result of the body, which runs in the loop."""
         with self._lock:
             if self._is_given_up:
-                raise RuntimeError("not run: the caller gave up")
+                raise RuntimeError("not run: the caller stopped waiting")
             self._running = asyncio.run_coroutine_threadsafe(body(), self._loop)
         return self._running.result()
 

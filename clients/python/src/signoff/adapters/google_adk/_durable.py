@@ -1,7 +1,7 @@
 """Runs that pause: ADK stores the session, Signoff the calls that it waits for.
 
-ADK's confirmation only pauses. It is answered with yes: whether the call runs is decided by the gate around the tool,
-which finds the same approval and claims it, or tells the model why not.
+ADK's confirmation only pauses. It is answered with yes. The gate around the tool decides whether the call runs: it
+finds the same approval and claims it, or tells the model why not.
 """
 
 from __future__ import annotations
@@ -93,15 +93,15 @@ def is_pause(confirmation: ToolConfirmation) -> bool:
 async def decisions(
     session: Session, client: AnyClient, *, patience: Seconds = DEFAULT_PATIENCE
 ) -> types.Content | None:
-    """Waits until the calls that a run paused for are all decided; returns the message that it goes on with.
+    """Waits until all calls that paused the run are decided; returns the message to continue with.
 
         while message := await decisions(await session_service.get_session(...), client):
             async for event in runner.run_async(user_id=..., session_id=..., new_message=message): ...
 
-    None if the run is not paused. Any process may do it, as often as it takes. What the message says decides nothing:
-    it is always yes, and the gate around the tool claims what was approved, or tells the model why it did not run.
+    None if the run is not paused. Any process may call it, repeatedly. The message decides nothing: it is always yes,
+    and the gate around the tool claims the approved call, or tells the model why it did not run.
 
-    Raises Unavailable when the server cannot be reached for as long as `patience` says.
+    Raises Unavailable when the server is unreachable for `patience`.
     """
     waiting = _waiting(session.events)
     asking = Asking(client)
@@ -120,7 +120,7 @@ async def decisions(
 
 
 async def _decided(asking: Asking, handle: Handle, patience: Seconds) -> None:
-    """Returns when the call is decided, however. Raises what leaves it undecided."""
+    """Returns after any decision on the call. Raises other errors."""
     try:
         await asking.wait(handle, patience)
     except (StillWaiting, Unavailable):

@@ -1,4 +1,4 @@
-"""The plugin that puts the tools of an app's agents behind approval."""
+"""The plugin that gates the tools of an app's agents."""
 
 from __future__ import annotations
 
@@ -50,23 +50,24 @@ _DECLARATIONS = ("function_declarations", "computer_use")
 
 
 class ApprovalPlugin(BasePlugin):
-    """Runs each tool call of an app's agents only with an approval, once, with the arguments that were approved.
+    """Runs each tool call of an app's agents only after an approval, once, with the approved arguments.
 
         app = App(name="mail", root_agent=agent, plugins=[ApprovalPlugin(signoff.AsyncClient())])
 
-    The policy of the server says which tools need a person. All agents of the app are behind it: sub-agents, and those
-    that are used as tools. The gate is around `run_async` of each tool, so that no callback or plugin comes between it
-    and the tool. A tool that was gated once does not run in a run without this plugin.
+    The server's policy decides which calls need a person. It gates all agents of the app: sub-agents, and agents used
+    as tools. The gate is around `run_async` of each tool, so that no callback or plugin comes between them. A gated
+    tool does not run without this plugin.
 
-    client: an AsyncClient, which is of one event loop; or a Client, which works in any, as `Runner.run` needs it.
-    durable: pause the run at a call instead of waiting within it; `decisions` says when it goes on.
-    ungated: names of tools that may run without, and what runs elsewhere: `google_search` and other tools of the
+    client: an AsyncClient, which belongs to one event loop, or a Client, which works in any; `Runner.run` needs a
+        Client.
+    durable: pause the run at a call instead of waiting within it; `decisions` returns when it can continue.
+    ungated: names of tools without a gate, and of tools that run elsewhere: `google_search` and other tools of the
         provider, `code_executor`, remote agents.
-    on_refusal: "return" hands the refusal's text to the model as the tool's result; "raise" fails the tool.
-    options_for: gives a call's own options, by its ToolContext and arguments. What it raises fails the tool.
-    options: as of Call, for all calls.
+    on_refusal: "return" makes the refusal's text the tool's result; "raise" fails the tool.
+    options_for: returns the options of one call, from its ToolContext and arguments. An exception in it fails the tool.
+    options: those of Call, for all calls.
 
-    Raises TypeError or ValueError for options that cannot be used. A run with tools that cannot be gated fails before
+    Raises TypeError or ValueError for invalid options. A run with tools that cannot be gated fails before
     the model is asked.
     """
 
@@ -94,7 +95,7 @@ class ApprovalPlugin(BasePlugin):
         check_options(options)
         for name in _OF_ONE_CALL:
             if name in options:
-                raise TypeError(f"{name} is of one call: give it by options_for")
+                raise TypeError(f"{name} differs for each call: set it in options_for")
         self._asking = Asking(client)
         self._durable = durable
         self._ungated = frozenset(ungated)
@@ -233,8 +234,8 @@ class ApprovalPlugin(BasePlugin):
         if arguments.schema is None and tool.name not in self._warned:
             self._warned.add(tool.name)
             _log.warning(
-                "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
-                "Reviewers' edits are checked when the call would run.",
+                "No schema is sent with calls to %s: it is recursive, not JSON, or larger than 16 KiB. "
+                "An edit that does not fit is rejected only after the approval.",
                 tool.name,
             )
         return arguments.schema

@@ -1,7 +1,7 @@
-"""Adapter for the OpenAI Agents SDK (`openai-agents`): its tools run only with an approval.
+"""Adapter for the OpenAI Agents SDK (`openai-agents`): its tools run only after an approval.
 
-`gate` puts all tools of an agent, and of the agents that it hands off to, behind approval. `decisions` waits for what a
-paused run needs. `refusal_text` is for tools that are gated one by one, below `function_tool`.
+`gate` gates all tools of an agent, and of the agents that it hands off to. `decisions` waits for the decisions of a
+paused run. `refusal_text` is for tools that are gated one by one, below `function_tool`.
 """
 
 from ._durable import decisions

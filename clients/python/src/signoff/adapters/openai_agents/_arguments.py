@@ -87,7 +87,7 @@ class ToolArguments:
             known: Any = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
             for name in error.instance:
                 if name not in known:
-                    raise Unfit(_path([*error.absolute_path, name]), "is not one that the tool takes")
+                    raise Unfit(_path([*error.absolute_path, name]), "is not a parameter of the tool")
         raise Unfit(_path(error.absolute_path), f"does not fit the tool's schema ({error.validator})")
 
     def _read(self, arguments: dict[str, Any]) -> BaseModel:
@@ -154,7 +154,7 @@ def _refuse_difference(shown: dict[str, Any], read: dict[str, Any]) -> None:
         if name not in shown:
             raise Unfit(name, "is missing")
         if name not in read:
-            raise Unfit(name, "is not one that the tool takes")
+            raise Unfit(name, "is not a parameter of the tool")
         if rfc8785.dumps(shown[name]) != rfc8785.dumps(read[name]):
             raise Unfit(name, "is not in the form that the tool reads")
 

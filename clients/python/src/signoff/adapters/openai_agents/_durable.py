@@ -1,7 +1,7 @@
 """Runs that pause: the SDK stores the run, Signoff the calls that it waits for.
 
-The SDK's interruption only pauses. It is always answered with yes: whether the call runs is decided by the gate around
-the tool, which finds the same approval and claims it, or tells the model why not.
+The SDK's interruption only pauses. It is always answered with yes. The gate around the tool decides whether the call
+runs: it finds the same approval and claims it, or tells the model why not.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ async def decisions(state: RunState[Any, Any]) -> None:
             await decisions(state)
             result = await Runner.run(agent, state)
 
-    The run then goes on with the calls that are decided, and pauses again for the others. Another process may do it, as
-    often as it takes: it makes the agents, gates them with the same `run_id`, and begins with
+    The run then continues with the decided calls, and pauses again for the others. Another process may do this,
+    repeatedly: it makes the agents, gates them with the same `run_id`, and begins with
     `state = await RunState.from_string(agent, stored)`.
 
-    Other interruptions of the state are left alone. Raises Unavailable when the server cannot be reached, and TypeError
+    Other interruptions of the state stay unchanged. Raises Unavailable when the server is unreachable, and TypeError
     when a durable gate paused none of the calls. Do not pass `always_approve` for gated tools yourself.
     """
     context = state._context
@@ -63,7 +63,7 @@ def _is_durable(agent: object) -> bool:
 
 
 async def _decided(item: ToolApprovalItem, context: RunContextWrapper[Any]) -> None:
-    """Returns when the call is decided, however. Raises what leaves it undecided."""
+    """Returns after any decision on the call. Raises other errors."""
     gate = gate_of(item.agent)
     assert gate
     agent = item.agent
@@ -91,7 +91,7 @@ def _paused(item: ToolApprovalItem, tools: Iterable[object]) -> GatedTool:
         invoker = invoker_of(tool)
         if invoker and name == invoker.tool.name and namespace in (None, getattr(tool, "_tool_namespace", None)):
             return invoker
-    raise UserError(f"the run paused for {name}, a tool that the agent has no more")
+    raise UserError(f"the run paused for {name}, a tool that the agent no longer has")
 
 
 def _raw(item: ToolApprovalItem, name: str) -> Any:

@@ -37,26 +37,26 @@ def gate(
     per_call: Callable[[RunContextWrapper[Any]], CallOptions] | None = None,
     **options: Any,
 ) -> _Agent:
-    """Puts the tools of an agent, and of all agents that it hands off to, behind approval; returns the agent.
+    """Gates the tools of an agent, and of all agents that it hands off to; returns the agent.
 
         agent = gate(triage, signoff.AsyncClient())
 
-    The agents themselves are changed, so that no other reference leads around the gate: their tools, also those of MCP
-    servers and those that are added later, and their hand-offs. An agent that is used as a tool is gated as well, its
-    call is not. Calls say the agent's name, and in `chain` who handed the task on to it.
+    The agents themselves are changed, so that no other reference bypasses the gate: their tools, also those of MCP
+    servers and those that are added later, and their hand-offs. An agent used as a tool is gated too; its call is not.
+    Calls have the agent's name, and in `chain` the agents that handed the task on.
 
-    run_id: names the run (conversation, job), or says its name from the run's context. Else it is the `group_id` of the
-        RunConfig, or random for each run. With the same name, a call that the model's answer names with the same id
+    run_id: the name of the run (conversation, job), or a function of the run's context that returns it. Unless set, the
+        `group_id` of the RunConfig, or random for each run. With the same name, a call with the same id of the model
         finds its earlier approval.
-    durable: pause the run at a call, for `decisions`, in place of waiting within it. Needs `run_id`.
-    ungated: names of tools that may run without: those that no function of this process runs, such as web search.
-    on_refusal: "return" hands the refusal's text to the model as the tool's result; "raise" ends the run.
-    derive_schema: whether to send a tool's JSON schema, so that reviewers cannot make unfit edits.
-    per_call: options of each call, from the run's context, such as `on_behalf_of`.
-    options: as of Call.
+    durable: pause the run at a call, for `decisions`, instead of waiting within it. Needs `run_id`.
+    ungated: names of tools without a gate: those that no function of this process runs, such as web search.
+    on_refusal: "return" makes the refusal's text the tool's result; "raise" ends the run.
+    derive_schema: whether to send a tool's JSON schema, so that the server rejects edits that do not fit.
+    per_call: returns the options of each call, from the run's context, such as `on_behalf_of`.
+    options: those of Call.
 
-    Raises TypeError or ValueError for options that cannot be used, and for tools that cannot be gated; a tool like that
-    that is added later ends the run.
+    Raises TypeError or ValueError for invalid options, and for tools that cannot be gated; such a tool that is added
+    later ends the run.
     """
     if not isinstance(client, AsyncClient):
         raise TypeError("gate needs an AsyncClient: the SDK runs tools in an event loop")
@@ -85,7 +85,7 @@ def _check_options(options: CallOptions) -> None:
 
 
 class Gate:
-    """What `gate` was given, and what it does to agents."""
+    """The options of `gate`, and its work on agents."""
 
     def __init__(
         self,
@@ -180,8 +180,8 @@ class Gate:
         if schema is None and name not in self._warned:
             self._warned.add(name)
             _log.warning(
-                "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
-                "Reviewers' edits are checked when the call would run.",
+                "No schema is sent with calls to %s: it is recursive, not JSON, or larger than 16 KiB. "
+                "An edit that does not fit is rejected only after the approval.",
                 name,
             )
         return schema

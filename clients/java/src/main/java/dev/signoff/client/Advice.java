@@ -6,7 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
 
-/** Warns, once for each client and tool, of calls that work today and surprise people later. */
+/** Warns, once for each client and tool, of calls that will cause problems later. */
 final class Advice {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 
@@ -20,32 +20,32 @@ final class Advice {
   private final Set<String> toldOfSchemas = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean toldOfEventLoops = new AtomicBoolean();
 
-  /** Of a call that asks. */
+  /** Warns of a call whose retry is a second request. */
   void considerRepeats(CallSettings call) {
     if (!isStoppable(call) && !call.canBeRepeated() && toldOfRepeats.add(call.toolName)) {
       LOG.log(
           System.Logger.Level.WARNING,
           "The call to "
               + call.toolName
-              + " has neither a requestId, nor a runId and a callId, nor a cancelHandle: trying it"
-              + " again asks for a second approval.");
+              + " has no requestId, no runId with callId, and no cancelHandle."
+              + " A retry asks for a second approval.");
     }
   }
 
-  /** Of a function that is wrapped. */
+  /** Warns of a wrapped function without a schema. */
   void considerSchema(String toolName, DerivedSchema schema) {
     if (!schema.whyNot().isEmpty() && toldOfSchemas.add(toolName)) {
       LOG.log(
           System.Logger.Level.WARNING,
-          "The schema of the arguments of "
+          "No schema is sent with calls to "
               + toolName
-              + " is not sent: "
+              + ": "
               + schema.whyNot()
-              + ". A reviewer's edit that does not fit is refused only after the decision.");
+              + ". An edit that does not fit is rejected only after the approval.");
     }
   }
 
-  /** Of a call that waits. */
+  /** Warns of a call that blocks an event loop. */
   void considerThread(CallSettings call) {
     Thread thread = Thread.currentThread();
     if (isEventLoop(thread) && toldOfEventLoops.compareAndSet(false, true)) {
@@ -55,7 +55,7 @@ final class Advice {
               + call.toolName
               + " blocks the event loop "
               + thread.getName()
-              + " until somebody decides: make it on a thread of its own.");
+              + " until the decision: make the call on another thread.");
     }
   }
 

@@ -14,11 +14,10 @@ import java.text.Normalizer.Form;
 import java.util.List;
 
 /**
- * What an answer must say before anything is believed of it: {@code docs/clients.md} of the project
- * has the list.
+ * The checks of an answer: {@code docs/clients.md} of the project has the list.
  *
- * <p>A server that lies, or a proxy that mixes answers up, must not bring a tool to run. So an
- * answer is compared with the request, with the answers before it, and with itself.
+ * <p>A lying server, or a proxy that mixes answers up, must not make a tool run. So each answer is
+ * compared with the request, with the earlier answers, and with itself.
  */
 final class Answers {
   private final String address;

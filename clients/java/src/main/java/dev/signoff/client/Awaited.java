@@ -22,6 +22,8 @@ sealed interface Awaited {
   /** A call that is asked for: asking again finds the approval. */
   record Requested(RequestApprovalRequest request, String digest) implements Awaited {
     static Requested of(RequestApprovalRequest request) {
+      // Of the encoded arguments, not of the caller's value: encoding normalizes it, reviewers see
+      // the result, and the function gets what they saw.
       String digest = Canonical.digest(request.getToolName(), request.getArguments());
       return new Requested(request, digest);
     }
@@ -58,7 +60,7 @@ sealed interface Awaited {
     static Resumed of(Handle handle, String toolName) {
       if (!handle.toolName().equals(toolName)) {
         throw new IllegalArgumentException(
-            "handle: it is for the tool " + handle.toolName() + ", not for " + toolName);
+            "the handle is for the tool " + handle.toolName() + ", not for " + toolName);
       }
       return new Resumed(handle);
     }

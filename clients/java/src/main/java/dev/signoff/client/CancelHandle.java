@@ -3,10 +3,10 @@ package dev.signoff.client;
 import io.grpc.Context;
 
 /**
- * Stops gated calls from another thread. A call that has its handle cancelled stops waiting and
+ * Stops gated calls from another thread. When its handle is cancelled, a call stops waiting and
  * takes no claim: it ends with {@link Refusal.StillWaiting}, or with {@link Refusal.Cancelled} if
- * it could withdraw its request ({@link Gate#cancelOnAbandon}). A function that runs already is not
- * stopped.
+ * it withdrew its request ({@link Gate#cancelOnAbandon}). A function that already runs does not
+ * stop.
  *
  * <p>One handle may serve several calls, and stays cancelled.
  */
@@ -17,7 +17,7 @@ public final class CancelHandle {
   /** Makes a handle that is not cancelled. */
   public CancelHandle() {}
 
-  /** Stops the calls that have this handle, and those that are made with it later. */
+  /** Stops the calls with this handle, and later ones. */
   public void cancel() {
     context.cancel(null);
   }
@@ -27,7 +27,7 @@ public final class CancelHandle {
     return context.isCancelled();
   }
 
-  /** Tells a listener once of the cancellation; at once if it was before. */
+  /** Calls a listener once on cancellation; immediately if already cancelled. */
   void addListener(Context.CancellationListener listener) {
     context.addListener(listener, Runnable::run);
   }

@@ -9,7 +9,7 @@ import io.grpc.StatusRuntimeException;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 
-/** Takes the one permission to run an approved call. */
+/** Takes the only permission to run an approved call. */
 final class Claim {
   private final Connection connection;
   private final CallSettings settings;
@@ -32,14 +32,18 @@ final class Claim {
     ClaimExecutionRequest request =
         ClaimExecutionRequest.newBuilder()
             .setApprovalId(approval.getId())
-            // Random for each runner, so that of two runners one gets the claim.
+            // Random for each runner, so that only one of two runners gets the claim. The same for
+            // each try of this one: after a lost reply the client cannot know whether the server
+            // granted the claim. The same id asks for the same claim, and the server answers as
+            // the first time, while the claim window is open and no outcome is on record. A new id
+            // would get ALREADY_CLAIMED for this runner's own claim, and the call would never run.
             .setRequestId(UUID.randomUUID().toString())
             .setDigest(approval.getDigest())
             .build();
     call = new UnaryCall<>(connection, ApprovalServiceGrpc.getClaimExecutionMethod(), request);
   }
 
-  /** The id of the claim, which is ours. */
+  /** Claims, and returns the id of the claim. */
   String take() throws Refusal, InterruptedException {
     try {
       ClaimExecutionResponse granted = call.make(new Tries(connection, outage, settings.patience));
@@ -56,7 +60,7 @@ final class Claim {
     }
   }
 
-  /** Only the answer to what was asked is a permission. What another one grants is given back. */
+  /** Checks that the claim is for this call. A claim for another call is reported as failed. */
   private void requireSame(ClaimExecutionResponse granted) throws Refusal {
     try {
       answers.check(granted, approval);
@@ -84,7 +88,7 @@ final class Claim {
     };
   }
 
-  /** Reports a claim that was granted to a caller who gave up meanwhile: nothing was run. */
+  /** Reports that nothing ran, for a claim granted after the caller stopped waiting. */
   private void giveBack() throws InterruptedException {
     if (call.newest() == null) {
       return;
@@ -96,7 +100,7 @@ final class Claim {
       claimId = grantedBefore();
     }
     if (!claimId.isEmpty()) {
-      report(claimId).notRun("not run: the caller gave up");
+      report(claimId).notRun("not run: the caller stopped waiting");
     }
   }
 
@@ -105,8 +109,8 @@ final class Claim {
   }
 
   /**
-   * The claim that an answer was lost of; empty if there is none. Never takes one that is not taken
-   * yet.
+   * The claim whose reply was lost; empty if there is none. Never takes a claim that was not
+   * granted before.
    */
   private String grantedBefore() throws InterruptedException {
     Tries few = new Tries(connection, outage, GivingUp.LIMIT);

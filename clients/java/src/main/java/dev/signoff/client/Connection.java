@@ -139,7 +139,7 @@ final class Connection implements AutoCloseable {
   /**
    * Sleeps, until the client is closed at most.
    *
-   * @throws InterruptedException if the caller gives up
+   * @throws InterruptedException if the caller stops waiting
    */
   void pause(Duration time) throws InterruptedException {
     CountDownLatch woken = new CountDownLatch(1);

@@ -85,7 +85,7 @@ final class ContainerType {
       int index = 0;
       for (Object each : (List<?>) normal(json, path)) {
         boolean isNew = read.add(element.read(each, at(path, index)));
-        require(isNew, json, path, "has an element twice");
+        require(isNew, json, path, "has a duplicate element");
         index++;
       }
       return Collections.unmodifiableSet(read);
@@ -108,7 +108,7 @@ final class ContainerType {
       int index = 0;
       for (Object each : written) {
         String key = Arguments.canonical(each, at(path, index));
-        require(!sorted.containsKey(key), each, path, "has an element twice");
+        require(!sorted.containsKey(key), each, path, "has a duplicate element");
         sorted.put(key, each);
         index++;
       }

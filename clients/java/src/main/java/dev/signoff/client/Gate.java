@@ -13,12 +13,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The way to run a tool only with a yes: it asks, waits, claims, runs and reports.
+ * Runs a tool only after an approval: asks, waits, claims, runs and reports.
  *
- * <p>Immutable: each setter returns another gate, so that one can be kept for a tool and refined
- * for a call. Calls block. A caller gives up by interrupting the thread (as {@code
- * future.cancel(true)} of an executor's future does) or by cancelling the {@link io.grpc.Context}
- * that it calls in; both end in an {@link InterruptedException}.
+ * <p>Immutable: each setter returns another gate. Keep one for a tool, and refine it for a call.
+ * Calls block. A caller stops waiting by interrupting the thread (as {@code future.cancel(true)} of
+ * an executor's future does) or by cancelling the {@link io.grpc.Context} that it calls in; both
+ * end in an {@link InterruptedException}.
  */
 public final class Gate {
   private final Connection connection;
@@ -35,7 +35,7 @@ public final class Gate {
     return new Gate(connection, changed);
   }
 
-  // An id that was meant to be set and is empty would be a random one without a word.
+  // An empty id would silently become a random one.
   private static String nonEmpty(String id, String name) {
     if (Objects.requireNonNull(id, name).isEmpty()) {
       throw new IllegalArgumentException(name + " must not be empty");
@@ -74,7 +74,7 @@ public final class Gate {
   /**
    * The agents that handed the task on.
    *
-   * @param chain the first one first, at most 16, without the agent itself
+   * @param chain in order, at most 16, without the agent itself
    * @return the gate with it
    */
   public Gate chain(List<String> chain) {
@@ -89,7 +89,7 @@ public final class Gate {
   /**
    * Why the agent wants to run the tool, for reviewers.
    *
-   * @param reason its own words, at most 4 KiB
+   * @param reason the text, at most 4 KiB
    * @return the gate with it
    */
   public Gate reason(String reason) {
@@ -98,7 +98,7 @@ public final class Gate {
   }
 
   /**
-   * Labels, for rules of the policy and for finding the approval again.
+   * Labels, for rules of the policy and to find the approval again.
    *
    * @param labels at most 32; names of at most 63 of {@code A-Z a-z 0-9 _ . / -}, values of at most
    *     256 characters
@@ -116,8 +116,7 @@ public final class Gate {
   }
 
   /**
-   * How long to wait for a decision; the server says, if this is not set. The policy may shorten
-   * it.
+   * How long to wait for a decision; the server's default unless set. The policy may shorten it.
    *
    * @param timeout 1 s to 7 days
    * @return the gate with it
@@ -157,8 +156,8 @@ public final class Gate {
   }
 
   /**
-   * The idempotency key of the call: the same one finds the same approval, and so the call is made
-   * once at most. If it is not set, it is made of {@link #runId} and {@link #callId}, or at random.
+   * The idempotency key of the call: the same key finds the same approval, so the call runs at most
+   * once. Unless set, it is derived from {@link #runId} and {@link #callId}, or random.
    *
    * @param requestId the key, 1 to 128 characters
    * @return the gate with it
@@ -179,9 +178,9 @@ public final class Gate {
   }
 
   /**
-   * For how long to try to reach the server: before it has answered, when claiming and when
-   * reporting. 30 s unless set. There is one more try after it, of 5 s at most. While the approval
-   * waits for a decision its own deadline counts instead.
+   * The time of retries while the server is unreachable: before its first answer, for the claim and
+   * for the report. 30 s unless set. One last try follows, of 5 s at most. While the approval waits
+   * for a decision, its own deadline counts instead.
    *
    * @param patience not negative
    * @return the gate with it
@@ -194,10 +193,9 @@ public final class Gate {
   }
 
   /**
-   * What is told how things stand while a decision is waited for, every 15 s or so, on the calling
-   * thread.
+   * Gets the progress of the wait, about every 15 s, on the calling thread.
    *
-   * @param onProgress gets each message; what it throws is ignored
+   * @param onProgress gets each message; its exceptions are ignored
    * @return the gate with it
    */
   public Gate onProgress(Consumer<Progress> onProgress) {
@@ -206,10 +204,10 @@ public final class Gate {
   }
 
   /**
-   * Whether the approval is withdrawn when the caller gives up waiting, which takes 5 s at most. It
+   * Whether to withdraw the approval when the caller stops waiting, which takes 5 s at most. It
    * stays open otherwise.
    *
-   * @param cancelOnAbandon whether it is
+   * @param cancelOnAbandon whether to withdraw it
    * @return the gate with it
    */
   public Gate cancelOnAbandon(boolean cancelOnAbandon) {
@@ -217,7 +215,7 @@ public final class Gate {
   }
 
   /**
-   * A handle by which another thread stops the call: it waits no longer, and takes no claim. See
+   * A handle with which another thread stops the call: it stops waiting, and takes no claim. See
    * {@link CancelHandle}.
    *
    * @param cancelHandle the handle
@@ -229,11 +227,11 @@ public final class Gate {
   }
 
   /**
-   * Whether the schema that follows from the record of a wrapped function is sent with each
-   * request, so that the server refuses an edit that does not fit. It is, unless this is set to
-   * false, or {@link #argumentsSchema} to a schema of your own.
+   * Whether to send the schema derived from the record of a wrapped function with each request, so
+   * that the server rejects an edit that does not fit. Default {@code true}; {@link
+   * #argumentsSchema} replaces the schema.
    *
-   * @param deriveSchema whether it is
+   * @param deriveSchema whether to send it
    * @return the gate with it
    */
   public Gate deriveSchema(boolean deriveSchema) {
@@ -241,13 +239,14 @@ public final class Gate {
   }
 
   /**
-   * What looks at the arguments before anybody is asked, and at those that were approved before the
-   * call is claimed. For adapters, whose tools read their arguments in ways of their own.
+   * Checks the arguments before anybody is asked, and the approved arguments before the claim. For
+   * adapters, whose tools read their arguments in their own ways.
    *
    * @param argumentsCheck gets the arguments as the function would, and throws an {@link
-   *     IllegalArgumentException} if the tool cannot take them as they are. Its message, words that
-   *     follow "the set of arguments", is the problem of {@link Refusal.InvalidArguments}, or of
-   *     {@link Refusal.InvalidEdit}. Whatever else it throws ends the call, and nothing is run
+   *     IllegalArgumentException} if the tool cannot take them unchanged. Its message, which
+   *     follows "the set of arguments" in a sentence, is the problem of {@link
+   *     Refusal.InvalidArguments}, or of {@link Refusal.InvalidEdit}. Any other exception ends the
+   *     call, and nothing runs
    * @return the gate with it
    */
   public Gate argumentsCheck(Consumer<Map<String, Object>> argumentsCheck) {
@@ -256,12 +255,11 @@ public final class Gate {
   }
 
   /**
-   * What becomes of a refusal of a call, in place of what the options of the client say. {@link
-   * OnRefusal#RETURN} is for calls and wrapped functions whose result can be text; a lambda does
-   * not say what it returns, so name the class of its result after it. {@link #ask} and {@link
-   * #await} always throw refusals.
+   * How to handle a refusal of a call, in place of the client's option. {@link OnRefusal#RETURN} is
+   * for calls and wrapped functions whose result can be text; a lambda does not have the class of
+   * its result, so name it after the lambda. {@link #ask} and {@link #await} always throw refusals.
    *
-   * @param onRefusal what becomes of it
+   * @param onRefusal how to handle it
    * @return the gate with it
    */
   public Gate onRefusal(OnRefusal onRefusal) {
@@ -270,13 +268,13 @@ public final class Gate {
   }
 
   /**
-   * Options without which a call is an error of use, before anybody is asked. A policy that asks on
-   * labels does not judge a call that lost them.
+   * Required options: a call without them is an error of use, before anybody is asked. So no policy
+   * judges a call that lost its labels.
    *
    * @param options names of this gate's methods, such as {@code "labels"} and {@code "runId"}, in
    *     place of earlier ones
    * @return the gate that requires them
-   * @throws IllegalArgumentException if there is no such option
+   * @throws IllegalArgumentException for an unknown option
    */
   public Gate requiredOptions(String... options) {
     Set<CallOption> required =
@@ -285,24 +283,23 @@ public final class Gate {
   }
 
   /**
-   * Asks for approval of one call, waits for the decision, and runs the function if the call may be
-   * made.
+   * Asks for approval of one call, waits for the decision, and runs the function if the call is
+   * approved.
    *
    * @param arguments the call's arguments: null, {@link Boolean}, {@link String}, {@link Byte},
    *     {@link Short}, {@link Integer}, {@link Long}, {@link Float}, {@link Double}, {@link
    *     java.math.BigInteger}, {@link java.math.BigDecimal}, {@link List} and {@link Map} with
    *     string keys, at most 32 deep. They are copied
-   * @param function runs the tool, with the arguments that it is given
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
-   * @return what the function returned
-   * @throws E what the function threw
-   * @throws Refusal if the function was not run
-   * @throws InterruptedException if the caller gave up, and the function was not run, or the future
-   *     that it returned was not done
+   * @param function runs the tool, with the arguments that it gets
+   * @param <R> the function's result
+   * @param <E> the function's exception
+   * @return the function's result
+   * @throws E the function's exception
+   * @throws Refusal if the function did not run
+   * @throws InterruptedException if the caller stopped waiting before the function ran, or before
+   *     its future was done
    * @throws IllegalStateException if there is a {@link #callId} without a {@link #runId}, if an
-   *     option of {@link #requiredOptions} is missing, or if the function returned work that has
-   *     not begun
+   *     option of {@link #requiredOptions} is missing, or if the function returned unfinished work
    */
   public <R, E extends Exception> R call(Map<String, ?> arguments, ToolFunction<Run, R, E> function)
       throws E, Refusal, InterruptedException {
@@ -311,17 +308,17 @@ public final class Gate {
   }
 
   /**
-   * The same as {@link #call(Map, ToolFunction)}, with the class of the result, which {@link
+   * Like {@link #call(Map, ToolFunction)}, with the class of the result, which {@link
    * OnRefusal#RETURN} needs.
    *
    * @param arguments as there
    * @param function as there
-   * @param result what the function returns
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
-   * @return what the function returned, or the text of the refusal
-   * @throws E what the function threw
-   * @throws Refusal if the function was not run, and refusals are not returned
+   * @param result the class of the function's result
+   * @param <R> the function's result
+   * @param <E> the function's exception
+   * @return the function's result, or the text of the refusal
+   * @throws E the function's exception
+   * @throws Refusal if the function did not run, and refusals are not returned
    * @throws InterruptedException as there
    * @throws IllegalArgumentException if refusals are returned, and the result cannot be text
    */
@@ -346,13 +343,13 @@ public final class Gate {
   }
 
   /**
-   * Asks for approval of one call, and returns as soon as the server has recorded the request,
-   * whatever its status is. The call is run by {@link #resume}, in this process or another.
+   * Asks for approval of one call, and returns as soon as the server has recorded the request, with
+   * any status. {@link #resume} runs the call, in this process or another.
    *
    * @param arguments as in {@link #call}
    * @return the handle of the call
-   * @throws Refusal if the request is not known to be recorded
-   * @throws InterruptedException if the caller gave up
+   * @throws Refusal if the server has not confirmed the request
+   * @throws InterruptedException if the caller stopped waiting
    * @throws IllegalStateException as in {@link #call}
    */
   public Handle ask(Map<String, ?> arguments) throws Refusal, InterruptedException {
@@ -362,12 +359,12 @@ public final class Gate {
   }
 
   /**
-   * Waits for the decision on a call that was asked for, and claims nothing. Returns when the call
-   * is approved. {@link #patience} bounds the wait until the server's first answer.
+   * Waits for the decision on an asked call, and claims nothing. Returns when the call is approved.
+   * {@link #patience} bounds the wait until the server's first answer.
    *
-   * @param handle what {@link #ask} returned
+   * @param handle the handle of {@link #ask}
    * @throws Refusal if the call is not approved
-   * @throws InterruptedException if the caller gave up
+   * @throws InterruptedException if the caller stopped waiting
    * @throws IllegalArgumentException if the handle is for another tool
    */
   public void await(Handle handle) throws Refusal, InterruptedException {
@@ -375,20 +372,20 @@ public final class Gate {
   }
 
   /**
-   * Waits for a call that was asked for, and runs the function if the call may be made. The
-   * arguments come from the server, and must be those that were asked for, or an edit of them. Of
-   * several that resume one handle, one runs; the others get {@link Refusal.AlreadyClaimed}.
+   * Waits for an asked call, and runs the function if the call is approved. The arguments come from
+   * the server, and must be the asked ones or an edit of them. If several processes resume one
+   * handle, one runs; the others get {@link Refusal.AlreadyClaimed}.
    *
-   * @param handle what {@link #ask} returned, here or in another process
-   * @param function runs the tool, with the arguments that it is given
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
-   * @return what the function returned
-   * @throws E what the function threw
-   * @throws Refusal if the function was not run
+   * @param handle the handle of {@link #ask}, from this or another process
+   * @param function runs the tool, with the arguments that it gets
+   * @param <R> the function's result
+   * @param <E> the function's exception
+   * @return the function's result
+   * @throws E the function's exception
+   * @throws Refusal if the function did not run
    * @throws InterruptedException as in {@link #call}
    * @throws IllegalArgumentException if the handle is for another tool
-   * @throws IllegalStateException if the function returned work that has not begun
+   * @throws IllegalStateException if the function returned unfinished work
    */
   public <R, E extends Exception> R resume(Handle handle, ToolFunction<Run, R, E> function)
       throws E, Refusal, InterruptedException {
@@ -397,17 +394,17 @@ public final class Gate {
   }
 
   /**
-   * The same as {@link #resume(Handle, ToolFunction)}, with the class of the result, which {@link
+   * Like {@link #resume(Handle, ToolFunction)}, with the class of the result, which {@link
    * OnRefusal#RETURN} needs.
    *
    * @param handle as there
    * @param function as there
-   * @param result what the function returns
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
-   * @return what the function returned, or the text of the refusal
-   * @throws E what the function threw
-   * @throws Refusal if the function was not run, and refusals are not returned
+   * @param result the class of the function's result
+   * @param <R> the function's result
+   * @param <E> the function's exception
+   * @return the function's result, or the text of the refusal
+   * @throws E the function's exception
+   * @throws Refusal if the function did not run, and refusals are not returned
    * @throws InterruptedException as there
    * @throws IllegalArgumentException as there, or if refusals are returned, and the result cannot
    *     be text
@@ -427,12 +424,12 @@ public final class Gate {
   }
 
   /**
-   * Puts a function behind the gate: its arguments are those of the call. With a {@link #requestId}
-   * or {@link #callId} all its calls are the same one.
+   * Wraps a function: its arguments become the call's. With a {@link #requestId} or {@link #callId}
+   * all its calls are one call.
    *
-   * @param function runs the tool, with the arguments that it is given
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
+   * @param function runs the tool, with the arguments that it gets
+   * @param <R> the function's result
+   * @param <E> the function's exception
    * @return the gated function; arguments are as in {@link #call}
    */
   public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
@@ -442,13 +439,13 @@ public final class Gate {
   }
 
   /**
-   * The same as {@link #wrap(ToolFunction)}, with the class of the result, which {@link
-   * OnRefusal#RETURN} needs.
+   * Like {@link #wrap(ToolFunction)}, with the class of the result, which {@link OnRefusal#RETURN}
+   * needs.
    *
    * @param function as there
-   * @param result what the function returns
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
+   * @param result the class of the function's result
+   * @param <R> the function's result
+   * @param <E> the function's exception
    * @return the gated function
    * @throws IllegalArgumentException if refusals are returned, and the result cannot be text
    */
@@ -464,27 +461,27 @@ public final class Gate {
   }
 
   /**
-   * Puts a function of a record behind the gate: the names and values of its components are the
-   * arguments of the call. Components are booleans, strings, numbers, enums, times of {@code
-   * java.time} (but no {@link java.time.ZonedDateTime}), {@link java.util.UUID}s, {@link
-   * java.nio.file.Path}s, {@link List}s, {@link Set}s, {@link Map}s with string keys, {@link
-   * java.util.Optional}s, such records, or {@link Object}s as {@link #call} takes them. A component
-   * that may be null is an {@code Optional}. The JSON Schema that follows from these types is sent
-   * with each request: see {@link #deriveSchema}.
+   * Wraps a function of a record: the names and values of its components become the arguments of
+   * the call. Components are booleans, strings, numbers, enums, times of {@code java.time} (but no
+   * {@link java.time.ZonedDateTime}), {@link java.util.UUID}s, {@link java.nio.file.Path}s, {@link
+   * List}s, {@link Set}s, {@link Map}s with string keys, {@link java.util.Optional}s, such records,
+   * or {@link Object}s as {@link #call} takes them. Declare an optional component as {@code
+   * Optional}. The JSON Schema derived from these types is sent with each request: see {@link
+   * #deriveSchema}.
    *
-   * <p>The function gets a record that is made anew of what was approved, edited or not. A record
-   * whose constructor or accessors make something else of it is {@link Refusal.InvalidArguments},
-   * before anybody is asked. Edited arguments must fit the record: each component present, none
-   * beyond, each number one that the component's type holds exactly, and a constructor that takes
-   * and keeps them. They are {@link Refusal.InvalidEdit} otherwise, before the claim.
+   * <p>The function gets a record rebuilt from the approved arguments, edited or not. A record
+   * whose constructor or accessors change them is {@link Refusal.InvalidArguments}, before anybody
+   * is asked. An edit must fit the record: exactly its components, numbers that the component's
+   * type represents exactly, and values that the constructor accepts and keeps. Otherwise it is
+   * {@link Refusal.InvalidEdit}, before the claim.
    *
    * @param type the record
-   * @param function runs the tool, with the record that it is given
+   * @param function runs the tool, with the record that it gets
    * @param <A> the record
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
+   * @param <R> the function's result
+   * @param <E> the function's exception
    * @return the gated function
-   * @throws IllegalArgumentException if a component's type cannot be made of JSON
+   * @throws IllegalArgumentException if a component's type has no JSON form
    */
   public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
       Class<A> type, ToolFunction<A, R, E> function) {
@@ -493,15 +490,15 @@ public final class Gate {
   }
 
   /**
-   * The same as {@link #wrap(Class, ToolFunction)}, with the class of the result, which {@link
+   * Like {@link #wrap(Class, ToolFunction)}, with the class of the result, which {@link
    * OnRefusal#RETURN} needs.
    *
    * @param type as there
    * @param function as there
-   * @param result what the function returns
+   * @param result the class of the function's result
    * @param <A> the record
-   * @param <R> what the function returns
-   * @param <E> what the function may throw
+   * @param <R> the function's result
+   * @param <E> the function's exception
    * @return the gated function
    * @throws IllegalArgumentException as there, or if refusals are returned, and the result cannot
    *     be text

@@ -5,7 +5,15 @@ import io.grpc.Context;
 import java.util.Objects;
 import java.util.Optional;
 
-/** One gated call, from asking, or from a handle, to reporting. */
+/**
+ * One gated call, from asking, or from a handle, to reporting.
+ *
+ * <p>The order makes the gate safe. Waiting grants nothing, so a caller may stop there at no cost.
+ * The claim is the approval's only permission to run, so it comes last before the function: an edit
+ * that does not fit is found before it, and leaves the approval unclaimed. The report comes last.
+ * If the process dies before it, the approval shows a claim without an outcome, and no other runner
+ * gets the call: it runs at most once.
+ */
 final class GatedCall {
   private final Connection connection;
   private final CallSettings settings;
@@ -21,7 +29,7 @@ final class GatedCall {
     this.wait = new Wait(connection, settings, outage, awaited);
   }
 
-  /** A call that is to be asked for. */
+  /** A call that is asked for now. */
   static GatedCall asking(Connection connection, CallSettings settings, Arguments arguments)
       throws Refusal {
     try {
@@ -44,7 +52,7 @@ final class GatedCall {
     return new GatedCall(connection, settings, Awaited.Resumed.of(handle, settings.toolName));
   }
 
-  /** Makes what the function takes, of the run that was approved. */
+  /** Makes the function's argument from the approved run. */
   interface Input<A> {
     A of(Run run) throws Misfit.Found;
   }
@@ -61,7 +69,7 @@ final class GatedCall {
         report.failed(e);
         throw e;
       }
-      // A future that failed is the function's own way to say so: the caller gets it as it is.
+      // A failed future is the function's own result: the caller gets it unchanged.
       failure.ifPresentOrElse(report::failed, report::succeeded);
       return result;
     }
@@ -87,8 +95,8 @@ final class GatedCall {
   }
 
   /**
-   * Runs what is granted. What is refused comes to what the gate says; a refusal of another gate,
-   * which the function throws, is the function's own error.
+   * Runs a granted call. A refusal of this gate becomes the result that the gate defines; a refusal
+   * of another gate, which the function throws, is the function's own error.
    */
   static <A, R, E extends Exception> R run(
       Step<Granted<A>> grant, ToolFunction<A, R, E> function, RefusalResult<R> refused)
@@ -102,7 +110,7 @@ final class GatedCall {
     return granted.run(function);
   }
 
-  /** What a call takes before it runs. */
+  /** A step of a call before it runs. */
   interface Step<T> {
     T take() throws Refusal, InterruptedException;
   }

@@ -5,18 +5,16 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/**
- * A caller gives up by interrupting the thread, or by cancelling the gRPC context that it runs in.
- */
+/** A caller stops waiting by interrupting the thread, or by cancelling its gRPC context. */
 final class GivingUp {
-  /** How long a caller that gave up is kept. */
+  /** The maximum time for cleaning up after the caller stopped waiting. */
   static final Duration LIMIT = Duration.ofSeconds(5);
 
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 
   private GivingUp() {}
 
-  /** Passes on that the caller gave up. */
+  /** Throws if the caller stopped waiting. */
   static void check() throws InterruptedException {
     if (Thread.interrupted()) {
       throw new InterruptedException();
@@ -38,7 +36,7 @@ final class GivingUp {
   /**
    * Waits until the latch is counted down, or the time is over.
    *
-   * @throws InterruptedException if the caller gives up
+   * @throws InterruptedException if the caller stops waiting
    */
   static void await(CountDownLatch latch, Duration time) throws InterruptedException {
     Context caller = Context.current();
@@ -52,7 +50,7 @@ final class GivingUp {
     check();
   }
 
-  /** What is left to do for a caller that gave up. */
+  /** The cleanup after the caller stopped waiting. */
   interface Task {
     void run() throws InterruptedException;
   }

@@ -12,12 +12,11 @@ import java.util.regex.Pattern;
 import org.erdtman.jcs.JsonCanonicalizer;
 
 /**
- * A call that was asked for, and can be run elsewhere: {@link Gate#ask} makes a handle, and {@link
- * Gate#resume} takes it, in another process too. It holds no secret: only the caller that asked can
- * claim the call.
+ * An asked call, which any process can run: {@link Gate#ask} makes a handle, and {@link
+ * Gate#resume} takes it. It contains no secret: only the caller that asked can claim the call.
  *
  * @param approvalId the approval
- * @param requestId the request_id that it was asked with
+ * @param requestId the request_id of the request
  * @param toolName the tool
  * @param digest the digest of the arguments as asked: {@code sha256:} and 64 hex digits
  */
@@ -27,13 +26,13 @@ public record Handle(String approvalId, String requestId, String toolName, Strin
       Set.of("approval_id", "request_id", "tool_name", "digest");
 
   /**
-   * Makes a handle of its parts.
+   * Makes a handle from its members.
    *
    * @param approvalId the approval
-   * @param requestId the request_id that it was asked with
+   * @param requestId the request_id of the request
    * @param toolName the tool
    * @param digest the digest of the arguments as asked
-   * @throws IllegalArgumentException if a part is empty, or the digest is not one
+   * @throws IllegalArgumentException if a member is empty, or the digest is invalid
    */
   public Handle {
     requireText(approvalId, "approvalId");
@@ -55,7 +54,7 @@ public record Handle(String approvalId, String requestId, String toolName, Strin
   }
 
   /**
-   * The handle as JSON, in the form that the clients of all languages share.
+   * The handle as JSON, the same in every language.
    *
    * @return an object with {@code approval_id}, {@code request_id}, {@code tool_name} and {@code
    *     digest}
@@ -76,7 +75,7 @@ public record Handle(String approvalId, String requestId, String toolName, Strin
   /**
    * Reads a handle.
    *
-   * @param json what {@link #toJson} made, or the client of another language
+   * @param json the result of {@link #toJson}, or of another language's client
    * @return the handle
    * @throws IllegalArgumentException if it is not the JSON of a handle
    */

@@ -1,6 +1,6 @@
 package dev.signoff.client;
 
-/** What becomes of a refusal: some frameworks hide exceptions from the model. */
+/** How to handle a refusal: some frameworks hide exceptions from the model. */
 public enum OnRefusal {
   /** It is thrown, as a {@link Refusal}. The default. */
   RAISE,

@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * How to connect: what the builder was given, else what the environment says. An empty variable
- * counts as unset.
+ * How to connect: from the builder, or else from the environment. An empty variable counts as
+ * unset.
  *
  * <p>Immutable. Its printed form does not show the token.
  */
@@ -34,7 +34,7 @@ public final class Options {
                 .orElse(DEFAULT_ADDRESS));
     token =
         given.token.or(() -> variable(environment, "SIGNOFF_TOKEN")).map(String::strip).orElse("");
-    // An environment that serves several addresses may name files that this one does not need.
+    // The environment may name files for other addresses.
     Function<String, String> files = address.tls() ? environment : name -> null;
     ca = given.ca.or(() -> file(files, "SIGNOFF_CA")).orElse(null);
     certificate = given.certificate.or(() -> file(files, "SIGNOFF_CERTIFICATE")).orElse(null);
@@ -87,9 +87,9 @@ public final class Options {
   }
 
   /**
-   * Begins with nothing given.
+   * Makes a builder without options.
    *
-   * @return a builder, on which everything is optional
+   * @return a builder; all options are optional
    */
   public static Builder builder() {
     return new Builder();
@@ -141,10 +141,7 @@ public final class Options {
         + "]";
   }
 
-  /**
-   * Takes what is to be different from the environment. Its printed form shows nothing of what it
-   * was given.
-   */
+  /** Sets options in place of the environment. Its printed form shows none of them. */
   public static final class Builder {
     private Optional<String> address = Optional.empty();
     private Optional<String> token = Optional.empty();
@@ -158,7 +155,7 @@ public final class Options {
     private Builder() {}
 
     /**
-     * Where the server is; else {@code SIGNOFF_ADDRESS}, else {@code http://127.0.0.1:7766}.
+     * The server's address; else {@code SIGNOFF_ADDRESS}, else {@code http://127.0.0.1:7766}.
      *
      * @param address {@code http://HOST:PORT} or {@code https://HOST:PORT}; without a scheme it is
      *     {@code http://}
@@ -170,8 +167,8 @@ public final class Options {
     }
 
     /**
-     * The bearer token; else {@code SIGNOFF_TOKEN}. The empty text is no token, whatever the
-     * environment says.
+     * The bearer token; else {@code SIGNOFF_TOKEN}. The empty text is no token, also when the
+     * variable is set.
      *
      * @param token the token, without {@code Bearer}
      * @return this builder
@@ -182,8 +179,8 @@ public final class Options {
     }
 
     /**
-     * Whom to trust in place of the system's authorities; else {@code SIGNOFF_CA}. Only for {@code
-     * https://}: the variable is ignored otherwise, and what is given here is an error.
+     * The trusted authorities, in place of the system's; else {@code SIGNOFF_CA}. Only for {@code
+     * https://}: otherwise the variable is ignored, and this option is an error.
      *
      * @param ca PEM file with the authorities of the server's certificate
      * @return this builder
@@ -194,8 +191,8 @@ public final class Options {
     }
 
     /**
-     * What the client shows of itself; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; for
-     * {@code https://}, as {@link #ca}.
+     * The client certificate; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; for {@code
+     * https://}, like {@link #ca}.
      *
      * @param certificate PEM file with the certificate and its chain
      * @return this builder
@@ -207,7 +204,7 @@ public final class Options {
 
     /**
      * The certificate's private key; else {@code SIGNOFF_KEY}. Needs {@link #certificate}; for
-     * {@code https://}, as {@link #ca}.
+     * {@code https://}, like {@link #ca}.
      *
      * @param key PEM file with an RSA or EC key in PKCS #8 form ({@code BEGIN PRIVATE KEY}),
      *     without a password
@@ -219,9 +216,9 @@ public final class Options {
     }
 
     /**
-     * Whether the token may be sent without TLS to a host that is not loopback; else whether {@code
-     * SIGNOFF_INSECURE} is {@code true} or {@code 1}, not {@code false} or {@code 0}. Such a
-     * connection is refused otherwise.
+     * Whether the token may be sent without TLS to a host that is not loopback; else {@code
+     * SIGNOFF_INSECURE}: {@code true} or {@code 1}, {@code false} or {@code 0}. Otherwise such a
+     * connection is an error.
      *
      * @param insecure whether it may
      * @return this builder
@@ -232,8 +229,7 @@ public final class Options {
     }
 
     /**
-     * How long a call that is answered once may take, if the stub has no deadline of its own: 30 s
-     * unless set.
+     * The deadline of unary calls whose stub has none: 30 s unless set.
      *
      * @param deadline more than zero, and finite
      * @return this builder
@@ -248,9 +244,9 @@ public final class Options {
     }
 
     /**
-     * What becomes of a refusal, unless a gate says otherwise: {@link OnRefusal#RAISE} unless set.
+     * How to handle a refusal, unless a gate sets it: {@link OnRefusal#RAISE} unless set.
      *
-     * @param onRefusal what becomes of it; {@link Gate#onRefusal} says more
+     * @param onRefusal how to handle it; see {@link Gate#onRefusal}
      * @return this builder
      */
     public Builder onRefusal(OnRefusal onRefusal) {
@@ -259,11 +255,11 @@ public final class Options {
     }
 
     /**
-     * Checks what was given, together with the environment.
+     * Checks the options, together with the environment.
      *
      * @return the options
-     * @throws IllegalArgumentException if they do not fit together, or would send the token where
-     *     others can read it
+     * @throws IllegalArgumentException if they contradict each other, or would send the token
+     *     without TLS to another host
      */
     public Options build() {
       return build(System::getenv);

@@ -5,7 +5,7 @@ import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Says once in a gated call that the server cannot be reached, so that nobody waits in silence. */
+/** Logs once in a gated call that the server is unreachable. */
 final class Outage {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 

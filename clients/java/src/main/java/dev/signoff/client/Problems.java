@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Why a server cannot be reached, in words that follow a colon. */
+/** The reason that a server is unreachable, as the end of a sentence. */
 final class Problems {
   /** What grpc-java says of answers that another web server gave. */
   private static final Pattern HTTP =

@@ -3,11 +3,11 @@ package dev.signoff.client;
 import java.time.Duration;
 
 /**
- * How things stand with an approval that is waited for.
+ * The progress of a call that waits for a decision.
  *
  * @param approvalId the approval
  * @param message one sentence to show to a user
- * @param remaining what is left until its deadline, by the server's clock
+ * @param remaining the time left until the deadline, by the server's clock
  * @param approvals approving votes so far
  * @param quorum approving votes needed
  */

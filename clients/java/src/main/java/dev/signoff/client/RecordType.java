@@ -64,7 +64,7 @@ final class RecordType extends ValueType {
     }
     if (!unknown.isEmpty()) {
       String first = Collections.min(unknown.stream().map(String.class::cast).toList());
-      throw new Misfit.Found(join(path, first), "is unknown");
+      throw new Misfit.Found(join(path, first), "is not a parameter of the function");
     }
     return make(values, path);
   }

@@ -4,13 +4,13 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 
 /**
- * Why a tool was not run. {@link #getMessage()} is for the model, and can be handed on as it is;
- * {@link #developerText()} is for people. Where the two differ, the cause has the latter too, so
- * that stack traces show it.
+ * The reason that a tool did not run. {@link #getMessage()} is for the model: pass it on unchanged.
+ * {@link #developerText()} is for people. If the two differ, the cause has the latter too, so that
+ * stack traces show it.
  *
- * <p>A checked exception, since a refusal is not a defect: the caller of a gate has to say what the
- * agent does without the tool. The class is sealed, and its kinds are the nested classes; a caller
- * that treats all alike catches this one.
+ * <p>A checked exception, because a refusal is an expected result: the caller must decide what the
+ * agent does without the tool. The class is sealed, and its kinds are the nested classes; to treat
+ * all alike, catch this one.
  */
 public abstract sealed class Refusal extends Exception {
   private static final long serialVersionUID = 1;
@@ -33,7 +33,7 @@ public abstract sealed class Refusal extends Exception {
     this.developerText = text.developer();
   }
 
-  // Stack traces show the causes, and those who read them need the developer's text.
+  // Stack traces show causes, and their readers need the developer's text.
   private static Throwable explained(String developerText, Throwable cause) {
     if (cause instanceof StatusRuntimeException failure) {
       Status status = failure.getStatus().withDescription(developerText).withCause(failure);
@@ -42,7 +42,7 @@ public abstract sealed class Refusal extends Exception {
     return new Exception(developerText, cause);
   }
 
-  /** {@return the name of the tool that was not run} */
+  /** {@return the name of the tool} */
   public String toolName() {
     return toolName;
   }
@@ -53,10 +53,10 @@ public abstract sealed class Refusal extends Exception {
   }
 
   /**
-   * What happened, for people and logs: it may name addresses, causes and what to configure, which
-   * a model has no use for.
+   * The text for people and logs: it may name addresses, causes and settings, which do not help a
+   * model.
    *
-   * @return a text; that of {@link #getMessage()} where there is no more to say
+   * @return the text; that of {@link #getMessage()} if there is no other
    */
   public String developerText() {
     return developerText;
@@ -74,13 +74,13 @@ public abstract sealed class Refusal extends Exception {
       this.approved = approved;
     }
 
-    /** {@return whether the call was approved when the caller stopped; it was not run} */
+    /** {@return whether the call was approved when the caller stopped; it did not run} */
     public boolean approved() {
       return approved;
     }
   }
 
-  /** A person rejected the call, or one like it before, which the policy remembered. */
+  /** A person rejected the call, or the policy remembered an earlier rejection. */
   public static final class Rejected extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -134,7 +134,7 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** Nobody decided in time. */
+  /** No reviewer decided in time. */
   public static final class TimedOut extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -188,7 +188,7 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** Another runner has the claim, or an earlier run of this one: the call may have been made. */
+  /** Another runner has the claim, or an earlier run of this one: the call may have run. */
   public static final class AlreadyClaimed extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -212,25 +212,23 @@ public abstract sealed class Refusal extends Exception {
       return earlier.claimTime();
     }
 
-    /** {@return {@code SUCCEEDED} or {@code FAILED}; empty while there is no report} */
+    /** {@return {@code SUCCEEDED} or {@code FAILED}; empty without a report} */
     public String result() {
       return earlier.result();
     }
 
-    /**
-     * {@return when it was reported, as in {@link #claimTime()}; empty while there is no report}
-     */
+    /** {@return when it was reported, as in {@link #claimTime()}; empty without a report} */
     public String reportTime() {
       return earlier.reportTime();
     }
 
-    /** {@return what the report said, shortened; may be empty} */
+    /** {@return the report's message, shortened; may be empty} */
     public String reportMessage() {
       return earlier.message();
     }
   }
 
-  /** The call was approved, but too long ago. */
+  /** The call was approved, but its claim window has closed. */
   public static final class ClaimWindowClosed extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -239,7 +237,7 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** What was approved is not what would be run. */
+  /** The approved call differs from the call to run. */
   public static final class DigestMismatch extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -276,8 +274,8 @@ public abstract sealed class Refusal extends Exception {
   }
 
   /**
-   * The server could not be reached for long enough, or cannot be at this address. The cause is the
-   * last failure.
+   * The server was unreachable for too long, or cannot be at this address. The cause is the last
+   * failure.
    */
   public static final class Unavailable extends Refusal {
     private static final long serialVersionUID = 1;
@@ -304,18 +302,18 @@ public abstract sealed class Refusal extends Exception {
       this.approved = approved;
     }
 
-    /** {@return whether the call was approved, and could not be claimed; it was not run} */
+    /** {@return whether the call was approved, and the claim failed} */
     public boolean approved() {
       return approved;
     }
 
-    /** {@return why it cannot be reached, such as {@code connection refused}} */
+    /** {@return why it is unreachable, such as {@code connection refused}} */
     public String problem() {
       return problem;
     }
   }
 
-  /** The server refused the request, or it can be seen here that it would. */
+  /** The server rejected the request, or this client did on its behalf. */
   public static final class RequestFailed extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -366,8 +364,8 @@ public abstract sealed class Refusal extends Exception {
   }
 
   /**
-   * The arguments cannot be approved as they are. Nothing was asked; but of a call that is resumed,
-   * the arguments do not fit the function, and nothing was claimed.
+   * The arguments cannot be approved as they are, and nothing was asked. For a resumed call: the
+   * arguments do not fit the function, and nothing was claimed.
    */
   public static final class InvalidArguments extends Refusal {
     private static final long serialVersionUID = 1;
@@ -392,8 +390,8 @@ public abstract sealed class Refusal extends Exception {
   }
 
   /**
-   * A reviewer edited the arguments so that the function cannot take them. Nothing was claimed, so
-   * the approval can still be revoked.
+   * A reviewer's edit does not fit the function. Nothing was claimed, so the approval can still be
+   * revoked.
    */
   public static final class InvalidEdit extends Refusal {
     private static final long serialVersionUID = 1;

@@ -39,7 +39,7 @@ record RefusalText(String model, String developer) {
   }
 
   private static String approvedAndNotRun(String tool, String approvalId) {
-    return "Approval %s of the call to %s is approved, and was not run."
+    return "Approval %s of the call to %s is approved, but the call did not run."
         .formatted(approvalId, tool);
   }
 
@@ -53,7 +53,7 @@ record RefusalText(String model, String developer) {
   }
 
   static RefusalText timedOut(String tool) {
-    return notRun("Nobody decided on the call to %s in time.", tool, NO_DETOUR);
+    return notRun("No reviewer decided on the call to %s in time.", tool, NO_DETOUR);
   }
 
   static RefusalText cancelled(String tool) {
@@ -88,36 +88,33 @@ record RefusalText(String model, String developer) {
           default -> "";
         };
     if (verb.isEmpty()) {
-      return ". Whether it was done is not known";
+      return ". Its outcome is unknown";
     }
     String at = earlier.reportTime().isEmpty() ? "" : " at " + earlier.reportTime();
     return ", and " + verb + at + Text.quoted(earlier.message());
   }
 
   static RefusalText claimWindowClosed(String tool) {
-    return notRun("The call to %s was approved too long ago.", tool, NO_DETOUR);
+    return notRun("The approval of the call to %s has expired.", tool, NO_DETOUR);
   }
 
   static RefusalText digestMismatch(String tool) {
-    return notRun("What was approved is not the call to %s that would run.", tool, NO_DETOUR);
+    return notRun("The approved call differs from the call to %s that would run.", tool, NO_DETOUR);
   }
 
   static RefusalText unknownStatus(String tool, int status) {
     return new RefusalText(
-        "NOT RUN. The approvals server's answer on the call to %s is not understood."
-                .formatted(tool)
+        "NOT RUN. The approvals server sent an unknown status for the call to %s.".formatted(tool)
             + NO_DETOUR,
-        "The server sent a status of the call to %s that this client does not know (%d)"
-                .formatted(tool, status)
-            + ", so it counts as not approved. Update the client.");
+        "The server sent the unknown status %d for the call to %s.".formatted(status, tool)
+            + " The call counts as not approved. Update the client.");
   }
 
   static RefusalText invalidAnswer(String tool, String address, String problem) {
     return new RefusalText(
-        "NOT RUN. The approvals server's answer on the call to %s cannot be trusted."
-                .formatted(tool)
+        "NOT RUN. The approvals server sent an invalid answer for the call to %s.".formatted(tool)
             + NO_DETOUR,
-        "The server at %s sent an invalid answer on the call to %s: %s."
+        "The server at %s sent an invalid answer for the call to %s: %s."
             .formatted(address, tool, problem));
   }
 
@@ -149,16 +146,16 @@ record RefusalText(String model, String developer) {
   }
 
   static RefusalText requestFailed(String tool, String address, String reason, String message) {
-    // What is wrong with the request a model may mend; everything else is for the operator.
+    // A model can correct an invalid request; everything else is for the operator.
     String model =
         reason.equals("INVALID_REQUEST")
             ? "NOT RUN. The call to %s could not be approved%s."
                 .formatted(tool, Text.quoted(message))
-            : "NOT RUN. The approvals server refused the request to call %s.".formatted(tool)
+            : "NOT RUN. The approvals server rejected the request to call %s.".formatted(tool)
                 + NO_DETOUR;
     return new RefusalText(
         model,
-        "The server at %s refused the request (%s)%s."
+        "The server at %s rejected the request (%s)%s."
             .formatted(address, reason, Text.quoted(message)));
   }
 
@@ -168,7 +165,7 @@ record RefusalText(String model, String developer) {
 
   static RefusalText invalidEdit(String tool, Misfit misfit) {
     return notRun(
-        "A reviewer changed the arguments of the call to %s so that it cannot run: ",
+        "A reviewer's edit does not fit the call to %s: ",
         tool, misfit.sentence() + " Ask for approval again.");
   }
 }

@@ -9,7 +9,13 @@ import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.UUID;
 
-/** Says what became of a claimed call. Whether that succeeds changes nothing for the caller. */
+/**
+ * Reports the outcome of a claimed call. A failure is logged, and changes nothing for the caller.
+ *
+ * <p>The function has run, and its effects stay. If an error of the report replaced its result, the
+ * agent would take the call for failed, and might make it again: a second mail, a second payment.
+ * So the function's result always stands.
+ */
 final class Report {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
   private static final int MAX_MESSAGE_BYTES = 4096;
@@ -45,7 +51,7 @@ final class Report {
     send(error instanceof InterruptedException);
   }
 
-  /** For a claim that nothing was done with. */
+  /** Reports an unused claim. */
   void notRun(String why) throws InterruptedException {
     fail(why);
     make(GivingUp.LIMIT);
@@ -57,7 +63,7 @@ final class Report {
         .setMessage(Text.cut(text, MAX_MESSAGE_BYTES));
   }
 
-  /** Sends it, and leaves the thread's interrupt as it was. */
+  /** Sends the report, and keeps the thread's interrupt flag. */
   private void send(boolean gaveUp) {
     boolean interrupted = Thread.interrupted();
     try {
@@ -94,11 +100,11 @@ final class Report {
   private void warn(String why, Exception cause) {
     LOG.log(
         System.Logger.Level.WARNING,
-        "the outcome of the call to "
+        "Cannot report the outcome of the call to "
             + settings.toolName
             + " (approval "
             + request.getApprovalId()
-            + ") could not be reported: "
+            + "): "
             + why,
         cause);
   }

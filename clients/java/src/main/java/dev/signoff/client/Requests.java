@@ -54,9 +54,8 @@ final class Requests {
       throw new Unfit(
           "the request has "
               + made.getSerializedSize()
-              + " bytes, of "
-              + MAX_ENCODED_BYTES
-              + " at most");
+              + " bytes; the maximum is "
+              + MAX_ENCODED_BYTES);
     }
     return made;
   }
@@ -70,7 +69,7 @@ final class Requests {
         : Canonical.requestId(call.runId, call.callId);
   }
 
-  // Protocol Buffers would replace what has no encoding, without a word.
+  // Protocol Buffers would silently replace characters without an encoding.
   private static void requireUnicode(CallSettings call) throws Unfit {
     Stream<String> texts =
         Stream.of(

@@ -23,9 +23,9 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.BaseStream;
 
 /**
- * What functions return. Work that runs elsewhere is awaited, and work that has not begun is
- * refused: otherwise SUCCEEDED would be reported before the work was done, and it would run outside
- * the gate.
+ * Results of functions. Work that runs elsewhere is awaited, and work that has not begun is
+ * rejected: otherwise SUCCEEDED would be reported before the work was done, and it would run
+ * outside the gate.
  */
 final class Results {
   /** How deep futures and work are looked for in values. */
@@ -107,7 +107,7 @@ final class Results {
    *
    * @return how it failed; empty if it did not
    * @throws IllegalStateException if the result is work that has not begun
-   * @throws InterruptedException if the caller gives up; what was waited for is cancelled
+   * @throws InterruptedException if the caller stops waiting; the awaited work is cancelled
    */
   static Optional<Throwable> settle(String toolName, Object result) throws InterruptedException {
     Results results = new Results(toolName);
@@ -220,7 +220,7 @@ final class Results {
   }
 
   private static InterruptedException givenUp() {
-    return new InterruptedException("the caller gave up while the function's future was awaited");
+    return new InterruptedException("the caller stopped waiting for the function's future");
   }
 
   private static boolean isLambda(Class<?> type) {
@@ -250,8 +250,8 @@ final class Results {
 
   private static String unbegun(Class<?> type) {
     return type.getTypeName()
-        + ", which is work that has not begun: do the work in the function, and return what it"
-        + " comes to";
+        + ", which is work that has not begun: finish it in the function, and return its"
+        + " result";
   }
 
   private static void close(Object value) {

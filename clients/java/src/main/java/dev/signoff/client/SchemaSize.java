@@ -37,7 +37,7 @@ record SchemaSize(int bytes, int patterns, int nodes, int levels) {
         }) {
       if (limit.has > limit.can) {
         return Optional.of(
-            "it has " + limit.has + " " + limit.what + "; at most " + limit.can + " are sent");
+            "it has " + limit.has + " " + limit.what + "; the maximum is " + limit.can);
       }
     }
     return Optional.empty();

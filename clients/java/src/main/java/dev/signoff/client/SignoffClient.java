@@ -7,7 +7,7 @@ import dev.signoff.v1.PolicyServiceGrpc;
 import io.grpc.Channel;
 
 /**
- * A connection to a Signoff server. Safe for use by many threads; make one, and share it.
+ * A connection to a Signoff server. It is thread-safe: make one, and share it.
  *
  * <p>{@link #gate} is for agents. {@link #approvals()}, {@link #policies()}, {@link #access()} and
  * {@link #admin()} have every call of the server; they throw {@link
@@ -21,11 +21,11 @@ public final class SignoffClient implements AutoCloseable {
   }
 
   /**
-   * Connects as the environment says.
+   * Makes a client with options from the environment.
    *
    * @return the client
-   * @throws IllegalArgumentException if the environment's options do not fit together, or name a
-   *     file that cannot be read or used
+   * @throws IllegalArgumentException if the environment's options contradict each other, or name an
+   *     unusable file
    * @see Options
    */
   public static SignoffClient connect() {
@@ -33,11 +33,11 @@ public final class SignoffClient implements AutoCloseable {
   }
 
   /**
-   * Makes a client. The connection itself is made at the first call, and again whenever it is lost.
+   * Makes a client. It connects at the first call, and reconnects by itself.
    *
    * @param options how to connect
    * @return the client
-   * @throws IllegalArgumentException if a file that is named cannot be read or used
+   * @throws IllegalArgumentException if a file is unusable
    */
   public static SignoffClient connect(Options options) {
     return new SignoffClient(Connection.open(options));
@@ -47,7 +47,7 @@ public final class SignoffClient implements AutoCloseable {
    * Begins a gated call.
    *
    * @param toolName the tool: 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
-   * @return the gate, on which everything else is optional
+   * @return the gate; all other options are optional
    */
   public Gate gate(String toolName) {
     CallSettings settings = new CallSettings(toolName);
@@ -56,44 +56,44 @@ public final class SignoffClient implements AutoCloseable {
   }
 
   /**
-   * Asks, waits, decides, claims and reports: the calls that a gate makes, and those of reviewers.
+   * Asks, waits, decides, claims and reports: the calls of a gate, and those of reviewers.
    *
-   * @return a stub whose calls block; those that are answered once have the deadline of the options
+   * @return a blocking stub; unary calls have the deadline of the options
    */
   public ApprovalServiceGrpc.ApprovalServiceBlockingStub approvals() {
     return ApprovalServiceGrpc.newBlockingStub(connection.calls());
   }
 
   /**
-   * Reads, sets and tries the policy.
+   * Reads, sets and tests the policy.
    *
-   * @return a stub whose calls block; they have the deadline of the options
+   * @return a blocking stub, with the deadline of the options
    */
   public PolicyServiceGrpc.PolicyServiceBlockingStub policies() {
     return PolicyServiceGrpc.newBlockingStub(connection.calls());
   }
 
   /**
-   * Makes, lists and revokes tokens, and tells who the caller is.
+   * Creates, lists and revokes tokens, and returns the caller's identity.
    *
-   * @return a stub whose calls block; they have the deadline of the options
+   * @return a blocking stub, with the deadline of the options
    */
   public AccessServiceGrpc.AccessServiceBlockingStub access() {
     return AccessServiceGrpc.newBlockingStub(connection.calls());
   }
 
   /**
-   * Stops agents in an emergency, and tells how the server is.
+   * Freezes calls in an emergency, and returns the server's status.
    *
-   * @return a stub whose calls block; they have the deadline of the options
+   * @return a blocking stub, with the deadline of the options
    */
   public AdminServiceGrpc.AdminServiceBlockingStub admin() {
     return AdminServiceGrpc.newBlockingStub(connection.calls());
   }
 
   /**
-   * The channel, with the token and the deadline put on every call: for other kinds of stubs, such
-   * as {@code ApprovalServiceGrpc.newStub(client.channel())}.
+   * The channel, which puts the token and the deadline on every call: for other kinds of stubs,
+   * such as {@code ApprovalServiceGrpc.newStub(client.channel())}.
    *
    * @return the channel, which ends with this client
    */
@@ -102,8 +102,8 @@ public final class SignoffClient implements AutoCloseable {
   }
 
   /**
-   * Ends the connection and every call on it. Gated calls that wait in other threads end with
-   * {@link Refusal.Unavailable}; close the client when they are done. Waits a few seconds at most.
+   * Ends the connection and every call on it. Waiting gated calls in other threads end with {@link
+   * Refusal.Unavailable}; close the client when they are done. Waits a few seconds at most.
    */
   @Override
   public void close() {

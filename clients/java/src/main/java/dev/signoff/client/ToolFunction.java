@@ -1,20 +1,20 @@
 package dev.signoff.client;
 
 /**
- * The function that is gated.
+ * A function to gate.
  *
- * @param <A> what it takes: a {@link Run}, its arguments, or a record that is made of them
- * @param <R> what it returns
- * @param <E> what it may throw
+ * @param <A> its input: a {@link Run}, its arguments, or a record of them
+ * @param <R> its result
+ * @param <E> its exception
  */
 @FunctionalInterface
 public interface ToolFunction<A, R, E extends Exception> {
   /**
    * Runs the tool.
    *
-   * @param input what to run it with
-   * @return the result, which the gate returns as it is
-   * @throws E if the tool fails; the gate reports it and throws it as it is
+   * @param input the input
+   * @return the result, which the gate returns unchanged
+   * @throws E if the tool fails; the gate reports it and throws it unchanged
    */
   R run(A input) throws E;
 }

@@ -4,9 +4,9 @@ import io.grpc.Deadline;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 
-/** How often, and until when, something is tried again that failed for a passing reason. */
+/** The retries of a call after passing failures. */
 final class Tries {
-  /** How long the one try may take that is made when the time is over. */
+  /** The maximum time of the last try. */
   private static final Duration LAST_TRY = Duration.ofSeconds(5);
 
   private final Connection connection;

@@ -108,7 +108,7 @@ final class UpdateStream implements AutoCloseable {
       throw ended.status().asRuntimeException(ended.trailers());
     }
     throw Status.DEADLINE_EXCEEDED
-        .withDescription("the stream said nothing for too long")
+        .withDescription("the server sent nothing in time")
         .asRuntimeException();
   }
 

@@ -82,7 +82,7 @@ abstract class ValueType {
     void enter(Class<?> type) throws LeftOut {
       count();
       if (!inside.add(type)) {
-        throw new LeftOut(type.getSimpleName() + " has itself as a part");
+        throw new LeftOut(type.getSimpleName() + " contains itself");
       }
     }
 

@@ -16,7 +16,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 
-/** Follows an approval, until it is recorded or decided, through whatever breaks meanwhile. */
+/** Follows an approval until it is recorded or decided, through broken connections and restarts. */
 final class Wait {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 
@@ -54,7 +54,7 @@ final class Wait {
     return answers;
   }
 
-  /** Returns when the server has the request on record, whatever its status is. */
+  /** Returns when the server has recorded the request, with any status. */
   Approval untilRecorded() throws Refusal, InterruptedException {
     until(this::isSeen);
     return latest();
@@ -175,7 +175,7 @@ final class Wait {
     if (!isSeen()) {
       return tries.streamLimit();
     }
-    // A server that is well says at once how things stand.
+    // A healthy server immediately sends the current state.
     return Deadlines.after(connection.deadline());
   }
 
@@ -227,7 +227,7 @@ final class Wait {
     endsWithApproval = true;
   }
 
-  /** Withdraws what the caller no longer waits for. */
+  /** Withdraws the request after the caller stopped waiting. */
   private void withdraw() throws InterruptedException {
     Tries few = new Tries(connection, outage, GivingUp.LIMIT);
     try {
@@ -241,7 +241,7 @@ final class Wait {
           CancelApprovalRequest.newBuilder()
               .setApprovalId(answers.approvalId())
               .setRequestId(UUID.randomUUID().toString())
-              .setReason("the caller gave up")
+              .setReason("the caller stopped waiting")
               .build();
       new UnaryCall<>(connection, ApprovalServiceGrpc.getCancelApprovalMethod(), cancel).make(few);
       withdrawn = true;
@@ -258,7 +258,7 @@ final class Wait {
   private void warnOfOpen(Exception failure) {
     LOG.log(
         System.Logger.Level.WARNING,
-        "the request to call " + settings.toolName + " stays open",
+        "Cannot withdraw the request to call " + settings.toolName,
         failure);
   }
 

@@ -245,7 +245,7 @@ class CancelHandleTest {
       }
       assertEquals(1, log.lines(tool).size());
       String line = log.lines(tool).get(0);
-      assertTrue(line.endsWith("trying it again asks for a second approval."), line);
+      assertTrue(line.endsWith("A retry asks for a second approval."), line);
       String other = "quiet_" + System.nanoTime();
       client.gate(other).requestId("1").call(ARGUMENTS, run -> null);
       client.gate(other).runId("r").callId("1").call(ARGUMENTS, run -> null);

@@ -116,10 +116,9 @@ class DerivedSchemaTest {
           log.lines(tool).stream().filter(line -> line.contains("schema")).toList();
       assertEquals(
           List.of(
-              "The schema of the arguments of "
+              "No schema is sent with calls to "
                   + tool
-                  + " is not sent: Node has itself as a part. A reviewer's edit that does not fit is"
-                  + " refused only after the decision."),
+                  + ": Node contains itself. An edit that does not fit is rejected only after the approval."),
           lines);
     }
   }

@@ -67,7 +67,7 @@ class OnRefusalTest {
   void refusalsAreResultsInEveryForm() throws Exception {
     Handle handle = gate().ask(MAIL);
     server.onWatch.then((watch, stream) -> stream.onError(Status.NOT_FOUND.asRuntimeException()));
-    String failed = "NOT RUN. The approvals server refused the request to call send_email.";
+    String failed = "NOT RUN. The approvals server rejected the request to call send_email.";
     assertEquals(REJECTED, gate().call(MAIL, run -> "sent", String.class));
     assertEquals(REJECTED, gate().<Object, RuntimeException>call(MAIL, run -> 1, Object.class));
     assertEquals(REJECTED, gate().call(MAIL, new Sending<>()));

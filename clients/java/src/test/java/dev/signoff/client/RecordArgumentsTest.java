@@ -172,7 +172,7 @@ class RecordArgumentsTest {
     assertEquals(new Misfit("", "is missing `boxed`"), misfit(missing));
     Map<String, Object> unknown = edited();
     unknown.put("more", 1L);
-    assertEquals(new Misfit("more", "is unknown"), misfit(unknown));
+    assertEquals(new Misfit("more", "is not a parameter of the function"), misfit(unknown));
   }
 
   @Test

@@ -159,7 +159,7 @@ class ResultsTest {
     assertTrue(never.isCancelled());
     assertReported(
         ExecutionResult.EXECUTION_RESULT_FAILED,
-        "the caller gave up while the function's future was awaited");
+        "the caller stopped waiting for the function's future");
   }
 
   static List<Supplier<Object>> unbegun() {

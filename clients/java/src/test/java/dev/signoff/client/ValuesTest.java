@@ -339,12 +339,12 @@ class ValuesTest {
             "cannot be written"),
         arguments(new OfDuration(Duration.ofSeconds(Long.MIN_VALUE)), "value", "cannot be written"),
         arguments(new OfDouble(Double.NaN), "value", "is not a finite number"),
-        arguments(new OfObjects(Set.of(1, 1.0)), "value", "has an element twice"),
+        arguments(new OfObjects(Set.of(1, 1.0)), "value", "has a duplicate element"),
         arguments(new OfObjects(Set.of(new Object())), "value[0]", "has a type that JSON does not"),
         arguments(
             new OfDecimals(Set.of(new BigDecimal("1E+3"), new BigDecimal("1000"))),
             "value",
-            "has an element twice"),
+            "has a duplicate element"),
         arguments(new OfSet((Set) Set.of(1)), "value[0]", "is not a string"),
         arguments(
             new OfDurations((Set) Set.of("PT1S")), "value[0]", "cannot be written as a duration"));

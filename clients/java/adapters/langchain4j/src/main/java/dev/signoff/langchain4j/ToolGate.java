@@ -21,10 +21,10 @@ import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
 /**
- * Puts tools behind approval: each call asks the server, waits, and runs with what was approved.
+ * Gates tools: each call asks the server, waits, and runs with the approved arguments.
  *
- * <p>It returns other tools, and changes none of those that it is given: take care that only its
- * results reach an AI service. Safe for use by many threads.
+ * <p>It returns gated copies, and does not change its arguments: make sure that only its results
+ * reach an AI service. It is thread-safe.
  */
 public final class ToolGate {
   /** Where there is no such class, no tool has it: LangChain4j has it since 1.17. */
@@ -60,8 +60,8 @@ public final class ToolGate {
   }
 
   /**
-   * The gate with options that differ from call to call. The tool is not run if the function
-   * throws; what becomes of the exception is up to the AI service's handler of tools' errors.
+   * The gate with options that differ from call to call. If the function throws, the tool does not
+   * run; the AI service's handler of tools' errors gets the exception.
    *
    * @param options sets them. The gate that it gets has the ids and the agent's name that
    *     LangChain4j knows
@@ -92,7 +92,7 @@ public final class ToolGate {
    * Tools that are specified one by one.
    *
    * @param tools the tools, as {@code AiServices.tools} takes them
-   * @return the tools behind the gate, for {@code AiServices.tools}
+   * @return the gated tools, for {@code AiServices.tools}
    */
   public Map<ToolSpecification, ToolExecutor> tools(Map<ToolSpecification, ToolExecutor> tools) {
     Map<ToolSpecification, ToolExecutor> gated = new LinkedHashMap<>();
@@ -104,7 +104,7 @@ public final class ToolGate {
    * One tool.
    *
    * @param tool the tool
-   * @return the tool behind the gate
+   * @return the gated tool
    */
   public AiServiceTool tool(AiServiceTool tool) {
     return tool.toBuilder()
@@ -113,10 +113,10 @@ public final class ToolGate {
   }
 
   /**
-   * All tools that a provider provides, such as those of MCP servers.
+   * All tools of a provider, such as those of MCP servers.
    *
    * @param provider the provider
-   * @return a provider of the tools behind the gate, for {@code AiServices.toolProvider}
+   * @return a provider of the gated tools, for {@code AiServices.toolProvider}
    */
   public ToolProvider provider(ToolProvider provider) {
     Objects.requireNonNull(provider, "provider");
@@ -144,14 +144,14 @@ public final class ToolGate {
    * @param specification the description of the tool that the model gets
    * @param executor what runs it
    * @return what runs it if its call is approved
-   * @throws IllegalArgumentException if the tool is behind a gate already
+   * @throws IllegalArgumentException if the tool is gated already
    */
   public ToolExecutor executor(ToolSpecification specification, ToolExecutor executor) {
     Objects.requireNonNull(specification, "specification");
     Objects.requireNonNull(executor, "executor");
     if (executor instanceof GatedExecutor) {
       throw new IllegalArgumentException(
-          "tool " + specification.name() + " is behind a gate already: its calls would ask twice");
+          "tool " + specification.name() + " is gated already: each call would ask twice");
     }
     // A class of its own may read its arguments otherwise.
     ToolInput input =

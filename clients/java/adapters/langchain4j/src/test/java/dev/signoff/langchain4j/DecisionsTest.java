@@ -58,7 +58,7 @@ class DecisionsTest extends DeskTest {
             gate -> gate.options(call -> call.timeout(Duration.ofMillis(20))),
             mail("alice"));
     assertEquals(
-        "call-1: NOT RUN. Nobody decided on the call to sendEmail in time. Do not work around it.",
+        "call-1: NOT RUN. No reviewer decided on the call to sendEmail in time. Do not work around it.",
         assistant.chat(7, "Go."));
     assertEquals(List.of(), desk.calls);
   }
@@ -144,8 +144,7 @@ class DecisionsTest extends DeskTest {
       Approval pending = reviewer.pending();
       reviewer.approve(pending, edit);
       String said = chat.result();
-      assertTrue(
-          said.startsWith("call-1: NOT RUN. A reviewer changed the arguments of the call"), said);
+      assertTrue(said.startsWith("call-1: NOT RUN. A reviewer's edit does not fit the call"), said);
     }
     for (Approval approval : approvals()) {
       assertEquals(ApprovalStatus.APPROVAL_STATUS_APPROVED, approval.getStatus());

@@ -89,7 +89,7 @@ class FailuresTest extends DeskTest {
                             call.timeout(Duration.ofMillis(20))
                                 .onRefusal(dev.signoff.client.OnRefusal.RETURN)))
             .chat(7, "Go.");
-    assertTrue(said.startsWith("call-1: NOT RUN. Nobody decided"), said);
+    assertTrue(said.startsWith("call-1: NOT RUN. No reviewer decided"), said);
   }
 
   @Test

@@ -329,6 +329,6 @@ class ServicesTest extends DeskTest {
     AiServiceTool tool = gate.tools(desk).get(0);
     IllegalArgumentException error =
         assertThrows(IllegalArgumentException.class, () -> gate.tool(tool));
-    assertTrue(error.getMessage().endsWith("is behind a gate already: its calls would ask twice"));
+    assertTrue(error.getMessage().endsWith("is gated already: each call would ask twice"));
   }
 }

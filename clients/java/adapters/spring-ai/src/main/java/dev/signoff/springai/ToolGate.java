@@ -12,11 +12,11 @@ import org.springframework.ai.tool.ToolCallback;
 import org.springframework.ai.tool.ToolCallbackProvider;
 
 /**
- * Puts tools behind approval: each call asks the server, waits, and runs with what was approved.
+ * Gates tools: each call asks the server, waits, and runs with the approved arguments.
  *
  * <p>{@link #manager} gates whatever tools a chat client's requests have. {@link #tools}, {@link
- * #callback} and {@link #provider} gate tools one by one; they return others, and change none of
- * those that they are given. Safe for use by many threads.
+ * #callback} and {@link #provider} gate tools one by one; they return gated copies, and do not
+ * change their arguments. It is thread-safe.
  */
 public final class ToolGate {
   private final SignoffClient client;
@@ -49,8 +49,8 @@ public final class ToolGate {
   }
 
   /**
-   * The gate with options that differ from call to call. What the function throws ends the run; the
-   * tool is not run.
+   * The gate with options that differ from call to call. If the function throws, the run ends, and
+   * the tool does not run.
    *
    * @param options sets them. The gate that it gets has the ids that are known
    * @return another gate, with these options in place of earlier ones
@@ -69,8 +69,8 @@ public final class ToolGate {
   }
 
   /**
-   * Gates all tools that are called through it. A tool that the request does not have itself is not
-   * run, as the gate would not see it.
+   * Gates all tools that are called through it. A tool that is not in the request itself does not
+   * run, because the gate would not see it.
    *
    * @param manager runs what is approved
    * @return what runs tools, for a {@code ToolCallingAdvisor}, or as a bean
@@ -88,17 +88,17 @@ public final class ToolGate {
    * The tools of objects that have methods with {@code @Tool}.
    *
    * @param objects the objects
-   * @return the tools behind the gate
+   * @return the gated tools
    */
   public ToolCallback[] tools(Object... objects) {
     return callbacks(ToolCallbacks.from(objects));
   }
 
   /**
-   * All tools that a provider provides, such as those of MCP servers.
+   * All tools of a provider, such as those of MCP servers.
    *
    * @param provider the provider
-   * @return a provider of the tools behind the gate
+   * @return a provider of the gated tools
    */
   public ToolCallbackProvider provider(ToolCallbackProvider provider) {
     Objects.requireNonNull(provider, "provider");
@@ -113,8 +113,8 @@ public final class ToolGate {
    * One tool.
    *
    * @param tool the tool
-   * @return the tool behind the gate
-   * @throws IllegalArgumentException if it is behind a gate already
+   * @return the gated tool
+   * @throws IllegalArgumentException if it is gated already
    */
   public ToolCallback callback(ToolCallback tool) {
     Objects.requireNonNull(tool, "tool");
@@ -122,7 +122,7 @@ public final class ToolGate {
       throw new IllegalArgumentException(
           "tool "
               + tool.getToolDefinition().name()
-              + " is behind a gate already: its calls would ask twice");
+              + " is gated already: each call would ask twice");
     }
     return new GatedCallback(client, options, tool, ToolInput.of(tool), null);
   }

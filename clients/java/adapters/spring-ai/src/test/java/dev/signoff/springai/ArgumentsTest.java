@@ -188,7 +188,7 @@ class ArgumentsTest extends DeskTest {
     assertTrue(closed.call("{\"b\": 1}").endsWith("has b, which the tool does not take."));
     Background<String> edited = Background.of(() -> closed.call("{}"));
     reviewer.approve(reviewer.pending(), "{\"b\": 1}");
-    assertTrue(edited.result().contains("A reviewer changed the arguments"));
+    assertTrue(edited.result().contains("A reviewer's edit does not fit"));
     ToolCallback open =
         ToolGate.of(client).callback(raw("{\"type\": \"object\", \"additionalProperties\": true}"));
     Background<String> more = Background.of(() -> open.call("{\"b\": 1}"));

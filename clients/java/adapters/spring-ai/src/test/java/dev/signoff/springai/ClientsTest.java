@@ -173,7 +173,7 @@ class ClientsTest extends DeskTest {
     ToolCallback tool = gate.tools(desk)[0];
     IllegalArgumentException error =
         assertThrows(IllegalArgumentException.class, () -> gate.callback(tool));
-    assertTrue(error.getMessage().endsWith("is behind a gate already: its calls would ask twice"));
+    assertTrue(error.getMessage().endsWith("is gated already: each call would ask twice"));
     assertThrows(IllegalArgumentException.class, () -> gate.manager(gate.manager()));
   }
 }

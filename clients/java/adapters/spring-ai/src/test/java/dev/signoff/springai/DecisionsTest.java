@@ -55,7 +55,7 @@ class DecisionsTest extends DeskTest {
             gated(
                 gate -> gate.options(call -> call.timeout(Duration.ofMillis(20))), mail("alice")));
     assertEquals(
-        "call-1: NOT RUN. Nobody decided on the call to sendEmail in time. Do not work around it.",
+        "call-1: NOT RUN. No reviewer decided on the call to sendEmail in time. Do not work around it.",
         said);
     assertEquals(List.of(), desk.calls);
   }
@@ -107,7 +107,7 @@ class DecisionsTest extends DeskTest {
       Background<String> chat = chat(ScriptedModel.call("call-" + i, "sendEmail", arguments));
       reviewer.approve(reviewer.pending(), edits.get(i));
       String said = chat.result();
-      assertTrue(said.contains("NOT RUN. A reviewer changed the arguments of the call"), said);
+      assertTrue(said.contains("NOT RUN. A reviewer's edit does not fit the call"), said);
     }
     for (Approval approval : approvals()) {
       assertEquals(ApprovalStatus.APPROVAL_STATUS_APPROVED, approval.getStatus());

@@ -83,7 +83,7 @@ class FailuresTest extends DeskTest {
                     gate.options(
                         call -> call.timeout(Duration.ofMillis(20)).onRefusal(OnRefusal.RETURN)),
                 mail("alice")));
-    assertTrue(said.startsWith("call-1: NOT RUN. Nobody decided"), said);
+    assertTrue(said.startsWith("call-1: NOT RUN. No reviewer decided"), said);
   }
 
   @Test
