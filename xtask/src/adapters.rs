@@ -1,14 +1,15 @@
 //! The adapters for agent frameworks, tested with the frameworks themselves: each version of a framework in an
 //! environment of its own. `clients/LANGUAGE/scripts/adapters` knows the frameworks and versions of its language.
 
-use crate::clients::{self, CLIENTS, Client};
+use crate::clients::{CLIENTS, Client};
 use crate::failure::Failure;
 use crate::step::Step;
+use crate::tools;
 
 /// `cargo xtask adapters`: the tests of all adapters, or of those of a language, a framework, or one version of it.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let (clients, named) = chosen(args)?;
-    clients::find_tools(&clients)?;
+    tools::ensure(clients.iter().flat_map(|client| client.tools))?;
     Step::new(&[], "cargo build --locked --bin signoff").run()?;
     let mut outcome = Ok(());
     for client in clients {

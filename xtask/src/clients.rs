@@ -8,13 +8,13 @@ use crate::step::Step;
 use crate::tools::{self, Tool};
 
 /// A client: its directory under `clients/`, whether its stubs are committed, whether it has adapters for agent
-/// frameworks, and what must be there.
+/// frameworks, and the tools that it needs.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) name: &'static str,
     pub(crate) commits_stubs: bool,
     pub(crate) has_adapters: bool,
-    tools: &'static [Tool],
+    pub(crate) tools: &'static [Tool],
 }
 
 /// The Rust client is not here: it is of the workspace.
@@ -36,12 +36,6 @@ pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Client>, Failure> {
         CLIENTS.iter().find(|client| client.name == name).ok_or_else(unknown)
     };
     names.iter().map(find).collect()
-}
-
-/// Fails with everything that the clients need and is not there.
-pub(crate) fn find_tools(clients: &[&Client]) -> Result<(), Failure> {
-    let tools: Vec<Tool> = clients.iter().flat_map(|client| client.tools).copied().collect();
-    tools::find(&tools)
 }
 
 impl Client {

@@ -22,8 +22,8 @@ pub(crate) enum Failure {
     Marker(PathBuf, String),
     /// Generated files are not what their sources say.
     OutOfDate(Vec<PathBuf>),
-    /// Tools that a command needs are not there: their names and how to install them.
-    ToolsMissing(Vec<(&'static str, &'static str)>),
+    /// Tools that a command needs cannot be installed: why, and for each how to install it by hand.
+    ToolsMissing(String, Vec<String>),
     /// A step of `verify` failed; says which, and what was not run.
     Stopped(String),
     /// A check found these; says what does not hold.
@@ -59,9 +59,9 @@ impl fmt::Display for Failure {
                 f.write_str("out of date, run `cargo xtask gen` and commit what it changes:")?;
                 paths.iter().try_for_each(|path| write!(f, "\n  {}", path.display()))
             }
-            Self::ToolsMissing(tools) => {
-                f.write_str("tools are missing; `bash .ci/run` installs them, or do it yourself:")?;
-                tools.iter().try_for_each(|(name, install)| write!(f, "\n  {name}: {install}"))
+            Self::ToolsMissing(why, remedies) => {
+                write!(f, "{why}\nInstall these tools, then run the command again:")?;
+                remedies.iter().try_for_each(|remedy| write!(f, "\n  {remedy}"))
             }
             Self::Problems(what, problems) => {
                 write!(f, "{what}:")?;

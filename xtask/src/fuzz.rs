@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::step::{Step, root};
+use crate::tools;
 
 /// A target: its name, its runs by default, which together take about a minute, and where its seeds are.
 type Target = (&'static str, u32, &'static str);
@@ -33,6 +34,7 @@ const SEED: u32 = 1;
 /// Runs the targets that `args` name, or all; `--runs N` of each, from `--seed N`.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let Parsed { targets, runs, seed } = parse(args)?;
+    tools::ensure(tools::CXX)?;
     for (name, default, seeds) in targets {
         // What it finds on the way, to begin with the next time; and the inputs that fail.
         let (corpus, artifacts) = (format!("fuzz/corpus/{name}"), format!("fuzz/artifacts/{name}/"));

@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
+//! - [`setup`]: the tools that the other commands need.
 //! - [`mod@test`]: every test of the workspace and of the [`clients`], and their total.
 //! - [`adapters`]: those for agent frameworks, with the frameworks.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
@@ -9,7 +10,7 @@
 //! - [`tracked`]: no large file in git; [`breaking`]: the protos break no released client.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
-//! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`]
+//! [`step`] runs programs, [`tools`] finds and installs them, [`node_modules`] are what tests in JavaScript need, and [`failure`]
 //! says why a command stopped.
 
 #![expect(clippy::disallowed_methods, reason = "what is read is the repository's own")]
@@ -23,6 +24,7 @@ mod fuzz;
 mod generated;
 mod layers;
 mod node_modules;
+mod setup;
 mod step;
 mod test;
 mod tools;
@@ -37,6 +39,12 @@ use failure::Failure;
 type Command = (&'static str, &'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 const COMMANDS: &[Command] = &[
+    (
+        "setup",
+        "",
+        "install the tools that are missing; the other commands do that for those that they need",
+        setup::run,
+    ),
     ("test", "[ARGS...]", "run all tests, or with ARGS only `cargo test` with them", test::run),
     (
         "clients",
@@ -115,9 +123,14 @@ mod tests {
 
     #[test]
     fn commands_without_arguments_refuse_them() {
-        for (command, argument) in
-            [("verify", "--fast"), ("gen", "--chekc"), ("layers", "--usse"), ("tracked", "x"), ("breaking", "x")]
-        {
+        for (command, argument) in [
+            ("verify", "--fast"),
+            ("gen", "--chekc"),
+            ("layers", "--usse"),
+            ("tracked", "x"),
+            ("breaking", "x"),
+            ("setup", "go"),
+        ] {
             let failure = dispatch(&[command.to_owned(), argument.to_owned()]).expect_err("must be refused");
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
             assert!(failure.to_string().contains(argument), "{failure}");

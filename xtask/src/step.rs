@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -72,10 +73,10 @@ impl Step {
         String::from_utf8(output.stdout).map_err(|_| Failure::Output(self.shown(), "did not print UTF-8"))
     }
 
-    /// Whether the program can be run at all; prints nothing.
-    pub(crate) fn works(&self) -> bool {
-        let status = self.command().stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
+    /// What the program wrote to standard output if it succeeds, and nothing otherwise. Prints nothing.
+    pub(crate) fn answer(&self) -> Option<String> {
+        let output = self.command().output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
@@ -84,10 +85,10 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The PATH, and last the place where `.ci/run` installs tools that the machine lacks.
+/// The PATH after the place where [`tools`](crate::tools) are installed: what is there was too old or broken elsewhere.
 fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    let entries: Vec<PathBuf> = env::split_paths(&path).chain([root().join("target/tools/bin")]).collect();
+    let entries: Vec<PathBuf> = iter::once(root().join("target/tools/bin")).chain(env::split_paths(&path)).collect();
     // Only an entry with a separator in it cannot be joined: then our own directory has one.
     env::join_paths(entries).unwrap_or(path)
 }
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn a_step_passes_its_variables_and_runs_at_the_root() {
         assert_eq!(Step::new(&[("XTASK_TEST", "seen")], "printenv XTASK_TEST").output().expect("runs"), "seen\n");
-        assert!(Step::new(&[], "test -f xtask/Cargo.toml").works());
+        assert!(Step::new(&[], "test -f xtask/Cargo.toml").answer().is_some());
     }
 
     #[test]
@@ -114,6 +115,6 @@ mod tests {
         assert!(matches!(Step::new(&[], "false").output(), Err(Failure::Unsuccessful(..))));
         let missing = Step::new(&[], "no-such-program-anywhere --version");
         assert!(matches!(missing.run(), Err(Failure::NotStarted(..))));
-        assert!(!missing.works());
+        assert!(missing.answer().is_none());
     }
 }

