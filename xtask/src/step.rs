@@ -63,6 +63,16 @@ impl Step {
         if status.success() { Ok(()) } else { Err(Failure::Unsuccessful(self.shown(), status)) }
     }
 
+    /// Runs the program, and prints its output only if it fails.
+    pub(crate) fn run_quietly(&self) -> Result<(), Failure> {
+        let output = self.command().output().map_err(|error| Failure::NotStarted(self.shown(), error))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Err(Failure::Unsuccessful(self.shown(), output.status))
+    }
+
     /// Runs the program and returns what it wrote to standard output; fails unless it succeeds.
     pub(crate) fn output(&self) -> Result<String, Failure> {
         let output = self.command().stderr(Stdio::inherit()).output();
@@ -113,6 +123,7 @@ mod tests {
     fn a_failing_program_and_a_missing_one_are_told_apart() {
         assert!(matches!(Step::new(&[], "false").run(), Err(Failure::Unsuccessful(..))));
         assert!(matches!(Step::new(&[], "false").output(), Err(Failure::Unsuccessful(..))));
+        assert!(matches!(Step::new(&[], "false").run_quietly(), Err(Failure::Unsuccessful(..))));
         let missing = Step::new(&[], "no-such-program-anywhere --version");
         assert!(matches!(missing.run(), Err(Failure::NotStarted(..))));
         assert!(missing.answer().is_none());

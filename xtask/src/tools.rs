@@ -21,7 +21,7 @@ pub(crate) struct Tool {
     /// The lowest version that works, if it matters.
     minimum: Option<&'static str>,
     source: Source,
-    /// How to install it by hand on a machine that is not Debian.
+    /// Where to get it on a machine that is not Debian.
     elsewhere: &'static str,
 }
 
@@ -89,7 +89,7 @@ pub(crate) const CXX: &[Tool] = &[Tool {
     probe: "c++ --version",
     minimum: None,
     source: Source::Debian(&["g++"]),
-    elsewhere: "a C++ compiler, GCC or Clang",
+    elsewhere: "https://gcc.gnu.org",
 }];
 
 /// For the Python client, and for every tool that comes as a [wheel](Source::Wheel).
@@ -164,16 +164,19 @@ enum Lack {
 
 /// Installs the tools that are missing or too old, and returns every tool with its version.
 ///
-/// A tool that works is used as it is. Nothing is installed when a part of it is sure to fail.
+/// A tool that works is used as it is. Nothing is installed if this machine cannot install all of them.
 pub(crate) fn ensure(tools: impl IntoIterator<Item = &'static Tool>) -> Result<Vec<String>, Failure> {
     let mut tools: Vec<_> = tools.into_iter().collect();
     let mut names = HashSet::new();
     tools.retain(|tool| names.insert(tool.name));
-    let (found, lacking) = look_for(&tools);
+    let (found, mut lacking) = look_for(&tools);
     if lacking.is_empty() {
         return Ok(found);
     }
-    let lacking = with_python(lacking);
+    if lacking.iter().any(|(tool, _)| matches!(tool.source, Source::Wheel(..))) {
+        tools.extend(PYTHON.iter().filter(|tool| names.insert(tool.name)));
+        lacking = look_for(&tools).1;
+    }
     let stopped = |why: String, lacking: &[(&Tool, Lack)]| {
         Failure::ToolsMissing(why, lacking.iter().map(|(tool, lack)| tool.remedy(lack)).collect())
     };
@@ -205,19 +208,6 @@ fn look_for(tools: &[&'static Tool]) -> (Vec<String>, Lacking) {
     (found, lacking)
 }
 
-/// Adds Python where it is missing too and a wheel must be installed.
-fn with_python(mut lacking: Lacking) -> Lacking {
-    let is_listed = |lacking: &Lacking, tool: &Tool| lacking.iter().any(|(listed, _)| listed.name == tool.name);
-    if lacking.iter().any(|(tool, _)| matches!(tool.source, Source::Wheel(..))) {
-        for tool in PYTHON.iter().filter(|tool| !is_listed(&lacking, tool)).collect::<Vec<_>>() {
-            if let Err(lack) = tool.look() {
-                lacking.push((tool, lack));
-            }
-        }
-    }
-    lacking
-}
-
 impl Tool {
     /// The version of the tool, or why it cannot be used.
     fn look(&self) -> Result<Version, Lack> {
@@ -240,7 +230,9 @@ impl Tool {
             Lack::Old(version) => format!(" (found {version})"),
         };
         let how = match &self.source {
-            Source::Debian(packages) => format!("apt-get install {}, or see {}", packages.join(" "), self.elsewhere),
+            Source::Debian(packages) => {
+                format!("on Debian apt-get install {}, elsewhere see {}", packages.join(" "), self.elsewhere)
+            }
             Source::Wheel(..) => format!("see {}", self.elsewhere),
             Source::Crate(name) => format!("cargo install --locked {name}"),
             Source::Component(name) => format!("rustup component add {name}"),
@@ -290,7 +282,7 @@ mod tests {
         assert_eq!(
             remedies,
             [
-                "mvn 3.8 or later: apt-get install maven, or see https://maven.apache.org",
+                "mvn 3.8 or later: on Debian apt-get install maven, elsewhere see https://maven.apache.org",
                 "clippy: rustup component add clippy",
                 "cargo-deny: cargo install --locked cargo-deny@0.20.2",
             ]

