@@ -103,7 +103,7 @@ pub(crate) const PYTHON: &[Tool] = &[
         elsewhere: "https://www.python.org",
     },
     Tool {
-        name: "python3 -m venv",
+        name: "venv with pip",
         // Debian has the module `venv` without this package, but it cannot install pip.
         probe: "python3 -m ensurepip --version",
         minimum: None,
