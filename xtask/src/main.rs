@@ -39,12 +39,7 @@ use failure::Failure;
 type Command = (&'static str, &'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 const COMMANDS: &[Command] = &[
-    (
-        "setup",
-        "",
-        "install the tools that are missing; the other commands do that for those that they need",
-        setup::run,
-    ),
+    ("setup", "", "install missing tools; the other commands install those that they need", setup::run),
     ("test", "[ARGS...]", "run all tests, or with ARGS only `cargo test` with them", test::run),
     (
         "clients",

@@ -95,7 +95,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The PATH after the place where [`tools`](crate::tools) are installed: what is there was too old or broken elsewhere.
+/// The `PATH`, with `target/tools/bin` first: [`tools`](crate::tools) installs there what is missing or too old elsewhere.
 fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let entries: Vec<PathBuf> = iter::once(root().join("target/tools/bin")).chain(env::split_paths(&path)).collect();

@@ -189,7 +189,7 @@ pub(crate) fn ensure(tools: impl IntoIterator<Item = &'static Tool>) -> Result<V
     if lacking.is_empty() {
         Ok(found)
     } else {
-        Err(stopped("tools were installed, but these do not work yet".to_owned(), &lacking))
+        Err(stopped("the tools were installed, but these still do not work".to_owned(), &lacking))
     }
 }
 

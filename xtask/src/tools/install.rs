@@ -7,7 +7,7 @@ use super::{Source, Tool};
 use crate::failure::Failure;
 use crate::step::Step;
 
-/// What this machine can install with.
+/// The installers that this machine has.
 #[derive(Debug)]
 pub(super) struct Machine {
     apt: bool,
@@ -18,7 +18,7 @@ pub(super) struct Machine {
 /// How to become root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Root {
-    /// We are root.
+    /// This process runs as root.
     Already,
     Sudo,
     Unavailable,
@@ -37,12 +37,12 @@ impl Machine {
     }
 }
 
-/// What is to be installed, each once.
+/// What to install, without duplicates.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     packages: Vec<&'static str>,
-    /// Requirements for pip, and the commands that they bring.
     wheels: Vec<&'static str>,
+    /// The programs in the wheels, for the `PATH`.
     commands: Vec<&'static str>,
     crates: Vec<&'static str>,
     components: Vec<&'static str>,
@@ -93,7 +93,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What is said, and what is run then. Packages come first: the wheels need Python.
+    /// The commands of each installer, with the message before them. Packages come first: pip needs Python.
     fn stages(&self) -> Vec<(String, Vec<Step>)> {
         let mut stages = Vec::new();
         if !self.packages.is_empty() {
@@ -182,9 +182,9 @@ mod tests {
         let (as_root, as_user): (Vec<_>, Vec<_>) = with_sudo.iter().partition(|line| line.starts_with("sudo "));
         assert!(as_root.len() == 2 && as_root.iter().all(|line| line.contains("apt-get")), "{as_root:?}");
         assert!(as_user.iter().all(|line| !line.contains("apt-get")), "{as_user:?}");
-        let nobody = Machine { root: Root::Unavailable, ..DEBIAN };
-        commands(&[BUF, GO], &nobody).expect("without root");
-        assert!(commands(&[BUF, JAVA], &nobody).expect_err("apt-get needs root").contains("sudo"));
+        let without_sudo = Machine { root: Root::Unavailable, ..DEBIAN };
+        commands(&[BUF, GO], &without_sudo).expect("without root");
+        assert!(commands(&[BUF, JAVA], &without_sudo).expect_err("apt-get needs root").contains("sudo"));
     }
 
     #[test]
