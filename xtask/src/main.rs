@@ -98,7 +98,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
 }
 
 fn usage() -> String {
-    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<40}{does}", format!("{name} {takes}")));
+    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<40} {does}", format!("{name} {takes}")));
     format!("usage: cargo xtask <command>\n{}", lines.collect::<String>())
 }
 
