@@ -14,7 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut outcome = Ok(());
     for client in clients {
         client.set_up()?;
-        // A language that fails does not hide what another one finds.
+        // After a failure the other languages still run.
         outcome = outcome.and(client.adapters(named)?.run());
     }
     outcome
@@ -26,7 +26,7 @@ fn chosen(args: &[String]) -> Result<(Vec<&'static Client>, &[String]), Failure>
     let usage = || {
         let languages: Vec<_> = with_adapters().map(|client| client.name).collect();
         Failure::Usage(format!(
-            "`adapters` takes --all, or a language ({}), a framework and a version",
+            "`adapters` takes --all, or a language ({}) with an optional framework and version",
             languages.join(", ")
         ))
     };

@@ -72,13 +72,13 @@ fn parse(args: &[String]) -> Result<Parsed, Failure> {
             name => {
                 let known = TARGETS.iter().find(|(target, ..)| *target == name);
                 let names: Vec<_> = TARGETS.iter().map(|(target, ..)| *target).collect();
-                let unknown = || Failure::Usage(format!("there is no target `{name}`, only {}", names.join(", ")));
+                let unknown = || Failure::Usage(format!("unknown fuzz target `{name}`; allowed: {}", names.join(", ")));
                 parsed.targets.push(known.ok_or_else(unknown)?);
                 continue;
             }
         };
         let number = args.next().and_then(|number| number.parse().ok());
-        *flag = Some(number.ok_or_else(|| Failure::Usage(format!("`{arg}` wants a number")))?);
+        *flag = Some(number.ok_or_else(|| Failure::Usage(format!("`{arg}` needs a number")))?);
     }
     if parsed.targets.is_empty() {
         parsed.targets = TARGETS.iter().collect();
