@@ -95,7 +95,8 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The `PATH`, with `target/tools/bin` first: [`tools`](crate::tools) installs there what is missing or too old elsewhere.
+/// The `PATH`, with `target/tools/bin` first: [`tools`](crate::tools) installs programs there that are missing or too
+/// old elsewhere.
 fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let entries: Vec<PathBuf> = iter::once(root().join("target/tools/bin")).chain(env::split_paths(&path)).collect();
