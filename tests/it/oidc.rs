@@ -41,7 +41,7 @@ impl Provider {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("Node.js is installed: `cargo xtask test` says what is missing");
+            .expect("Node.js runs: `cargo xtask test` installs it");
         let stdin = process.stdin.take().expect("stdin is piped");
         let lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
         let mut provider = Self { issuer: String::new(), stdin, lines, _process: process };

@@ -1,19 +1,20 @@
 //! The adapters for agent frameworks, tested with the frameworks themselves: each version of a framework in an
 //! environment of its own. `clients/LANGUAGE/scripts/adapters` knows the frameworks and versions of its language.
 
-use crate::clients::{self, CLIENTS, Client};
+use crate::clients::{CLIENTS, Client};
 use crate::failure::Failure;
 use crate::step::Step;
+use crate::tools;
 
 /// `cargo xtask adapters`: the tests of all adapters, or of those of a language, a framework, or one version of it.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let (clients, named) = chosen(args)?;
-    clients::find_tools(&clients)?;
+    tools::ensure(clients.iter().flat_map(|client| client.tools))?;
     Step::new(&[], "cargo build --locked --bin signoff").run()?;
     let mut outcome = Ok(());
     for client in clients {
         client.set_up()?;
-        // A language that fails does not hide what another one finds.
+        // After a failure the other languages still run.
         outcome = outcome.and(client.adapters(named)?.run());
     }
     outcome
@@ -25,7 +26,7 @@ fn chosen(args: &[String]) -> Result<(Vec<&'static Client>, &[String]), Failure>
     let usage = || {
         let languages: Vec<_> = with_adapters().map(|client| client.name).collect();
         Failure::Usage(format!(
-            "`adapters` takes --all, or a language ({}), a framework and a version",
+            "`adapters` takes --all, or a language ({}) with an optional framework and version",
             languages.join(", ")
         ))
     };

@@ -2,12 +2,14 @@
 
 use crate::failure::Failure;
 use crate::step::Step;
+use crate::tools;
 
 /// Compares `proto/` with the last tag; without one, says so and succeeds.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if let [first, ..] = args {
         return Err(Failure::Usage(format!("`breaking` takes no arguments, not `{first}`")));
     }
+    tools::ensure(tools::GIT.iter().chain(tools::BUF))?;
     let tags = Step::new(&[], "git tag --list v* --merged HEAD --sort=-version:refname").output()?;
     let Some(tag) = last_release(&tags) else {
         println!("breaking: skipped, no release is tagged");

@@ -1,5 +1,5 @@
-//! The clients in other languages. Each sets itself up, generates its stubs and tests itself with scripts of its own,
-//! in `clients/LANGUAGE/scripts`.
+//! The clients in other languages. Scripts in `clients/LANGUAGE/scripts` set up a client, generate its stubs and test
+//! it.
 
 use std::env;
 
@@ -8,16 +8,16 @@ use crate::step::Step;
 use crate::tools::{self, Tool};
 
 /// A client: its directory under `clients/`, whether its stubs are committed, whether it has adapters for agent
-/// frameworks, and what must be there.
+/// frameworks, and the tools that it needs.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) name: &'static str,
     pub(crate) commits_stubs: bool,
     pub(crate) has_adapters: bool,
-    tools: &'static [Tool],
+    pub(crate) tools: &'static [Tool],
 }
 
-/// The Rust client is not here: it is of the workspace.
+/// All clients but the Rust one, which is a crate of the workspace.
 pub(crate) const CLIENTS: &[Client] = &[
     Client { name: "python", commits_stubs: true, has_adapters: true, tools: tools::PYTHON },
     Client { name: "typescript", commits_stubs: true, has_adapters: true, tools: tools::NODE },
@@ -25,23 +25,17 @@ pub(crate) const CLIENTS: &[Client] = &[
     Client { name: "java", commits_stubs: false, has_adapters: true, tools: tools::JAVA },
 ];
 
-/// Those that are named; all when none is.
+/// The named clients, or all if `names` is empty.
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Client>, Failure> {
     if names.is_empty() {
         return Ok(CLIENTS.iter().collect());
     }
     let find = |name: &String| {
         let all: Vec<_> = CLIENTS.iter().map(|client| client.name).collect();
-        let unknown = || Failure::Usage(format!("there is no client `{name}`; there are {}", all.join(", ")));
+        let unknown = || Failure::Usage(format!("unknown client `{name}`; allowed: {}", all.join(", ")));
         CLIENTS.iter().find(|client| client.name == name).ok_or_else(unknown)
     };
     names.iter().map(find).collect()
-}
-
-/// Fails with everything that the clients need and is not there.
-pub(crate) fn find_tools(clients: &[&Client]) -> Result<(), Failure> {
-    let tools: Vec<Tool> = clients.iter().flat_map(|client| client.tools).copied().collect();
-    tools::find(&tools)
 }
 
 impl Client {

@@ -8,34 +8,34 @@ use std::process::ExitStatus;
 /// Why a command stopped, worded for the person at the terminal.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line made no sense; says what would.
+    /// The command line is wrong; the text says what is allowed.
     Usage(String),
     /// A program could not be started.
     NotStarted(String, io::Error),
-    /// A program ran and said no.
+    /// A program failed.
     Unsuccessful(String, ExitStatus),
-    /// A program's output is not what it should be.
+    /// A program printed something unexpected.
     Output(String, &'static str),
-    /// A file could not be read or written.
+    /// Cannot read or write a file.
     File(PathBuf, io::Error),
-    /// A file lacks, or repeats, a marker between which generated text goes.
+    /// A marker for generated text is missing from a file, or occurs twice.
     Marker(PathBuf, String),
-    /// Generated files are not what their sources say.
+    /// Generated files differ from their sources.
     OutOfDate(Vec<PathBuf>),
-    /// Tools that a command needs are not there: their names and how to install them.
-    ToolsMissing(Vec<(&'static str, &'static str)>),
-    /// A step of `verify` failed; says which, and what was not run.
+    /// Tools that a command needs cannot be installed: why, and for each how to install it by hand.
+    ToolsMissing(String, Vec<String>),
+    /// A check of `verify` failed; the text names it and the checks that did not run.
     Stopped(String),
-    /// A check found these; says what does not hold.
+    /// A check found these problems; the first text summarizes them.
     Problems(&'static str, Vec<String>),
-    /// Tests ended well, but there were none.
+    /// The run succeeded, but it contained no test.
     NoTestRan(String),
-    /// So many tests failed.
+    /// The number of failed tests.
     TestsFailed(u64),
 }
 
 impl Failure {
-    /// 2 for a wrong command line, 1 for all else.
+    /// 2 for a wrong command line, otherwise 1.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -53,15 +53,15 @@ impl fmt::Display for Failure {
             Self::Output(command, problem) => write!(f, "`{command}` {problem}"),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Marker(path, marker) => {
-                write!(f, "{}: `{marker}` must be there exactly once, before its end", path.display())
+                write!(f, "{}: `{marker}` must occur exactly once, before its end marker", path.display())
             }
             Self::OutOfDate(paths) => {
-                f.write_str("out of date, run `cargo xtask gen` and commit what it changes:")?;
+                f.write_str("generated files are out of date; run `cargo xtask gen`, and commit its changes:")?;
                 paths.iter().try_for_each(|path| write!(f, "\n  {}", path.display()))
             }
-            Self::ToolsMissing(tools) => {
-                f.write_str("tools are missing; `bash .ci/run` installs them, or do it yourself:")?;
-                tools.iter().try_for_each(|(name, install)| write!(f, "\n  {name}: {install}"))
+            Self::ToolsMissing(why, remedies) => {
+                write!(f, "{why}\nInstall these tools, then run the command again:")?;
+                remedies.iter().try_for_each(|remedy| write!(f, "\n  {remedy}"))
             }
             Self::Problems(what, problems) => {
                 write!(f, "{what}:")?;

@@ -44,7 +44,7 @@ fn parse(args: &[String]) -> Result<Parsed, Failure> {
             "--runs" => parsed.runs = number()?,
             "--seed" => parsed.seed = Some(number()?),
             flag if flag.starts_with('-') => {
-                return Err(Failure::Usage(format!("unknown option `{flag}`; there are --runs and --seed")));
+                return Err(Failure::Usage(format!("unknown option `{flag}`; allowed: --runs, --seed")));
             }
             test => parsed.tests.push(format!("{TESTS}{test}")),
         }

@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::step::{Step, root};
+use crate::tools;
 
 /// A target: its name, its runs by default, which together take about a minute, and where its seeds are.
 type Target = (&'static str, u32, &'static str);
@@ -33,6 +34,7 @@ const SEED: u32 = 1;
 /// Runs the targets that `args` name, or all; `--runs N` of each, from `--seed N`.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let Parsed { targets, runs, seed } = parse(args)?;
+    tools::ensure(tools::CXX)?;
     for (name, default, seeds) in targets {
         // What it finds on the way, to begin with the next time; and the inputs that fail.
         let (corpus, artifacts) = (format!("fuzz/corpus/{name}"), format!("fuzz/artifacts/{name}/"));
@@ -70,13 +72,13 @@ fn parse(args: &[String]) -> Result<Parsed, Failure> {
             name => {
                 let known = TARGETS.iter().find(|(target, ..)| *target == name);
                 let names: Vec<_> = TARGETS.iter().map(|(target, ..)| *target).collect();
-                let unknown = || Failure::Usage(format!("there is no target `{name}`, only {}", names.join(", ")));
+                let unknown = || Failure::Usage(format!("unknown fuzz target `{name}`; allowed: {}", names.join(", ")));
                 parsed.targets.push(known.ok_or_else(unknown)?);
                 continue;
             }
         };
         let number = args.next().and_then(|number| number.parse().ok());
-        *flag = Some(number.ok_or_else(|| Failure::Usage(format!("`{arg}` wants a number")))?);
+        *flag = Some(number.ok_or_else(|| Failure::Usage(format!("`{arg}` needs a number")))?);
     }
     if parsed.targets.is_empty() {
         parsed.targets = TARGETS.iter().collect();

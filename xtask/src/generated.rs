@@ -10,8 +10,10 @@ mod tables;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::clients::CLIENTS;
 use crate::failure::Failure;
 use crate::step::root;
+use crate::tools;
 
 /// Makes one or more files from their source, given the root of the repository.
 type Generator = fn(&Path) -> Result<Vec<Output>, Failure>;
@@ -40,6 +42,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         [flag] if flag == "--check" => true,
         other => return Err(Failure::Usage(format!("`gen` takes only `--check`, not `{}`", other.join(" ")))),
     };
+    let clients = CLIENTS.iter().filter(|client| client.commits_stubs);
+    tools::ensure(clients.flat_map(|client| client.tools).chain(tools::BUF))?;
     let mut outputs = Vec::new();
     for (name, generate) in GENERATORS {
         println!("gen: {name}");

@@ -1,18 +1,19 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
-//! - [`mod@test`]: every test of the workspace and of the [`clients`], and their total.
-//! - [`adapters`]: those for agent frameworks, with the frameworks.
+//! - [`setup`]: the tools that the other commands need.
+//! - [`mod@test`]: all tests of the workspace and of the [`clients`], with their total.
+//! - [`adapters`]: the tests of the adapters for agent frameworks.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
-//! - [`faults`]: disks that fail, hang, lie and forget, under the real server, for as many runs as one likes.
-//! - [`layers`]: which module of `src/` may use which, and no circles of modules.
-//! - [`tracked`]: no large file in git; [`breaking`]: the protos break no released client.
-//! - [`generated`]: the committed files, or parts of them, that are made from something else.
+//! - [`faults`]: the real server on failing disks, for a chosen number of runs.
+//! - [`layers`]: the modules that each module of `src/` may use, without cycles.
+//! - [`tracked`]: rejects large files in git. [`breaking`]: compares the protos with the last release.
+//! - [`generated`]: writes the committed files, or parts of files, that are generated.
 //!
-//! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`]
-//! says why a command stopped.
+//! [`step`] runs programs, [`tools`] finds and installs them, [`node_modules`] installs the packages of tests in
+//! JavaScript, and [`failure`] says why a command stopped.
 
-#![expect(clippy::disallowed_methods, reason = "what is read is the repository's own")]
+#![expect(clippy::disallowed_methods, reason = "reads only files of the repository")]
 
 mod adapters;
 mod breaking;
@@ -23,6 +24,7 @@ mod fuzz;
 mod generated;
 mod layers;
 mod node_modules;
+mod setup;
 mod step;
 mod test;
 mod tools;
@@ -33,21 +35,17 @@ use std::process::ExitCode;
 
 use failure::Failure;
 
-/// A command: its name, what it takes, what it does, and the function that does it.
+/// A command: its name, its arguments, its description and its function.
 type Command = (&'static str, &'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 const COMMANDS: &[Command] = &[
+    ("setup", "", "install missing tools; the other commands install those that they need", setup::run),
     ("test", "[ARGS...]", "run all tests, or with ARGS only `cargo test` with them", test::run),
-    (
-        "clients",
-        "[NAMES...]",
-        "run the tests of the clients in other languages, or of those named",
-        test::run_named_clients,
-    ),
+    ("clients", "[NAMES...]", "run the tests of the named clients, or of all", test::run_named_clients),
     (
         "adapters",
         "--all | LANGUAGE [FRAMEWORK [VERSION]]",
-        "run the tests of the adapters for agent frameworks, with the newest and oldest versions",
+        "test the adapters with the newest and oldest versions of their frameworks",
         adapters::run,
     ),
     (
@@ -56,7 +54,7 @@ const COMMANDS: &[Command] = &[
         "check format, layers, protos, dependencies, lints, docs, generated files; then run all tests",
         verify::run,
     ),
-    ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the fuzz targets, all unless some are named", fuzz::run),
+    ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the named fuzz targets, or all", fuzz::run),
     (
         "faults",
         "[TEST] [--runs N] [--seed N]",
@@ -65,8 +63,8 @@ const COMMANDS: &[Command] = &[
     ),
     ("breaking", "", "compare the protos with the last release", breaking::run),
     ("tracked", "", "check that no large file is tracked by git", tracked::run),
-    ("layers", "[--uses]", "check which module of src/ uses which; with --uses print it", layers::run),
-    ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),
+    ("layers", "[--uses]", "check the modules that each module of src/ uses; with --uses print them", layers::run),
+    ("gen", "[--check]", "write generated files; with --check only list outdated files", generated::run),
 ];
 
 fn main() -> ExitCode {
@@ -90,12 +88,12 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
     }
     match COMMANDS.iter().find(|(command, ..)| command == name) {
         Some((.., run)) => run(rest),
-        None => Err(Failure::Usage(format!("there is no command `{name}`\n{}", usage()))),
+        None => Err(Failure::Usage(format!("unknown command `{name}`\n{}", usage()))),
     }
 }
 
 fn usage() -> String {
-    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<40}{does}", format!("{name} {takes}")));
+    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<40} {does}", format!("{name} {takes}")));
     format!("usage: cargo xtask <command>\n{}", lines.collect::<String>())
 }
 
@@ -115,9 +113,14 @@ mod tests {
 
     #[test]
     fn commands_without_arguments_refuse_them() {
-        for (command, argument) in
-            [("verify", "--fast"), ("gen", "--chekc"), ("layers", "--usse"), ("tracked", "x"), ("breaking", "x")]
-        {
+        for (command, argument) in [
+            ("verify", "--fast"),
+            ("gen", "--chekc"),
+            ("layers", "--usse"),
+            ("tracked", "x"),
+            ("breaking", "x"),
+            ("setup", "go"),
+        ] {
             let failure = dispatch(&[command.to_owned(), argument.to_owned()]).expect_err("must be refused");
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
             assert!(failure.to_string().contains(argument), "{failure}");

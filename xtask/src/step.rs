@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,6 +63,16 @@ impl Step {
         if status.success() { Ok(()) } else { Err(Failure::Unsuccessful(self.shown(), status)) }
     }
 
+    /// Runs the program, and prints its output only if it fails.
+    pub(crate) fn run_quietly(&self) -> Result<(), Failure> {
+        let output = self.command().output().map_err(|error| Failure::NotStarted(self.shown(), error))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Err(Failure::Unsuccessful(self.shown(), output.status))
+    }
+
     /// Runs the program and returns what it wrote to standard output; fails unless it succeeds.
     pub(crate) fn output(&self) -> Result<String, Failure> {
         let output = self.command().stderr(Stdio::inherit()).output();
@@ -72,10 +83,10 @@ impl Step {
         String::from_utf8(output.stdout).map_err(|_| Failure::Output(self.shown(), "did not print UTF-8"))
     }
 
-    /// Whether the program can be run at all; prints nothing.
-    pub(crate) fn works(&self) -> bool {
-        let status = self.command().stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
+    /// What the program wrote to standard output if it succeeds, and nothing otherwise. Prints nothing.
+    pub(crate) fn answer(&self) -> Option<String> {
+        let output = self.command().output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
@@ -84,10 +95,11 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The PATH, and last the place where `.ci/run` installs tools that the machine lacks.
+/// The `PATH`, with `target/tools/bin` first: [`tools`](crate::tools) installs programs there that are missing or too
+/// old elsewhere.
 fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    let entries: Vec<PathBuf> = env::split_paths(&path).chain([root().join("target/tools/bin")]).collect();
+    let entries: Vec<PathBuf> = iter::once(root().join("target/tools/bin")).chain(env::split_paths(&path)).collect();
     // Only an entry with a separator in it cannot be joined: then our own directory has one.
     env::join_paths(entries).unwrap_or(path)
 }
@@ -105,15 +117,16 @@ mod tests {
     #[test]
     fn a_step_passes_its_variables_and_runs_at_the_root() {
         assert_eq!(Step::new(&[("XTASK_TEST", "seen")], "printenv XTASK_TEST").output().expect("runs"), "seen\n");
-        assert!(Step::new(&[], "test -f xtask/Cargo.toml").works());
+        assert!(Step::new(&[], "test -f xtask/Cargo.toml").answer().is_some());
     }
 
     #[test]
     fn a_failing_program_and_a_missing_one_are_told_apart() {
         assert!(matches!(Step::new(&[], "false").run(), Err(Failure::Unsuccessful(..))));
         assert!(matches!(Step::new(&[], "false").output(), Err(Failure::Unsuccessful(..))));
+        assert!(matches!(Step::new(&[], "false").run_quietly(), Err(Failure::Unsuccessful(..))));
         let missing = Step::new(&[], "no-such-program-anywhere --version");
         assert!(matches!(missing.run(), Err(Failure::NotStarted(..))));
-        assert!(!missing.works());
+        assert!(missing.answer().is_none());
     }
 }

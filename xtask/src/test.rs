@@ -7,16 +7,17 @@ use crate::clients::{self, CLIENTS, Client};
 use crate::failure::Failure;
 use crate::node_modules;
 use crate::step::Step;
+use crate::tools;
 
 /// Unit, integration and documentation tests. Cargo builds the `signoff` binary that the integration tests start.
 const COMMAND: &str = "cargo test --workspace --locked --no-fail-fast";
 
 /// Runs all tests; `args` go to `cargo test`, and with any the clients' are left out.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    node_modules::install()?;
     let clients = if args.is_empty() { CLIENTS } else { &[] };
     let clients: Vec<&Client> = clients.iter().collect();
-    clients::find_tools(&clients)?;
+    tools::ensure(clients.iter().flat_map(|client| client.tools).chain(tools::NODE))?;
+    node_modules::install()?;
     let mut total = Total::default();
     let result =
         count(&Step::new(&[], COMMAND).args(args), &mut total).and_then(|()| run_clients(&clients, &mut total));
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 /// `cargo xtask clients`: the tests of the clients that are named, or of all.
 pub(crate) fn run_named_clients(args: &[String]) -> Result<(), Failure> {
     let clients = clients::named(args)?;
-    clients::find_tools(&clients)?;
+    tools::ensure(clients.iter().flat_map(|client| client.tools))?;
     Step::new(&[], "cargo build --locked --bin signoff").run()?;
     let mut total = Total::default();
     let result = run_clients(&clients, &mut total);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::failure::Failure;
 use crate::step::{Step, root};
+use crate::tools;
 
 /// Most bytes of a tracked file: 1 MiB.
 const BYTES_MAX: u64 = 1 << 20;
@@ -14,6 +15,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if let [first, ..] = args {
         return Err(Failure::Usage(format!("`tracked` takes no arguments, not `{first}`")));
     }
+    tools::ensure(tools::GIT)?;
     let names = Step::new(&[], "git ls-files -z").output()?;
     let problems = too_large(root(), names.split_terminator('\0'))?;
     if problems.is_empty() { Ok(()) } else { Err(Failure::Problems("tracked files are too large", problems)) }

@@ -1,11 +1,12 @@
 //! `cargo xtask verify`: everything that must hold before a change is merged.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::clients::{self, CLIENTS};
 use crate::failure::Failure;
+use crate::setup;
 use crate::step::Step;
-use crate::tools::{self, Tool};
+use crate::tools;
 
 /// A check: its name, variables for its environment, and its command. The cheap ones come first.
 type Check = (&'static str, &'static [(&'static str, &'static str)], &'static str);
@@ -31,56 +32,53 @@ const CHECKS: &[Check] = &[
     ("fuzz targets", &[], "cargo xtask fuzz"),
 ];
 
-const TOOLS: &[Tool] = &[
-    ("git", "git --version", "apt-get install git"),
-    ("rustfmt", "cargo fmt --version", "rustup component add rustfmt"),
-    ("clippy", "cargo clippy --version", "rustup component add clippy"),
-    ("buf", "buf --version", "pip install buf-bin, or see https://buf.build/docs/cli/installation"),
-    ("cargo-deny", "cargo deny --version", "cargo install --locked cargo-deny"),
-];
-
 /// Runs every check, in order, up to the first that fails.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if let [first, ..] = args {
         return Err(Failure::Usage(format!("`verify` takes no arguments, not `{first}`")));
     }
     // Better now than after minutes of compiling.
-    tools::find(TOOLS)?;
-    clients::find_tools(&CLIENTS.iter().collect::<Vec<_>>())?;
+    let found = tools::ensure(setup::tools())?;
+    println!("verify: {}", found.join(", "));
     run_checks(CHECKS)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a check takes is shown")]
 fn run_checks(checks: &[Check]) -> Result<(), Failure> {
-    let mut passed = Vec::new();
+    let mut times = Times::default();
     for (index, (name, vars, line)) in checks.iter().enumerate() {
         let step = Step::new(vars, line);
         println!("==> {}/{} {name}: {}", index + 1, checks.len(), step.shown());
         let start = Instant::now();
         let result = step.run();
-        let took = start.elapsed();
+        times.0.push((*name, start.elapsed()));
         if let Err(failure) = result {
             let left: Vec<_> = checks[index + 1..].iter().map(|(name, ..)| *name).collect();
-            return Err(Failure::Stopped(summary_of_stop(name, &failure, &passed, &left)));
+            let not_run = if left.is_empty() { "none".to_owned() } else { left.join(", ") };
+            return Err(Failure::Stopped(format!(
+                "verify stopped at {name}: {failure}\n{times}\n  not run: {not_run}"
+            )));
         }
-        passed.push((*name, took));
     }
-    println!("verify: all {} checks passed: {}", checks.len(), listed(&passed));
+    println!("verify: all {} checks passed\n{times}", checks.len());
     Ok(())
 }
 
-fn summary_of_stop(name: &str, failure: &Failure, passed: &[(&str, Duration)], left: &[&str]) -> String {
-    let or_none = |list: String| if list.is_empty() { "none".to_owned() } else { list };
-    format!(
-        "verify stopped at {name}: {failure}\n  passed: {}\n  not run: {}",
-        or_none(listed(passed)),
-        or_none(left.join(", "))
-    )
-}
+/// How long each check took; the last one may have failed.
+#[derive(Debug, Default)]
+struct Times(Vec<(&'static str, Duration)>);
 
-fn listed(passed: &[(&str, Duration)]) -> String {
-    let entries: Vec<_> = passed.iter().map(|(name, took)| format!("{name} ({:.1} s)", took.as_secs_f64())).collect();
-    entries.join(", ")
+impl fmt::Display for Times {
+    /// One line for each check, and one for all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = ("total", self.0.iter().map(|(_, took)| *took).sum());
+        for (name, took) in self.0.iter().chain([&total]) {
+            let seconds = took.as_secs();
+            write!(f, "  {:>3} min {:>2} s  {name}", seconds / 60, seconds % 60)?;
+            f.write_str(if *name == "total" { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +90,7 @@ mod tests {
         let checks: &[Check] = &[("one", &[], "true"), ("two", &[], "false"), ("three", &[], "true")];
         let text = run_checks(checks).expect_err("`false` fails").to_string();
         assert!(text.starts_with("verify stopped at two: `false` failed"), "{text}");
-        assert!(text.contains("passed: one ("), "{text}");
+        assert!(text.contains(" s  one\n") && text.contains(" s  two\n"), "{text}");
         assert!(text.ends_with("not run: three"), "{text}");
     }
 
@@ -102,11 +100,16 @@ mod tests {
     }
 
     #[test]
+    fn times_are_minutes_and_seconds_one_check_a_line() {
+        let times = Times(vec![("format", Duration::from_millis(1_900)), ("tests", Duration::from_secs(1_205))]);
+        assert_eq!(times.to_string(), "    0 min  1 s  format\n   20 min  5 s  tests\n   20 min  6 s  total");
+    }
+
+    #[test]
     fn every_tool_that_a_check_starts_is_looked_for_first() {
         for (_, _, line) in CHECKS {
             let program = line.split(' ').next();
-            let known =
-                program == Some("cargo") || TOOLS.iter().any(|(_, probe, _)| probe.split(' ').next() == program);
+            let known = program == Some("cargo") || setup::tools().any(|tool| tool.probe.split(' ').next() == program);
             assert!(known, "{line}");
         }
     }
