@@ -1,5 +1,5 @@
 //! The operator's commands: a gRPC client of a running server. Those that need no server (`serve`, `store`, `export`,
-//! `import`) are here too; the program, `main.rs`, lists them.
+//! `import`) are here too; `program` lists them.
 //!
 //! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
 //! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.
@@ -23,6 +23,7 @@ mod ids;
 mod json;
 mod pending;
 mod policy;
+mod program;
 mod progress_printer;
 mod reporter;
 mod request;
@@ -48,17 +49,14 @@ mod tests;
 
 use std::process::ExitCode;
 
-pub use config_check::config_check;
-pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
+use connection::ConnectionArgs;
 use console::Console;
 use failure::Failure;
-pub use serve::serve;
-pub use store::{StoreCommand, store};
-pub use transfer::{ExportArgs, ImportArgs, export, import};
+pub use program::main;
 
 /// The commands that talk to a server. Mount it with `#[command(flatten)]` beside the server's own commands.
 #[derive(Debug, clap::Subcommand)]
-pub enum ClientCommand {
+enum ClientCommand {
     /// Ask for approval of a tool call and wait for the decision; the exit code tells the outcome
     Request(request::RequestArgs),
     /// Run a command once it is approved: ask, wait, claim, run, and report how it ended
@@ -103,7 +101,7 @@ pub enum ClientCommand {
 }
 
 /// The command line with its help as it should be: options of a connection only where there is one.
-pub fn hide_unused_options(root: clap::Command) -> clap::Command {
+fn hide_unused_options(root: clap::Command) -> clap::Command {
     connection::hide_unused_options(root)
 }
 
@@ -112,7 +110,7 @@ pub fn hide_unused_options(root: clap::Command) -> clap::Command {
 /// # Errors
 ///
 /// The error to print, with exit code 2.
-pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
     connection::refuse_unused_options(root, matches)
 }
 
@@ -120,7 +118,7 @@ pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Re
 /// listed in their help. Failures are printed to stderr. `root` gives the program's whole command, for completions.
 ///
 /// Needs a tokio runtime with I/O and time. Ctrl-C is handled by `request` and `exec` alone.
-pub async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
+async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
     let mut console = Console::standard(connection.json);
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {

@@ -1,7 +1,9 @@
-use similar::TextDiff;
-
 use super::{Console, Failure, PolicyFile, contents, show, wrong};
-use crate::{cli::connection::ConnectionArgs, policy_file, wire::encode};
+use crate::{
+    cli::{connection::ConnectionArgs, difference},
+    policy_file,
+    wire::encode,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
@@ -25,8 +27,7 @@ pub(super) async fn run(args: &DiffArgs, connection: &ConnectionArgs, console: &
         console.note(&format!("{} says the same as version {}", path.display(), version.version))?;
         return Ok(0);
     }
-    let names = (format!("version {}", version.version), path.display().to_string());
-    let diff = TextDiff::from_lines(&before, &after);
-    console.raw(diff.unified_diff().header(&names.0, &names.1).to_string().as_bytes())?;
+    let names = [format!("version {}", version.version), path.display().to_string()];
+    console.raw(difference::unified(&before, &after, names).as_bytes())?;
     Ok(1)
 }
