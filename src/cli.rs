@@ -1,5 +1,5 @@
-//! The commands of `signoff`. Most are gRPC clients of a running server. `serve`, `demo`, `config check`, `store`, `export` and
-//! `import` need no server; `program` lists them.
+//! The commands of `signoff`. Most are gRPC clients of a running server. `serve`, `demo`, `config check`, `store`,
+//! `export` and `import` need no server; `program` lists them.
 //!
 //! People get tables and sentences. With `--json`, programs get protocol messages, one JSON object per line. Text from
 //! other users is data: the commands print its invisible characters as escapes.
@@ -24,6 +24,7 @@ mod ids;
 mod json;
 mod pending;
 mod policy;
+mod program;
 mod progress_printer;
 mod reporter;
 mod request;
@@ -49,18 +50,14 @@ mod tests;
 
 use std::process::ExitCode;
 
-pub use config_check::config_check;
-pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
+use connection::ConnectionArgs;
 use console::Console;
-pub use demo::{DemoArgs, demo};
 use failure::Failure;
-pub use serve::serve;
-pub use store::{StoreCommand, store};
-pub use transfer::{ExportArgs, ImportArgs, export, import};
+pub use program::main;
 
 /// The commands that connect to a server. Flattened into the program's command list.
 #[derive(Debug, clap::Subcommand)]
-pub enum ClientCommand {
+enum ClientCommand {
     /// Request approval of a tool call and wait for the decision; the exit code is the outcome
     Request(request::RequestArgs),
     /// Run a command after approval: request, wait, claim, run, and report the outcome
@@ -105,7 +102,7 @@ pub enum ClientCommand {
 }
 
 /// Removes the connection options from the help of commands that do not connect.
-pub fn hide_unused_options(root: clap::Command) -> clap::Command {
+fn hide_unused_options(root: clap::Command) -> clap::Command {
     connection::hide_unused_options(root)
 }
 
@@ -114,7 +111,7 @@ pub fn hide_unused_options(root: clap::Command) -> clap::Command {
 /// # Errors
 ///
 /// The error to print, with exit code 2.
-pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
     connection::reject_unused_options(root, matches)
 }
 
@@ -123,7 +120,7 @@ pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Re
 /// completions.
 ///
 /// Needs a tokio runtime with I/O and time. Only `request` and `exec` handle Ctrl-C.
-pub async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
+async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
     let mut console = Console::standard(connection.json);
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {

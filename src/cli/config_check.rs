@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Prints every problem and exits 2, like `serve`. Without problems, prints each setting and its source.
-pub async fn config_check(flags: &ServeFlags) -> ExitCode {
+pub(super) async fn config_check(flags: &ServeFlags) -> ExitCode {
     let environment: Vec<_> = config::environment().collect();
     let (config, problems) = match config::load(flags, environment.iter().cloned()) {
         Ok(config) => (config, Vec::new()),

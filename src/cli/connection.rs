@@ -23,7 +23,7 @@ use crate::proto::v1::{
     approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
 };
 
-pub use signoff_client::DEFAULT_ADDRESS;
+pub(super) use signoff_client::DEFAULT_ADDRESS;
 
 const UNARY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -40,7 +40,7 @@ const TOKEN_MAX: usize = 64 << 10;
 /// Read from the environment here, not by clap: clap would repeat the environment's values in every usage line.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
-pub struct ConnectionArgs {
+pub(super) struct ConnectionArgs {
     /// Address of the server [default: http://127.0.0.1:7766] [env: SIGNOFF_ADDRESS]
     #[arg(long, global = true, value_name = "URL")]
     pub address: Option<String>,
@@ -138,7 +138,7 @@ pub(super) fn reject_unused_options(root: &mut clap::Command, matches: &ArgMatch
 
 /// A bearer token. Its `Debug` output hides the value.
 #[derive(Clone)]
-pub struct Token(String);
+pub(super) struct Token(String);
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

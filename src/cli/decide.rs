@@ -23,7 +23,7 @@ use crate::proto::v1::{
 };
 
 #[derive(Debug, Args)]
-pub struct ApproveArgs {
+pub(super) struct ApproveArgs {
     #[command(flatten)]
     decide: DecideArgs,
     /// Approve with these arguments instead of the requested ones; a JSON object
@@ -32,7 +32,7 @@ pub struct ApproveArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct RejectArgs {
+pub(super) struct RejectArgs {
     #[command(flatten)]
     decide: DecideArgs,
 }
@@ -57,7 +57,7 @@ struct DecideArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct CancelArgs {
+pub(super) struct CancelArgs {
     #[arg(help = ids::HELP)]
     id: String,
     /// Reason for the cancellation

@@ -15,7 +15,10 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::{narrator::Narrator, play::Play, stage::Stage};
-use super::{console::Console, failure::Failure};
+use super::{
+    console::Console,
+    failure::{Credentials, Failure},
+};
 use crate::{config::parse_duration, private_files};
 
 const EXIT_CODES: &str = "\
@@ -34,15 +37,15 @@ const PACE: Duration = Duration::from_millis(900);
 /// Options of the demo.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// Let a script decide, without waiting for a key
     #[arg(long, short)]
     yes: bool,
     /// How long the payment waits for a decision
-    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     timeout: Duration,
     /// Pause after each step, such as 500ms, or 0 for none [default: 900ms on a terminal, else 0]
-    #[arg(long, value_name = "SPAN", value_parser = parse_pace)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_pace)]
     pace: Option<Duration>,
 }
 
@@ -53,11 +56,11 @@ fn parse_pace(text: &str) -> Result<Duration, String> {
 /// Plays the story, and returns the process's exit code: 0 at its end, 1 for a failure, 128 + N after signal N.
 ///
 /// Needs a tokio runtime with I/O and time.
-pub async fn demo(args: DemoArgs) -> ExitCode {
+pub(super) async fn demo(args: DemoArgs) -> ExitCode {
     private_files::keep_new_files_private();
     let mut console = Console::standard(false);
     ExitCode::from(run(&args, &mut console).await.unwrap_or_else(|failure| {
-        console.failure(&failure, true);
+        console.failure(&failure, Credentials { token: true, ..Credentials::default() });
         failure.exit_code()
     }))
 }

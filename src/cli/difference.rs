@@ -1,8 +1,8 @@
 //! The changes of an edit, as a unified diff of the pretty-printed arguments.
 
 use anstyle::{AnsiColor, Style};
+use diffy::DiffOptions;
 use prost_types::Struct;
-use similar::TextDiff;
 
 use super::describe;
 
@@ -12,8 +12,14 @@ pub(super) fn lines(before: Option<&Struct>, after: Option<&Struct>, names: [&st
     if before == after {
         return Vec::new();
     }
-    let diff = TextDiff::from_lines(&before, &after);
-    diff.unified_diff().header(names[0], names[1]).to_string().lines().map(painted).collect()
+    unified(&before, &after, names.map(str::to_owned)).lines().map(painted).collect()
+}
+
+/// A unified diff of two texts, with three lines of context. `names` head it: the old text's, then the new one's.
+pub(super) fn unified(before: &str, after: &str, [old, new]: [String; 2]) -> String {
+    let mut options = DiffOptions::new();
+    options.set_original_filename(old).set_modified_filename(new);
+    options.create_patch(before, after).to_string()
 }
 
 /// Colours a line: red for removed, green for added.

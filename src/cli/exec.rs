@@ -55,7 +55,7 @@ const HURRY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
-pub struct ExecArgs {
+pub(super) struct ExecArgs {
     /// Name of the tool, for policy rules and reviewers, for example `deploy`
     #[arg(long, value_name = "NAME")]
     tool: String,

@@ -22,7 +22,7 @@ use crate::proto::v1::{Freeze, FreezeRequest, FreezeScope, ListFreezesRequest, T
 const LISTED: usize = 3;
 
 #[derive(Debug, Args)]
-pub struct FreezeArgs {
+pub(super) struct FreezeArgs {
     #[command(flatten)]
     scope: ScopeArgs,
     /// Reason; sent to the callers that the freeze stops
@@ -56,7 +56,7 @@ impl ScopeArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ThawArgs {
+pub(super) struct ThawArgs {
     /// Id of the freeze or its first characters, or - for the only active freeze
     #[arg(value_name = "FREEZE_ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,

@@ -10,7 +10,7 @@ use super::{
 };
 
 #[derive(Debug, Args)]
-pub struct HealthArgs {
+pub(super) struct HealthArgs {
     /// Service to check, for example `signoff.v1.ApprovalService` [default: the whole server]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,

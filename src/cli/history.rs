@@ -18,7 +18,7 @@ use super::{
 use crate::proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest};
 
 #[derive(Debug, Args)]
-pub struct HistoryArgs {
+pub(super) struct HistoryArgs {
     /// Show only these statuses; repeatable or comma-separated
     #[arg(long = "status", value_name = "STATUS", value_delimiter = ',', ignore_case = true)]
     statuses: Vec<StatusFilter>,

@@ -16,7 +16,7 @@ use super::{
 use crate::proto::v1::{Approval, ListPendingRequest, WatchPendingRequest};
 
 #[derive(Debug, Args)]
-pub struct PendingArgs {
+pub(super) struct PendingArgs {
     /// Keep running, and print what is added (+), changed (~) and removed (-)
     #[arg(long, conflicts_with = "limit")]
     watch: bool,

@@ -18,7 +18,7 @@ use crate::{bounded_file, policy_file::TEXT_MAX};
 
 /// The subcommands of `signoff policy`.
 #[derive(Debug, clap::Subcommand)]
-pub enum PolicyCommand {
+pub(super) enum PolicyCommand {
     /// Check a policy file; report errors and warnings with line and column
     Check(check::CheckArgs),
     /// Test a policy file: evaluate the calls in a file of test cases, and compare with the expected results

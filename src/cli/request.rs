@@ -36,7 +36,7 @@ const UNKNOWN: u8 = 13;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
-pub struct RequestArgs {
+pub(super) struct RequestArgs {
     /// Name of the tool, for example `send_email`
     tool: String,
     #[command(flatten)]

@@ -15,7 +15,7 @@ use super::{
 use crate::proto::v1::{Approval, RevokeApprovalRequest};
 
 #[derive(Debug, Args)]
-pub struct RevokeArgs {
+pub(super) struct RevokeArgs {
     #[arg(help = ids::HELP)]
     id: String,
     /// Reason for the revocation; sent to the requester

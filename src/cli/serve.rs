@@ -24,7 +24,7 @@ use crate::{
 /// Exit codes: 0 after a drain, or if stopped during the start; 1 if the server cannot start or fails; 2 for an invalid
 /// configuration, or without a way to authenticate. After a failure it ends the process itself, because other threads
 /// may hang.
-pub async fn serve(flags: &ServeFlags) -> ExitCode {
+pub(super) async fn serve(flags: &ServeFlags) -> ExitCode {
     private_files::keep_new_files_private();
     let config = match config::load(flags, config::environment()) {
         Ok(config) => config,

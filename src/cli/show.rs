@@ -17,7 +17,7 @@ use super::{
 use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation, Revocation};
 
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub(super) struct ShowArgs {
     #[arg(help = ids::HELP)]
     id: String,
     /// Also show the recorded events, oldest first

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 /// The subcommands of `signoff store`.
 #[derive(Debug, clap::Subcommand)]
-pub enum StoreCommand {
+pub(super) enum StoreCommand {
     /// Verify a store, and report every fault
     #[command(long_about = check::LONG)]
     Check(check::CheckArgs),
@@ -18,7 +18,7 @@ pub enum StoreCommand {
 
 /// Runs a command and returns the exit code of the process: 0 no faults, 1 faults or a failure, 2 usage error.
 #[must_use]
-pub fn store(command: StoreCommand, json: bool) -> ExitCode {
+pub(super) fn store(command: StoreCommand, json: bool) -> ExitCode {
     match command {
         StoreCommand::Check(args) => check::run(&args, json),
         StoreCommand::Salvage(args) => salvage::run(&args, json),

@@ -180,7 +180,15 @@ fn help_is_valid_and_hides_the_token() {
         assert!(!help.contains("SIGNOFF_TOKEN="), "{help}");
     }
     let help = Cli::try_parse_from(["signoff", "request", "--help"]).err().unwrap().to_string();
-    for code in ["0  approved", "2  usage", "10  rejected", "11  timed out", "12  cancelled", "13  unknown final status", "1  any"] {
+    for code in [
+        "0  approved",
+        "2  usage",
+        "10  rejected",
+        "11  timed out",
+        "12  cancelled",
+        "13  unknown final status",
+        "1  any",
+    ] {
         assert!(help.contains(code), "{code} in {help}");
     }
 }

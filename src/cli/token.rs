@@ -18,7 +18,7 @@ use crate::proto::v1::{Token, TokenState};
 
 /// The subcommands of `signoff token`.
 #[derive(Debug, clap::Subcommand)]
-pub enum TokenCommand {
+pub(super) enum TokenCommand {
     /// Create a token and print its secret, which is shown only once
     Create(Box<create::CreateArgs>),
     /// List tokens, newest first

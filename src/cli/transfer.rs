@@ -35,7 +35,7 @@ const LINE_MAX: u64 = 16 << 20;
 
 /// The store to export, and the output.
 #[derive(Debug, clap::Args)]
-pub struct ExportArgs {
+pub(super) struct ExportArgs {
     /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
@@ -46,7 +46,7 @@ pub struct ExportArgs {
 
 /// The store to import into, and the input.
 #[derive(Debug, clap::Args)]
-pub struct ImportArgs {
+pub(super) struct ImportArgs {
     /// Data directory of a stopped server; created if absent
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
@@ -163,13 +163,13 @@ enum TransferError {
 }
 
 /// Exports a store. Exits 0, or prints an error and exits 1.
-pub async fn export(args: ExportArgs) -> ExitCode {
+pub(super) async fn export(args: ExportArgs) -> ExitCode {
     finish("exported", write_all(args).await)
 }
 
 /// Imports an export into a store. Skips records that the store already has, so an interrupted import can be repeated.
 /// Exits 0, or prints an error and exits 1.
-pub async fn import(args: ImportArgs) -> ExitCode {
+pub(super) async fn import(args: ImportArgs) -> ExitCode {
     finish("imported", read_all(args).await)
 }
 

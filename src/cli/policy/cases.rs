@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct TestArgs {
+pub(crate) struct TestArgs {
     #[command(flatten)]
     file: PolicyFile,
     /// YAML file of test cases: calls and their expected results

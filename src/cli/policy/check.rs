@@ -6,7 +6,7 @@ use super::{Console, Failure, PolicyFile, cases, contents, warnings, wrong};
 use crate::{cli::json, policy::Known, policy_file};
 
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     #[command(flatten)]
     file: PolicyFile,
     /// YAML file of test cases; also warn about its tool names that nearly match a name in the policy

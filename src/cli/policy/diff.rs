@@ -1,10 +1,12 @@
-use similar::TextDiff;
-
 use super::{Console, Failure, PolicyFile, contents, show, wrong};
-use crate::{cli::connection::ConnectionArgs, policy_file, wire::encode};
+use crate::{
+    cli::{connection::ConnectionArgs, difference},
+    policy_file,
+    wire::encode,
+};
 
 #[derive(Debug, clap::Args)]
-pub struct DiffArgs {
+pub(crate) struct DiffArgs {
     #[command(flatten)]
     file: PolicyFile,
     /// Version to compare with [default: the live version]
@@ -25,8 +27,7 @@ pub(super) async fn run(args: &DiffArgs, connection: &ConnectionArgs, console: &
         console.note(&format!("{} is equivalent to version {}", path.display(), version.version))?;
         return Ok(0);
     }
-    let names = (format!("version {}", version.version), path.display().to_string());
-    let diff = TextDiff::from_lines(&before, &after);
-    console.raw(diff.unified_diff().header(&names.0, &names.1).to_string().as_bytes())?;
+    let names = [format!("version {}", version.version), path.display().to_string()];
+    console.raw(difference::unified(&before, &after, names).as_bytes())?;
     Ok(1)
 }

@@ -2,7 +2,7 @@ use super::{Console, Failure};
 use crate::{policy_file, proto::v1};
 
 #[derive(Debug, clap::Args)]
-pub struct SchemaArgs {
+pub(crate) struct SchemaArgs {
     /// Kind of file
     #[arg(value_enum, default_value_t)]
     file: File,

@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct SetArgs {
+pub(crate) struct SetArgs {
     #[command(flatten)]
     file: PolicyFile,
     /// Comment on what changes and why; stored with the version

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// Version to show [default: the live version]
     #[arg(long, value_name = "N")]
     version: Option<u64>,

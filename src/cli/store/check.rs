@@ -17,7 +17,7 @@ Exit codes: 0 no faults; 1 faults, or the store cannot be read.";
 
 /// The store to check.
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,

@@ -32,7 +32,7 @@ Exit codes: 0 nothing left out; 1 records left out, or the store cannot be read.
 
 /// The damaged store, and the file to write.
 #[derive(Debug, clap::Args)]
-pub struct SalvageArgs {
+pub(crate) struct SalvageArgs {
     /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,

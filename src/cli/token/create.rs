@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct CreateArgs {
+pub(crate) struct CreateArgs {
     /// Name of the owner; tokens with the same name have the same owner, who cannot approve their own requests
     #[arg(long, value_name = "NAME")]
     subject: String,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Show only active tokens
     #[arg(long)]
     active: bool,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct RevokeArgs {
+pub(crate) struct RevokeArgs {
     /// Id of the token, or at least its first 8 characters; not the secret
     #[arg(value_name = "ID")]
     token_id: String,

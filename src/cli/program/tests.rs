@@ -1,0 +1,64 @@
+//! Parses every command that the documentation names.
+
+use clap::error::ErrorKind;
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+
+use super::*;
+
+/// What a person would type: the commands of blocks, each in one line, and the pieces of code in sentences.
+#[expect(clippy::disallowed_methods, reason = "the repository's own files")]
+fn commands(page: &std::path::Path) -> (Vec<String>, Vec<String>) {
+    let text = std::fs::read_to_string(page).expect("a page");
+    let (mut blocks, mut mentions, mut shell) = (String::new(), Vec::new(), false);
+    for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                shell = ["sh", "console"].contains(&&*language);
+            }
+            Event::End(TagEnd::CodeBlock) => shell = false,
+            Event::Text(code) if shell => blocks.push_str(&code),
+            Event::Code(code) => mentions.push(code.replace('\n', " ")),
+            _ => {}
+        }
+    }
+    let ours = |commands: Vec<String>| commands.into_iter().filter(|line| line.starts_with("signoff ")).collect();
+    let blocks = blocks.replace("\\\n", " ");
+    let blocks = blocks.lines().map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned());
+    (ours(blocks.collect()), ours(mentions))
+}
+
+/// The words of a command, up to what belongs to the shell.
+fn words(line: &str) -> Vec<String> {
+    let line = ["&&", " | ", " > ", " #"].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
+    let printed = std::process::Command::new("sh").args(["-fc", &format!(r"printf '%s\0' {line}")]).output();
+    let printed = printed.expect("a shell").stdout;
+    String::from_utf8(printed).expect("UTF-8").split_terminator('\0').map(str::to_owned).collect()
+}
+
+fn parse(line: &str) -> Result<(), clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words(line).iter().filter(|word| *word != "…"))?;
+    check_options(&mut command, &matches)?;
+    Cli::from_arg_matches(&matches).map(|_| ())
+}
+
+#[test]
+fn every_command_in_the_documentation_parses() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = root.join("docs").read_dir().expect("docs").map(|entry| entry.expect("an entry").path());
+    let pages = docs.chain(["README.md", "ARCHITECTURE.md", "examples/README.md"].map(|name| root.join(name)));
+    let (mut problems, mut count) = (Vec::new(), 0);
+    for page in pages.filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let (blocks, mentions) = commands(&page);
+        count += blocks.len() + mentions.len();
+        let whole = blocks.iter().filter_map(|line| parse(line).err().map(|error| (line, error)));
+        // A sentence may name a command without all that it needs, and with a word for a value.
+        let wrong = [ErrorKind::UnknownArgument, ErrorKind::InvalidSubcommand, ErrorKind::ArgumentConflict];
+        let named = mentions.iter().filter(|line| !line.contains("COMMAND")).filter_map(|line| {
+            parse(line).err().filter(|error| wrong.contains(&error.kind())).map(|error| (line, error))
+        });
+        problems.extend(whole.chain(named).map(|(line, error)| format!("{}: `{line}`: {error}", page.display())));
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(count > 100, "only {count} commands were found");
+}
