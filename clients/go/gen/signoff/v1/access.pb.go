@@ -22,19 +22,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a caller is allowed to be. Which calls a role may make, and about which approvals, is in docs/roles.md.
+// A caller's role. docs/roles.md lists the calls and approvals that each role may access.
 type Role int32
 
 const (
 	// Never sent.
 	Role_ROLE_UNSPECIFIED Role = 0
-	// Asks, and sees, cancels, claims and reports what it asked for.
+	// Requests approvals; reads, cancels, claims and reports its own.
 	Role_ROLE_AGENT Role = 1
-	// Sees what the policy asks it about, and decides it.
+	// Reads and decides the approvals that the policy asks it about.
 	Role_ROLE_REVIEWER Role = 2
-	// Sees everything.
+	// Reads everything.
 	Role_ROLE_AUDITOR Role = 3
-	// Sets the policy, makes tokens and takes them back.
+	// Sets the policy; creates and revokes tokens; freezes calls.
 	Role_ROLE_OPERATOR Role = 4
 )
 
@@ -83,20 +83,20 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_access_proto_rawDescGZIP(), []int{0}
 }
 
-// Something about other people that a caller may assert, and is believed.
+// A permission to make trusted claims about other people.
 type Permission int32
 
 const (
 	// Never sent.
 	Permission_PERMISSION_UNSPECIFIED Permission = 0
-	// On whose behalf it asks: `on_behalf_of` in RequestApproval.
+	// Set `on_behalf_of` in RequestApproval: name the person on whose behalf the caller asks.
 	Permission_PERMISSION_ASK_FOR_OTHERS Permission = 1
-	// Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
-	// approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-	// asks, and none where a rule's quorum is 1.
+	// Set `on_behalf_of` in Decide, as a chat bridge does: name the person who decides and their groups, within
+	// DecidesFor. Cannot approve alone: of all approving votes from one such owner, including its own, one counts per
+	// rule, and none if the rule's quorum is 1.
 	Permission_PERMISSION_DECIDE_FOR_OTHERS Permission = 2
-	// Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-	// enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+	// Approve alone: every vote that the owner submits counts, so its votes alone can reach a quorum. The holder of such
+	// credentials can approve as any person in their DecidesFor. Needs DECIDE_FOR_OTHERS.
 	Permission_PERMISSION_DECIDE_ALONE Permission = 3
 )
 
@@ -143,17 +143,17 @@ func (Permission) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_access_proto_rawDescGZIP(), []int{1}
 }
 
-// Whether a token is good.
+// The state of a token.
 type TokenState int32
 
 const (
 	// Never sent.
 	TokenState_TOKEN_STATE_UNSPECIFIED TokenState = 0
-	// It is.
+	// The server accepts it.
 	TokenState_TOKEN_STATE_ACTIVE TokenState = 1
-	// Its time is over.
+	// It has expired.
 	TokenState_TOKEN_STATE_EXPIRED TokenState = 2
-	// It was taken back.
+	// It was revoked.
 	TokenState_TOKEN_STATE_REVOKED TokenState = 3
 )
 
@@ -200,7 +200,7 @@ func (TokenState) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_access_proto_rawDescGZIP(), []int{2}
 }
 
-// By what the server recognised a caller.
+// How a caller was authenticated.
 type AuthenticationMethod int32
 
 const (
@@ -208,11 +208,11 @@ const (
 	AuthenticationMethod_AUTHENTICATION_METHOD_UNSPECIFIED AuthenticationMethod = 0
 	// By a token of development mode.
 	AuthenticationMethod_AUTHENTICATION_METHOD_DEV_TOKEN AuthenticationMethod = 1
-	// By a token that the server has made: AccessService.
+	// By a token that AccessService created.
 	AuthenticationMethod_AUTHENTICATION_METHOD_TOKEN AuthenticationMethod = 2
 	// By a token of the OpenID provider.
 	AuthenticationMethod_AUTHENTICATION_METHOD_OIDC AuthenticationMethod = 3
-	// By the certificate of its connection.
+	// By the client certificate of the connection.
 	AuthenticationMethod_AUTHENTICATION_METHOD_CERTIFICATE AuthenticationMethod = 4
 )
 
@@ -261,13 +261,13 @@ func (AuthenticationMethod) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_access_proto_rawDescGZIP(), []int{3}
 }
 
-// For whom somebody with PERMISSION_DECIDE_FOR_OTHERS may decide.
+// The people for whom an owner with PERMISSION_DECIDE_FOR_OTHERS may decide.
 type DecidesFor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// People of these authorities, as in Actor: 1 to 16, of 1 to 256 characters. `local` is the issuer of the server's own
-	// tokens.
+	// The authorities of these people, as in Actor: 1 to 16, each of 1 to 256 characters. `local` is the issuer of the
+	// server's own tokens.
 	Issuers []string `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
-	// The groups that it may say they are in. At most 64, of 1 to 128 characters; without any they are in no group.
+	// The groups that the owner may name. At most 64, each of 1 to 128 characters. Empty: no groups.
 	Groups        []string `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -317,38 +317,38 @@ func (x *DecidesFor) GetGroups() []string {
 	return nil
 }
 
-// Credentials that the server has made, without their secret, of which it keeps only a hash.
+// A token that the server created. The server keeps only a hash of its secret.
 type Token struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name, which is no secret: a UUIDv7.
+	// The token's id, a UUIDv7. Not secret.
 	TokenId string `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	// Who shows it: what is recorded as author of everything that is done with it. The issuer is `local`.
+	// The owner: recorded as the author of every action with this token. The issuer is `local`.
 	Owner *Actor `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
-	// What the owner is allowed to be.
+	// The owner's roles.
 	Roles []Role `protobuf:"varint,3,rep,packed,name=roles,proto3,enum=signoff.v1.Role" json:"roles,omitempty"`
-	// The groups that the owner is in, for eligibility as a reviewer.
+	// The owner's groups, for eligibility as a reviewer.
 	Groups []string `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
-	// What the owner may assert about others.
+	// The owner's permissions.
 	Permissions []Permission `protobuf:"varint,5,rep,packed,name=permissions,proto3,enum=signoff.v1.Permission" json:"permissions,omitempty"`
-	// What it is for.
+	// The purpose of the token.
 	Comment string `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Whether it is good.
+	// Whether the server accepts the token.
 	State TokenState `protobuf:"varint,7,opt,name=state,proto3,enum=signoff.v1.TokenState" json:"state,omitempty"`
-	// Who made it.
+	// Who created the token.
 	Creator *Actor `protobuf:"bytes,8,opt,name=creator,proto3" json:"creator,omitempty"`
-	// When it was made.
+	// When it was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// From when on it is refused; unset: never.
+	// When it expires. Unset: never.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// When it was last shown; unset: never. Up to a minute may be missing after a crash of the server.
+	// When it was last used. Unset: never. A crash of the server can lose up to the last minute of uses.
 	LastUseTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
-	// When it was taken back; unset: it was not.
+	// When it was revoked. Unset: not revoked.
 	RevokeTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
-	// Who took it back.
+	// Who revoked it.
 	Revoker *Actor `protobuf:"bytes,13,opt,name=revoker,proto3" json:"revoker,omitempty"`
-	// The person on whose behalf everything is asked that is asked with it, who cannot decide it.
+	// The person on whose behalf all requests with this token are made. This person cannot decide them.
 	OnBehalfOf *Actor `protobuf:"bytes,14,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	// For whom the owner may decide. Unset on a token with DECIDE_FOR_OTHERS that was made before this was recorded: for nobody.
+	// The people for whom the owner may decide. Unset on an old token with DECIDE_FOR_OTHERS: it may decide for no one.
 	DecidesFor    *DecidesFor `protobuf:"bytes,15,opt,name=decides_for,json=decidesFor,proto3" json:"decides_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -492,23 +492,23 @@ func (x *Token) GetDecidesFor() *DecidesFor {
 // An authenticated caller.
 type Caller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who it is, as recorded on everything that it does.
+	// The caller's identity: recorded as the author of every action.
 	Actor *Actor `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
-	// What it is allowed to be; without any, it may only ask who it is.
+	// The caller's roles. Without a role, the caller may only call GetCaller.
 	Roles []Role `protobuf:"varint,2,rep,packed,name=roles,proto3,enum=signoff.v1.Role" json:"roles,omitempty"`
-	// The groups that it is in.
+	// The caller's groups.
 	Groups []string `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`
-	// What it may assert about others.
+	// The caller's permissions.
 	Permissions []Permission `protobuf:"varint,4,rep,packed,name=permissions,proto3,enum=signoff.v1.Permission" json:"permissions,omitempty"`
-	// By what it was recognised.
+	// How the caller was authenticated.
 	Method AuthenticationMethod `protobuf:"varint,5,opt,name=method,proto3,enum=signoff.v1.AuthenticationMethod" json:"method,omitempty"`
-	// When it proved who it is: when it signed in with its provider, or its token was made, or its connection.
+	// When the caller signed in with its provider, its token was created, or its connection was made.
 	AuthenticateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=authenticate_time,json=authenticateTime,proto3" json:"authenticate_time,omitempty"`
-	// From when on its credentials are refused, and its streams end; unset: never.
+	// When its credentials expire and its streams end. Unset: never.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// The person on whose behalf it asks, whatever it says.
+	// The person on whose behalf all its requests are made, if the credentials name one.
 	OnBehalfOf *Actor `protobuf:"bytes,8,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	// For whom it may decide, with DECIDE_FOR_OTHERS.
+	// The people for whom the caller may decide, with DECIDE_FOR_OTHERS.
 	DecidesFor    *DecidesFor `protobuf:"bytes,9,opt,name=decides_for,json=decidesFor,proto3" json:"decides_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

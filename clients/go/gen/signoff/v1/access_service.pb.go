@@ -22,31 +22,31 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A token to make.
+// Creates a token.
 type CreateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The owner's name, 1 to 256 characters, none of them invisible, without blanks around them. As every name of somebody, of
-	// an issuer or of a group it is kept in its composed form (Unicode NFC), and compared in that, with case. Tokens with the
-	// same name speak for the same agent, person or service: what one asks for, the other cannot approve. Required.
+	// The owner's name: 1 to 256 characters, no invisible characters, no leading or trailing spaces. Like the names of
+	// issuers and groups, it is normalized to Unicode NFC, and case-sensitive. Tokens with the same name belong to the
+	// same agent, person or service: one cannot approve the requests of the other. Required.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The owner's kind: AGENT, PERSON or SERVICE. Required.
 	Kind ActorKind `protobuf:"varint,3,opt,name=kind,proto3,enum=signoff.v1.ActorKind" json:"kind,omitempty"`
-	// What the owner is allowed to be. Required.
+	// The owner's roles. Required.
 	Roles []Role `protobuf:"varint,4,rep,packed,name=roles,proto3,enum=signoff.v1.Role" json:"roles,omitempty"`
-	// The groups that the owner is in, for eligibility as a reviewer. At most 64, of 1 to 128 characters.
+	// The owner's groups, for eligibility as a reviewer. At most 64, each of 1 to 128 characters.
 	Groups []string `protobuf:"bytes,5,rep,name=groups,proto3" json:"groups,omitempty"`
-	// What the owner may assert about others.
+	// The owner's permissions.
 	Permissions []Permission `protobuf:"varint,6,rep,packed,name=permissions,proto3,enum=signoff.v1.Permission" json:"permissions,omitempty"`
-	// How long it is good: 1 s to 3,653 days, which are 10 years. Unset: until it is revoked.
+	// Time until the token expires: 1 s to 3,653 days (10 years). Unset: it does not expire.
 	Ttl *durationpb.Duration `protobuf:"bytes,7,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	// What it is for; at most 4 KiB.
+	// The purpose of the token. At most 4 KiB.
 	Comment string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Whose agent the owner is: whatever is asked with the token is asked on this person's behalf, and they cannot decide it.
-	// Without groups, and neither together with REVIEWER nor with permissions.
+	// The person on whose behalf all requests with this token are made. This person cannot decide them. Without groups.
+	// Cannot be combined with REVIEWER or with permissions.
 	OnBehalfOf *Person `protobuf:"bytes,9,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	// For whom the owner may decide. Required with DECIDE_FOR_OTHERS, and only for that.
+	// The people for whom the owner may decide. Required with DECIDE_FOR_OTHERS, and not allowed without it.
 	DecidesFor    *DecidesFor `protobuf:"bytes,10,opt,name=decides_for,json=decidesFor,proto3" json:"decides_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -152,12 +152,12 @@ func (x *CreateTokenRequest) GetDecidesFor() *DecidesFor {
 	return nil
 }
 
-// The token that was made.
+// The created token.
 type CreateTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The token.
 	Token *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	// The bearer token: `signoff_` and 43 characters. Shown this once.
+	// The bearer token: `signoff_` and 43 characters. Returned only here.
 	Secret        string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -207,14 +207,14 @@ func (x *CreateTokenResponse) GetSecret() string {
 	return ""
 }
 
-// Which tokens to list.
+// Selects the tokens to list.
 type ListTokensRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many, 1 to 1,000; default 50.
+	// Maximum number of tokens: 1 to 1,000, default 50.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the answer before; empty for the first page.
+	// `next_page_token` of the previous page. Empty: the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those that are good now.
+	// Only tokens that are neither expired nor revoked.
 	ActiveOnly    bool `protobuf:"varint,3,opt,name=active_only,json=activeOnly,proto3" json:"active_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -276,7 +276,7 @@ type ListTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tokens.
 	Tokens []*Token `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
-	// Token for the next page; empty on the last.
+	// Token for the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -326,10 +326,10 @@ func (x *ListTokensResponse) GetNextPageToken() string {
 	return ""
 }
 
-// Names the token to take back.
+// Selects the token to revoke.
 type RevokeTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The token's name, not its secret. Required.
+	// The token's id, not its secret. Required.
 	TokenId       string `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -372,7 +372,7 @@ func (x *RevokeTokenRequest) GetTokenId() string {
 	return ""
 }
 
-// The token that was taken back.
+// The revoked token.
 type RevokeTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The token.
@@ -418,7 +418,7 @@ func (x *RevokeTokenResponse) GetToken() *Token {
 	return nil
 }
 
-// Asks who is calling.
+// Asks for the caller's identity.
 type GetCallerRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -455,7 +455,7 @@ func (*GetCallerRequest) Descriptor() ([]byte, []int) {
 	return file_signoff_v1_access_service_proto_rawDescGZIP(), []int{6}
 }
 
-// Who is calling.
+// The caller's identity.
 type GetCallerResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The caller.

@@ -29,26 +29,26 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+// Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
 // idempotency are those of ApprovalService.
 type AccessServiceClient interface {
-	// Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+	// Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
 	//
-	// Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-	// expired;
-	// ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-	// shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-	// request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-	// tokens: beyond that it forgets those that expired longest ago.
+	// Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+	// none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+	// secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+	// (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+	// The server keeps 10,000 tokens; beyond that it deletes those that expired first.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
 	// Lists tokens, the newest first, without their secrets. For operators and auditors. Changes nothing.
 	ListTokens(ctx context.Context, in *ListTokensRequest, opts ...grpc.CallOption) (*ListTokensResponse, error)
-	// Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-	// with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+	// Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+	// UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
 	//
-	// Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+	// Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
 	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
-	// Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing.
+	// Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+	// nothing.
 	GetCaller(ctx context.Context, in *GetCallerRequest, opts ...grpc.CallOption) (*GetCallerResponse, error)
 }
 
@@ -104,26 +104,26 @@ func (c *accessServiceClient) GetCaller(ctx context.Context, in *GetCallerReques
 // All implementations must embed UnimplementedAccessServiceServer
 // for forward compatibility.
 //
-// Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+// Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
 // idempotency are those of ApprovalService.
 type AccessServiceServer interface {
-	// Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+	// Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
 	//
-	// Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-	// expired;
-	// ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-	// shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-	// request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-	// tokens: beyond that it forgets those that expired longest ago.
+	// Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+	// none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+	// secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+	// (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+	// The server keeps 10,000 tokens; beyond that it deletes those that expired first.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
 	// Lists tokens, the newest first, without their secrets. For operators and auditors. Changes nothing.
 	ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error)
-	// Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-	// with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+	// Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+	// UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
 	//
-	// Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+	// Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
 	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
-	// Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing.
+	// Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+	// nothing.
 	GetCaller(context.Context, *GetCallerRequest) (*GetCallerResponse, error)
 	mustEmbedUnimplementedAccessServiceServer()
 }

@@ -22,16 +22,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An emergency stop. While it stands, no call in its scope can be claimed, and new requests in its scope are rejected.
+// An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
+// rejected.
 type Freeze struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Server-assigned UUIDv7, in its hyphenated lower-case form.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What it stops.
+	// The calls that it stops.
 	Scope *FreezeScope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
-	// Why; may be empty. Sent to those whose calls it stops.
+	// Why. May be empty. Sent to the callers whose calls it stops.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Who froze.
+	// Who created the freeze.
 	FrozenBy *Actor `protobuf:"bytes,4,opt,name=frozen_by,json=frozenBy,proto3" json:"frozen_by,omitempty"`
 	// When it was recorded.
 	FreezeTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=freeze_time,json=freezeTime,proto3" json:"freeze_time,omitempty"`
@@ -104,10 +105,10 @@ func (x *Freeze) GetFreezeTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// What a freeze stops.
+// The calls that a freeze stops.
 type FreezeScope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which calls. Required.
+	// The scope. Required.
 	//
 	// Types that are valid to be assigned to Scope:
 	//
@@ -208,13 +209,13 @@ type FreezeScope_Caller struct {
 }
 
 type FreezeScope_Tool struct {
-	// The calls of the tools that match this glob, as in a policy's `tools`; at most 128 characters.
+	// The calls of the tools that match this glob, as in a policy's `tools`. At most 128 characters.
 	Tool string `protobuf:"bytes,3,opt,name=tool,proto3,oneof"`
 }
 
 type FreezeScope_Agent struct {
-	// The calls of an agent with exactly this name, or with this name in its chain; at most 128 characters. Agents say
-	// their names themselves, so this stops an honest agent, and is no barrier to others.
+	// The calls of an agent with exactly this name, or with this name in its chain. At most 128 characters. Agents
+	// choose their own names, so this does not stop a malicious agent.
 	Agent string `protobuf:"bytes,4,opt,name=agent,proto3,oneof"`
 }
 
@@ -226,7 +227,7 @@ func (*FreezeScope_Tool) isFreezeScope_Scope() {}
 
 func (*FreezeScope_Agent) isFreezeScope_Scope() {}
 
-// What the server is, and how it is.
+// The server's version and status.
 type ServerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the server.
@@ -237,11 +238,11 @@ type ServerStatus struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Version of the live policy, as in PolicyVersion.
 	PolicyVersion uint64 `protobuf:"varint,4,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
-	// How many approvals are PENDING.
+	// Number of PENDING approvals.
 	PendingCount uint64 `protobuf:"varint,5,opt,name=pending_count,json=pendingCount,proto3" json:"pending_count,omitempty"`
-	// When the oldest PENDING approval was asked for; unset when there is none.
+	// When the oldest PENDING approval was requested. Unset if there is none.
 	OldestPendingTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=oldest_pending_time,json=oldestPendingTime,proto3" json:"oldest_pending_time,omitempty"`
-	// The freezes that stand, the oldest first.
+	// The active freezes, the oldest first.
 	Freezes []*Freeze `protobuf:"bytes,7,rep,name=freezes,proto3" json:"freezes,omitempty"`
 	// True while the server shuts down.
 	Draining      bool `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`

@@ -21,14 +21,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What to stop.
+// Stops calls.
 type FreezeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Which calls. Required.
+	// The calls to stop. Required.
 	Scope *FreezeScope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
-	// Why; at most 1 KiB. Sent to those whose calls it stops.
+	// Why. At most 1 KiB. Sent to the callers whose calls it stops.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -88,7 +88,7 @@ func (x *FreezeRequest) GetReason() string {
 // The freeze.
 type FreezeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The freeze, as it is recorded.
+	// The freeze, as recorded.
 	Freeze        *Freeze `protobuf:"bytes,1,opt,name=freeze,proto3" json:"freeze,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -131,10 +131,10 @@ func (x *FreezeResponse) GetFreeze() *Freeze {
 	return nil
 }
 
-// Which freeze to end.
+// Selects the freeze to end.
 type ThawRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The freeze's id.
 	FreezeId      string `protobuf:"bytes,2,opt,name=freeze_id,json=freezeId,proto3" json:"freeze_id,omitempty"`
@@ -189,7 +189,7 @@ func (x *ThawRequest) GetFreezeId() string {
 // The freeze that ended.
 type ThawResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The freeze, as it stood.
+	// The freeze, as recorded.
 	Freeze        *Freeze `protobuf:"bytes,1,opt,name=freeze,proto3" json:"freeze,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -269,7 +269,7 @@ func (*ListFreezesRequest) Descriptor() ([]byte, []int) {
 	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{4}
 }
 
-// The freezes that stand; at most 500, which fit into 4 MiB, but for those that an import brought.
+// The active freezes. At most 500, which fit into 4 MiB; an import can add more.
 type ListFreezesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The freezes, the oldest first.
@@ -315,7 +315,7 @@ func (x *ListFreezesResponse) GetFreezes() []*Freeze {
 	return nil
 }
 
-// Asks how the server is.
+// Asks for the server's status.
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -352,7 +352,7 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{6}
 }
 
-// How the server is.
+// The server's status.
 type GetStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The status.

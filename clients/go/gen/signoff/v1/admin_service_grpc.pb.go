@@ -29,20 +29,21 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
+// Stop agents in an emergency, and read the server's status. For operators; auditors may read.
 type AdminServiceClient interface {
-	// Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-	// AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-	// was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-	// claim windows are not extended. The freeze stands until Thaw, restarts included.
+	// Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+	// scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+	// not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+	// Claim windows are not extended. The freeze is active until Thaw, across restarts.
 	// Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
 	Freeze(ctx context.Context, in *FreezeRequest, opts ...grpc.CallOption) (*FreezeResponse, error)
-	// Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-	// Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+	// Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+	// Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+	// request_id).
 	Thaw(ctx context.Context, in *ThawRequest, opts ...grpc.CallOption) (*ThawResponse, error)
-	// Lists the freezes that stand, the oldest first. Changes nothing.
+	// Lists the active freezes, the oldest first. Changes nothing.
 	ListFreezes(ctx context.Context, in *ListFreezesRequest, opts ...grpc.CallOption) (*ListFreezesResponse, error)
-	// Tells how the server is. Changes nothing.
+	// Returns the server's status. Changes nothing.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 }
 
@@ -98,20 +99,21 @@ func (c *adminServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
+// Stop agents in an emergency, and read the server's status. For operators; auditors may read.
 type AdminServiceServer interface {
-	// Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-	// AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-	// was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-	// claim windows are not extended. The freeze stands until Thaw, restarts included.
+	// Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+	// scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+	// not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+	// Claim windows are not extended. The freeze is active until Thaw, across restarts.
 	// Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
 	Freeze(context.Context, *FreezeRequest) (*FreezeResponse, error)
-	// Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-	// Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+	// Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+	// Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+	// request_id).
 	Thaw(context.Context, *ThawRequest) (*ThawResponse, error)
-	// Lists the freezes that stand, the oldest first. Changes nothing.
+	// Lists the active freezes, the oldest first. Changes nothing.
 	ListFreezes(context.Context, *ListFreezesRequest) (*ListFreezesResponse, error)
-	// Tells how the server is. Changes nothing.
+	// Returns the server's status. Changes nothing.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }

@@ -24,17 +24,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// How urgent an approval is.
+// The urgency of an approval.
 type Priority int32
 
 const (
 	// Never sent.
 	Priority_PRIORITY_UNSPECIFIED Priority = 0
-	// As any.
+	// The default.
 	Priority_PRIORITY_NORMAL Priority = 1
-	// More than others.
+	// More urgent than NORMAL.
 	Priority_PRIORITY_HIGH Priority = 2
-	// Before all others.
+	// More urgent than HIGH.
 	Priority_PRIORITY_URGENT Priority = 3
 )
 
@@ -81,7 +81,7 @@ func (Priority) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{0}
 }
 
-// Where an approval stands. All values but PENDING (and UNSPECIFIED) are terminal: once reached, they never change.
+// The status of an approval. All values except PENDING (and UNSPECIFIED) are terminal: they never change.
 type ApprovalStatus int32
 
 const (
@@ -89,15 +89,15 @@ const (
 	ApprovalStatus_APPROVAL_STATUS_UNSPECIFIED ApprovalStatus = 0
 	// Waiting for a decision.
 	ApprovalStatus_APPROVAL_STATUS_PENDING ApprovalStatus = 1
-	// People approved it. The call may be claimed within the claim window.
+	// Reviewers approved it. The call can be claimed within the claim window.
 	ApprovalStatus_APPROVAL_STATUS_APPROVED ApprovalStatus = 2
-	// A person rejected it.
+	// Reviewers rejected it.
 	ApprovalStatus_APPROVAL_STATUS_REJECTED ApprovalStatus = 3
 	// The deadline passed without a decision.
 	ApprovalStatus_APPROVAL_STATUS_TIMED_OUT ApprovalStatus = 4
-	// The requester withdrew it.
+	// The requester cancelled it.
 	ApprovalStatus_APPROVAL_STATUS_CANCELLED ApprovalStatus = 5
-	// The policy approved it. The call may be claimed within the claim window.
+	// The policy approved it. The call can be claimed within the claim window.
 	ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED ApprovalStatus = 6
 	// The policy rejected it.
 	ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED ApprovalStatus = 7
@@ -219,17 +219,17 @@ func (ActorKind) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{2}
 }
 
-// What a policy demands of a call.
+// The effect of a policy on a call.
 type PolicyEffect int32
 
 const (
 	// Never sent.
 	PolicyEffect_POLICY_EFFECT_UNSPECIFIED PolicyEffect = 0
-	// The call is approved at once.
+	// The call is approved immediately.
 	PolicyEffect_POLICY_EFFECT_AUTO_APPROVE PolicyEffect = 1
-	// A person must decide.
+	// Reviewers must decide.
 	PolicyEffect_POLICY_EFFECT_REQUIRE_APPROVAL PolicyEffect = 2
-	// The call is rejected at once.
+	// The call is rejected immediately.
 	PolicyEffect_POLICY_EFFECT_AUTO_REJECT PolicyEffect = 3
 )
 
@@ -276,17 +276,17 @@ func (PolicyEffect) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{3}
 }
 
-// What became of a rule.
+// The outcome of a rule.
 type RuleOutcome int32
 
 const (
 	// Never sent.
 	RuleOutcome_RULE_OUTCOME_UNSPECIFIED RuleOutcome = 0
-	// The rule applied.
+	// The rule matched.
 	RuleOutcome_RULE_OUTCOME_MATCHED RuleOutcome = 1
-	// The rule did not apply.
+	// The rule did not match.
 	RuleOutcome_RULE_OUTCOME_NOT_MATCHED RuleOutcome = 2
-	// The rule could not be evaluated; the call is then never auto-approved.
+	// The rule could not be evaluated. The call is then never auto-approved.
 	RuleOutcome_RULE_OUTCOME_FAILED RuleOutcome = 3
 )
 
@@ -333,11 +333,11 @@ func (RuleOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{4}
 }
 
-// Which way a reviewer votes.
+// A reviewer's choice.
 type VoteChoice int32
 
 const (
-	// Refused as an invalid argument.
+	// Rejected as an invalid argument.
 	VoteChoice_VOTE_CHOICE_UNSPECIFIED VoteChoice = 0
 	// The call may run.
 	VoteChoice_VOTE_CHOICE_APPROVE VoteChoice = 1
@@ -386,11 +386,11 @@ func (VoteChoice) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{5}
 }
 
-// Results of running a tool.
+// The result of running a tool.
 type ExecutionResult int32
 
 const (
-	// Refused as an invalid argument.
+	// Rejected as an invalid argument.
 	ExecutionResult_EXECUTION_RESULT_UNSPECIFIED ExecutionResult = 0
 	// The tool ran and succeeded.
 	ExecutionResult_EXECUTION_RESULT_SUCCEEDED ExecutionResult = 1
@@ -439,22 +439,22 @@ func (ExecutionResult) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{6}
 }
 
-// One tool call that waits for, or has, a decision.
+// A tool call that waits for a decision, or has one.
 type Approval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Server-assigned UUIDv7, in its hyphenated lower-case form. Sorts by time of creation.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// 1 for a new approval; every recorded event raises it by exactly 1. The resume point of every stream.
 	Revision uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Where the approval stands. Treat a value you do not know as "not approved".
+	// The approval's status. Treat an unknown value as "not approved".
 	Status ApprovalStatus `protobuf:"varint,3,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
-	// The caller's idempotency key; made by the server when the request had none.
+	// The caller's idempotency key. The server generates one if the request has none.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Who asked, taken from the connection's credentials.
+	// Who made the request, taken from the connection's credentials.
 	Caller *Actor `protobuf:"bytes,5,opt,name=caller,proto3" json:"caller,omitempty"`
-	// The tool to be run, for example `send_email`.
+	// The tool to run, for example `send_email`.
 	ToolName string `protobuf:"bytes,6,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
-	// The arguments that the tool may be run with: as asked, or as a reviewer edited them.
+	// The arguments to run the tool with: as requested, or as edited by a reviewer.
 	Arguments *structpb.Struct `protobuf:"bytes,7,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	// `sha256:` and 64 hex digits over the RFC 8785 JSON of `{"arguments":…,"tool_name":…}` for the current arguments.
 	Digest string `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -462,9 +462,9 @@ type Approval struct {
 	Agent *Agent `protobuf:"bytes,9,opt,name=agent,proto3" json:"agent,omitempty"`
 	// Why the agent wants to run the tool, in its own words.
 	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The caller's labels, for policy rules and for finding the approval again.
+	// The caller's labels, for policy rules and for filters of lists.
 	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// JSON Schema that the arguments satisfy, edited ones included; unset when the caller gave none.
+	// JSON Schema of the arguments, also of edited ones. Unset if the request had none.
 	ArgumentsSchema *structpb.Struct `protobuf:"bytes,12,opt,name=arguments_schema,json=argumentsSchema,proto3" json:"arguments_schema,omitempty"`
 	// Time from creation to the deadline.
 	Timeout *durationpb.Duration `protobuf:"bytes,13,opt,name=timeout,proto3" json:"timeout,omitempty"`
@@ -472,35 +472,36 @@ type Approval struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the newest event was recorded.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// The server's deadline: at this time, or after it, the approval can no longer be approved.
+	// The server's deadline. From this time on, the approval cannot be approved.
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// How the policy decided, and why.
 	Policy *PolicyEvaluation `protobuf:"bytes,17,opt,name=policy,proto3" json:"policy,omitempty"`
-	// Votes on the current arguments, the deciding one included: one for each reviewer. An edit removes earlier votes.
+	// Votes on the current arguments, including the deciding one: one per reviewer. An edit removes earlier votes.
 	Votes []*Vote `protobuf:"bytes,18,rep,name=votes,proto3" json:"votes,omitempty"`
-	// How many approving votes are needed: the greatest quorum of `panels`.
+	// Approving votes needed: the maximum quorum of `panels`.
 	Quorum uint32 `protobuf:"varint,19,opt,name=quorum,proto3" json:"quorum,omitempty"`
-	// The one decision; unset while PENDING.
+	// The decision. Unset while PENDING.
 	Decision *Decision `protobuf:"bytes,20,opt,name=decision,proto3" json:"decision,omitempty"`
-	// The execution permit that was taken; unset until ClaimExecution.
+	// The claim to execute the call. Unset until ClaimExecution.
 	Claim *Claim `protobuf:"bytes,21,opt,name=claim,proto3" json:"claim,omitempty"`
 	// How long after the decision an approved call can be claimed.
 	ClaimWindow *durationpb.Duration `protobuf:"bytes,22,opt,name=claim_window,json=claimWindow,proto3" json:"claim_window,omitempty"`
-	// True when the caller asked to withdraw the approval if its request stream is cut.
+	// True if the approval is cancelled when its request streams are cut.
 	CancelOnDisconnect bool `protobuf:"varint,23,opt,name=cancel_on_disconnect,json=cancelOnDisconnect,proto3" json:"cancel_on_disconnect,omitempty"`
-	// The person on whose behalf the caller asked; unset when it named none. Cannot decide, as the caller cannot.
+	// The person on whose behalf the caller made the request, if any. Like the caller, this person cannot decide.
 	OnBehalfOf *Actor `protobuf:"bytes,24,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	// Who is asked, a panel for each rule that asks; empty for what the policy decided at once. Each must reach its quorum.
+	// The reviewers: one panel per rule that requires approval. Each panel must reach its quorum. Empty if the policy
+	// decided immediately.
 	Panels []*Panel `protobuf:"bytes,25,rep,name=panels,proto3" json:"panels,omitempty"`
-	// So many rejecting votes reject; 0 for what the policy decided at once.
+	// Rejecting votes that reject the approval. 0 if the policy decided immediately.
 	RejectThreshold uint32 `protobuf:"varint,26,opt,name=reject_threshold,json=rejectThreshold,proto3" json:"reject_threshold,omitempty"`
-	// True when every vote needs a comment.
+	// True if every vote needs a comment.
 	CommentRequired bool `protobuf:"varint,27,opt,name=comment_required,json=commentRequired,proto3" json:"comment_required,omitempty"`
-	// True when reviewers may approve edited arguments.
+	// True if reviewers may approve edited arguments.
 	EditsAllowed bool `protobuf:"varint,28,opt,name=edits_allowed,json=editsAllowed,proto3" json:"edits_allowed,omitempty"`
-	// How urgent it is; escalations raise it.
+	// The urgency. Escalations raise it.
 	Priority Priority `protobuf:"varint,29,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
-	// Set once the approval was revoked: it can no longer be claimed. The status stays.
+	// Set once the approval is revoked: it can no longer be claimed. The status does not change.
 	Revocation    *Revocation `protobuf:"bytes,30,opt,name=revocation,proto3" json:"revocation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -746,12 +747,12 @@ func (x *Approval) GetRevocation() *Revocation {
 	return nil
 }
 
-// Those whom one rule of the policy asks.
+// The reviewers that one rule of the policy asks.
 type Panel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rule; `tools` or `unlisted_tools` for a default.
+	// The rule. `tools` or `unlisted_tools` for a default.
 	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	// Who may vote, as `group:NAME` or `user:ISSUER/SUBJECT`; empty: any reviewer. Escalations add to it.
+	// Who may vote, as `group:NAME` or `user:ISSUER/SUBJECT`. Empty: any reviewer. Escalations add reviewers.
 	Reviewers []string `protobuf:"bytes,2,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
 	// Approving votes needed.
 	Quorum uint32 `protobuf:"varint,3,opt,name=quorum,proto3" json:"quorum,omitempty"`
@@ -826,7 +827,7 @@ type Agent struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The run (conversation, job) that the call belongs to. At most 128 characters.
 	RunId string `protobuf:"bytes,2,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	// The agents that handed the task on, the first one first; `name` is not repeated here. At most 16.
+	// The agents that delegated the task, in order, without `name`. At most 16.
 	Chain         []string `protobuf:"bytes,3,rep,name=chain,proto3" json:"chain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -883,14 +884,14 @@ func (x *Agent) GetChain() []string {
 	return nil
 }
 
-// Who did something. Always taken from authentication, never from a request body.
+// The author of an action. Always taken from authentication, never from a request body.
 type Actor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kind of actor it is.
+	// The kind of actor.
 	Kind ActorKind `protobuf:"varint,1,opt,name=kind,proto3,enum=signoff.v1.ActorKind" json:"kind,omitempty"`
 	// The authority that vouches for the subject, for example `dev`.
 	Issuer string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	// The actor's name at that authority; for POLICY the policy version.
+	// The actor's name at that authority. For POLICY, the policy version.
 	Subject       string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -947,23 +948,23 @@ func (x *Actor) GetSubject() string {
 	return ""
 }
 
-// How the policy judged a call.
+// The policy's evaluation of a call.
 type PolicyEvaluation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Version of the policy that was applied, as in PolicyVersion: `0` is the built-in one; empty for one that is tried.
+	// Version of the evaluated policy, as in PolicyVersion. `0`: the built-in policy. Empty: a policy under test.
 	PolicyVersion string `protobuf:"bytes,1,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
-	// What the policy demands.
+	// The effect of the policy on the call.
 	Effect PolicyEffect `protobuf:"varint,2,opt,name=effect,proto3,enum=signoff.v1.PolicyEffect" json:"effect,omitempty"`
-	// The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
-	// `_freeze` when an operator had frozen such calls: `message` then says what the agent can do. `_too_many_panels` when
-	// more than 32 rules require approval: the call is rejected until an operator changes the policy.
+	// The rule that decided, or `tools` or `unlisted_tools`. Of several equally strict rules, the first by name.
+	// `_freeze`: an operator has frozen such calls; `message` says what the agent can do. `_too_many_panels`: more than
+	// 32 rules require approval; the call is rejected until an operator changes the policy.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
-	// The rule's message to the caller; may be empty.
+	// The rule's message to the caller. May be empty.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	// The rules that were looked at, those for the tool: the strictest first, equally strict ones by name, and the default
-	// if it counted. At most 256; if there are more, rules that did not apply are left out first.
+	// The rules evaluated for this tool, and the default if it was used: the strictest first, equally strict ones by
+	// name. At most 256. If there are more, rules that did not match are omitted first.
 	Trace []*RuleTrace `protobuf:"bytes,5,rep,name=trace,proto3" json:"trace,omitempty"`
-	// How many rules were looked at beyond those in `trace`.
+	// Number of evaluated rules that are not in `trace`.
 	TraceOmitted  uint32 `protobuf:"varint,6,opt,name=trace_omitted,json=traceOmitted,proto3" json:"trace_omitted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1041,14 +1042,14 @@ func (x *PolicyEvaluation) GetTraceOmitted() uint32 {
 	return 0
 }
 
-// What became of one rule during an evaluation.
+// The outcome of one rule in an evaluation.
 type RuleTrace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rule's name.
 	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	// Whether it applied.
+	// Whether the rule matched.
 	Outcome RuleOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=signoff.v1.RuleOutcome" json:"outcome,omitempty"`
-	// Why; for FAILED the error. At most 256 bytes.
+	// Why. For FAILED, the error. At most 256 bytes.
 	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1110,9 +1111,9 @@ type Vote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who voted.
 	DecidedBy *Actor `protobuf:"bytes,1,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// Which way the vote went.
+	// Approve or reject.
 	Choice VoteChoice `protobuf:"varint,2,opt,name=choice,proto3,enum=signoff.v1.VoteChoice" json:"choice,omitempty"`
-	// The reviewer's comment; may be empty.
+	// The reviewer's comment. May be empty.
 	Comment string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
 	// When the vote was recorded.
 	VoteTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=vote_time,json=voteTime,proto3" json:"vote_time,omitempty"`
@@ -1120,9 +1121,9 @@ type Vote struct {
 	RevisionSeen uint64 `protobuf:"varint,5,opt,name=revision_seen,json=revisionSeen,proto3" json:"revision_seen,omitempty"`
 	// Digest of the arguments that the vote is for.
 	Digest string `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Who submitted the vote for that reviewer, such as a chat bridge; unset when the reviewer did.
+	// Who submitted the vote for the reviewer, such as a chat bridge. Unset if the reviewer did.
 	SubmittedBy *Actor `protobuf:"bytes,7,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
-	// The rules of the policy that the vote counts for.
+	// The policy rules that the vote counts for.
 	CountedFor    []string `protobuf:"bytes,8,rep,name=counted_for,json=countedFor,proto3" json:"counted_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1214,27 +1215,27 @@ func (x *Vote) GetCountedFor() []string {
 	return nil
 }
 
-// The one decision of an approval.
+// The decision on an approval.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The terminal status.
 	Status ApprovalStatus `protobuf:"varint,1,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
-	// Who brought it about: a reviewer, the requester, the policy, the operator who froze such calls, or the server.
+	// Who decided: a reviewer, the requester, the policy, the operator who froze such calls, or the server.
 	DecidedBy *Actor `protobuf:"bytes,2,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// The reviewer's comment, the requester's reason for cancelling, the reason of a freeze, or the policy's message: fit
+	// The reviewer's comment, the requester's reason to cancel, the reason of a freeze, or the policy's message: suitable
 	// for a model to read.
 	Comment string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
 	// When it was decided.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
-	// The revision that the decider saw; 0 where nobody looked (policy, deadline).
+	// The revision that the decider saw. 0 if there was no reviewer (policy, deadline).
 	RevisionSeen uint64 `protobuf:"varint,5,opt,name=revision_seen,json=revisionSeen,proto3" json:"revision_seen,omitempty"`
-	// Digest of the arguments that were decided on.
+	// Digest of the arguments that the decision is for.
 	Digest string `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Revision at which the decision is recorded.
+	// Revision of the event that records the decision.
 	Revision uint64 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Who submitted the deciding vote for the reviewer; unset when the decider did.
+	// Who submitted the deciding vote for the reviewer. Unset if the reviewer did.
 	SubmittedBy *Actor `protobuf:"bytes,8,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
-	// The rejection that decided, when the policy remembered one; `policy.rule` is then `_remembered_rejection`.
+	// The earlier rejection that decided, if the policy remembered one. `policy.rule` is then `_remembered_rejection`.
 	RememberedRejection *RememberedRejection `protobuf:"bytes,9,opt,name=remembered_rejection,json=rememberedRejection,proto3" json:"remembered_rejection,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -1333,14 +1334,14 @@ func (x *Decision) GetRememberedRejection() *RememberedRejection {
 	return nil
 }
 
-// A person's rejection of the same call in the same run, which the policy remembered (`remember_rejection`).
+// A reviewer's rejection of the same call in the same run, remembered by the policy (`remember_rejection`).
 type RememberedRejection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval that was rejected.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
 	// Who rejected it.
 	DecidedBy *Actor `protobuf:"bytes,2,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// The reviewer's comment; may be empty.
+	// The reviewer's comment. May be empty.
 	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1397,12 +1398,12 @@ func (x *RememberedRejection) GetComment() string {
 	return ""
 }
 
-// Who stopped an approved call before it was claimed.
+// The revocation of an approved call before it was claimed.
 type Revocation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who revoked the approval.
 	RevokedBy *Actor `protobuf:"bytes,1,opt,name=revoked_by,json=revokedBy,proto3" json:"revoked_by,omitempty"`
-	// Why; may be empty.
+	// Why. May be empty.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it was revoked.
 	RevokeTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
@@ -1470,7 +1471,7 @@ type Claim struct {
 	ClaimedBy *Actor `protobuf:"bytes,2,opt,name=claimed_by,json=claimedBy,proto3" json:"claimed_by,omitempty"`
 	// When it was claimed.
 	ClaimTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=claim_time,json=claimTime,proto3" json:"claim_time,omitempty"`
-	// What became of the call; unset until ReportExecution.
+	// The outcome of the call. Unset until ReportExecution.
 	Outcome       *ExecutionOutcome `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1534,12 +1535,12 @@ func (x *Claim) GetOutcome() *ExecutionOutcome {
 	return nil
 }
 
-// What became of a claimed call.
+// The outcome of a claimed call.
 type ExecutionOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the tool succeeded.
 	Result ExecutionResult `protobuf:"varint,1,opt,name=result,proto3,enum=signoff.v1.ExecutionResult" json:"result,omitempty"`
-	// A short account of it, at most 4 KiB. Not the tool's output.
+	// A short description, at most 4 KiB. Not the tool's output.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// When it was reported.
 	ReportTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=report_time,json=reportTime,proto3" json:"report_time,omitempty"`
@@ -1598,14 +1599,14 @@ func (x *ExecutionOutcome) GetReportTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Something that was recorded on an approval. Never changes afterwards.
+// An event recorded on an approval. It never changes.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The approval's revision once this was recorded.
+	// The approval's revision after this event.
 	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// When it was recorded.
 	EventTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
-	// Who did it.
+	// Who caused it.
 	Actor *Actor `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	// What happened.
 	//
@@ -1759,12 +1760,12 @@ type isEvent_Kind interface {
 }
 
 type Event_Requested_ struct {
-	// The approval was asked for; always revision 1.
+	// The approval was requested. Always revision 1.
 	Requested *Event_Requested `protobuf:"bytes,4,opt,name=requested,proto3,oneof"`
 }
 
 type Event_Voted struct {
-	// A reviewer voted, and that does not decide yet.
+	// A reviewer voted, without deciding yet.
 	Voted *Vote `protobuf:"bytes,5,opt,name=voted,proto3,oneof"`
 }
 
@@ -1789,7 +1790,7 @@ type Event_Reported struct {
 }
 
 type Event_Escalated_ struct {
-	// Nobody had decided for a while.
+	// An escalation became due.
 	Escalated *Event_Escalated `protobuf:"bytes,10,opt,name=escalated,proto3,oneof"`
 }
 
@@ -1814,7 +1815,7 @@ func (*Event_Escalated_) isEvent_Kind() {}
 
 func (*Event_Revoked_) isEvent_Kind() {}
 
-// Tells a waiting caller how things stand. Sent every heartbeat while an approval is PENDING; never stored.
+// The progress of a PENDING approval. Sent to waiting callers every heartbeat; never stored.
 type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's newest revision.
@@ -1823,11 +1824,11 @@ type Progress struct {
 	Elapsed *durationpb.Duration `protobuf:"bytes,2,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
 	// Time left until the deadline.
 	Remaining *durationpb.Duration `protobuf:"bytes,3,opt,name=remaining,proto3" json:"remaining,omitempty"`
-	// Approving votes so far, whichever rules they count for.
+	// Approving votes so far, for any rule.
 	Approvals uint32 `protobuf:"varint,4,opt,name=approvals,proto3" json:"approvals,omitempty"`
-	// Approving votes needed: the greatest quorum of the approval's panels, each of which must reach its own.
+	// Approving votes needed: the maximum quorum of the approval's panels. Each panel must reach its own quorum.
 	Quorum uint32 `protobuf:"varint,5,opt,name=quorum,proto3" json:"quorum,omitempty"`
-	// Who was asked, by all rules together; empty means any reviewer.
+	// Who is asked, by all rules together. Empty: any reviewer.
 	Reviewers []string `protobuf:"bytes,6,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
 	// One sentence to show to a user, for example `Waiting for approval from a reviewer, 4 min left`.
 	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
@@ -1914,14 +1915,14 @@ func (x *Progress) GetMessage() string {
 	return ""
 }
 
-// More reviewers are asked, or it is more urgent, as a rule of the policy demands after a time.
+// An escalation of the policy became due: more reviewers are asked, or the priority is raised.
 type Event_Escalated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rule.
 	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	// Who is asked too.
+	// The added reviewers.
 	Reviewers []string `protobuf:"bytes,2,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
-	// How urgent it is at least.
+	// The minimum priority from now on.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1978,14 +1979,14 @@ func (x *Event_Escalated) GetPriority() Priority {
 	return Priority_PRIORITY_UNSPECIFIED
 }
 
-// The approval was asked for.
+// The approval was requested.
 type Event_Requested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Digest of the arguments that were asked for.
+	// Digest of the requested arguments.
 	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
-	// PENDING, or what the policy decided at once.
+	// PENDING, or the status that the policy decided immediately.
 	Status ApprovalStatus `protobuf:"varint,2,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
-	// The arguments as asked. An edit changes those of the approval, never these.
+	// The requested arguments. An edit changes the approval's arguments, never these.
 	Arguments     *structpb.Struct `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2042,14 +2043,14 @@ func (x *Event_Requested) GetArguments() *structpb.Struct {
 	return nil
 }
 
-// A reviewer changed the arguments; votes cast before do not count any more.
+// A reviewer changed the arguments. Earlier votes no longer count.
 type Event_Edited struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new arguments.
 	Arguments *structpb.Struct `protobuf:"bytes,1,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	// Their digest.
 	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
-	// How the policy judged them.
+	// The policy's evaluation of them.
 	Policy *PolicyEvaluation `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	// The revision that the editor saw.
 	RevisionSeen  uint64 `protobuf:"varint,4,opt,name=revision_seen,json=revisionSeen,proto3" json:"revision_seen,omitempty"`
@@ -2173,7 +2174,7 @@ func (x *Event_Claimed) GetDigest() string {
 // The approval was revoked before it was claimed.
 type Event_Revoked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why; may be empty.
+	// Why. May be empty.
 	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

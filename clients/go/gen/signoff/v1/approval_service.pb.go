@@ -24,36 +24,36 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks for approval of one tool call.
+// Requests approval of one tool call.
 type RequestApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
-	// new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
-	// the first one's, whatever the repetition says: a timeout, a label or a schema that a new request must not have, too.
+	// Idempotency key, unique per caller. At most 128 characters. Empty: the server generates one, and a repeated call is
+	// a new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`. All other
+	// fields except `after_revision` are ignored, even invalid ones: those of the first call apply.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required.
+	// Name of the tool. At most 128 of `A-Z a-z 0-9 _ . : / -`. Required.
 	ToolName string `protobuf:"bytes,2,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
-	// Arguments of the call; at most 48 KiB as canonical JSON, 32 levels deep, no NaN or infinity. Unset means `{}`.
+	// Arguments of the call. At most 48 KiB as canonical JSON and 32 levels deep; no NaN or infinity. Unset means `{}`.
 	Arguments *structpb.Struct `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	// The agent that makes the call.
 	Agent *Agent `protobuf:"bytes,4,opt,name=agent,proto3" json:"agent,omitempty"`
-	// Why; shown to reviewers. At most 4 KiB.
+	// Why the agent wants to run the tool. Shown to reviewers. At most 4 KiB.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	// How long to wait for a decision: 1 s to 7 days, default 300 s. The policy may shorten it.
+	// Maximum time to wait for a decision: 1 s to 7 days, default 300 s. The policy may shorten it.
 	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// At most 32 labels; keys at most 63 of `A-Z a-z 0-9 _ . / -`, values at most 256 characters.
+	// At most 32 labels. Keys have at most 63 of `A-Z a-z 0-9 _ . / -`, values at most 256 characters.
 	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// JSON Schema for the arguments; at most 16 KiB as canonical JSON. The arguments, and any edit of them, must satisfy
+	// JSON Schema of the arguments. At most 16 KiB as canonical JSON. The arguments, and any edit of them, must satisfy
 	// it. References must be local (`#/…`) and must not be recursive.
 	ArgumentsSchema *structpb.Struct `protobuf:"bytes,8,opt,name=arguments_schema,json=argumentsSchema,proto3" json:"arguments_schema,omitempty"`
-	// Withdraw the approval when this stream, and every other RequestApproval stream of it, is gone. Not triggered by
-	// the server's own restart or drain.
+	// Cancel the approval when this stream, and every other RequestApproval stream of it, is cut. A restart or drain of
+	// the server does not cancel it.
 	CancelOnDisconnect bool `protobuf:"varint,9,opt,name=cancel_on_disconnect,json=cancelOnDisconnect,proto3" json:"cancel_on_disconnect,omitempty"`
-	// When the call is repeated: send only events after this revision. 0: all. Without an earlier call of the same
-	// request_id it must be 0: nothing is recorded otherwise.
+	// Send only events after this revision. 0: all. Set it only to resume: a new request must have 0, and is rejected
+	// otherwise.
 	AfterRevision uint64 `protobuf:"varint,10,opt,name=after_revision,json=afterRevision,proto3" json:"after_revision,omitempty"`
-	// The person on whose behalf the caller asks, who then cannot decide. Only for callers whose credentials allow to assert
-	// it: PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise. Unset: the person that the caller's token is bound to, if any.
+	// The person on whose behalf the caller asks. This person cannot decide. Needs the permission ASK_FOR_OTHERS:
+	// PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise. Unset: the person that the caller's token is bound to, if any.
 	OnBehalfOf    *Person `protobuf:"bytes,11,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -166,15 +166,15 @@ func (x *RequestApprovalRequest) GetOnBehalfOf() *Person {
 	return nil
 }
 
-// A human being, as an authority knows them.
+// A human being, identified by an authority.
 type Person struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The authority, as in Actor; empty: `local`, the issuer of the server's own tokens. Not
-	// `signoff`, the server itself. At most 256 characters.
+	// The authority, as in Actor. Empty: `local`, the issuer of the server's own tokens. Must not be `signoff`, the
+	// server itself. At most 256 characters.
 	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	// The person's name there; at most 256 characters. Required.
+	// The person's name at that authority. At most 256 characters. Required.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
-	// The groups that the person is in, for eligibility as a reviewer; only in DecideRequest. At most 64.
+	// The person's groups, for eligibility as a reviewer. Only in DecideRequest. At most 64.
 	Groups        []string `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -234,7 +234,7 @@ func (x *Person) GetGroups() []string {
 // A message of RequestApproval's stream.
 type RequestApprovalResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it tells.
+	// An update or a progress.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -321,10 +321,10 @@ func (*RequestApprovalResponse_Progress) isRequestApprovalResponse_Message() {}
 // The state of an approval, and the events that led to it.
 type ApprovalUpdate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The approval as of the newest of `events`.
+	// The approval after the newest of `events`.
 	Approval *Approval `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
-	// The events since the stream's last update (in the first update: since `after_revision`, perhaps none), oldest
-	// first, without gaps.
+	// The events since the stream's previous update, the oldest first, without gaps. In the first update: the events
+	// since `after_revision`, if any.
 	Events        []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -374,7 +374,7 @@ func (x *ApprovalUpdate) GetEvents() []*Event {
 	return nil
 }
 
-// Names the approval to watch.
+// Selects the approval to watch.
 type WatchApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
@@ -432,7 +432,7 @@ func (x *WatchApprovalRequest) GetAfterRevision() uint64 {
 // A message of WatchApproval's stream.
 type WatchApprovalResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it tells.
+	// An update or a progress.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -516,7 +516,7 @@ func (*WatchApprovalResponse_Update) isWatchApprovalResponse_Message() {}
 
 func (*WatchApprovalResponse_Progress) isWatchApprovalResponse_Message() {}
 
-// Names the approval to return.
+// Selects the approval to return.
 type GetApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
@@ -571,12 +571,12 @@ func (x *GetApprovalRequest) GetIncludeEvents() bool {
 	return false
 }
 
-// An approval as it is now.
+// The current state of an approval.
 type GetApprovalResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval.
 	Approval *Approval `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
-	// Its events, oldest first, when they were asked for.
+	// Its events, the oldest first, if `include_events` was set.
 	Events        []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -626,14 +626,14 @@ func (x *GetApprovalResponse) GetEvents() []*Event {
 	return nil
 }
 
-// Names the approval to wait for.
+// Selects the approval to wait for.
 type WaitApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
 	// Return as soon as there is a newer revision than this. 0: return only when terminal, or after `timeout`.
 	AfterRevision uint64 `protobuf:"varint,2,opt,name=after_revision,json=afterRevision,proto3" json:"after_revision,omitempty"`
-	// How long to wait at most; default and maximum 60 s.
+	// Maximum time to wait. Default and maximum: 60 s.
 	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -690,10 +690,10 @@ func (x *WaitApprovalRequest) GetTimeout() *durationpb.Duration {
 	return nil
 }
 
-// The approval when the wait ended.
+// The state of the approval at the end of the wait.
 type WaitApprovalResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The approval; PENDING when the wait ended without a decision.
+	// The approval. PENDING if the wait ended without a decision.
 	Approval      *Approval `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -736,20 +736,20 @@ func (x *WaitApprovalResponse) GetApproval() *Approval {
 	return nil
 }
 
-// Which PENDING approvals to list.
+// Selects the PENDING approvals to list.
 type ListPendingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many, 1 to 1,000; default 50. The answer may hold fewer.
+	// Maximum number of approvals: 1 to 1,000, default 50. The page may hold fewer.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the answer before, with the same filters; empty for the first page.
+	// `next_page_token` of the previous page, with the same filters. Empty: the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only this tool.
+	// Only this tool, if set.
 	ToolName string `protobuf:"bytes,3,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
-	// Only this agent.
+	// Only this agent, if set.
 	AgentName string `protobuf:"bytes,4,opt,name=agent_name,json=agentName,proto3" json:"agent_name,omitempty"`
-	// Only approvals that carry all of these labels.
+	// Only approvals with all of these labels.
 	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Only approvals that the caller can decide now: it is asked, is not the requester, and has not voted yet.
+	// Only approvals that the caller can decide now: it is asked to, is not the requester, and has not voted yet.
 	DecidableByMe bool `protobuf:"varint,6,opt,name=decidable_by_me,json=decidableByMe,proto3" json:"decidable_by_me,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -832,11 +832,11 @@ type ListPendingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approvals.
 	Approvals []*Approval `protobuf:"bytes,1,rep,name=approvals,proto3" json:"approvals,omitempty"`
-	// Token for the next page; empty on the last.
+	// Token for the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
-	// the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
-	// runs `signoff store check`.
+	// Ids of approvals that may belong to this page but cannot be read: their records are damaged, or were written by a
+	// newer version of the server. Not all filters are applied to them. They cannot be decided or claimed. An operator
+	// should run `signoff store check`.
 	UnreadableApprovalIds []string `protobuf:"bytes,3,rep,name=unreadable_approval_ids,json=unreadableApprovalIds,proto3" json:"unreadable_approval_ids,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -893,16 +893,17 @@ func (x *ListPendingResponse) GetUnreadableApprovalIds() []string {
 	return nil
 }
 
-// Which PENDING approvals to watch.
+// Selects the PENDING approvals to watch.
 type WatchPendingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only this tool.
+	// Only this tool, if set.
 	ToolName string `protobuf:"bytes,1,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
-	// Only this agent.
+	// Only this agent, if set.
 	AgentName string `protobuf:"bytes,2,opt,name=agent_name,json=agentName,proto3" json:"agent_name,omitempty"`
-	// Only approvals that carry all of these labels.
+	// Only approvals with all of these labels.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Only approvals that the caller can decide now, as in ListPendingRequest. One that it has voted on leaves the queue.
+	// Only approvals that the caller can decide now, as in ListPendingRequest. An approval leaves the queue once the
+	// caller has voted on it.
 	DecidableByMe bool `protobuf:"varint,4,opt,name=decidable_by_me,json=decidableByMe,proto3" json:"decidable_by_me,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1050,17 +1051,17 @@ type isWatchPendingResponse_Change interface {
 }
 
 type WatchPendingResponse_Pending struct {
-	// Is pending: new to this stream, or at a newer revision than before.
+	// A pending approval: new to this stream, or at a newer revision.
 	Pending *Approval `protobuf:"bytes,1,opt,name=pending,proto3,oneof"`
 }
 
 type WatchPendingResponse_Removed struct {
-	// Is not pending any more.
+	// An approval that left the queue.
 	Removed *WatchPendingResponse_Removal `protobuf:"bytes,2,opt,name=removed,proto3,oneof"`
 }
 
 type WatchPendingResponse_SnapshotComplete_ struct {
-	// Everything that was pending when the stream began has been sent.
+	// All approvals that were pending when the stream began have been sent.
 	SnapshotComplete *WatchPendingResponse_SnapshotComplete `protobuf:"bytes,3,opt,name=snapshot_complete,json=snapshotComplete,proto3,oneof"`
 }
 
@@ -1070,22 +1071,22 @@ func (*WatchPendingResponse_Removed) isWatchPendingResponse_Change() {}
 
 func (*WatchPendingResponse_SnapshotComplete_) isWatchPendingResponse_Change() {}
 
-// Which approvals to list.
+// Selects the approvals to list.
 type ListApprovalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many, 1 to 1,000; default 50. The answer may hold fewer.
+	// Maximum number of approvals: 1 to 1,000, default 50. The page may hold fewer.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the answer before, with the same filters; empty for the first page.
+	// `next_page_token` of the previous page, with the same filters. Empty: the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only these statuses; empty: all.
+	// Only these statuses. Empty: all.
 	Statuses []ApprovalStatus `protobuf:"varint,3,rep,packed,name=statuses,proto3,enum=signoff.v1.ApprovalStatus" json:"statuses,omitempty"`
-	// Only this tool.
+	// Only this tool, if set.
 	ToolName string `protobuf:"bytes,4,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
-	// Only this agent.
+	// Only this agent, if set.
 	AgentName string `protobuf:"bytes,5,opt,name=agent_name,json=agentName,proto3" json:"agent_name,omitempty"`
-	// Only requests of this caller, as `issuer/subject`.
+	// Only requests of this caller, as `issuer/subject`, if set.
 	Caller string `protobuf:"bytes,6,opt,name=caller,proto3" json:"caller,omitempty"`
-	// Only approvals that carry all of these labels.
+	// Only approvals with all of these labels.
 	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Only approvals created at this time or later.
 	CreatedFrom *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_from,json=createdFrom,proto3" json:"created_from,omitempty"`
@@ -1193,11 +1194,11 @@ type ListApprovalsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approvals.
 	Approvals []*Approval `protobuf:"bytes,1,rep,name=approvals,proto3" json:"approvals,omitempty"`
-	// Token for the next page; empty on the last.
+	// Token for the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
-	// the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
-	// runs `signoff store check`.
+	// Ids of approvals that may belong to this page but cannot be read: their records are damaged, or were written by a
+	// newer version of the server. Not all filters are applied to them. They cannot be decided or claimed. An operator
+	// should run `signoff store check`.
 	UnreadableApprovalIds []string `protobuf:"bytes,3,rep,name=unreadable_approval_ids,json=unreadableApprovalIds,proto3" json:"unreadable_approval_ids,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -1259,26 +1260,25 @@ type DecideRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Approve or reject. Required.
 	Choice VoteChoice `protobuf:"varint,3,opt,name=choice,proto3,enum=signoff.v1.VoteChoice" json:"choice,omitempty"`
-	// What the reviewer looked at. Required. Refused with ABORTED when the arguments were edited since; the votes of
-	// others do not matter.
+	// What the reviewer saw. Required. ABORTED if the arguments were edited since. Votes of others do not matter.
 	//
 	// Types that are valid to be assigned to Seen:
 	//
 	//	*DecideRequest_Revision
 	//	*DecideRequest_Digest
 	Seen isDecideRequest_Seen `protobuf_oneof:"seen"`
-	// A comment, kept and sent to the requester; at most 4 KiB.
+	// A comment. Recorded, and sent to the requester. At most 4 KiB.
 	Comment string `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Approve these arguments instead of those asked for. Only with APPROVE.
+	// Approve these arguments instead of the current ones. Only with APPROVE.
 	EditedArguments *structpb.Struct `protobuf:"bytes,7,opt,name=edited_arguments,json=editedArguments,proto3" json:"edited_arguments,omitempty"`
-	// The person who decides, when the caller only brings the decision, as a chat bridge does: both are recorded. Only for
-	// callers whose credentials allow to decide for others, and so to vouch for the person and their groups:
-	// PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise, also when the person's issuer or one of the groups is not within the
-	// DecidesFor of these credentials, and when the vote would approve without anybody else's, which needs DECIDE_ALONE.
+	// The person who decides, if the caller only submits the decision, as a chat bridge does. Both are recorded. The
+	// caller vouches for the person and their groups, and needs the permission DECIDE_FOR_OTHERS. PERMISSION_DENIED
+	// (PERMISSION_REQUIRED) without it, if the person's issuer or one of the groups is outside the caller's DecidesFor,
+	// or if the caller's votes alone would approve, which needs DECIDE_ALONE.
 	OnBehalfOf    *Person `protobuf:"bytes,8,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1402,7 +1402,7 @@ func (*DecideRequest_Digest) isDecideRequest_Seen() {}
 // The approval after the decision.
 type DecideResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The approval; still PENDING when its quorum is not reached.
+	// The approval. Still PENDING if its quorum is not reached.
 	Approval      *Approval `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1445,14 +1445,14 @@ func (x *DecideResponse) GetApproval() *Approval {
 	return nil
 }
 
-// Withdraws an approval.
+// Cancels an approval.
 type CancelApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Why; at most 4 KiB.
+	// Why. At most 4 KiB.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1509,7 +1509,7 @@ func (x *CancelApprovalRequest) GetReason() string {
 	return ""
 }
 
-// The approval after it was withdrawn.
+// The approval after it was cancelled.
 type CancelApprovalResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval.
@@ -1560,9 +1560,9 @@ type RevokeApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Why; at most 4 KiB. Sent to the requester.
+	// Why. At most 4 KiB. Sent to the requester.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1670,9 +1670,9 @@ type ClaimExecutionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// Idempotency key of this call, random for each runner, such as a UUID; at most 128 characters.
+	// Idempotency key of this call: random for each runner, such as a UUID. At most 128 characters.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Digest of what the caller is about to run. Required.
+	// Digest of the call that the caller is about to run. Required.
 	Digest        string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1732,9 +1732,9 @@ func (x *ClaimExecutionRequest) GetDigest() string {
 // The permission to run the tool once.
 type ClaimExecutionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The approval: run its `tool_name` with its `arguments`, nothing else.
+	// The approval. Run its `tool_name` with its `arguments`, nothing else.
 	Approval *Approval `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
-	// The claim, to be named in ReportExecution.
+	// The claim's id, for ReportExecution.
 	ClaimId       string `protobuf:"bytes,2,opt,name=claim_id,json=claimId,proto3" json:"claim_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1789,13 +1789,13 @@ type ReportExecutionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The claim's id.
 	ClaimId string `protobuf:"bytes,3,opt,name=claim_id,json=claimId,proto3" json:"claim_id,omitempty"`
-	// What became of it. Required.
+	// Whether the tool succeeded. Required.
 	Result ExecutionResult `protobuf:"varint,4,opt,name=result,proto3,enum=signoff.v1.ExecutionResult" json:"result,omitempty"`
-	// A short account; at most 4 KiB.
+	// A short description. At most 4 KiB.
 	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1917,7 +1917,7 @@ type WatchPendingResponse_Removal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// The status it has now: PENDING when it only does not match the filter any more; unspecified when it is no longer
+	// The current status. PENDING if the approval only stopped matching the filter. Unspecified if it is no longer
 	// stored.
 	Status        ApprovalStatus `protobuf:"varint,2,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1971,7 +1971,7 @@ func (x *WatchPendingResponse_Removal) GetStatus() ApprovalStatus {
 // Marks the end of the snapshot.
 type WatchPendingResponse_SnapshotComplete struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many approvals it had.
+	// Number of approvals in the snapshot.
 	Count         uint64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -21,148 +21,149 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error carries, without the `ERROR_REASON_`
-// prefix, in the domain `signoff.v1`. Values in `metadata` are named with each reason.
+// Why a call failed. Every error carries a google.rpc.ErrorInfo with the domain `signoff.v1` and one of these as its
+// `reason`, without the `ERROR_REASON_` prefix. The comments list the `metadata` of each reason.
 type ErrorReason int32
 
 const (
 	// Never sent.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// INVALID_ARGUMENT: a google.rpc.BadRequest beside it lists every violation.
+	// INVALID_ARGUMENT: a google.rpc.BadRequest in the details lists every violation.
 	ErrorReason_ERROR_REASON_INVALID_REQUEST ErrorReason = 1
-	// UNAUTHENTICATED: no bearer token, or one that this server does not accept; the message says which rule an OpenID
-	// token breaks, or that the server's own token has expired or was revoked. Or no token, and a client certificate that
-	// has ended, or that no role is given to. Open streams end with it when their token is revoked.
+	// UNAUTHENTICATED: no bearer token, or one that this server does not accept. The message says which rule an OpenID
+	// token breaks, or that the server's own token has expired or is revoked. Or no token, and a client certificate that
+	// has expired or is granted no role. Open streams end with it when their token is revoked.
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 2
 	// PERMISSION_DENIED: the caller's role may not make this call. Metadata: `role`, `method`.
 	ErrorReason_ERROR_REASON_ROLE_NOT_ALLOWED ErrorReason = 3
 	// PERMISSION_DENIED: the requester cannot decide its own request.
 	ErrorReason_ERROR_REASON_SELF_DECISION ErrorReason = 4
-	// NOT_FOUND: no such approval, or none that the caller may see. Metadata: `approval_id`.
+	// NOT_FOUND: the approval does not exist, or the caller may not read it. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_APPROVAL_NOT_FOUND ErrorReason = 5
-	// ALREADY_EXISTS: the request_id was used before, by the same caller, for something else. Metadata: `request_id`, and
-	// what it was used for: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first one
-	// that differs: `tool_name`, `arguments` or `on_behalf_of`.
+	// ALREADY_EXISTS: the same caller used the request_id before for a different call. Metadata: `request_id`; the result
+	// of the earlier call: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first
+	// field that differs: `tool_name`, `arguments` or `on_behalf_of`.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 6
-	// FAILED_PRECONDITION: another decision was first. Metadata, the winning decision: `approval_id`, `status`,
+	// FAILED_PRECONDITION: another decision was first. Metadata of the winning decision: `approval_id`, `status`,
 	// `decided_by`, `decide_time`, `revision`, `comment` (shortened to 256 characters).
 	ErrorReason_ERROR_REASON_ALREADY_DECIDED ErrorReason = 7
-	// ABORTED: the arguments changed since the reviewer looked; read it again. Metadata: `approval_id`, `revision`,
-	// `digest`.
+	// ABORTED: the arguments changed since the reviewer read the approval. Read it again. Metadata: `approval_id`,
+	// `revision`, `digest`.
 	ErrorReason_ERROR_REASON_STALE_VIEW ErrorReason = 8
-	// FAILED_PRECONDITION: this reviewer has voted on these arguments already. Metadata: `approval_id`.
+	// FAILED_PRECONDITION: this reviewer has already voted on these arguments. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_ALREADY_VOTED ErrorReason = 9
 	// FAILED_PRECONDITION: the policy forbids the edited arguments. Metadata: `rule`, `message`.
 	ErrorReason_ERROR_REASON_EDIT_FORBIDDEN ErrorReason = 10
-	// FAILED_PRECONDITION: the approval has been edited as often as it may be. Metadata: `limit`.
+	// FAILED_PRECONDITION: the approval reached its maximum number of edits. Metadata: `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_EDITS ErrorReason = 11
 	// FAILED_PRECONDITION: only an approved call can be claimed. Metadata: `approval_id`, `status`.
 	ErrorReason_ERROR_REASON_NOT_APPROVED ErrorReason = 12
 	// FAILED_PRECONDITION: the digest is not the approved one. Metadata: `approval_id`, `digest` (the approved one).
 	ErrorReason_ERROR_REASON_DIGEST_MISMATCH ErrorReason = 13
-	// FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who revokes
-	// and may not read the approval).
+	// FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who
+	// revokes and may not read the approval).
 	ErrorReason_ERROR_REASON_CLAIM_WINDOW_CLOSED ErrorReason = 14
-	// FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
-	// outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
-	// once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). Only
-	// `approval_id` for an operator who revokes and may not read the approval.
+	// FAILED_PRECONDITION: the call was claimed before. Also for a repeated claim after its window closed or its outcome
+	// was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; once the outcome is reported:
+	// `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). An operator who revokes
+	// and may not read the approval gets only `approval_id`.
 	ErrorReason_ERROR_REASON_ALREADY_CLAIMED ErrorReason = 15
-	// FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`.
+	// FAILED_PRECONDITION: the approval has no such claim. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_NOT_CLAIMED ErrorReason = 16
 	// FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result` (`SUCCEEDED` or `FAILED`),
 	// `report_time`, `message` (shortened to 256 characters).
 	ErrorReason_ERROR_REASON_ALREADY_REPORTED ErrorReason = 17
 	// RESOURCE_EXHAUSTED: the caller has too many pending approvals. Metadata: `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_PENDING ErrorReason = 18
-	// RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or health checks, health watches or reflection streams
-	// of callers without a token; nothing was done. A google.rpc.RetryInfo beside it says
-	// when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
+	// RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or, without a token, too many health checks,
+	// health watches and reflection streams. Nothing was done. A google.rpc.RetryInfo in the details says when to retry.
+	// Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_STREAMS ErrorReason = 19
-	// OUT_OF_RANGE: `after_revision` is beyond the approval's newest revision, or set without an earlier request of this
-	// request_id. Metadata: `approval_id` (of the approval, if there is one), `revision` (the newest one, or 0).
+	// OUT_OF_RANGE: `after_revision` is newer than the approval, or is set for a new request. Metadata: `approval_id` (if
+	// there is an approval), `revision` (the newest one, or 0).
 	ErrorReason_ERROR_REASON_REVISION_OUT_OF_RANGE ErrorReason = 20
-	// UNAVAILABLE: the server is shutting down; reattach. A google.rpc.RetryInfo beside it says when.
+	// UNAVAILABLE: the server is shutting down. Reconnect; a google.rpc.RetryInfo in the details says when.
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 21
-	// UNAVAILABLE: the stream reached its greatest age; reattach. A google.rpc.RetryInfo beside it says when.
+	// UNAVAILABLE: the stream reached its maximum age. Reconnect; a google.rpc.RetryInfo in the details says when.
 	ErrorReason_ERROR_REASON_STREAM_AGED ErrorReason = 22
-	// UNAVAILABLE: the store has failed; what the call asked for may or may not have been recorded. Repeat it with the
-	// same request_id. A google.rpc.RetryInfo beside it says when.
+	// UNAVAILABLE: the store has failed. A change may or may not be recorded. Retry with the same request_id; a
+	// google.rpc.RetryInfo in the details says when.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 23
-	// INTERNAL: a defect; the server's log has the cause under the `x-request-id` of the response.
+	// INTERNAL: a bug. The server's log has the cause under the `x-request-id` of the response.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 24
 	// PERMISSION_DENIED: only the requester may do this. Agents get APPROVAL_NOT_FOUND instead. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_NOT_REQUESTER ErrorReason = 25
-	// FAILED_PRECONDITION: the current arguments have many votes, and no rule lacks this one. Metadata: `limit`.
+	// FAILED_PRECONDITION: the current arguments have the maximum number of votes, and no rule needs this one. Metadata:
+	// `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_VOTES ErrorReason = 26
-	// NOT_FOUND: there is no such version of the policy. Metadata: `version`.
+	// NOT_FOUND: the policy has no such version. Metadata: `version`.
 	ErrorReason_ERROR_REASON_POLICY_NOT_FOUND ErrorReason = 27
-	// ABORTED: the live policy is not the expected version; look at what changed. Metadata: `version`, the live one.
+	// ABORTED: the live policy is not the expected version. Read the changes first. Metadata: `version`, the live one.
 	ErrorReason_ERROR_REASON_POLICY_CHANGED ErrorReason = 28
-	// FAILED_PRECONDITION: the policy comes from a file of the server; change that. Metadata: `path`.
+	// FAILED_PRECONDITION: the server reads its policy from a file. Change that file. Metadata: `path`.
 	ErrorReason_ERROR_REASON_POLICY_FROM_FILE ErrorReason = 29
-	// PERMISSION_DENIED: the policy asks others to decide this. Who may not see the approval gets APPROVAL_NOT_FOUND instead.
-	// Metadata: `approval_id`.
+	// PERMISSION_DENIED: the policy does not ask this reviewer. Callers who may not read the approval get
+	// APPROVAL_NOT_FOUND instead. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_NOT_ELIGIBLE ErrorReason = 30
-	// FAILED_PRECONDITION: the policy wants a comment with every vote. Metadata: `approval_id`.
+	// FAILED_PRECONDITION: the policy requires a comment with every vote. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_COMMENT_REQUIRED ErrorReason = 31
-	// FAILED_PRECONDITION: the policy allows no edits of this approval. Metadata: `approval_id`.
+	// FAILED_PRECONDITION: the policy does not allow edits of this approval. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_EDITS_NOT_ALLOWED ErrorReason = 32
-	// PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`, the one that is missing
-	// or does not reach far enough; `issuer` or `group`, of a person for whom the caller may not decide; `approval_id`, if
-	// others must vote on it too.
+	// PERMISSION_DENIED: the caller lacks the permission for `on_behalf_of`. Metadata: `permission`, the one that is
+	// missing or too narrow; `issuer` or `group` of a person for whom the caller may not decide; `approval_id`, if others
+	// must vote on it as well.
 	ErrorReason_ERROR_REASON_PERMISSION_REQUIRED ErrorReason = 33
-	// RESOURCE_EXHAUSTED: the caller makes calls too fast; nothing was done. A google.rpc.RetryInfo beside it says when to
-	// go on. Metadata: `limit`, in calls a second.
+	// RESOURCE_EXHAUSTED: the caller exceeds its rate limit. Nothing was done. A google.rpc.RetryInfo in the details says
+	// when to retry. Metadata: `limit`, in calls per second.
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 34
-	// UNAVAILABLE: the identity provider's keys cannot be had, so that its tokens cannot be verified. A google.rpc.RetryInfo
-	// beside it says when to try again.
+	// UNAVAILABLE: the identity provider's keys cannot be loaded, so its tokens cannot be verified. A
+	// google.rpc.RetryInfo in the details says when to retry.
 	ErrorReason_ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE ErrorReason = 35
 	// NOT_FOUND: there is no such token. Metadata: `token_id`.
 	ErrorReason_ERROR_REASON_TOKEN_NOT_FOUND ErrorReason = 36
-	// RESOURCE_EXHAUSTED: there are as many tokens as the server keeps, and none has expired. Give tokens a ttl. Metadata: `limit`.
+	// RESOURCE_EXHAUSTED: the server has the maximum number of tokens, and none has expired. Create tokens with a `ttl`.
+	// Metadata: `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_TOKENS ErrorReason = 37
-	// ALREADY_EXISTS: this very call was made before, and the token's secret was shown then. Metadata: `request_id`,
-	// `token_id`.
+	// ALREADY_EXISTS: this call created a token before, and returned its secret then. Metadata: `request_id`, `token_id`.
 	ErrorReason_ERROR_REASON_TOKEN_ALREADY_CREATED ErrorReason = 38
-	// FAILED_PRECONDITION: the request with this request_id was decided longer ago than the server keeps approvals (`retain`),
-	// and is forgotten; nothing was recorded. It may have been approved and run. A request_id is remembered for 8 days after
-	// that. To ask again use another one. Metadata: `request_id`, `until` (when it is free again).
+	// FAILED_PRECONDITION: the approval of this request_id was deleted, because it was decided longer ago than `retain`.
+	// Nothing was recorded. It may have been approved and run. The server remembers a request_id for 8 days after that.
+	// To request approval again, use a new one. Metadata: `request_id`, `until` (when it can be used again).
 	ErrorReason_ERROR_REASON_REQUEST_FORGOTTEN ErrorReason = 39
-	// DATA_LOSS: what the server has stored of this approval, or of what the call needs, is damaged. Nothing was done with it, and
-	// repeating the call does not help: an operator must run `signoff store check`. Metadata: `approval_id`, where the call names one.
+	// DATA_LOSS: the stored data of the approval, or other data that the call needs, is damaged. Nothing was done. A
+	// retry does not help: an operator must run `signoff store check`. Metadata: `approval_id`, if the call has one.
 	ErrorReason_ERROR_REASON_DATA_DAMAGED ErrorReason = 40
-	// UNAVAILABLE: what the call needs was written by a later version of the server, which may have restricted it. Nothing was done
-	// with it: an operator must start that version again. A google.rpc.RetryInfo beside it says when to try again. Metadata:
-	// `approval_id`, where the call names one.
+	// UNAVAILABLE: a newer version of the server wrote the data that the call needs, and may have restricted it. Nothing
+	// was done. An operator must start that version again. A google.rpc.RetryInfo in the details says when to retry.
+	// Metadata: `approval_id`, if the call has one.
 	ErrorReason_ERROR_REASON_RECORD_TOO_NEW ErrorReason = 41
-	// RESOURCE_EXHAUSTED: the message is larger than the server reads; it was not read. Do not repeat it. Metadata: `limit`, in
+	// RESOURCE_EXHAUSTED: the message exceeds the size limit, and was not read. Do not retry. Metadata: `limit`, in
 	// bytes.
 	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 42
-	// RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
-	// or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
-	// the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
-	// result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+	// RESOURCE_EXHAUSTED: calls in flight, including unread replies and streams, use all the memory they may; or too many
+	// of the caller's calls wait for slow work. A google.rpc.RetryInfo in the details says when to retry. Use the same
+	// `request_id`: the call may be recorded although there was no room for its reply, and the retry gets that result.
+	// Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
 	ErrorReason_ERROR_REASON_TOO_MANY_CALLS ErrorReason = 43
 	// FAILED_PRECONDITION: the approval was revoked, and can never be claimed. Metadata: `approval_id`, `revoked_by`,
 	// `revoke_time`, `reason` (shortened to 256 characters).
 	ErrorReason_ERROR_REASON_APPROVAL_REVOKED ErrorReason = 44
-	// FAILED_PRECONDITION: an operator has frozen calls such as this one; nothing was claimed. It can be claimed after the thaw if
-	// its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason` (shortened to
-	// 256 characters).
+	// FAILED_PRECONDITION: an operator has frozen such calls. Nothing was claimed. The call can be claimed after the thaw
+	// if its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason`
+	// (shortened to 256 characters).
 	ErrorReason_ERROR_REASON_FROZEN ErrorReason = 45
-	// NOT_FOUND: there is no such freeze; perhaps it was thawed. Metadata: `freeze_id`.
+	// NOT_FOUND: there is no such freeze. It may be thawed already. Metadata: `freeze_id`.
 	ErrorReason_ERROR_REASON_FREEZE_NOT_FOUND ErrorReason = 46
-	// RESOURCE_EXHAUSTED: there are as many freezes as the server keeps. Thaw some. Metadata: `limit`.
+	// RESOURCE_EXHAUSTED: the server has the maximum number of freezes. Thaw some. Metadata: `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_FREEZES ErrorReason = 47
-	// PERMISSION_DENIED: the server wants another operator than the one who froze to thaw (`thaw_requires_other_operator`).
-	// Metadata: `freeze_id`, `frozen_by`.
+	// PERMISSION_DENIED: the operator who froze cannot thaw (`thaw_requires_other_operator`). Metadata: `freeze_id`,
+	// `frozen_by`.
 	ErrorReason_ERROR_REASON_OTHER_OPERATOR_REQUIRED ErrorReason = 48
-	// UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
-	// `encoding`.
+	// UNIMPLEMENTED: the server does not have this method, or does not support this `grpc-encoding`. Metadata: `method`
+	// or `encoding`.
 	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 50
-	// UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` of its headers; nothing was done. A
-	// google.rpc.RetryInfo beside it says when to send it again. Metadata: `limit`, such as `15s`.
+	// UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` after its headers. Nothing was
+	// done. A google.rpc.RetryInfo in the details says when to retry. Metadata: `limit`, such as `15s`.
 	ErrorReason_ERROR_REASON_MESSAGE_LATE ErrorReason = 55
 )
 

@@ -24,22 +24,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// The rules that decide. A policy file is this message's JSON mapping, written as YAML: what GetPolicy returns can be
-// saved, reviewed and set again.
+// The rules that decide calls. A policy file is this message's JSON mapping, written as YAML: the policy that GetPolicy
+// returns can be saved, reviewed and set again.
 //
-// Every rule that applies to a call counts, in whatever order the rules stand: the strictest effect wins, auto_reject
-// before require_approval before auto_approve. Without a rule that applies, the tool's default decides: a tool named in
-// `tools` needs approval, every other one has the effect of `unlisted_tools`. A rule whose condition cannot be evaluated
-// keeps the call from being approved automatically; if it requires approval, it counts as if it applied.
+// The order of rules does not matter. Of all rules that match a call, the strictest effect wins: auto_reject before
+// require_approval before auto_approve. If no rule matches, the tool's default decides: a tool in `tools` requires
+// approval, every other tool has the effect of `unlisted_tools`. A rule whose condition cannot be evaluated prevents
+// automatic approval of the call; if the rule requires approval, it counts as a match.
 //
-// As JSON a policy has at most 1 MiB. It has at most 10,000 rules, and at most 256 globs that are more than a name, with
-// or without one `*` at its beginning or end.
+// A policy has at most 1 MiB as JSON, at most 10,000 rules, and at most 256 complex globs. A complex glob is more than
+// a name with at most one `*`, at its beginning or end.
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Sensitive tools, which need approval unless a rule says otherwise: globs, as in PolicyRule. At most 10,000.
+	// Sensitive tools: they require approval unless a rule matches. Globs, as in PolicyRule. At most 10,000.
 	Tools []string `protobuf:"bytes,1,rep,name=tools,proto3" json:"tools,omitempty"`
-	// The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves tools that nobody has thought of: they are
-	// matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
+	// The default for every other tool. Unset: `require_approval: {}`. `auto_approve` also approves unknown tools. Tools
+	// are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
 	UnlistedTools *UnlistedTools `protobuf:"bytes,2,opt,name=unlisted_tools,json=unlistedTools,proto3" json:"unlisted_tools,omitempty"`
 	// The rules. Their order does not matter.
 	Rules         []*PolicyRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
@@ -98,7 +98,7 @@ func (x *Policy) GetRules() []*PolicyRule {
 	return nil
 }
 
-// What becomes of calls of tools that `tools` does not name, if no rule applies. Exactly one must be set.
+// The effect on tools that are not in `tools`, if no rule matches. Exactly one must be set.
 type UnlistedTools struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The effect.
@@ -182,17 +182,17 @@ type isUnlistedTools_Effect interface {
 }
 
 type UnlistedTools_RequireApproval struct {
-	// A person must decide.
+	// Reviewers must decide.
 	RequireApproval *RequireApproval `protobuf:"bytes,1,opt,name=require_approval,json=requireApproval,proto3,oneof"`
 }
 
 type UnlistedTools_AutoApprove struct {
-	// Approved at once: other spellings of the tools that are named, too. Prefer rules that approve the tools they name.
+	// Approved immediately, also other spellings of listed tools. Prefer rules that name the tools to approve.
 	AutoApprove *AutoApprove `protobuf:"bytes,2,opt,name=auto_approve,json=autoApprove,proto3,oneof"`
 }
 
 type UnlistedTools_AutoReject struct {
-	// Rejected at once.
+	// Rejected immediately.
 	AutoReject *AutoReject `protobuf:"bytes,3,opt,name=auto_reject,json=autoReject,proto3,oneof"`
 }
 
@@ -202,28 +202,28 @@ func (*UnlistedTools_AutoApprove) isUnlistedTools_Effect() {}
 
 func (*UnlistedTools_AutoReject) isUnlistedTools_Effect() {}
 
-// A rule. It applies to a call when everything that it names fits: tool, agent, labels and condition.
+// A rule. It matches a call if its tools, agents, labels and condition all match.
 type PolicyRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, unique in the policy: 1 to 64 of `a-z 0-9 _ . -`, beginning with a letter or digit. `tools` and
-	// `unlisted_tools` are taken. Kept with every approval that the rule was looked at for.
+	// `unlisted_tools` are reserved. Recorded in every approval that the rule was evaluated for.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it is for, for those who read the policy. At most 1,024 bytes.
+	// The purpose of the rule, for readers of the policy. At most 1,024 bytes.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// Globs of tools: `*` stands for any characters, `?` for one, `[a-z]` for one of these, `{a,b}` for either. One of
-	// them must fit; `*` is every tool. 1 to 64 globs of at most 128 characters. Required.
+	// Globs of tools; one of them must match. `*` matches any characters, `?` one character, `[a-z]` one of these
+	// characters, `{a,b}` either text. A lone `*` matches every tool. 1 to 64 globs of at most 128 characters. Required.
 	Tools []string `protobuf:"bytes,3,rep,name=tools,proto3" json:"tools,omitempty"`
-	// Globs of agents, one of which must fit the agent that makes the call (not those that handed the task on); empty:
-	// every call, also of agents without a name. The name is what the caller says: never the only ground for approving.
-	// At most 64 globs of at most 128 characters.
+	// Globs of agents; one of them must match the agent that makes the call (not the agents that delegated the task).
+	// Empty: every call, also from agents without a name. Agents choose their own names: never approve by name alone. At
+	// most 64 globs of at most 128 characters.
 	Agents []string `protobuf:"bytes,4,rep,name=agents,proto3" json:"agents,omitempty"`
-	// Labels that the call must carry, all of them; what the caller says, as with `agents`. At most 32.
+	// Labels that the call must have, all of them. The caller chooses them, as with `agents`. At most 32.
 	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Condition in CEL, over `args`, `tool`, `agent` (`name`, `run_id`, `chain`), `labels`, `caller` (`kind`, `issuer`,
-	// `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. A rule that approves should match
-	// whole texts, and name every argument that it knows: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
+	// `subject`) and `now`. Empty: always true. At most 1,024 bytes. All numbers are doubles. A rule that approves should
+	// match whole texts, and list every known argument: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
 	When string `protobuf:"bytes,6,opt,name=when,proto3" json:"when,omitempty"`
-	// What the rule demands. Exactly one must be set.
+	// The effect of the rule. Exactly one must be set.
 	//
 	// Types that are valid to be assigned to Effect:
 	//
@@ -346,17 +346,17 @@ type isPolicyRule_Effect interface {
 }
 
 type PolicyRule_AutoApprove struct {
-	// The call is approved at once.
+	// The call is approved immediately.
 	AutoApprove *AutoApprove `protobuf:"bytes,7,opt,name=auto_approve,json=autoApprove,proto3,oneof"`
 }
 
 type PolicyRule_RequireApproval struct {
-	// A person must decide.
+	// Reviewers must decide.
 	RequireApproval *RequireApproval `protobuf:"bytes,8,opt,name=require_approval,json=requireApproval,proto3,oneof"`
 }
 
 type PolicyRule_AutoReject struct {
-	// The call is rejected at once.
+	// The call is rejected immediately.
 	AutoReject *AutoReject `protobuf:"bytes,9,opt,name=auto_reject,json=autoReject,proto3,oneof"`
 }
 
@@ -366,7 +366,7 @@ func (*PolicyRule_RequireApproval) isPolicyRule_Effect() {}
 
 func (*PolicyRule_AutoReject) isPolicyRule_Effect() {}
 
-// Approves a call at once.
+// Approves a call immediately.
 type AutoApprove struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -403,33 +403,33 @@ func (*AutoApprove) Descriptor() ([]byte, []int) {
 	return file_signoff_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
-// Asks people. Where several rules ask, the strictest of each counts: every rule must reach its own quorum of its own
-// reviewers, the shortest span, the lowest reject_threshold, a comment if one wants it, edits only if all allow them, and
-// the escalations of all.
+// Asks reviewers. If several rules match, every rule must reach its own quorum of its own reviewers. Of the other
+// fields the strictest value applies: the shortest durations, the lowest reject_threshold, a comment if any rule
+// requires it, edits only if all rules allow them. The escalations of all rules apply.
 type RequireApproval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Longest time to wait for a decision, 1 s to 7 days; the caller's own timeout counts when it is shorter.
+	// Maximum time to wait for a decision, 1 s to 7 days. A shorter timeout of the caller takes precedence.
 	Timeout *durationpb.Duration `protobuf:"bytes,1,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// How long after its decision the call can be claimed, 1 s to 1 hour; unset: the server's setting.
+	// Time after the decision in which the call can be claimed, 1 s to 1 hour. Unset: the server's setting.
 	ClaimWindow *durationpb.Duration `protobuf:"bytes,2,opt,name=claim_window,json=claimWindow,proto3" json:"claim_window,omitempty"`
-	// Shown to the caller and to reviewers; at most 1,024 bytes.
+	// Shown to the caller and to reviewers. At most 1,024 bytes.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Who may decide: `group:NAME` or `user:ISSUER/SUBJECT`, at most 64. Empty: any reviewer.
 	Reviewers []string `protobuf:"bytes,4,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
-	// Approving votes needed, each of another reviewer: 1 to 32; unset: 1.
+	// Approving votes needed, each from a different reviewer: 1 to 32. Unset: 1.
 	Quorum uint32 `protobuf:"varint,5,opt,name=quorum,proto3" json:"quorum,omitempty"`
-	// Rejecting votes that reject: 1 to 32; unset: 1.
+	// Rejecting votes that reject the approval: 1 to 32. Unset: 1.
 	RejectThreshold uint32 `protobuf:"varint,6,opt,name=reject_threshold,json=rejectThreshold,proto3" json:"reject_threshold,omitempty"`
 	// Whether every vote needs a comment.
 	CommentRequired bool `protobuf:"varint,7,opt,name=comment_required,json=commentRequired,proto3" json:"comment_required,omitempty"`
-	// Whether a reviewer may approve edited arguments, which the policy judges anew; unset: true.
+	// Whether a reviewer may approve edited arguments. The policy evaluates them again. Unset: true.
 	AllowEdits *bool `protobuf:"varint,8,opt,name=allow_edits,json=allowEdits,proto3,oneof" json:"allow_edits,omitempty"`
-	// What happens while nobody decides; at most 4.
+	// Escalations while the approval is undecided. At most 4.
 	Escalate []*Escalation `protobuf:"bytes,9,rep,name=escalate,proto3" json:"escalate,omitempty"`
-	// How long a person's rejection answers the same call in the same run, 1 s to 1 day; unset: not at all. The same call
-	// has the same caller, `run_id`, tool and digest as asked. It is AUTO_REJECTED at once by the rule
-	// `_remembered_rejection`. A request without a `run_id` always asks. Of several rules that ask, the shortest counts; if one
-	// of them has none, nothing is remembered.
+	// How long a reviewer's rejection also rejects the same call in the same run, 1 s to 1 day. Unset: not at all. The
+	// same call has the same caller, `run_id`, tool and requested digest. It is AUTO_REJECTED immediately by the rule
+	// `_remembered_rejection`. A request without a `run_id` always asks reviewers. If several rules match, the shortest
+	// time applies; if one of them has none, nothing is remembered.
 	RememberRejection *durationpb.Duration `protobuf:"bytes,10,opt,name=remember_rejection,json=rememberRejection,proto3" json:"remember_rejection,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -535,14 +535,15 @@ func (x *RequireApproval) GetRememberRejection() *durationpb.Duration {
 	return nil
 }
 
-// Asks more people, or for more hurry, once an approval has waited for a time. Needs `reviewers` or `priority`.
+// Asks more reviewers, or raises the priority, once an approval has waited for some time. Needs `reviewers` or
+// `priority`.
 type Escalation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long after the request, 1 s to 7 days. Required.
+	// Time after the request, 1 s to 7 days. Required.
 	After *durationpb.Duration `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
-	// Who may decide from then on too, as in RequireApproval, which must name reviewers itself then. At most 64.
+	// Additional reviewers from then on, as in RequireApproval. Only if RequireApproval names reviewers. At most 64.
 	Reviewers []string `protobuf:"bytes,2,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
-	// How urgent it is from then on, unless it is more so already.
+	// Minimum priority from then on.
 	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -599,10 +600,10 @@ func (x *Escalation) GetPriority() Priority {
 	return Priority_PRIORITY_UNSPECIFIED
 }
 
-// Rejects a call at once.
+// Rejects a call immediately.
 type AutoReject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why, for the caller's model to read; at most 1,024 bytes.
+	// Why, for the caller's model to read. At most 1,024 bytes.
 	Message       string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -645,15 +646,15 @@ func (x *AutoReject) GetMessage() string {
 	return ""
 }
 
-// A policy that was set, and by whom. Never changes.
+// A version of the policy, and its author. Never changes.
 type PolicyVersion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 for the first policy that was set, then 2, 3, …; 0 is the built-in one that asks for every call.
-	// PolicyEvaluation names it.
+	// 1 for the first policy that was set, then 2, 3, and so on. 0 is the built-in policy, which requires approval of
+	// every call. PolicyEvaluation refers to it.
 	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// The policy; left out in lists.
+	// The policy. Omitted in lists.
 	Policy *Policy `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
-	// Who set it, taken from the connection's credentials; the server itself for a policy file. Unset for version 0.
+	// Who set it, taken from the connection's credentials. For a policy file, the server itself. Unset for version 0.
 	Author *Actor `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
 	// When it was set. Unset for version 0.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -728,26 +729,26 @@ func (x *PolicyVersion) GetComment() string {
 	return ""
 }
 
-// A call to judge, and what is expected. Nothing is recorded.
+// A call to evaluate, and the expected result. Nothing is recorded.
 type PolicyTestCase struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the case shows, for people.
+	// The name of the case, for readers.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The tool. Required.
 	ToolName string `protobuf:"bytes,2,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
-	// Arguments of the call; unset means `{}`. The limits are those of RequestApproval.
+	// Arguments of the call. Unset means `{}`. The limits are those of RequestApproval.
 	Arguments *structpb.Struct `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	// The agent that makes the call.
 	Agent *Agent `protobuf:"bytes,4,opt,name=agent,proto3" json:"agent,omitempty"`
 	// The call's labels.
 	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Who asks; unset: an agent `test/agent`.
+	// The caller. Unset: an agent `test/agent`.
 	Caller *Actor `protobuf:"bytes,6,opt,name=caller,proto3" json:"caller,omitempty"`
-	// When; unset: now.
+	// The time of the request. Unset: now.
 	Time *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
-	// The status expected at once: PENDING, AUTO_APPROVED or AUTO_REJECTED. Unspecified: any.
+	// The expected initial status: PENDING, AUTO_APPROVED or AUTO_REJECTED. Unspecified: any.
 	Expect ApprovalStatus `protobuf:"varint,8,opt,name=expect,proto3,enum=signoff.v1.ApprovalStatus" json:"expect,omitempty"`
-	// The deciding rule expected, or `tools` or `unlisted_tools`; empty: any.
+	// The expected deciding rule, or `tools` or `unlisted_tools`. Empty: any.
 	ExpectRule    string `protobuf:"bytes,9,opt,name=expect_rule,json=expectRule,proto3" json:"expect_rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -892,20 +893,20 @@ func (x *PolicyTestCases) GetCases() []*PolicyTestCase {
 	return nil
 }
 
-// What became of a case.
+// The result of a case.
 type PolicyTestResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The case's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The status that a request would have at once.
+	// The initial status of such a request.
 	Status ApprovalStatus `protobuf:"varint,2,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
-	// How the policy judged, with its trace.
+	// The policy's evaluation, with its trace.
 	Evaluation *PolicyEvaluation `protobuf:"bytes,3,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
-	// Longest time to wait for a decision; unset when the policy does not limit it.
+	// Maximum time to wait for a decision. Unset if the policy does not limit it.
 	Timeout *durationpb.Duration `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// How long an approved call could be claimed.
+	// Time after the decision in which the call could be claimed.
 	ClaimWindow *durationpb.Duration `protobuf:"bytes,5,opt,name=claim_window,json=claimWindow,proto3" json:"claim_window,omitempty"`
-	// Whether everything was as expected; true when nothing was.
+	// Whether the result is as expected. True if the case expects nothing.
 	Passed        bool `protobuf:"varint,6,opt,name=passed,proto3" json:"passed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

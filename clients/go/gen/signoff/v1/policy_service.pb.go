@@ -22,10 +22,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Names the policy to return.
+// Selects the policy to return.
 type GetPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version; unset: the live one.
+	// The version. Unset: the live one.
 	Version       *uint64 `protobuf:"varint,1,opt,name=version,proto3,oneof" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -73,7 +73,7 @@ type GetPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The policy, with its author.
 	Version *PolicyVersion `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// Where the live policy comes from; unset when SetPolicy sets it.
+	// The file that the server reads its policy from. Unset if SetPolicy sets the policy.
 	File          *PolicyFile `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -123,14 +123,14 @@ func (x *GetPolicyResponse) GetFile() *PolicyFile {
 	return nil
 }
 
-// The file that the server takes its policy from.
+// The file that the server reads its policy from.
 type PolicyFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its path on the server.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Why its present content is not the live policy; empty when it is.
+	// Why its current content is not the live policy. Empty if it is.
 	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
-	// When that was found. Unset without an error.
+	// When the server found the error. Unset without an error.
 	ErrorTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=error_time,json=errorTime,proto3" json:"error_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -187,12 +187,12 @@ func (x *PolicyFile) GetErrorTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Which versions to list.
+// Selects the versions to list.
 type ListPolicyVersionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many, 1 to 1,000; default 50.
+	// Maximum number of versions: 1 to 1,000, default 50.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the answer before; empty for the first page.
+	// `next_page_token` of the previous page. Empty: the first page.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -247,7 +247,7 @@ type ListPolicyVersionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The versions, without their policies.
 	Versions []*PolicyVersion `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
-	// Token for the next page; empty on the last.
+	// Token for the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -297,19 +297,19 @@ func (x *ListPolicyVersionsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// A policy to set.
+// Sets the policy.
 type SetPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The policy. Required; `{}` asks for every call.
+	// The policy. Required. `{}` requires approval of every call.
 	Policy *Policy `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
-	// Set it only if this is the live version; 0: only if none was set yet. Unset: whatever is live.
+	// Set the policy only if this is the live version. 0: only if none was set yet. Unset: in any case.
 	ExpectedVersion *uint64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
-	// What changes and why, for ListPolicyVersions; at most 4 KiB.
+	// What changes and why, for ListPolicyVersions. At most 4 KiB.
 	Comment string `protobuf:"bytes,4,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Only check: nothing is set, and `version` is what it would be, the live one where nothing would change. Errors are
-	// those of the real call, but request_id is not looked at.
+	// Only validate the policy, without setting it. `version` is the version that the call would create, or the live one
+	// if nothing would change. Errors are those of the real call, but request_id is ignored.
 	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -380,12 +380,12 @@ func (x *SetPolicyRequest) GetValidateOnly() bool {
 	return false
 }
 
-// The version that was set, or that said the same already.
+// The version that was set, or the newest one if it is equal.
 type SetPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version, without its policy.
 	Version *PolicyVersion `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// What is probably not meant, at most 100: see PolicyWarning.
+	// Probable mistakes in the policy, at most 100: see PolicyWarning.
 	Warnings      []*PolicyWarning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -435,14 +435,15 @@ func (x *SetPolicyResponse) GetWarnings() []*PolicyWarning {
 	return nil
 }
 
-// Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
-// look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
-// approvals, groups and users with those of its tokens, of these approvals' callers, and of the reviewers who called since it started.
+// A probable mistake in a valid policy: a denylist over a default that approves; a name that differs from one the
+// server has seen only in case, look, separators or prefix. The server compares tool names with those of the newest
+// 1,000 approvals. It compares groups and users with those of its tokens, of these approvals' callers, and of the
+// reviewers who made calls since it started.
 type PolicyWarning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The field, as a path in the policy, such as `rules[3].tools[0]`.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What is probably not meant, and what to do about it.
+	// The probable mistake, and what to do about it.
 	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -492,14 +493,14 @@ func (x *PolicyWarning) GetDescription() string {
 	return ""
 }
 
-// Calls to judge.
+// Evaluates calls with a policy.
 type TestPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The policy to try; unset: see `version`.
+	// The policy to test. Unset: see `version`.
 	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	// The version to try, if `policy` is unset; unset: the live one. Not together with `policy`.
+	// The version to test, if `policy` is unset. Unset: the live one. Not together with `policy`.
 	Version *uint64 `protobuf:"varint,2,opt,name=version,proto3,oneof" json:"version,omitempty"`
-	// The calls; 1 to 1,000. Required.
+	// The calls, 1 to 1,000. Required.
 	Cases         []*PolicyTestCase `protobuf:"bytes,3,rep,name=cases,proto3" json:"cases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -556,13 +557,13 @@ func (x *TestPolicyRequest) GetCases() []*PolicyTestCase {
 	return nil
 }
 
-// What became of each case, in their order.
+// The result of each case, in their order.
 type TestPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The results.
 	Results []*PolicyTestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
-	// What is probably not meant in the policy that was tried, at most 100: see PolicyWarning. The tools of cases that have another result
-	// than they expect, expect nothing, or are approved count as seen too.
+	// Probable mistakes in the tested policy, at most 100: see PolicyWarning. Tools of cases count as seen if the case
+	// has an unexpected result, expects nothing, or is approved.
 	Warnings      []*PolicyWarning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -29,25 +29,24 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-// ApprovalService.
+// Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService.
 type PolicyServiceClient interface {
-	// Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+	// Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
 	// Errors: NOT_FOUND (POLICY_NOT_FOUND).
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
 	// Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing.
 	ListPolicyVersions(ctx context.Context, in *ListPolicyVersionsRequest, opts ...grpc.CallOption) (*ListPolicyVersionsResponse, error)
-	// Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-	// approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-	// version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-	// meanwhile. For operators.
+	// Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+	// keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+	// version, and so does every repeated call with this request_id, even after other policies were set. For operators.
 	//
-	// Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-	// (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-	// server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-	// (caller, request_id). Warnings keep nothing from being set.
+	// Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+	// (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+	// server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+	// (caller, request_id). Warnings do not prevent the policy from being set.
 	SetPolicy(ctx context.Context, in *SetPolicyRequest, opts ...grpc.CallOption) (*SetPolicyResponse, error)
-	// Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+	// Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+	// nothing.
 	// Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
 	TestPolicy(ctx context.Context, in *TestPolicyRequest, opts ...grpc.CallOption) (*TestPolicyResponse, error)
 }
@@ -104,25 +103,24 @@ func (c *policyServiceClient) TestPolicy(ctx context.Context, in *TestPolicyRequ
 // All implementations must embed UnimplementedPolicyServiceServer
 // for forward compatibility.
 //
-// Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-// ApprovalService.
+// Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService.
 type PolicyServiceServer interface {
-	// Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+	// Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
 	// Errors: NOT_FOUND (POLICY_NOT_FOUND).
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
 	// Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing.
 	ListPolicyVersions(context.Context, *ListPolicyVersionsRequest) (*ListPolicyVersionsResponse, error)
-	// Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-	// approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-	// version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-	// meanwhile. For operators.
+	// Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+	// keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+	// version, and so does every repeated call with this request_id, even after other policies were set. For operators.
 	//
-	// Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-	// (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-	// server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-	// (caller, request_id). Warnings keep nothing from being set.
+	// Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+	// (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+	// server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+	// (caller, request_id). Warnings do not prevent the policy from being set.
 	SetPolicy(context.Context, *SetPolicyRequest) (*SetPolicyResponse, error)
-	// Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+	// Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+	// nothing.
 	// Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
 	TestPolicy(context.Context, *TestPolicyRequest) (*TestPolicyResponse, error)
 	mustEmbedUnimplementedPolicyServiceServer()

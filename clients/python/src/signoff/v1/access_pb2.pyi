@@ -30,27 +30,27 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_UNSPECIFIED: _Role.ValueType  # 0
     """Never sent."""
     ROLE_AGENT: _Role.ValueType  # 1
-    """Asks, and sees, cancels, claims and reports what it asked for."""
+    """Requests approvals; reads, cancels, claims and reports its own."""
     ROLE_REVIEWER: _Role.ValueType  # 2
-    """Sees what the policy asks it about, and decides it."""
+    """Reads and decides the approvals that the policy asks it about."""
     ROLE_AUDITOR: _Role.ValueType  # 3
-    """Sees everything."""
+    """Reads everything."""
     ROLE_OPERATOR: _Role.ValueType  # 4
-    """Sets the policy, makes tokens and takes them back."""
+    """Sets the policy; creates and revokes tokens; freezes calls."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
-    """What a caller is allowed to be. Which calls a role may make, and about which approvals, is in docs/roles.md."""
+    """A caller's role. docs/roles.md lists the calls and approvals that each role may access."""
 
 ROLE_UNSPECIFIED: Role.ValueType  # 0
 """Never sent."""
 ROLE_AGENT: Role.ValueType  # 1
-"""Asks, and sees, cancels, claims and reports what it asked for."""
+"""Requests approvals; reads, cancels, claims and reports its own."""
 ROLE_REVIEWER: Role.ValueType  # 2
-"""Sees what the policy asks it about, and decides it."""
+"""Reads and decides the approvals that the policy asks it about."""
 ROLE_AUDITOR: Role.ValueType  # 3
-"""Sees everything."""
+"""Reads everything."""
 ROLE_OPERATOR: Role.ValueType  # 4
-"""Sets the policy, makes tokens and takes them back."""
+"""Sets the policy; creates and revokes tokens; freezes calls."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 class _Permission:
@@ -62,32 +62,32 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     PERMISSION_UNSPECIFIED: _Permission.ValueType  # 0
     """Never sent."""
     PERMISSION_ASK_FOR_OTHERS: _Permission.ValueType  # 1
-    """On whose behalf it asks: `on_behalf_of` in RequestApproval."""
+    """Set `on_behalf_of` in RequestApproval: name the person on whose behalf the caller asks."""
     PERMISSION_DECIDE_FOR_OTHERS: _Permission.ValueType  # 2
-    """Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
-    approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-    asks, and none where a rule's quorum is 1.
+    """Set `on_behalf_of` in Decide, as a chat bridge does: name the person who decides and their groups, within
+    DecidesFor. Cannot approve alone: of all approving votes from one such owner, including its own, one counts per
+    rule, and none if the rule's quorum is 1.
     """
     PERMISSION_DECIDE_ALONE: _Permission.ValueType  # 3
-    """Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-    enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+    """Approve alone: every vote that the owner submits counts, so its votes alone can reach a quorum. The holder of such
+    credentials can approve as any person in their DecidesFor. Needs DECIDE_FOR_OTHERS.
     """
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
-    """Something about other people that a caller may assert, and is believed."""
+    """A permission to make trusted claims about other people."""
 
 PERMISSION_UNSPECIFIED: Permission.ValueType  # 0
 """Never sent."""
 PERMISSION_ASK_FOR_OTHERS: Permission.ValueType  # 1
-"""On whose behalf it asks: `on_behalf_of` in RequestApproval."""
+"""Set `on_behalf_of` in RequestApproval: name the person on whose behalf the caller asks."""
 PERMISSION_DECIDE_FOR_OTHERS: Permission.ValueType  # 2
-"""Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
-approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-asks, and none where a rule's quorum is 1.
+"""Set `on_behalf_of` in Decide, as a chat bridge does: name the person who decides and their groups, within
+DecidesFor. Cannot approve alone: of all approving votes from one such owner, including its own, one counts per
+rule, and none if the rule's quorum is 1.
 """
 PERMISSION_DECIDE_ALONE: Permission.ValueType  # 3
-"""Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+"""Approve alone: every vote that the owner submits counts, so its votes alone can reach a quorum. The holder of such
+credentials can approve as any person in their DecidesFor. Needs DECIDE_FOR_OTHERS.
 """
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
@@ -100,23 +100,23 @@ class _TokenStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenState
     TOKEN_STATE_UNSPECIFIED: _TokenState.ValueType  # 0
     """Never sent."""
     TOKEN_STATE_ACTIVE: _TokenState.ValueType  # 1
-    """It is."""
+    """The server accepts it."""
     TOKEN_STATE_EXPIRED: _TokenState.ValueType  # 2
-    """Its time is over."""
+    """It has expired."""
     TOKEN_STATE_REVOKED: _TokenState.ValueType  # 3
-    """It was taken back."""
+    """It was revoked."""
 
 class TokenState(_TokenState, metaclass=_TokenStateEnumTypeWrapper):
-    """Whether a token is good."""
+    """The state of a token."""
 
 TOKEN_STATE_UNSPECIFIED: TokenState.ValueType  # 0
 """Never sent."""
 TOKEN_STATE_ACTIVE: TokenState.ValueType  # 1
-"""It is."""
+"""The server accepts it."""
 TOKEN_STATE_EXPIRED: TokenState.ValueType  # 2
-"""Its time is over."""
+"""It has expired."""
 TOKEN_STATE_REVOKED: TokenState.ValueType  # 3
-"""It was taken back."""
+"""It was revoked."""
 Global___TokenState: _TypeAlias = TokenState  # noqa: Y015
 
 class _AuthenticationMethod:
@@ -130,30 +130,30 @@ class _AuthenticationMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     AUTHENTICATION_METHOD_DEV_TOKEN: _AuthenticationMethod.ValueType  # 1
     """By a token of development mode."""
     AUTHENTICATION_METHOD_TOKEN: _AuthenticationMethod.ValueType  # 2
-    """By a token that the server has made: AccessService."""
+    """By a token that AccessService created."""
     AUTHENTICATION_METHOD_OIDC: _AuthenticationMethod.ValueType  # 3
     """By a token of the OpenID provider."""
     AUTHENTICATION_METHOD_CERTIFICATE: _AuthenticationMethod.ValueType  # 4
-    """By the certificate of its connection."""
+    """By the client certificate of the connection."""
 
 class AuthenticationMethod(_AuthenticationMethod, metaclass=_AuthenticationMethodEnumTypeWrapper):
-    """By what the server recognised a caller."""
+    """How a caller was authenticated."""
 
 AUTHENTICATION_METHOD_UNSPECIFIED: AuthenticationMethod.ValueType  # 0
 """Never sent."""
 AUTHENTICATION_METHOD_DEV_TOKEN: AuthenticationMethod.ValueType  # 1
 """By a token of development mode."""
 AUTHENTICATION_METHOD_TOKEN: AuthenticationMethod.ValueType  # 2
-"""By a token that the server has made: AccessService."""
+"""By a token that AccessService created."""
 AUTHENTICATION_METHOD_OIDC: AuthenticationMethod.ValueType  # 3
 """By a token of the OpenID provider."""
 AUTHENTICATION_METHOD_CERTIFICATE: AuthenticationMethod.ValueType  # 4
-"""By the certificate of its connection."""
+"""By the client certificate of the connection."""
 Global___AuthenticationMethod: _TypeAlias = AuthenticationMethod  # noqa: Y015
 
 @_typing.final
 class DecidesFor(_message.Message):
-    """For whom somebody with PERMISSION_DECIDE_FOR_OTHERS may decide."""
+    """The people for whom an owner with PERMISSION_DECIDE_FOR_OTHERS may decide."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -161,13 +161,13 @@ class DecidesFor(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def issuers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """People of these authorities, as in Actor: 1 to 16, of 1 to 256 characters. `local` is the issuer of the server's own
-        tokens.
+        """The authorities of these people, as in Actor: 1 to 16, each of 1 to 256 characters. `local` is the issuer of the
+        server's own tokens.
         """
 
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The groups that it may say they are in. At most 64, of 1 to 128 characters; without any they are in no group."""
+        """The groups that the owner may name. At most 64, each of 1 to 128 characters. Empty: no groups."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ Global___DecidesFor: _TypeAlias = DecidesFor  # noqa: Y015
 
 @_typing.final
 class Token(_message.Message):
-    """Credentials that the server has made, without their secret, of which it keeps only a hash."""
+    """A token that the server created. The server keeps only a hash of its secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -205,58 +205,58 @@ class Token(_message.Message):
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     DECIDES_FOR_FIELD_NUMBER: _builtins.int
     token_id: _builtins.str
-    """Its name, which is no secret: a UUIDv7."""
+    """The token's id, a UUIDv7. Not secret."""
     comment: _builtins.str
-    """What it is for."""
+    """The purpose of the token."""
     state: Global___TokenState.ValueType
-    """Whether it is good."""
+    """Whether the server accepts the token."""
     @_builtins.property
     def owner(self) -> _approval_pb2.Actor:
-        """Who shows it: what is recorded as author of everything that is done with it. The issuer is `local`."""
+        """The owner: recorded as the author of every action with this token. The issuer is `local`."""
 
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
-        """What the owner is allowed to be."""
+        """The owner's roles."""
 
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The groups that the owner is in, for eligibility as a reviewer."""
+        """The owner's groups, for eligibility as a reviewer."""
 
     @_builtins.property
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[Global___Permission.ValueType]:
-        """What the owner may assert about others."""
+        """The owner's permissions."""
 
     @_builtins.property
     def creator(self) -> _approval_pb2.Actor:
-        """Who made it."""
+        """Who created the token."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When it was created."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """From when on it is refused; unset: never."""
+        """When it expires. Unset: never."""
 
     @_builtins.property
     def last_use_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was last shown; unset: never. Up to a minute may be missing after a crash of the server."""
+        """When it was last used. Unset: never. A crash of the server can lose up to the last minute of uses."""
 
     @_builtins.property
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was taken back; unset: it was not."""
+        """When it was revoked. Unset: not revoked."""
 
     @_builtins.property
     def revoker(self) -> _approval_pb2.Actor:
-        """Who took it back."""
+        """Who revoked it."""
 
     @_builtins.property
     def on_behalf_of(self) -> _approval_pb2.Actor:
-        """The person on whose behalf everything is asked that is asked with it, who cannot decide it."""
+        """The person on whose behalf all requests with this token are made. This person cannot decide them."""
 
     @_builtins.property
     def decides_for(self) -> Global___DecidesFor:
-        """For whom the owner may decide. Unset on a token with DECIDE_FOR_OTHERS that was made before this was recorded: for nobody."""
+        """The people for whom the owner may decide. Unset on an old token with DECIDE_FOR_OTHERS: it may decide for no one."""
 
     def __init__(
         self,
@@ -301,38 +301,38 @@ class Caller(_message.Message):
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     DECIDES_FOR_FIELD_NUMBER: _builtins.int
     method: Global___AuthenticationMethod.ValueType
-    """By what it was recognised."""
+    """How the caller was authenticated."""
     @_builtins.property
     def actor(self) -> _approval_pb2.Actor:
-        """Who it is, as recorded on everything that it does."""
+        """The caller's identity: recorded as the author of every action."""
 
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
-        """What it is allowed to be; without any, it may only ask who it is."""
+        """The caller's roles. Without a role, the caller may only call GetCaller."""
 
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The groups that it is in."""
+        """The caller's groups."""
 
     @_builtins.property
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[Global___Permission.ValueType]:
-        """What it may assert about others."""
+        """The caller's permissions."""
 
     @_builtins.property
     def authenticate_time(self) -> _timestamp_pb2.Timestamp:
-        """When it proved who it is: when it signed in with its provider, or its token was made, or its connection."""
+        """When the caller signed in with its provider, its token was created, or its connection was made."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """From when on its credentials are refused, and its streams end; unset: never."""
+        """When its credentials expire and its streams end. Unset: never."""
 
     @_builtins.property
     def on_behalf_of(self) -> _approval_pb2.Actor:
-        """The person on whose behalf it asks, whatever it says."""
+        """The person on whose behalf all its requests are made, if the credentials name one."""
 
     @_builtins.property
     def decides_for(self) -> Global___DecidesFor:
-        """For whom it may decide, with DECIDE_FOR_OTHERS."""
+        """The people for whom the caller may decide, with DECIDE_FOR_OTHERS."""
 
     def __init__(
         self,

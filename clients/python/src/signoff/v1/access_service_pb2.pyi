@@ -24,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class CreateTokenRequest(_message.Message):
-    """A token to make."""
+    """Creates a token."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -39,41 +39,41 @@ class CreateTokenRequest(_message.Message):
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     DECIDES_FOR_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     subject: _builtins.str
-    """The owner's name, 1 to 256 characters, none of them invisible, without blanks around them. As every name of somebody, of
-    an issuer or of a group it is kept in its composed form (Unicode NFC), and compared in that, with case. Tokens with the
-    same name speak for the same agent, person or service: what one asks for, the other cannot approve. Required.
+    """The owner's name: 1 to 256 characters, no invisible characters, no leading or trailing spaces. Like the names of
+    issuers and groups, it is normalized to Unicode NFC, and case-sensitive. Tokens with the same name belong to the
+    same agent, person or service: one cannot approve the requests of the other. Required.
     """
     kind: _approval_pb2.ActorKind.ValueType
     """The owner's kind: AGENT, PERSON or SERVICE. Required."""
     comment: _builtins.str
-    """What it is for; at most 4 KiB."""
+    """The purpose of the token. At most 4 KiB."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Role.ValueType]:
-        """What the owner is allowed to be. Required."""
+        """The owner's roles. Required."""
 
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The groups that the owner is in, for eligibility as a reviewer. At most 64, of 1 to 128 characters."""
+        """The owner's groups, for eligibility as a reviewer. At most 64, each of 1 to 128 characters."""
 
     @_builtins.property
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Permission.ValueType]:
-        """What the owner may assert about others."""
+        """The owner's permissions."""
 
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """How long it is good: 1 s to 3,653 days, which are 10 years. Unset: until it is revoked."""
+        """Time until the token expires: 1 s to 3,653 days (10 years). Unset: it does not expire."""
 
     @_builtins.property
     def on_behalf_of(self) -> _approval_service_pb2.Person:
-        """Whose agent the owner is: whatever is asked with the token is asked on this person's behalf, and they cannot decide it.
-        Without groups, and neither together with REVIEWER nor with permissions.
+        """The person on whose behalf all requests with this token are made. This person cannot decide them. Without groups.
+        Cannot be combined with REVIEWER or with permissions.
         """
 
     @_builtins.property
     def decides_for(self) -> _access_pb2.DecidesFor:
-        """For whom the owner may decide. Required with DECIDE_FOR_OTHERS, and only for that."""
+        """The people for whom the owner may decide. Required with DECIDE_FOR_OTHERS, and not allowed without it."""
 
     def __init__(
         self,
@@ -99,14 +99,14 @@ Global___CreateTokenRequest: _TypeAlias = CreateTokenRequest  # noqa: Y015
 
 @_typing.final
 class CreateTokenResponse(_message.Message):
-    """The token that was made."""
+    """The created token."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The bearer token: `signoff_` and 43 characters. Shown this once."""
+    """The bearer token: `signoff_` and 43 characters. Returned only here."""
     @_builtins.property
     def token(self) -> _access_pb2.Token:
         """The token."""
@@ -127,7 +127,7 @@ Global___CreateTokenResponse: _TypeAlias = CreateTokenResponse  # noqa: Y015
 
 @_typing.final
 class ListTokensRequest(_message.Message):
-    """Which tokens to list."""
+    """Selects the tokens to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -135,11 +135,11 @@ class ListTokensRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     ACTIVE_ONLY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many, 1 to 1,000; default 50."""
+    """Maximum number of tokens: 1 to 1,000, default 50."""
     page_token: _builtins.str
-    """`next_page_token` of the answer before; empty for the first page."""
+    """`next_page_token` of the previous page. Empty: the first page."""
     active_only: _builtins.bool
-    """Only those that are good now."""
+    """Only tokens that are neither expired nor revoked."""
     def __init__(
         self,
         *,
@@ -164,7 +164,7 @@ class ListTokensResponse(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token for the next page; empty on the last."""
+    """Token for the next page. Empty on the last page."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[_access_pb2.Token]:
         """The tokens."""
@@ -185,13 +185,13 @@ Global___ListTokensResponse: _TypeAlias = ListTokensResponse  # noqa: Y015
 
 @_typing.final
 class RevokeTokenRequest(_message.Message):
-    """Names the token to take back."""
+    """Selects the token to revoke."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     token_id: _builtins.str
-    """The token's name, not its secret. Required."""
+    """The token's id, not its secret. Required."""
     def __init__(
         self,
         *,
@@ -207,7 +207,7 @@ Global___RevokeTokenRequest: _TypeAlias = RevokeTokenRequest  # noqa: Y015
 
 @_typing.final
 class RevokeTokenResponse(_message.Message):
-    """The token that was taken back."""
+    """The revoked token."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -231,7 +231,7 @@ Global___RevokeTokenResponse: _TypeAlias = RevokeTokenResponse  # noqa: Y015
 
 @_typing.final
 class GetCallerRequest(_message.Message):
-    """Asks who is calling."""
+    """Asks for the caller's identity."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -248,7 +248,7 @@ Global___GetCallerRequest: _TypeAlias = GetCallerRequest  # noqa: Y015
 
 @_typing.final
 class GetCallerResponse(_message.Message):
-    """Who is calling."""
+    """The caller's identity."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AccessServiceStub(object):
-    """Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+    """Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
     idempotency are those of ApprovalService.
     """
 
@@ -59,19 +59,18 @@ class AccessServiceStub(object):
 
 
 class AccessServiceServicer(object):
-    """Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+    """Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
     idempotency are those of ApprovalService.
     """
 
     def CreateToken(self, request, context):
-        """Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+        """Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
 
-        Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-        expired;
-        ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-        shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-        request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-        tokens: beyond that it forgets those that expired longest ago.
+        Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+        none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+        secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+        (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+        The server keeps 10,000 tokens; beyond that it deletes those that expired first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,17 +84,18 @@ class AccessServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-        with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+        """Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+        UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
 
-        Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+        Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCaller(self, request, context):
-        """Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing.
+        """Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+        nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +133,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService(object):
-    """Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+    """Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
     idempotency are those of ApprovalService.
     """
 

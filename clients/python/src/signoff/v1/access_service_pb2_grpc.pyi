@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccessServiceStub:
-    """Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+    """Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
     idempotency are those of ApprovalService.
     """
 
@@ -36,56 +36,58 @@ class AccessServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccessServiceAsyncStub: ...
     CreateToken: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.CreateTokenRequest, _access_service_pb2.CreateTokenResponse]
-    """Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+    """Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
 
-    Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-    expired;
-    ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-    shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-    request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-    tokens: beyond that it forgets those that expired longest ago.
+    Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+    none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+    secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+    (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+    The server keeps 10,000 tokens; beyond that it deletes those that expired first.
     """
     ListTokens: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.ListTokensRequest, _access_service_pb2.ListTokensResponse]
     """Lists tokens, the newest first, without their secrets. For operators and auditors. Changes nothing."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.RevokeTokenRequest, _access_service_pb2.RevokeTokenResponse]
-    """Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-    with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+    """Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+    UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
 
-    Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+    Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
     """
     GetCaller: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.GetCallerRequest, _access_service_pb2.GetCallerResponse]
-    """Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing."""
+    """Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+    nothing.
+    """
 
 @_typing.type_check_only
 class AccessServiceAsyncStub(AccessServiceStub):
-    """Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+    """Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
     idempotency are those of ApprovalService.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateToken: _aio.UnaryUnaryMultiCallable[_access_service_pb2.CreateTokenRequest, _access_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+    """Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
 
-    Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-    expired;
-    ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-    shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-    request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-    tokens: beyond that it forgets those that expired longest ago.
+    Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+    none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+    secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+    (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+    The server keeps 10,000 tokens; beyond that it deletes those that expired first.
     """
     ListTokens: _aio.UnaryUnaryMultiCallable[_access_service_pb2.ListTokensRequest, _access_service_pb2.ListTokensResponse]  # type: ignore[assignment]
     """Lists tokens, the newest first, without their secrets. For operators and auditors. Changes nothing."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_access_service_pb2.RevokeTokenRequest, _access_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-    with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+    """Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+    UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
 
-    Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+    Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
     """
     GetCaller: _aio.UnaryUnaryMultiCallable[_access_service_pb2.GetCallerRequest, _access_service_pb2.GetCallerResponse]  # type: ignore[assignment]
-    """Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing."""
+    """Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+    nothing.
+    """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+    """Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
     idempotency are those of ApprovalService.
     """
 
@@ -95,14 +97,13 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_service_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_service_pb2.CreateTokenResponse, _abc.Awaitable[_access_service_pb2.CreateTokenResponse]]:
-        """Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+        """Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
 
-        Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-        expired;
-        ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-        shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-        request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-        tokens: beyond that it forgets those that expired longest ago.
+        Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+        none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+        secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+        (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+        The server keeps 10,000 tokens; beyond that it deletes those that expired first.
         """
 
     @_abc_1.abstractmethod
@@ -119,10 +120,10 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_service_pb2.RevokeTokenResponse, _abc.Awaitable[_access_service_pb2.RevokeTokenResponse]]:
-        """Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-        with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+        """Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+        UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
 
-        Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+        Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
         """
 
     @_abc_1.abstractmethod
@@ -131,6 +132,8 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_service_pb2.GetCallerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_service_pb2.GetCallerResponse, _abc.Awaitable[_access_service_pb2.GetCallerResponse]]:
-        """Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing."""
+        """Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+        nothing.
+        """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Freeze(_message.Message):
-    """An emergency stop. While it stands, no call in its scope can be claimed, and new requests in its scope are rejected."""
+    """An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
+    rejected.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -34,14 +36,14 @@ class Freeze(_message.Message):
     id: _builtins.str
     """Server-assigned UUIDv7, in its hyphenated lower-case form."""
     reason: _builtins.str
-    """Why; may be empty. Sent to those whose calls it stops."""
+    """Why. May be empty. Sent to the callers whose calls it stops."""
     @_builtins.property
     def scope(self) -> Global___FreezeScope:
-        """What it stops."""
+        """The calls that it stops."""
 
     @_builtins.property
     def frozen_by(self) -> _approval_pb2.Actor:
-        """Who froze."""
+        """Who created the freeze."""
 
     @_builtins.property
     def freeze_time(self) -> _timestamp_pb2.Timestamp:
@@ -66,7 +68,7 @@ Global___Freeze: _TypeAlias = Freeze  # noqa: Y015
 
 @_typing.final
 class FreezeScope(_message.Message):
-    """What a freeze stops."""
+    """The calls that a freeze stops."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -79,10 +81,10 @@ class FreezeScope(_message.Message):
     caller: _builtins.str
     """The calls of one caller, exactly as `issuer/subject`."""
     tool: _builtins.str
-    """The calls of the tools that match this glob, as in a policy's `tools`; at most 128 characters."""
+    """The calls of the tools that match this glob, as in a policy's `tools`. At most 128 characters."""
     agent: _builtins.str
-    """The calls of an agent with exactly this name, or with this name in its chain; at most 128 characters. Agents say
-    their names themselves, so this stops an honest agent, and is no barrier to others.
+    """The calls of an agent with exactly this name, or with this name in its chain. At most 128 characters. Agents
+    choose their own names, so this does not stop a malicious agent.
     """
     def __init__(
         self,
@@ -104,7 +106,7 @@ Global___FreezeScope: _TypeAlias = FreezeScope  # noqa: Y015
 
 @_typing.final
 class ServerStatus(_message.Message):
-    """What the server is, and how it is."""
+    """The server's version and status."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -121,7 +123,7 @@ class ServerStatus(_message.Message):
     policy_version: _builtins.int
     """Version of the live policy, as in PolicyVersion."""
     pending_count: _builtins.int
-    """How many approvals are PENDING."""
+    """Number of PENDING approvals."""
     draining: _builtins.bool
     """True while the server shuts down."""
     @_builtins.property
@@ -134,11 +136,11 @@ class ServerStatus(_message.Message):
 
     @_builtins.property
     def oldest_pending_time(self) -> _timestamp_pb2.Timestamp:
-        """When the oldest PENDING approval was asked for; unset when there is none."""
+        """When the oldest PENDING approval was requested. Unset if there is none."""
 
     @_builtins.property
     def freezes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Freeze]:
-        """The freezes that stand, the oldest first."""
+        """The active freezes, the oldest first."""
 
     def __init__(
         self,

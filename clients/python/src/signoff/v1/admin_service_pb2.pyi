@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class FreezeRequest(_message.Message):
-    """What to stop."""
+    """Stops calls."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -29,12 +29,12 @@ class FreezeRequest(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     reason: _builtins.str
-    """Why; at most 1 KiB. Sent to those whose calls it stops."""
+    """Why. At most 1 KiB. Sent to the callers whose calls it stops."""
     @_builtins.property
     def scope(self) -> _admin_pb2.FreezeScope:
-        """Which calls. Required."""
+        """The calls to stop. Required."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class FreezeResponse(_message.Message):
     FREEZE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def freeze(self) -> _admin_pb2.Freeze:
-        """The freeze, as it is recorded."""
+        """The freeze, as recorded."""
 
     def __init__(
         self,
@@ -77,14 +77,14 @@ Global___FreezeResponse: _TypeAlias = FreezeResponse  # noqa: Y015
 
 @_typing.final
 class ThawRequest(_message.Message):
-    """Which freeze to end."""
+    """Selects the freeze to end."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FREEZE_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     freeze_id: _builtins.str
     """The freeze's id."""
     def __init__(
@@ -110,7 +110,7 @@ class ThawResponse(_message.Message):
     FREEZE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def freeze(self) -> _admin_pb2.Freeze:
-        """The freeze, as it stood."""
+        """The freeze, as recorded."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ Global___ListFreezesRequest: _TypeAlias = ListFreezesRequest  # noqa: Y015
 
 @_typing.final
 class ListFreezesResponse(_message.Message):
-    """The freezes that stand; at most 500, which fit into 4 MiB, but for those that an import brought."""
+    """The active freezes. At most 500, which fit into 4 MiB; an import can add more."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -168,7 +168,7 @@ Global___ListFreezesResponse: _TypeAlias = ListFreezesResponse  # noqa: Y015
 
 @_typing.final
 class GetStatusRequest(_message.Message):
-    """Asks how the server is."""
+    """Asks for the server's status."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -185,7 +185,7 @@ Global___GetStatusRequest: _TypeAlias = GetStatusRequest  # noqa: Y015
 
 @_typing.final
 class GetStatusResponse(_message.Message):
-    """How the server is."""
+    """The server's status."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

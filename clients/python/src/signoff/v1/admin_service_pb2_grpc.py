@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
+    """Stop agents in an emergency, and read the server's status. For operators; auditors may read.
     """
 
     def __init__(self, channel):
@@ -58,14 +58,14 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
+    """Stop agents in an emergency, and read the server's status. For operators; auditors may read.
     """
 
     def Freeze(self, request, context):
-        """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-        AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-        was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-        claim windows are not extended. The freeze stands until Thaw, restarts included.
+        """Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+        scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+        not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+        Claim windows are not extended. The freeze is active until Thaw, across restarts.
         Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -73,22 +73,23 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Thaw(self, request, context):
-        """Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-        Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+        """Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+        Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+        request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFreezes(self, request, context):
-        """Lists the freezes that stand, the oldest first. Changes nothing.
+        """Lists the active freezes, the oldest first. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Tells how the server is. Changes nothing.
+        """Returns the server's status. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,7 +127,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
+    """Stop agents in an emergency, and read the server's status. For operators; auditors may read.
     """
 
     @staticmethod

@@ -27,51 +27,53 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Stops agents in an emergency, and tells how the server is. For operators; auditors may look."""
+    """Stop agents in an emergency, and read the server's status. For operators; auditors may read."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     Freeze: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.FreezeRequest, _admin_service_pb2.FreezeResponse]
-    """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-    AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-    was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-    claim windows are not extended. The freeze stands until Thaw, restarts included.
+    """Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+    scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+    not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+    Claim windows are not extended. The freeze is active until Thaw, across restarts.
     Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
     """
     Thaw: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ThawRequest, _admin_service_pb2.ThawResponse]
-    """Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-    Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+    """Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+    Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+    request_id).
     """
     ListFreezes: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListFreezesRequest, _admin_service_pb2.ListFreezesResponse]
-    """Lists the freezes that stand, the oldest first. Changes nothing."""
+    """Lists the active freezes, the oldest first. Changes nothing."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
-    """Tells how the server is. Changes nothing."""
+    """Returns the server's status. Changes nothing."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Stops agents in an emergency, and tells how the server is. For operators; auditors may look."""
+    """Stop agents in an emergency, and read the server's status. For operators; auditors may read."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Freeze: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.FreezeRequest, _admin_service_pb2.FreezeResponse]  # type: ignore[assignment]
-    """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-    AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-    was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-    claim windows are not extended. The freeze stands until Thaw, restarts included.
+    """Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+    scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+    not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+    Claim windows are not extended. The freeze is active until Thaw, across restarts.
     Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
     """
     Thaw: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ThawRequest, _admin_service_pb2.ThawResponse]  # type: ignore[assignment]
-    """Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-    Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+    """Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+    Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+    request_id).
     """
     ListFreezes: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListFreezesRequest, _admin_service_pb2.ListFreezesResponse]  # type: ignore[assignment]
-    """Lists the freezes that stand, the oldest first. Changes nothing."""
+    """Lists the active freezes, the oldest first. Changes nothing."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
-    """Tells how the server is. Changes nothing."""
+    """Returns the server's status. Changes nothing."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Stops agents in an emergency, and tells how the server is. For operators; auditors may look."""
+    """Stop agents in an emergency, and read the server's status. For operators; auditors may read."""
 
     @_abc_1.abstractmethod
     def Freeze(
@@ -79,10 +81,10 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.FreezeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.FreezeResponse, _abc.Awaitable[_admin_service_pb2.FreezeResponse]]:
-        """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-        AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-        was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-        claim windows are not extended. The freeze stands until Thaw, restarts included.
+        """Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+        scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+        not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+        Claim windows are not extended. The freeze is active until Thaw, across restarts.
         Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
         """
 
@@ -92,8 +94,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.ThawRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ThawResponse, _abc.Awaitable[_admin_service_pb2.ThawResponse]]:
-        """Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-        Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+        """Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+        Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+        request_id).
         """
 
     @_abc_1.abstractmethod
@@ -102,7 +105,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.ListFreezesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListFreezesResponse, _abc.Awaitable[_admin_service_pb2.ListFreezesResponse]]:
-        """Lists the freezes that stand, the oldest first. Changes nothing."""
+        """Lists the active freezes, the oldest first. Changes nothing."""
 
     @_abc_1.abstractmethod
     def GetStatus(
@@ -110,6 +113,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.GetStatusResponse, _abc.Awaitable[_admin_service_pb2.GetStatusResponse]]:
-        """Tells how the server is. Changes nothing."""
+        """Returns the server's status. Changes nothing."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -31,23 +31,23 @@ class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.Val
     PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
     """Never sent."""
     PRIORITY_NORMAL: _Priority.ValueType  # 1
-    """As any."""
+    """The default."""
     PRIORITY_HIGH: _Priority.ValueType  # 2
-    """More than others."""
+    """More urgent than NORMAL."""
     PRIORITY_URGENT: _Priority.ValueType  # 3
-    """Before all others."""
+    """More urgent than HIGH."""
 
 class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
-    """How urgent an approval is."""
+    """The urgency of an approval."""
 
 PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
 """Never sent."""
 PRIORITY_NORMAL: Priority.ValueType  # 1
-"""As any."""
+"""The default."""
 PRIORITY_HIGH: Priority.ValueType  # 2
-"""More than others."""
+"""More urgent than NORMAL."""
 PRIORITY_URGENT: Priority.ValueType  # 3
-"""Before all others."""
+"""More urgent than HIGH."""
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
 
 class _ApprovalStatus:
@@ -61,35 +61,35 @@ class _ApprovalStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Approv
     APPROVAL_STATUS_PENDING: _ApprovalStatus.ValueType  # 1
     """Waiting for a decision."""
     APPROVAL_STATUS_APPROVED: _ApprovalStatus.ValueType  # 2
-    """People approved it. The call may be claimed within the claim window."""
+    """Reviewers approved it. The call can be claimed within the claim window."""
     APPROVAL_STATUS_REJECTED: _ApprovalStatus.ValueType  # 3
-    """A person rejected it."""
+    """Reviewers rejected it."""
     APPROVAL_STATUS_TIMED_OUT: _ApprovalStatus.ValueType  # 4
     """The deadline passed without a decision."""
     APPROVAL_STATUS_CANCELLED: _ApprovalStatus.ValueType  # 5
-    """The requester withdrew it."""
+    """The requester cancelled it."""
     APPROVAL_STATUS_AUTO_APPROVED: _ApprovalStatus.ValueType  # 6
-    """The policy approved it. The call may be claimed within the claim window."""
+    """The policy approved it. The call can be claimed within the claim window."""
     APPROVAL_STATUS_AUTO_REJECTED: _ApprovalStatus.ValueType  # 7
     """The policy rejected it."""
 
 class ApprovalStatus(_ApprovalStatus, metaclass=_ApprovalStatusEnumTypeWrapper):
-    """Where an approval stands. All values but PENDING (and UNSPECIFIED) are terminal: once reached, they never change."""
+    """The status of an approval. All values except PENDING (and UNSPECIFIED) are terminal: they never change."""
 
 APPROVAL_STATUS_UNSPECIFIED: ApprovalStatus.ValueType  # 0
 """Never sent."""
 APPROVAL_STATUS_PENDING: ApprovalStatus.ValueType  # 1
 """Waiting for a decision."""
 APPROVAL_STATUS_APPROVED: ApprovalStatus.ValueType  # 2
-"""People approved it. The call may be claimed within the claim window."""
+"""Reviewers approved it. The call can be claimed within the claim window."""
 APPROVAL_STATUS_REJECTED: ApprovalStatus.ValueType  # 3
-"""A person rejected it."""
+"""Reviewers rejected it."""
 APPROVAL_STATUS_TIMED_OUT: ApprovalStatus.ValueType  # 4
 """The deadline passed without a decision."""
 APPROVAL_STATUS_CANCELLED: ApprovalStatus.ValueType  # 5
-"""The requester withdrew it."""
+"""The requester cancelled it."""
 APPROVAL_STATUS_AUTO_APPROVED: ApprovalStatus.ValueType  # 6
-"""The policy approved it. The call may be claimed within the claim window."""
+"""The policy approved it. The call can be claimed within the claim window."""
 APPROVAL_STATUS_AUTO_REJECTED: ApprovalStatus.ValueType  # 7
 """The policy rejected it."""
 Global___ApprovalStatus: _TypeAlias = ApprovalStatus  # noqa: Y015
@@ -139,23 +139,23 @@ class _PolicyEffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PolicyEf
     POLICY_EFFECT_UNSPECIFIED: _PolicyEffect.ValueType  # 0
     """Never sent."""
     POLICY_EFFECT_AUTO_APPROVE: _PolicyEffect.ValueType  # 1
-    """The call is approved at once."""
+    """The call is approved immediately."""
     POLICY_EFFECT_REQUIRE_APPROVAL: _PolicyEffect.ValueType  # 2
-    """A person must decide."""
+    """Reviewers must decide."""
     POLICY_EFFECT_AUTO_REJECT: _PolicyEffect.ValueType  # 3
-    """The call is rejected at once."""
+    """The call is rejected immediately."""
 
 class PolicyEffect(_PolicyEffect, metaclass=_PolicyEffectEnumTypeWrapper):
-    """What a policy demands of a call."""
+    """The effect of a policy on a call."""
 
 POLICY_EFFECT_UNSPECIFIED: PolicyEffect.ValueType  # 0
 """Never sent."""
 POLICY_EFFECT_AUTO_APPROVE: PolicyEffect.ValueType  # 1
-"""The call is approved at once."""
+"""The call is approved immediately."""
 POLICY_EFFECT_REQUIRE_APPROVAL: PolicyEffect.ValueType  # 2
-"""A person must decide."""
+"""Reviewers must decide."""
 POLICY_EFFECT_AUTO_REJECT: PolicyEffect.ValueType  # 3
-"""The call is rejected at once."""
+"""The call is rejected immediately."""
 Global___PolicyEffect: _TypeAlias = PolicyEffect  # noqa: Y015
 
 class _RuleOutcome:
@@ -167,23 +167,23 @@ class _RuleOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleOutco
     RULE_OUTCOME_UNSPECIFIED: _RuleOutcome.ValueType  # 0
     """Never sent."""
     RULE_OUTCOME_MATCHED: _RuleOutcome.ValueType  # 1
-    """The rule applied."""
+    """The rule matched."""
     RULE_OUTCOME_NOT_MATCHED: _RuleOutcome.ValueType  # 2
-    """The rule did not apply."""
+    """The rule did not match."""
     RULE_OUTCOME_FAILED: _RuleOutcome.ValueType  # 3
-    """The rule could not be evaluated; the call is then never auto-approved."""
+    """The rule could not be evaluated. The call is then never auto-approved."""
 
 class RuleOutcome(_RuleOutcome, metaclass=_RuleOutcomeEnumTypeWrapper):
-    """What became of a rule."""
+    """The outcome of a rule."""
 
 RULE_OUTCOME_UNSPECIFIED: RuleOutcome.ValueType  # 0
 """Never sent."""
 RULE_OUTCOME_MATCHED: RuleOutcome.ValueType  # 1
-"""The rule applied."""
+"""The rule matched."""
 RULE_OUTCOME_NOT_MATCHED: RuleOutcome.ValueType  # 2
-"""The rule did not apply."""
+"""The rule did not match."""
 RULE_OUTCOME_FAILED: RuleOutcome.ValueType  # 3
-"""The rule could not be evaluated; the call is then never auto-approved."""
+"""The rule could not be evaluated. The call is then never auto-approved."""
 Global___RuleOutcome: _TypeAlias = RuleOutcome  # noqa: Y015
 
 class _VoteChoice:
@@ -193,17 +193,17 @@ class _VoteChoice:
 class _VoteChoiceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VoteChoice.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     VOTE_CHOICE_UNSPECIFIED: _VoteChoice.ValueType  # 0
-    """Refused as an invalid argument."""
+    """Rejected as an invalid argument."""
     VOTE_CHOICE_APPROVE: _VoteChoice.ValueType  # 1
     """The call may run."""
     VOTE_CHOICE_REJECT: _VoteChoice.ValueType  # 2
     """The call must not run."""
 
 class VoteChoice(_VoteChoice, metaclass=_VoteChoiceEnumTypeWrapper):
-    """Which way a reviewer votes."""
+    """A reviewer's choice."""
 
 VOTE_CHOICE_UNSPECIFIED: VoteChoice.ValueType  # 0
-"""Refused as an invalid argument."""
+"""Rejected as an invalid argument."""
 VOTE_CHOICE_APPROVE: VoteChoice.ValueType  # 1
 """The call may run."""
 VOTE_CHOICE_REJECT: VoteChoice.ValueType  # 2
@@ -217,17 +217,17 @@ class _ExecutionResult:
 class _ExecutionResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExecutionResult.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     EXECUTION_RESULT_UNSPECIFIED: _ExecutionResult.ValueType  # 0
-    """Refused as an invalid argument."""
+    """Rejected as an invalid argument."""
     EXECUTION_RESULT_SUCCEEDED: _ExecutionResult.ValueType  # 1
     """The tool ran and succeeded."""
     EXECUTION_RESULT_FAILED: _ExecutionResult.ValueType  # 2
     """The tool ran, or was started, and failed."""
 
 class ExecutionResult(_ExecutionResult, metaclass=_ExecutionResultEnumTypeWrapper):
-    """Results of running a tool."""
+    """The result of running a tool."""
 
 EXECUTION_RESULT_UNSPECIFIED: ExecutionResult.ValueType  # 0
-"""Refused as an invalid argument."""
+"""Rejected as an invalid argument."""
 EXECUTION_RESULT_SUCCEEDED: ExecutionResult.ValueType  # 1
 """The tool ran and succeeded."""
 EXECUTION_RESULT_FAILED: ExecutionResult.ValueType  # 2
@@ -236,7 +236,7 @@ Global___ExecutionResult: _TypeAlias = ExecutionResult  # noqa: Y015
 
 @_typing.final
 class Approval(_message.Message):
-    """One tool call that waits for, or has, a decision."""
+    """A tool call that waits for a decision, or has one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -295,34 +295,34 @@ class Approval(_message.Message):
     revision: _builtins.int
     """1 for a new approval; every recorded event raises it by exactly 1. The resume point of every stream."""
     status: Global___ApprovalStatus.ValueType
-    """Where the approval stands. Treat a value you do not know as "not approved"."""
+    """The approval's status. Treat an unknown value as "not approved"."""
     request_id: _builtins.str
-    """The caller's idempotency key; made by the server when the request had none."""
+    """The caller's idempotency key. The server generates one if the request has none."""
     tool_name: _builtins.str
-    """The tool to be run, for example `send_email`."""
+    """The tool to run, for example `send_email`."""
     digest: _builtins.str
     """`sha256:` and 64 hex digits over the RFC 8785 JSON of `{"arguments":…,"tool_name":…}` for the current arguments."""
     reason: _builtins.str
     """Why the agent wants to run the tool, in its own words."""
     quorum: _builtins.int
-    """How many approving votes are needed: the greatest quorum of `panels`."""
+    """Approving votes needed: the maximum quorum of `panels`."""
     cancel_on_disconnect: _builtins.bool
-    """True when the caller asked to withdraw the approval if its request stream is cut."""
+    """True if the approval is cancelled when its request streams are cut."""
     reject_threshold: _builtins.int
-    """So many rejecting votes reject; 0 for what the policy decided at once."""
+    """Rejecting votes that reject the approval. 0 if the policy decided immediately."""
     comment_required: _builtins.bool
-    """True when every vote needs a comment."""
+    """True if every vote needs a comment."""
     edits_allowed: _builtins.bool
-    """True when reviewers may approve edited arguments."""
+    """True if reviewers may approve edited arguments."""
     priority: Global___Priority.ValueType
-    """How urgent it is; escalations raise it."""
+    """The urgency. Escalations raise it."""
     @_builtins.property
     def caller(self) -> Global___Actor:
-        """Who asked, taken from the connection's credentials."""
+        """Who made the request, taken from the connection's credentials."""
 
     @_builtins.property
     def arguments(self) -> _struct_pb2.Struct:
-        """The arguments that the tool may be run with: as asked, or as a reviewer edited them."""
+        """The arguments to run the tool with: as requested, or as edited by a reviewer."""
 
     @_builtins.property
     def agent(self) -> Global___Agent:
@@ -330,11 +330,11 @@ class Approval(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's labels, for policy rules and for finding the approval again."""
+        """The caller's labels, for policy rules and for filters of lists."""
 
     @_builtins.property
     def arguments_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema that the arguments satisfy, edited ones included; unset when the caller gave none."""
+        """JSON Schema of the arguments, also of edited ones. Unset if the request had none."""
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
@@ -350,7 +350,7 @@ class Approval(_message.Message):
 
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
-        """The server's deadline: at this time, or after it, the approval can no longer be approved."""
+        """The server's deadline. From this time on, the approval cannot be approved."""
 
     @_builtins.property
     def policy(self) -> Global___PolicyEvaluation:
@@ -358,15 +358,15 @@ class Approval(_message.Message):
 
     @_builtins.property
     def votes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vote]:
-        """Votes on the current arguments, the deciding one included: one for each reviewer. An edit removes earlier votes."""
+        """Votes on the current arguments, including the deciding one: one per reviewer. An edit removes earlier votes."""
 
     @_builtins.property
     def decision(self) -> Global___Decision:
-        """The one decision; unset while PENDING."""
+        """The decision. Unset while PENDING."""
 
     @_builtins.property
     def claim(self) -> Global___Claim:
-        """The execution permit that was taken; unset until ClaimExecution."""
+        """The claim to execute the call. Unset until ClaimExecution."""
 
     @_builtins.property
     def claim_window(self) -> _duration_pb2.Duration:
@@ -374,15 +374,17 @@ class Approval(_message.Message):
 
     @_builtins.property
     def on_behalf_of(self) -> Global___Actor:
-        """The person on whose behalf the caller asked; unset when it named none. Cannot decide, as the caller cannot."""
+        """The person on whose behalf the caller made the request, if any. Like the caller, this person cannot decide."""
 
     @_builtins.property
     def panels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Panel]:
-        """Who is asked, a panel for each rule that asks; empty for what the policy decided at once. Each must reach its quorum."""
+        """The reviewers: one panel per rule that requires approval. Each panel must reach its quorum. Empty if the policy
+        decided immediately.
+        """
 
     @_builtins.property
     def revocation(self) -> Global___Revocation:
-        """Set once the approval was revoked: it can no longer be claimed. The status stays."""
+        """Set once the approval is revoked: it can no longer be claimed. The status does not change."""
 
     def __init__(
         self,
@@ -428,7 +430,7 @@ Global___Approval: _TypeAlias = Approval  # noqa: Y015
 
 @_typing.final
 class Panel(_message.Message):
-    """Those whom one rule of the policy asks."""
+    """The reviewers that one rule of the policy asks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -437,14 +439,14 @@ class Panel(_message.Message):
     QUORUM_FIELD_NUMBER: _builtins.int
     APPROVALS_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
-    """The rule; `tools` or `unlisted_tools` for a default."""
+    """The rule. `tools` or `unlisted_tools` for a default."""
     quorum: _builtins.int
     """Approving votes needed."""
     approvals: _builtins.int
     """Approving votes so far that count for this rule."""
     @_builtins.property
     def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who may vote, as `group:NAME` or `user:ISSUER/SUBJECT`; empty: any reviewer. Escalations add to it."""
+        """Who may vote, as `group:NAME` or `user:ISSUER/SUBJECT`. Empty: any reviewer. Escalations add reviewers."""
 
     def __init__(
         self,
@@ -477,7 +479,7 @@ class Agent(_message.Message):
     """The run (conversation, job) that the call belongs to. At most 128 characters."""
     @_builtins.property
     def chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The agents that handed the task on, the first one first; `name` is not repeated here. At most 16."""
+        """The agents that delegated the task, in order, without `name`. At most 16."""
 
     def __init__(
         self,
@@ -496,7 +498,7 @@ Global___Agent: _TypeAlias = Agent  # noqa: Y015
 
 @_typing.final
 class Actor(_message.Message):
-    """Who did something. Always taken from authentication, never from a request body."""
+    """The author of an action. Always taken from authentication, never from a request body."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -504,11 +506,11 @@ class Actor(_message.Message):
     ISSUER_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     kind: Global___ActorKind.ValueType
-    """What kind of actor it is."""
+    """The kind of actor."""
     issuer: _builtins.str
     """The authority that vouches for the subject, for example `dev`."""
     subject: _builtins.str
-    """The actor's name at that authority; for POLICY the policy version."""
+    """The actor's name at that authority. For POLICY, the policy version."""
     def __init__(
         self,
         *,
@@ -526,7 +528,7 @@ Global___Actor: _TypeAlias = Actor  # noqa: Y015
 
 @_typing.final
 class PolicyEvaluation(_message.Message):
-    """How the policy judged a call."""
+    """The policy's evaluation of a call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -537,22 +539,22 @@ class PolicyEvaluation(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     TRACE_OMITTED_FIELD_NUMBER: _builtins.int
     policy_version: _builtins.str
-    """Version of the policy that was applied, as in PolicyVersion: `0` is the built-in one; empty for one that is tried."""
+    """Version of the evaluated policy, as in PolicyVersion. `0`: the built-in policy. Empty: a policy under test."""
     effect: Global___PolicyEffect.ValueType
-    """What the policy demands."""
+    """The effect of the policy on the call."""
     rule: _builtins.str
-    """The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
-    `_freeze` when an operator had frozen such calls: `message` then says what the agent can do. `_too_many_panels` when
-    more than 32 rules require approval: the call is rejected until an operator changes the policy.
+    """The rule that decided, or `tools` or `unlisted_tools`. Of several equally strict rules, the first by name.
+    `_freeze`: an operator has frozen such calls; `message` says what the agent can do. `_too_many_panels`: more than
+    32 rules require approval; the call is rejected until an operator changes the policy.
     """
     message: _builtins.str
-    """The rule's message to the caller; may be empty."""
+    """The rule's message to the caller. May be empty."""
     trace_omitted: _builtins.int
-    """How many rules were looked at beyond those in `trace`."""
+    """Number of evaluated rules that are not in `trace`."""
     @_builtins.property
     def trace(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleTrace]:
-        """The rules that were looked at, those for the tool: the strictest first, equally strict ones by name, and the default
-        if it counted. At most 256; if there are more, rules that did not apply are left out first.
+        """The rules evaluated for this tool, and the default if it was used: the strictest first, equally strict ones by
+        name. At most 256. If there are more, rules that did not match are omitted first.
         """
 
     def __init__(
@@ -575,7 +577,7 @@ Global___PolicyEvaluation: _TypeAlias = PolicyEvaluation  # noqa: Y015
 
 @_typing.final
 class RuleTrace(_message.Message):
-    """What became of one rule during an evaluation."""
+    """The outcome of one rule in an evaluation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -585,9 +587,9 @@ class RuleTrace(_message.Message):
     rule: _builtins.str
     """The rule's name."""
     outcome: Global___RuleOutcome.ValueType
-    """Whether it applied."""
+    """Whether the rule matched."""
     detail: _builtins.str
-    """Why; for FAILED the error. At most 256 bytes."""
+    """Why. For FAILED, the error. At most 256 bytes."""
     def __init__(
         self,
         *,
@@ -618,9 +620,9 @@ class Vote(_message.Message):
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     COUNTED_FOR_FIELD_NUMBER: _builtins.int
     choice: Global___VoteChoice.ValueType
-    """Which way the vote went."""
+    """Approve or reject."""
     comment: _builtins.str
-    """The reviewer's comment; may be empty."""
+    """The reviewer's comment. May be empty."""
     revision_seen: _builtins.int
     """The revision that the reviewer saw."""
     digest: _builtins.str
@@ -635,11 +637,11 @@ class Vote(_message.Message):
 
     @_builtins.property
     def submitted_by(self) -> Global___Actor:
-        """Who submitted the vote for that reviewer, such as a chat bridge; unset when the reviewer did."""
+        """Who submitted the vote for the reviewer, such as a chat bridge. Unset if the reviewer did."""
 
     @_builtins.property
     def counted_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The rules of the policy that the vote counts for."""
+        """The policy rules that the vote counts for."""
 
     def __init__(
         self,
@@ -663,7 +665,7 @@ Global___Vote: _TypeAlias = Vote  # noqa: Y015
 
 @_typing.final
 class Decision(_message.Message):
-    """The one decision of an approval."""
+    """The decision on an approval."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -679,18 +681,18 @@ class Decision(_message.Message):
     status: Global___ApprovalStatus.ValueType
     """The terminal status."""
     comment: _builtins.str
-    """The reviewer's comment, the requester's reason for cancelling, the reason of a freeze, or the policy's message: fit
+    """The reviewer's comment, the requester's reason to cancel, the reason of a freeze, or the policy's message: suitable
     for a model to read.
     """
     revision_seen: _builtins.int
-    """The revision that the decider saw; 0 where nobody looked (policy, deadline)."""
+    """The revision that the decider saw. 0 if there was no reviewer (policy, deadline)."""
     digest: _builtins.str
-    """Digest of the arguments that were decided on."""
+    """Digest of the arguments that the decision is for."""
     revision: _builtins.int
-    """Revision at which the decision is recorded."""
+    """Revision of the event that records the decision."""
     @_builtins.property
     def decided_by(self) -> Global___Actor:
-        """Who brought it about: a reviewer, the requester, the policy, the operator who froze such calls, or the server."""
+        """Who decided: a reviewer, the requester, the policy, the operator who froze such calls, or the server."""
 
     @_builtins.property
     def decide_time(self) -> _timestamp_pb2.Timestamp:
@@ -698,11 +700,11 @@ class Decision(_message.Message):
 
     @_builtins.property
     def submitted_by(self) -> Global___Actor:
-        """Who submitted the deciding vote for the reviewer; unset when the decider did."""
+        """Who submitted the deciding vote for the reviewer. Unset if the reviewer did."""
 
     @_builtins.property
     def remembered_rejection(self) -> Global___RememberedRejection:
-        """The rejection that decided, when the policy remembered one; `policy.rule` is then `_remembered_rejection`."""
+        """The earlier rejection that decided, if the policy remembered one. `policy.rule` is then `_remembered_rejection`."""
 
     def __init__(
         self,
@@ -727,7 +729,7 @@ Global___Decision: _TypeAlias = Decision  # noqa: Y015
 
 @_typing.final
 class RememberedRejection(_message.Message):
-    """A person's rejection of the same call in the same run, which the policy remembered (`remember_rejection`)."""
+    """A reviewer's rejection of the same call in the same run, remembered by the policy (`remember_rejection`)."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -737,7 +739,7 @@ class RememberedRejection(_message.Message):
     approval_id: _builtins.str
     """The approval that was rejected."""
     comment: _builtins.str
-    """The reviewer's comment; may be empty."""
+    """The reviewer's comment. May be empty."""
     @_builtins.property
     def decided_by(self) -> Global___Actor:
         """Who rejected it."""
@@ -759,7 +761,7 @@ Global___RememberedRejection: _TypeAlias = RememberedRejection  # noqa: Y015
 
 @_typing.final
 class Revocation(_message.Message):
-    """Who stopped an approved call before it was claimed."""
+    """The revocation of an approved call before it was claimed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -767,7 +769,7 @@ class Revocation(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why; may be empty."""
+    """Why. May be empty."""
     @_builtins.property
     def revoked_by(self) -> Global___Actor:
         """Who revoked the approval."""
@@ -813,7 +815,7 @@ class Claim(_message.Message):
 
     @_builtins.property
     def outcome(self) -> Global___ExecutionOutcome:
-        """What became of the call; unset until ReportExecution."""
+        """The outcome of the call. Unset until ReportExecution."""
 
     def __init__(
         self,
@@ -833,7 +835,7 @@ Global___Claim: _TypeAlias = Claim  # noqa: Y015
 
 @_typing.final
 class ExecutionOutcome(_message.Message):
-    """What became of a claimed call."""
+    """The outcome of a claimed call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -843,7 +845,7 @@ class ExecutionOutcome(_message.Message):
     result: Global___ExecutionResult.ValueType
     """Whether the tool succeeded."""
     message: _builtins.str
-    """A short account of it, at most 4 KiB. Not the tool's output."""
+    """A short description, at most 4 KiB. Not the tool's output."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """When it was reported."""
@@ -865,13 +867,13 @@ Global___ExecutionOutcome: _TypeAlias = ExecutionOutcome  # noqa: Y015
 
 @_typing.final
 class Event(_message.Message):
-    """Something that was recorded on an approval. Never changes afterwards."""
+    """An event recorded on an approval. It never changes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Escalated(_message.Message):
-        """More reviewers are asked, or it is more urgent, as a rule of the policy demands after a time."""
+        """An escalation of the policy became due: more reviewers are asked, or the priority is raised."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -881,10 +883,10 @@ class Event(_message.Message):
         rule: _builtins.str
         """The rule."""
         priority: Global___Priority.ValueType
-        """How urgent it is at least."""
+        """The minimum priority from now on."""
         @_builtins.property
         def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-            """Who is asked too."""
+            """The added reviewers."""
 
         def __init__(
             self,
@@ -901,7 +903,7 @@ class Event(_message.Message):
 
     @_typing.final
     class Requested(_message.Message):
-        """The approval was asked for."""
+        """The approval was requested."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -909,12 +911,12 @@ class Event(_message.Message):
         STATUS_FIELD_NUMBER: _builtins.int
         ARGUMENTS_FIELD_NUMBER: _builtins.int
         digest: _builtins.str
-        """Digest of the arguments that were asked for."""
+        """Digest of the requested arguments."""
         status: Global___ApprovalStatus.ValueType
-        """PENDING, or what the policy decided at once."""
+        """PENDING, or the status that the policy decided immediately."""
         @_builtins.property
         def arguments(self) -> _struct_pb2.Struct:
-            """The arguments as asked. An edit changes those of the approval, never these."""
+            """The requested arguments. An edit changes the approval's arguments, never these."""
 
         def __init__(
             self,
@@ -931,7 +933,7 @@ class Event(_message.Message):
 
     @_typing.final
     class Edited(_message.Message):
-        """A reviewer changed the arguments; votes cast before do not count any more."""
+        """A reviewer changed the arguments. Earlier votes no longer count."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -949,7 +951,7 @@ class Event(_message.Message):
 
         @_builtins.property
         def policy(self) -> Global___PolicyEvaluation:
-            """How the policy judged them."""
+            """The policy's evaluation of them."""
 
         def __init__(
             self,
@@ -997,7 +999,7 @@ class Event(_message.Message):
 
         REASON_FIELD_NUMBER: _builtins.int
         reason: _builtins.str
-        """Why; may be empty."""
+        """Why. May be empty."""
         def __init__(
             self,
             *,
@@ -1021,22 +1023,22 @@ class Event(_message.Message):
     ESCALATED_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The approval's revision once this was recorded."""
+    """The approval's revision after this event."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
 
     @_builtins.property
     def actor(self) -> Global___Actor:
-        """Who did it."""
+        """Who caused it."""
 
     @_builtins.property
     def requested(self) -> Global___Event.Requested:
-        """The approval was asked for; always revision 1."""
+        """The approval was requested. Always revision 1."""
 
     @_builtins.property
     def voted(self) -> Global___Vote:
-        """A reviewer voted, and that does not decide yet."""
+        """A reviewer voted, without deciding yet."""
 
     @_builtins.property
     def edited(self) -> Global___Event.Edited:
@@ -1056,7 +1058,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def escalated(self) -> Global___Event.Escalated:
-        """Nobody had decided for a while."""
+        """An escalation became due."""
 
     @_builtins.property
     def revoked(self) -> Global___Event.Revoked:
@@ -1089,7 +1091,7 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """Tells a waiting caller how things stand. Sent every heartbeat while an approval is PENDING; never stored."""
+    """The progress of a PENDING approval. Sent to waiting callers every heartbeat; never stored."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1103,9 +1105,9 @@ class Progress(_message.Message):
     revision: _builtins.int
     """The approval's newest revision."""
     approvals: _builtins.int
-    """Approving votes so far, whichever rules they count for."""
+    """Approving votes so far, for any rule."""
     quorum: _builtins.int
-    """Approving votes needed: the greatest quorum of the approval's panels, each of which must reach its own."""
+    """Approving votes needed: the maximum quorum of the approval's panels. Each panel must reach its own quorum."""
     message: _builtins.str
     """One sentence to show to a user, for example `Waiting for approval from a reviewer, 4 min left`."""
     @_builtins.property
@@ -1118,7 +1120,7 @@ class Progress(_message.Message):
 
     @_builtins.property
     def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who was asked, by all rules together; empty means any reviewer."""
+        """Who is asked, by all rules together. Empty: any reviewer."""
 
     def __init__(
         self,

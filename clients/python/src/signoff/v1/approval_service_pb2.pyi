@@ -24,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RequestApprovalRequest(_message.Message):
-    """Asks for approval of one tool call."""
+    """Requests approval of one tool call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -60,25 +60,25 @@ class RequestApprovalRequest(_message.Message):
     AFTER_REVISION_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
-    new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
-    the first one's, whatever the repetition says: a timeout, a label or a schema that a new request must not have, too.
+    """Idempotency key, unique per caller. At most 128 characters. Empty: the server generates one, and a repeated call is
+    a new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`. All other
+    fields except `after_revision` are ignored, even invalid ones: those of the first call apply.
     """
     tool_name: _builtins.str
-    """Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required."""
+    """Name of the tool. At most 128 of `A-Z a-z 0-9 _ . : / -`. Required."""
     reason: _builtins.str
-    """Why; shown to reviewers. At most 4 KiB."""
+    """Why the agent wants to run the tool. Shown to reviewers. At most 4 KiB."""
     cancel_on_disconnect: _builtins.bool
-    """Withdraw the approval when this stream, and every other RequestApproval stream of it, is gone. Not triggered by
-    the server's own restart or drain.
+    """Cancel the approval when this stream, and every other RequestApproval stream of it, is cut. A restart or drain of
+    the server does not cancel it.
     """
     after_revision: _builtins.int
-    """When the call is repeated: send only events after this revision. 0: all. Without an earlier call of the same
-    request_id it must be 0: nothing is recorded otherwise.
+    """Send only events after this revision. 0: all. Set it only to resume: a new request must have 0, and is rejected
+    otherwise.
     """
     @_builtins.property
     def arguments(self) -> _struct_pb2.Struct:
-        """Arguments of the call; at most 48 KiB as canonical JSON, 32 levels deep, no NaN or infinity. Unset means `{}`."""
+        """Arguments of the call. At most 48 KiB as canonical JSON and 32 levels deep; no NaN or infinity. Unset means `{}`."""
 
     @_builtins.property
     def agent(self) -> _approval_pb2.Agent:
@@ -86,22 +86,22 @@ class RequestApprovalRequest(_message.Message):
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """How long to wait for a decision: 1 s to 7 days, default 300 s. The policy may shorten it."""
+        """Maximum time to wait for a decision: 1 s to 7 days, default 300 s. The policy may shorten it."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """At most 32 labels; keys at most 63 of `A-Z a-z 0-9 _ . / -`, values at most 256 characters."""
+        """At most 32 labels. Keys have at most 63 of `A-Z a-z 0-9 _ . / -`, values at most 256 characters."""
 
     @_builtins.property
     def arguments_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema for the arguments; at most 16 KiB as canonical JSON. The arguments, and any edit of them, must satisfy
+        """JSON Schema of the arguments. At most 16 KiB as canonical JSON. The arguments, and any edit of them, must satisfy
         it. References must be local (`#/…`) and must not be recursive.
         """
 
     @_builtins.property
     def on_behalf_of(self) -> Global___Person:
-        """The person on whose behalf the caller asks, who then cannot decide. Only for callers whose credentials allow to assert
-        it: PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise. Unset: the person that the caller's token is bound to, if any.
+        """The person on whose behalf the caller asks. This person cannot decide. Needs the permission ASK_FOR_OTHERS:
+        PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise. Unset: the person that the caller's token is bound to, if any.
         """
 
     def __init__(
@@ -129,7 +129,7 @@ Global___RequestApprovalRequest: _TypeAlias = RequestApprovalRequest  # noqa: Y0
 
 @_typing.final
 class Person(_message.Message):
-    """A human being, as an authority knows them."""
+    """A human being, identified by an authority."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -137,14 +137,14 @@ class Person(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
     issuer: _builtins.str
-    """The authority, as in Actor; empty: `local`, the issuer of the server's own tokens. Not
-    `signoff`, the server itself. At most 256 characters.
+    """The authority, as in Actor. Empty: `local`, the issuer of the server's own tokens. Must not be `signoff`, the
+    server itself. At most 256 characters.
     """
     subject: _builtins.str
-    """The person's name there; at most 256 characters. Required."""
+    """The person's name at that authority. At most 256 characters. Required."""
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The groups that the person is in, for eligibility as a reviewer; only in DecideRequest. At most 64."""
+        """The person's groups, for eligibility as a reviewer. Only in DecideRequest. At most 64."""
 
     def __init__(
         self,
@@ -203,12 +203,12 @@ class ApprovalUpdate(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def approval(self) -> _approval_pb2.Approval:
-        """The approval as of the newest of `events`."""
+        """The approval after the newest of `events`."""
 
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_approval_pb2.Event]:
-        """The events since the stream's last update (in the first update: since `after_revision`, perhaps none), oldest
-        first, without gaps.
+        """The events since the stream's previous update, the oldest first, without gaps. In the first update: the events
+        since `after_revision`, if any.
         """
 
     def __init__(
@@ -227,7 +227,7 @@ Global___ApprovalUpdate: _TypeAlias = ApprovalUpdate  # noqa: Y015
 
 @_typing.final
 class WatchApprovalRequest(_message.Message):
-    """Names the approval to watch."""
+    """Selects the approval to watch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -285,7 +285,7 @@ Global___WatchApprovalResponse: _TypeAlias = WatchApprovalResponse  # noqa: Y015
 
 @_typing.final
 class GetApprovalRequest(_message.Message):
-    """Names the approval to return."""
+    """Selects the approval to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -311,7 +311,7 @@ Global___GetApprovalRequest: _TypeAlias = GetApprovalRequest  # noqa: Y015
 
 @_typing.final
 class GetApprovalResponse(_message.Message):
-    """An approval as it is now."""
+    """The current state of an approval."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,7 +323,7 @@ class GetApprovalResponse(_message.Message):
 
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_approval_pb2.Event]:
-        """Its events, oldest first, when they were asked for."""
+        """Its events, the oldest first, if `include_events` was set."""
 
     def __init__(
         self,
@@ -341,7 +341,7 @@ Global___GetApprovalResponse: _TypeAlias = GetApprovalResponse  # noqa: Y015
 
 @_typing.final
 class WaitApprovalRequest(_message.Message):
-    """Names the approval to wait for."""
+    """Selects the approval to wait for."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -354,7 +354,7 @@ class WaitApprovalRequest(_message.Message):
     """Return as soon as there is a newer revision than this. 0: return only when terminal, or after `timeout`."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """How long to wait at most; default and maximum 60 s."""
+        """Maximum time to wait. Default and maximum: 60 s."""
 
     def __init__(
         self,
@@ -373,14 +373,14 @@ Global___WaitApprovalRequest: _TypeAlias = WaitApprovalRequest  # noqa: Y015
 
 @_typing.final
 class WaitApprovalResponse(_message.Message):
-    """The approval when the wait ended."""
+    """The state of the approval at the end of the wait."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     APPROVAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def approval(self) -> _approval_pb2.Approval:
-        """The approval; PENDING when the wait ended without a decision."""
+        """The approval. PENDING if the wait ended without a decision."""
 
     def __init__(
         self,
@@ -397,7 +397,7 @@ Global___WaitApprovalResponse: _TypeAlias = WaitApprovalResponse  # noqa: Y015
 
 @_typing.final
 class ListPendingRequest(_message.Message):
-    """Which PENDING approvals to list."""
+    """Selects the PENDING approvals to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -428,18 +428,18 @@ class ListPendingRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     DECIDABLE_BY_ME_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many, 1 to 1,000; default 50. The answer may hold fewer."""
+    """Maximum number of approvals: 1 to 1,000, default 50. The page may hold fewer."""
     page_token: _builtins.str
-    """`next_page_token` of the answer before, with the same filters; empty for the first page."""
+    """`next_page_token` of the previous page, with the same filters. Empty: the first page."""
     tool_name: _builtins.str
-    """Only this tool."""
+    """Only this tool, if set."""
     agent_name: _builtins.str
-    """Only this agent."""
+    """Only this agent, if set."""
     decidable_by_me: _builtins.bool
-    """Only approvals that the caller can decide now: it is asked, is not the requester, and has not voted yet."""
+    """Only approvals that the caller can decide now: it is asked to, is not the requester, and has not voted yet."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Only approvals that carry all of these labels."""
+        """Only approvals with all of these labels."""
 
     def __init__(
         self,
@@ -469,16 +469,16 @@ class ListPendingResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     UNREADABLE_APPROVAL_IDS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token for the next page; empty on the last."""
+    """Token for the next page. Empty on the last page."""
     @_builtins.property
     def approvals(self) -> _containers.RepeatedCompositeFieldContainer[_approval_pb2.Approval]:
         """The approvals."""
 
     @_builtins.property
     def unreadable_approval_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
-        the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
-        runs `signoff store check`.
+        """Ids of approvals that may belong to this page but cannot be read: their records are damaged, or were written by a
+        newer version of the server. Not all filters are applied to them. They cannot be decided or claimed. An operator
+        should run `signoff store check`.
         """
 
     def __init__(
@@ -498,7 +498,7 @@ Global___ListPendingResponse: _TypeAlias = ListPendingResponse  # noqa: Y015
 
 @_typing.final
 class WatchPendingRequest(_message.Message):
-    """Which PENDING approvals to watch."""
+    """Selects the PENDING approvals to watch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -527,14 +527,16 @@ class WatchPendingRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     DECIDABLE_BY_ME_FIELD_NUMBER: _builtins.int
     tool_name: _builtins.str
-    """Only this tool."""
+    """Only this tool, if set."""
     agent_name: _builtins.str
-    """Only this agent."""
+    """Only this agent, if set."""
     decidable_by_me: _builtins.bool
-    """Only approvals that the caller can decide now, as in ListPendingRequest. One that it has voted on leaves the queue."""
+    """Only approvals that the caller can decide now, as in ListPendingRequest. An approval leaves the queue once the
+    caller has voted on it.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Only approvals that carry all of these labels."""
+        """Only approvals with all of these labels."""
 
     def __init__(
         self,
@@ -569,7 +571,7 @@ class WatchPendingResponse(_message.Message):
         approval_id: _builtins.str
         """The approval's id."""
         status: _approval_pb2.ApprovalStatus.ValueType
-        """The status it has now: PENDING when it only does not match the filter any more; unspecified when it is no longer
+        """The current status. PENDING if the approval only stopped matching the filter. Unspecified if it is no longer
         stored.
         """
         def __init__(
@@ -592,7 +594,7 @@ class WatchPendingResponse(_message.Message):
 
         COUNT_FIELD_NUMBER: _builtins.int
         count: _builtins.int
-        """How many approvals it had."""
+        """Number of approvals in the snapshot."""
         def __init__(
             self,
             *,
@@ -609,15 +611,15 @@ class WatchPendingResponse(_message.Message):
     SNAPSHOT_COMPLETE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def pending(self) -> _approval_pb2.Approval:
-        """Is pending: new to this stream, or at a newer revision than before."""
+        """A pending approval: new to this stream, or at a newer revision."""
 
     @_builtins.property
     def removed(self) -> Global___WatchPendingResponse.Removal:
-        """Is not pending any more."""
+        """An approval that left the queue."""
 
     @_builtins.property
     def snapshot_complete(self) -> Global___WatchPendingResponse.SnapshotComplete:
-        """Everything that was pending when the stream began has been sent."""
+        """All approvals that were pending when the stream began have been sent."""
 
     def __init__(
         self,
@@ -638,7 +640,7 @@ Global___WatchPendingResponse: _TypeAlias = WatchPendingResponse  # noqa: Y015
 
 @_typing.final
 class ListApprovalsRequest(_message.Message):
-    """Which approvals to list."""
+    """Selects the approvals to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -672,22 +674,22 @@ class ListApprovalsRequest(_message.Message):
     CREATED_FROM_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many, 1 to 1,000; default 50. The answer may hold fewer."""
+    """Maximum number of approvals: 1 to 1,000, default 50. The page may hold fewer."""
     page_token: _builtins.str
-    """`next_page_token` of the answer before, with the same filters; empty for the first page."""
+    """`next_page_token` of the previous page, with the same filters. Empty: the first page."""
     tool_name: _builtins.str
-    """Only this tool."""
+    """Only this tool, if set."""
     agent_name: _builtins.str
-    """Only this agent."""
+    """Only this agent, if set."""
     caller: _builtins.str
-    """Only requests of this caller, as `issuer/subject`."""
+    """Only requests of this caller, as `issuer/subject`, if set."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_approval_pb2.ApprovalStatus.ValueType]:
-        """Only these statuses; empty: all."""
+        """Only these statuses. Empty: all."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Only approvals that carry all of these labels."""
+        """Only approvals with all of these labels."""
 
     @_builtins.property
     def created_from(self) -> _timestamp_pb2.Timestamp:
@@ -728,16 +730,16 @@ class ListApprovalsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     UNREADABLE_APPROVAL_IDS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token for the next page; empty on the last."""
+    """Token for the next page. Empty on the last page."""
     @_builtins.property
     def approvals(self) -> _containers.RepeatedCompositeFieldContainer[_approval_pb2.Approval]:
         """The approvals."""
 
     @_builtins.property
     def unreadable_approval_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
-        the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
-        runs `signoff store check`.
+        """Ids of approvals that may belong to this page but cannot be read: their records are damaged, or were written by a
+        newer version of the server. Not all filters are applied to them. They cannot be decided or claimed. An operator
+        should run `signoff store check`.
         """
 
     def __init__(
@@ -772,7 +774,7 @@ class DecideRequest(_message.Message):
     approval_id: _builtins.str
     """The approval's id."""
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     choice: _approval_pb2.VoteChoice.ValueType
     """Approve or reject. Required."""
     revision: _builtins.int
@@ -780,17 +782,17 @@ class DecideRequest(_message.Message):
     digest: _builtins.str
     """The approval's digest."""
     comment: _builtins.str
-    """A comment, kept and sent to the requester; at most 4 KiB."""
+    """A comment. Recorded, and sent to the requester. At most 4 KiB."""
     @_builtins.property
     def edited_arguments(self) -> _struct_pb2.Struct:
-        """Approve these arguments instead of those asked for. Only with APPROVE."""
+        """Approve these arguments instead of the current ones. Only with APPROVE."""
 
     @_builtins.property
     def on_behalf_of(self) -> Global___Person:
-        """The person who decides, when the caller only brings the decision, as a chat bridge does: both are recorded. Only for
-        callers whose credentials allow to decide for others, and so to vouch for the person and their groups:
-        PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise, also when the person's issuer or one of the groups is not within the
-        DecidesFor of these credentials, and when the vote would approve without anybody else's, which needs DECIDE_ALONE.
+        """The person who decides, if the caller only submits the decision, as a chat bridge does. Both are recorded. The
+        caller vouches for the person and their groups, and needs the permission DECIDE_FOR_OTHERS. PERMISSION_DENIED
+        (PERMISSION_REQUIRED) without it, if the person's issuer or one of the groups is outside the caller's DecidesFor,
+        or if the caller's votes alone would approve, which needs DECIDE_ALONE.
         """
 
     def __init__(
@@ -824,7 +826,7 @@ class DecideResponse(_message.Message):
     APPROVAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def approval(self) -> _approval_pb2.Approval:
-        """The approval; still PENDING when its quorum is not reached."""
+        """The approval. Still PENDING if its quorum is not reached."""
 
     def __init__(
         self,
@@ -841,7 +843,7 @@ Global___DecideResponse: _TypeAlias = DecideResponse  # noqa: Y015
 
 @_typing.final
 class CancelApprovalRequest(_message.Message):
-    """Withdraws an approval."""
+    """Cancels an approval."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -851,9 +853,9 @@ class CancelApprovalRequest(_message.Message):
     approval_id: _builtins.str
     """The approval's id."""
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     reason: _builtins.str
-    """Why; at most 4 KiB."""
+    """Why. At most 4 KiB."""
     def __init__(
         self,
         *,
@@ -871,7 +873,7 @@ Global___CancelApprovalRequest: _TypeAlias = CancelApprovalRequest  # noqa: Y015
 
 @_typing.final
 class CancelApprovalResponse(_message.Message):
-    """The approval after it was withdrawn."""
+    """The approval after it was cancelled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -905,9 +907,9 @@ class RevokeApprovalRequest(_message.Message):
     approval_id: _builtins.str
     """The approval's id."""
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     reason: _builtins.str
-    """Why; at most 4 KiB. Sent to the requester."""
+    """Why. At most 4 KiB. Sent to the requester."""
     def __init__(
         self,
         *,
@@ -959,9 +961,9 @@ class ClaimExecutionRequest(_message.Message):
     approval_id: _builtins.str
     """The approval's id."""
     request_id: _builtins.str
-    """Idempotency key of this call, random for each runner, such as a UUID; at most 128 characters."""
+    """Idempotency key of this call: random for each runner, such as a UUID. At most 128 characters."""
     digest: _builtins.str
-    """Digest of what the caller is about to run. Required."""
+    """Digest of the call that the caller is about to run. Required."""
     def __init__(
         self,
         *,
@@ -986,10 +988,10 @@ class ClaimExecutionResponse(_message.Message):
     APPROVAL_FIELD_NUMBER: _builtins.int
     CLAIM_ID_FIELD_NUMBER: _builtins.int
     claim_id: _builtins.str
-    """The claim, to be named in ReportExecution."""
+    """The claim's id, for ReportExecution."""
     @_builtins.property
     def approval(self) -> _approval_pb2.Approval:
-        """The approval: run its `tool_name` with its `arguments`, nothing else."""
+        """The approval. Run its `tool_name` with its `arguments`, nothing else."""
 
     def __init__(
         self,
@@ -1019,13 +1021,13 @@ class ReportExecutionRequest(_message.Message):
     approval_id: _builtins.str
     """The approval's id."""
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     claim_id: _builtins.str
     """The claim's id."""
     result: _approval_pb2.ExecutionResult.ValueType
-    """What became of it. Required."""
+    """Whether the tool succeeded. Required."""
     message: _builtins.str
-    """A short account; at most 4 KiB."""
+    """A short description. At most 4 KiB."""
     def __init__(
         self,
         *,

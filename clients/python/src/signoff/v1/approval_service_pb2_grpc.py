@@ -26,15 +26,15 @@ if _version_not_supported:
 
 
 class ApprovalServiceStub(object):
-    """Ask for approval, wait for it, decide it, and run what was approved once.
+    """Request an approval, wait for it, decide it, and run the approved call once.
 
-    Every call needs a bearer token in the `authorization` metadata (one of AccessService's, or of the server's OpenID
-    provider), or a connection with a client certificate that the server gives a role. A stream ends with UNAUTHENTICATED
-    when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
-    ErrorReason; only a deadline that passes before the answer, which the gRPC library
-    itself tells, carries none. Calls that change something take a `request_id`: repeating one's own
-    identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
-    be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+    Every call needs a bearer token in the `authorization` metadata (from AccessService, or from the server's OpenID
+    provider), or a connection with a client certificate that the server grants a role. A stream ends with
+    UNAUTHENTICATED when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo. Its `reason` is a
+    value of ErrorReason. Only deadline errors that the gRPC library itself reports carry none. Calls that change
+    something take a `request_id`. Repeating one's own identical call with the same request_id returns the first result
+    and changes nothing (for claims, see ClaimExecution). Using it for a different call fails with ALREADY_EXISTS. The
+    server replies only after the reported state is on stable storage.
     """
 
     def __init__(self, channel):
@@ -106,33 +106,33 @@ class ApprovalServiceStub(object):
 
 
 class ApprovalServiceServicer(object):
-    """Ask for approval, wait for it, decide it, and run what was approved once.
+    """Request an approval, wait for it, decide it, and run the approved call once.
 
-    Every call needs a bearer token in the `authorization` metadata (one of AccessService's, or of the server's OpenID
-    provider), or a connection with a client certificate that the server gives a role. A stream ends with UNAUTHENTICATED
-    when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
-    ErrorReason; only a deadline that passes before the answer, which the gRPC library
-    itself tells, carries none. Calls that change something take a `request_id`: repeating one's own
-    identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
-    be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+    Every call needs a bearer token in the `authorization` metadata (from AccessService, or from the server's OpenID
+    provider), or a connection with a client certificate that the server grants a role. A stream ends with
+    UNAUTHENTICATED when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo. Its `reason` is a
+    value of ErrorReason. Only deadline errors that the gRPC library itself reports carry none. Calls that change
+    something take a `request_id`. Repeating one's own identical call with the same request_id returns the first result
+    and changes nothing (for claims, see ClaimExecution). Using it for a different call fails with ALREADY_EXISTS. The
+    server replies only after the reported state is on stable storage.
     """
 
     def RequestApproval(self, request, context):
-        """Asks for approval of one tool call, and streams what becomes of it until a terminal status; then the stream ends
-        OK. A rejection is a value, not an error.
+        """Requests approval of one tool call, and streams its events until a terminal status. The stream then ends with OK. A
+        rejection is a value, not an error.
 
-        Response headers are sent at once. The first message is the current state, once it is durable, with every event
-        after `after_revision`, if there is any. Every recorded event reaches the stream once, in order. While the approval
-        is PENDING a Progress is sent every heartbeat (default 15 s). A cut stream changes nothing (unless
-        `cancel_on_disconnect`): call again with the same request_id, or call WatchApproval, with `after_revision` set to
-        the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
-        its greatest stream age (default 1 h): reattach as well.
+        The server sends response headers immediately. The first message is the current state, sent once it is durable,
+        with every event after `after_revision`. Every recorded event reaches the stream once, in order. While the approval
+        is PENDING, the server sends a Progress every heartbeat (default 15 s). A cut stream changes nothing, unless
+        `cancel_on_disconnect` is set. To resume, repeat the call with the same request_id, or call WatchApproval; set
+        `after_revision` to the newest revision received. Streams end with UNAVAILABLE and a RetryInfo when the server
+        drains or when they reach the maximum stream age (default 1 h). Resume these, too.
 
-        Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
-        used for another request;
-        FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
-        OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
-        Idempotent by (caller, request_id).
+        Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS if request_id was
+        used for a different request; FAILED_PRECONDITION (REQUEST_FORGOTTEN) if its approval is no longer kept;
+        OUT_OF_RANGE if `after_revision` is newer than the approval, or is set for a new request; RESOURCE_EXHAUSTED if too
+        many approvals are pending or too many streams are open; UNAVAILABLE if the server drains. Idempotent by (caller,
+        request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,28 +141,28 @@ class ApprovalServiceServicer(object):
     def WatchApproval(self, request, context):
         """Streams an existing approval, with the same contract as RequestApproval's stream.
 
-        Errors: NOT_FOUND; OUT_OF_RANGE when `after_revision` is newer than the approval. Changes nothing.
+        Errors: NOT_FOUND; OUT_OF_RANGE if `after_revision` is newer than the approval. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetApproval(self, request, context):
-        """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+        """Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
 
-        An answer without events has less than 2 MiB, and one with events less than 8 MiB.
-        It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
-        size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
-        of RequestApproval's and WatchApproval's streams too.
+        A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
+        default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
+        comments. Set a limit of 8 MiB in clients that request events. The same sizes hold for the messages of
+        RequestApproval's and WatchApproval's streams.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WaitApproval(self, request, context):
-        """Waits, at most `timeout`, until an approval is terminal or has a revision beyond `after_revision`, and returns it
-        as it is then: for callers that cannot read streams. A PENDING answer means "ask again". Answers shortly before
-        the caller's own gRPC deadline.
+        """Waits until an approval is terminal or has a revision newer than `after_revision`, at most `timeout`. Returns its
+        state at that time. For callers that cannot read streams: after a PENDING response, call again. Responds shortly
+        before the caller's own gRPC deadline.
 
         Errors: NOT_FOUND; OUT_OF_RANGE as for WatchApproval. Changes nothing.
         """
@@ -171,49 +171,50 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListPending(self, request, context):
-        """Lists PENDING approvals, the oldest first: for reviewers those that they may vote on, for auditors all. A page may hold
-        fewer than there is room for, even none, and still have a `next_page_token`. Changes nothing.
+        """Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
+        a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchPending(self, request, context):
-        """Streams the live queue of PENDING approvals: first every one that is pending now, then a `snapshot_complete`, then
-        additions, changes and removals as they happen. Changes that follow each other closely may arrive as one.
-        For reviewers, with what they may vote on, and auditors, with all. Changes nothing; ends only with UNAVAILABLE, as RequestApproval's streams do.
+        """Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
+        additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
+        get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
+        UNAVAILABLE when the server drains.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListApprovals(self, request, context):
-        """Lists approvals of any status, the newest first. All filters must match. An agent sees its own, a reviewer what
-        the policy asks or asked it about, an auditor all.
-        Changes nothing.
+        """Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
+        the policy asks or asked them about, auditors get all. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Decide(self, request, context):
-        """Records a reviewer's decision on a PENDING approval. The reviewer is the caller; the requester itself is refused.
-        With `edited_arguments` an approval is given for these arguments instead; the policy judges them anew. The vote counts
-        for each rule that asks the reviewer, and decides once every rule has its quorum, or enough have rejected. A reviewer
-        who approved may still reject, and may approve again for a rule that asks them since.
+        """Records a reviewer's decision on a PENDING approval. The reviewer is the caller. The requester cannot decide. With
+        `edited_arguments`, the reviewer approves these arguments instead, and the policy evaluates them. The vote counts
+        for each rule that asks this reviewer. The approval is decided once every rule has its quorum, or once enough
+        reviewers reject. A reviewer who approved can still reject, and can approve again for a rule that asks them later.
 
-        Errors: FAILED_PRECONDITION (ALREADY_DECIDED, carrying the winning decision) when it is not PENDING any more, its
-        deadline included; FAILED_PRECONDITION (ALREADY_VOTED, COMMENT_REQUIRED, EDITS_NOT_ALLOWED, EDIT_FORBIDDEN,
-        TOO_MANY_EDITS, TOO_MANY_VOTES); ABORTED (STALE_VIEW) when it changed since the revision or digest that the reviewer
-        saw; PERMISSION_DENIED for the requester and the person it asks for (SELF_DECISION), and for whoever decides for
-        others without being allowed to (PERMISSION_REQUIRED); NOT_FOUND for a reviewer whom the policy does not ask. Idempotent by (approval, caller, request_id).
+        Errors: FAILED_PRECONDITION (ALREADY_DECIDED, with the winning decision) if the approval is no longer PENDING or
+        its deadline has passed; FAILED_PRECONDITION (ALREADY_VOTED, COMMENT_REQUIRED, EDITS_NOT_ALLOWED, EDIT_FORBIDDEN,
+        TOO_MANY_EDITS, TOO_MANY_VOTES); ABORTED (STALE_VIEW) if it changed since the revision or digest that the reviewer
+        saw; PERMISSION_DENIED (SELF_DECISION) for the requester and the person on whose behalf it asked; PERMISSION_DENIED
+        (PERMISSION_REQUIRED) for a caller that decides for others without permission; NOT_FOUND for a reviewer whom the
+        policy does not ask. Idempotent by (approval, caller, request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelApproval(self, request, context):
-        """Withdraws a PENDING approval. For its requester.
+        """Cancels a PENDING approval. For its requester.
         Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -221,9 +222,9 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApproval(self, request, context):
-        """Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
-        its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
-        `id`, `status` and `revocation` only.
+        """Revokes an APPROVED or AUTO_APPROVED call that is not claimed yet: it can then never be claimed. The status does
+        not change. For its requester, any reviewer whom the policy asked, and operators. An operator who may not read the
+        approval gets only its `id`, `status` and `revocation`.
         Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
         (approval, caller, request_id).
         """
@@ -232,14 +233,14 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ClaimExecution(self, request, context):
-        """Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
-        window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
+        """Takes the one-time permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
+        window (default 5 min after the decision), for the approved digest. Run the tool only after this call succeeds, and
         with the arguments that it returns.
 
-        Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: a process that
-        repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
-        The claim is granted again only while its window is open and no outcome was reported; after that the answer is
-        ALREADY_CLAIMED, with the outcome as far as it is known.
+        Set a `request_id`, so that a lost reply does not lose the permission. Use a random one for each runner: a repeated
+        call with the same request_id is granted the same claim, so two runners that share one would both run. The claim is
+        granted again only while its window is open and no outcome is reported. After that the call fails with
+        ALREADY_CLAIMED and the known outcome.
 
         Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
         FROZEN).
@@ -249,7 +250,7 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReportExecution(self, request, context):
-        """Reports what became of a claimed call. For whoever claimed it, once.
+        """Reports the outcome of a claimed call. For the caller that claimed it, once.
         Errors: FAILED_PRECONDITION (NOT_CLAIMED, ALREADY_REPORTED). Idempotent by (approval, caller, request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -328,15 +329,15 @@ def add_ApprovalServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ApprovalService(object):
-    """Ask for approval, wait for it, decide it, and run what was approved once.
+    """Request an approval, wait for it, decide it, and run the approved call once.
 
-    Every call needs a bearer token in the `authorization` metadata (one of AccessService's, or of the server's OpenID
-    provider), or a connection with a client certificate that the server gives a role. A stream ends with UNAUTHENTICATED
-    when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
-    ErrorReason; only a deadline that passes before the answer, which the gRPC library
-    itself tells, carries none. Calls that change something take a `request_id`: repeating one's own
-    identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
-    be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+    Every call needs a bearer token in the `authorization` metadata (from AccessService, or from the server's OpenID
+    provider), or a connection with a client certificate that the server grants a role. A stream ends with
+    UNAUTHENTICATED when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo. Its `reason` is a
+    value of ErrorReason. Only deadline errors that the gRPC library itself reports carry none. Calls that change
+    something take a `request_id`. Repeating one's own identical call with the same request_id returns the first result
+    and changes nothing (for claims, see ClaimExecution). Using it for a different call fails with ALREADY_EXISTS. The
+    server replies only after the reported state is on stable storage.
     """
 
     @staticmethod

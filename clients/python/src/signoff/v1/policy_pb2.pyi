@@ -24,16 +24,16 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Policy(_message.Message):
-    """The rules that decide. A policy file is this message's JSON mapping, written as YAML: what GetPolicy returns can be
-    saved, reviewed and set again.
+    """The rules that decide calls. A policy file is this message's JSON mapping, written as YAML: the policy that GetPolicy
+    returns can be saved, reviewed and set again.
 
-    Every rule that applies to a call counts, in whatever order the rules stand: the strictest effect wins, auto_reject
-    before require_approval before auto_approve. Without a rule that applies, the tool's default decides: a tool named in
-    `tools` needs approval, every other one has the effect of `unlisted_tools`. A rule whose condition cannot be evaluated
-    keeps the call from being approved automatically; if it requires approval, it counts as if it applied.
+    The order of rules does not matter. Of all rules that match a call, the strictest effect wins: auto_reject before
+    require_approval before auto_approve. If no rule matches, the tool's default decides: a tool in `tools` requires
+    approval, every other tool has the effect of `unlisted_tools`. A rule whose condition cannot be evaluated prevents
+    automatic approval of the call; if the rule requires approval, it counts as a match.
 
-    As JSON a policy has at most 1 MiB. It has at most 10,000 rules, and at most 256 globs that are more than a name, with
-    or without one `*` at its beginning or end.
+    A policy has at most 1 MiB as JSON, at most 10,000 rules, and at most 256 complex globs. A complex glob is more than
+    a name with at most one `*`, at its beginning or end.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -43,12 +43,12 @@ class Policy(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Sensitive tools, which need approval unless a rule says otherwise: globs, as in PolicyRule. At most 10,000."""
+        """Sensitive tools: they require approval unless a rule matches. Globs, as in PolicyRule. At most 10,000."""
 
     @_builtins.property
     def unlisted_tools(self) -> Global___UnlistedTools:
-        """The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves tools that nobody has thought of: they are
-        matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
+        """The default for every other tool. Unset: `require_approval: {}`. `auto_approve` also approves unknown tools. Tools
+        are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
         """
 
     @_builtins.property
@@ -72,7 +72,7 @@ Global___Policy: _TypeAlias = Policy  # noqa: Y015
 
 @_typing.final
 class UnlistedTools(_message.Message):
-    """What becomes of calls of tools that `tools` does not name, if no rule applies. Exactly one must be set."""
+    """The effect on tools that are not in `tools`, if no rule matches. Exactly one must be set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -81,15 +81,15 @@ class UnlistedTools(_message.Message):
     AUTO_REJECT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def require_approval(self) -> Global___RequireApproval:
-        """A person must decide."""
+        """Reviewers must decide."""
 
     @_builtins.property
     def auto_approve(self) -> Global___AutoApprove:
-        """Approved at once: other spellings of the tools that are named, too. Prefer rules that approve the tools they name."""
+        """Approved immediately, also other spellings of listed tools. Prefer rules that name the tools to approve."""
 
     @_builtins.property
     def auto_reject(self) -> Global___AutoReject:
-        """Rejected at once."""
+        """Rejected immediately."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ Global___UnlistedTools: _TypeAlias = UnlistedTools  # noqa: Y015
 
 @_typing.final
 class PolicyRule(_message.Message):
-    """A rule. It applies to a call when everything that it names fits: tool, agent, labels and condition."""
+    """A rule. It matches a call if its tools, agents, labels and condition all match."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,43 +145,43 @@ class PolicyRule(_message.Message):
     AUTO_REJECT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, unique in the policy: 1 to 64 of `a-z 0-9 _ . -`, beginning with a letter or digit. `tools` and
-    `unlisted_tools` are taken. Kept with every approval that the rule was looked at for.
+    `unlisted_tools` are reserved. Recorded in every approval that the rule was evaluated for.
     """
     description: _builtins.str
-    """What it is for, for those who read the policy. At most 1,024 bytes."""
+    """The purpose of the rule, for readers of the policy. At most 1,024 bytes."""
     when: _builtins.str
     """Condition in CEL, over `args`, `tool`, `agent` (`name`, `run_id`, `chain`), `labels`, `caller` (`kind`, `issuer`,
-    `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. A rule that approves should match
-    whole texts, and name every argument that it knows: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
+    `subject`) and `now`. Empty: always true. At most 1,024 bytes. All numbers are doubles. A rule that approves should
+    match whole texts, and list every known argument: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
     """
     @_builtins.property
     def tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Globs of tools: `*` stands for any characters, `?` for one, `[a-z]` for one of these, `{a,b}` for either. One of
-        them must fit; `*` is every tool. 1 to 64 globs of at most 128 characters. Required.
+        """Globs of tools; one of them must match. `*` matches any characters, `?` one character, `[a-z]` one of these
+        characters, `{a,b}` either text. A lone `*` matches every tool. 1 to 64 globs of at most 128 characters. Required.
         """
 
     @_builtins.property
     def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Globs of agents, one of which must fit the agent that makes the call (not those that handed the task on); empty:
-        every call, also of agents without a name. The name is what the caller says: never the only ground for approving.
-        At most 64 globs of at most 128 characters.
+        """Globs of agents; one of them must match the agent that makes the call (not the agents that delegated the task).
+        Empty: every call, also from agents without a name. Agents choose their own names: never approve by name alone. At
+        most 64 globs of at most 128 characters.
         """
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels that the call must carry, all of them; what the caller says, as with `agents`. At most 32."""
+        """Labels that the call must have, all of them. The caller chooses them, as with `agents`. At most 32."""
 
     @_builtins.property
     def auto_approve(self) -> Global___AutoApprove:
-        """The call is approved at once."""
+        """The call is approved immediately."""
 
     @_builtins.property
     def require_approval(self) -> Global___RequireApproval:
-        """A person must decide."""
+        """Reviewers must decide."""
 
     @_builtins.property
     def auto_reject(self) -> Global___AutoReject:
-        """The call is rejected at once."""
+        """The call is rejected immediately."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ Global___PolicyRule: _TypeAlias = PolicyRule  # noqa: Y015
 
 @_typing.final
 class AutoApprove(_message.Message):
-    """Approves a call at once."""
+    """Approves a call immediately."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -225,9 +225,9 @@ Global___AutoApprove: _TypeAlias = AutoApprove  # noqa: Y015
 
 @_typing.final
 class RequireApproval(_message.Message):
-    """Asks people. Where several rules ask, the strictest of each counts: every rule must reach its own quorum of its own
-    reviewers, the shortest span, the lowest reject_threshold, a comment if one wants it, edits only if all allow them, and
-    the escalations of all.
+    """Asks reviewers. If several rules match, every rule must reach its own quorum of its own reviewers. Of the other
+    fields the strictest value applies: the shortest durations, the lowest reject_threshold, a comment if any rule
+    requires it, edits only if all rules allow them. The escalations of all rules apply.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -243,22 +243,22 @@ class RequireApproval(_message.Message):
     ESCALATE_FIELD_NUMBER: _builtins.int
     REMEMBER_REJECTION_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """Shown to the caller and to reviewers; at most 1,024 bytes."""
+    """Shown to the caller and to reviewers. At most 1,024 bytes."""
     quorum: _builtins.int
-    """Approving votes needed, each of another reviewer: 1 to 32; unset: 1."""
+    """Approving votes needed, each from a different reviewer: 1 to 32. Unset: 1."""
     reject_threshold: _builtins.int
-    """Rejecting votes that reject: 1 to 32; unset: 1."""
+    """Rejecting votes that reject the approval: 1 to 32. Unset: 1."""
     comment_required: _builtins.bool
     """Whether every vote needs a comment."""
     allow_edits: _builtins.bool
-    """Whether a reviewer may approve edited arguments, which the policy judges anew; unset: true."""
+    """Whether a reviewer may approve edited arguments. The policy evaluates them again. Unset: true."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """Longest time to wait for a decision, 1 s to 7 days; the caller's own timeout counts when it is shorter."""
+        """Maximum time to wait for a decision, 1 s to 7 days. A shorter timeout of the caller takes precedence."""
 
     @_builtins.property
     def claim_window(self) -> _duration_pb2.Duration:
-        """How long after its decision the call can be claimed, 1 s to 1 hour; unset: the server's setting."""
+        """Time after the decision in which the call can be claimed, 1 s to 1 hour. Unset: the server's setting."""
 
     @_builtins.property
     def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -266,14 +266,14 @@ class RequireApproval(_message.Message):
 
     @_builtins.property
     def escalate(self) -> _containers.RepeatedCompositeFieldContainer[Global___Escalation]:
-        """What happens while nobody decides; at most 4."""
+        """Escalations while the approval is undecided. At most 4."""
 
     @_builtins.property
     def remember_rejection(self) -> _duration_pb2.Duration:
-        """How long a person's rejection answers the same call in the same run, 1 s to 1 day; unset: not at all. The same call
-        has the same caller, `run_id`, tool and digest as asked. It is AUTO_REJECTED at once by the rule
-        `_remembered_rejection`. A request without a `run_id` always asks. Of several rules that ask, the shortest counts; if one
-        of them has none, nothing is remembered.
+        """How long a reviewer's rejection also rejects the same call in the same run, 1 s to 1 day. Unset: not at all. The
+        same call has the same caller, `run_id`, tool and requested digest. It is AUTO_REJECTED immediately by the rule
+        `_remembered_rejection`. A request without a `run_id` always asks reviewers. If several rules match, the shortest
+        time applies; if one of them has none, nothing is remembered.
         """
 
     def __init__(
@@ -302,7 +302,9 @@ Global___RequireApproval: _TypeAlias = RequireApproval  # noqa: Y015
 
 @_typing.final
 class Escalation(_message.Message):
-    """Asks more people, or for more hurry, once an approval has waited for a time. Needs `reviewers` or `priority`."""
+    """Asks more reviewers, or raises the priority, once an approval has waited for some time. Needs `reviewers` or
+    `priority`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -310,14 +312,14 @@ class Escalation(_message.Message):
     REVIEWERS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     priority: _approval_pb2.Priority.ValueType
-    """How urgent it is from then on, unless it is more so already."""
+    """Minimum priority from then on."""
     @_builtins.property
     def after(self) -> _duration_pb2.Duration:
-        """How long after the request, 1 s to 7 days. Required."""
+        """Time after the request, 1 s to 7 days. Required."""
 
     @_builtins.property
     def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who may decide from then on too, as in RequireApproval, which must name reviewers itself then. At most 64."""
+        """Additional reviewers from then on, as in RequireApproval. Only if RequireApproval names reviewers. At most 64."""
 
     def __init__(
         self,
@@ -336,13 +338,13 @@ Global___Escalation: _TypeAlias = Escalation  # noqa: Y015
 
 @_typing.final
 class AutoReject(_message.Message):
-    """Rejects a call at once."""
+    """Rejects a call immediately."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """Why, for the caller's model to read; at most 1,024 bytes."""
+    """Why, for the caller's model to read. At most 1,024 bytes."""
     def __init__(
         self,
         *,
@@ -358,7 +360,7 @@ Global___AutoReject: _TypeAlias = AutoReject  # noqa: Y015
 
 @_typing.final
 class PolicyVersion(_message.Message):
-    """A policy that was set, and by whom. Never changes."""
+    """A version of the policy, and its author. Never changes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -368,18 +370,18 @@ class PolicyVersion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """1 for the first policy that was set, then 2, 3, …; 0 is the built-in one that asks for every call.
-    PolicyEvaluation names it.
+    """1 for the first policy that was set, then 2, 3, and so on. 0 is the built-in policy, which requires approval of
+    every call. PolicyEvaluation refers to it.
     """
     comment: _builtins.str
     """The author's comment."""
     @_builtins.property
     def policy(self) -> Global___Policy:
-        """The policy; left out in lists."""
+        """The policy. Omitted in lists."""
 
     @_builtins.property
     def author(self) -> _approval_pb2.Actor:
-        """Who set it, taken from the connection's credentials; the server itself for a policy file. Unset for version 0."""
+        """Who set it, taken from the connection's credentials. For a policy file, the server itself. Unset for version 0."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -404,7 +406,7 @@ Global___PolicyVersion: _TypeAlias = PolicyVersion  # noqa: Y015
 
 @_typing.final
 class PolicyTestCase(_message.Message):
-    """A call to judge, and what is expected. Nothing is recorded."""
+    """A call to evaluate, and the expected result. Nothing is recorded."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -438,16 +440,16 @@ class PolicyTestCase(_message.Message):
     EXPECT_FIELD_NUMBER: _builtins.int
     EXPECT_RULE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What the case shows, for people."""
+    """The name of the case, for readers."""
     tool_name: _builtins.str
     """The tool. Required."""
     expect: _approval_pb2.ApprovalStatus.ValueType
-    """The status expected at once: PENDING, AUTO_APPROVED or AUTO_REJECTED. Unspecified: any."""
+    """The expected initial status: PENDING, AUTO_APPROVED or AUTO_REJECTED. Unspecified: any."""
     expect_rule: _builtins.str
-    """The deciding rule expected, or `tools` or `unlisted_tools`; empty: any."""
+    """The expected deciding rule, or `tools` or `unlisted_tools`. Empty: any."""
     @_builtins.property
     def arguments(self) -> _struct_pb2.Struct:
-        """Arguments of the call; unset means `{}`. The limits are those of RequestApproval."""
+        """Arguments of the call. Unset means `{}`. The limits are those of RequestApproval."""
 
     @_builtins.property
     def agent(self) -> _approval_pb2.Agent:
@@ -459,11 +461,11 @@ class PolicyTestCase(_message.Message):
 
     @_builtins.property
     def caller(self) -> _approval_pb2.Actor:
-        """Who asks; unset: an agent `test/agent`."""
+        """The caller. Unset: an agent `test/agent`."""
 
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
-        """When; unset: now."""
+        """The time of the request. Unset: now."""
 
     def __init__(
         self,
@@ -512,7 +514,7 @@ Global___PolicyTestCases: _TypeAlias = PolicyTestCases  # noqa: Y015
 
 @_typing.final
 class PolicyTestResult(_message.Message):
-    """What became of a case."""
+    """The result of a case."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -525,20 +527,20 @@ class PolicyTestResult(_message.Message):
     name: _builtins.str
     """The case's name."""
     status: _approval_pb2.ApprovalStatus.ValueType
-    """The status that a request would have at once."""
+    """The initial status of such a request."""
     passed: _builtins.bool
-    """Whether everything was as expected; true when nothing was."""
+    """Whether the result is as expected. True if the case expects nothing."""
     @_builtins.property
     def evaluation(self) -> _approval_pb2.PolicyEvaluation:
-        """How the policy judged, with its trace."""
+        """The policy's evaluation, with its trace."""
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """Longest time to wait for a decision; unset when the policy does not limit it."""
+        """Maximum time to wait for a decision. Unset if the policy does not limit it."""
 
     @_builtins.property
     def claim_window(self) -> _duration_pb2.Duration:
-        """How long an approved call could be claimed."""
+        """Time after the decision in which the call could be claimed."""
 
     def __init__(
         self,

@@ -22,13 +22,13 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetPolicyRequest(_message.Message):
-    """Names the policy to return."""
+    """Selects the policy to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """The version; unset: the live one."""
+    """The version. Unset: the live one."""
     def __init__(
         self,
         *,
@@ -58,7 +58,7 @@ class GetPolicyResponse(_message.Message):
 
     @_builtins.property
     def file(self) -> Global___PolicyFile:
-        """Where the live policy comes from; unset when SetPolicy sets it."""
+        """The file that the server reads its policy from. Unset if SetPolicy sets the policy."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ Global___GetPolicyResponse: _TypeAlias = GetPolicyResponse  # noqa: Y015
 
 @_typing.final
 class PolicyFile(_message.Message):
-    """The file that the server takes its policy from."""
+    """The file that the server reads its policy from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -86,10 +86,10 @@ class PolicyFile(_message.Message):
     path: _builtins.str
     """Its path on the server."""
     error: _builtins.str
-    """Why its present content is not the live policy; empty when it is."""
+    """Why its current content is not the live policy. Empty if it is."""
     @_builtins.property
     def error_time(self) -> _timestamp_pb2.Timestamp:
-        """When that was found. Unset without an error."""
+        """When the server found the error. Unset without an error."""
 
     def __init__(
         self,
@@ -108,16 +108,16 @@ Global___PolicyFile: _TypeAlias = PolicyFile  # noqa: Y015
 
 @_typing.final
 class ListPolicyVersionsRequest(_message.Message):
-    """Which versions to list."""
+    """Selects the versions to list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many, 1 to 1,000; default 50."""
+    """Maximum number of versions: 1 to 1,000, default 50."""
     page_token: _builtins.str
-    """`next_page_token` of the answer before; empty for the first page."""
+    """`next_page_token` of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,
@@ -141,7 +141,7 @@ class ListPolicyVersionsResponse(_message.Message):
     VERSIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token for the next page; empty on the last."""
+    """Token for the next page. Empty on the last page."""
     @_builtins.property
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[_policy_pb2.PolicyVersion]:
         """The versions, without their policies."""
@@ -162,7 +162,7 @@ Global___ListPolicyVersionsResponse: _TypeAlias = ListPolicyVersionsResponse  # 
 
 @_typing.final
 class SetPolicyRequest(_message.Message):
-    """A policy to set."""
+    """Sets the policy."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -172,18 +172,18 @@ class SetPolicyRequest(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call. At most 128 characters."""
     expected_version: _builtins.int
-    """Set it only if this is the live version; 0: only if none was set yet. Unset: whatever is live."""
+    """Set the policy only if this is the live version. 0: only if none was set yet. Unset: in any case."""
     comment: _builtins.str
-    """What changes and why, for ListPolicyVersions; at most 4 KiB."""
+    """What changes and why, for ListPolicyVersions. At most 4 KiB."""
     validate_only: _builtins.bool
-    """Only check: nothing is set, and `version` is what it would be, the live one where nothing would change. Errors are
-    those of the real call, but request_id is not looked at.
+    """Only validate the policy, without setting it. `version` is the version that the call would create, or the live one
+    if nothing would change. Errors are those of the real call, but request_id is ignored.
     """
     @_builtins.property
     def policy(self) -> _policy_pb2.Policy:
-        """The policy. Required; `{}` asks for every call."""
+        """The policy. Required. `{}` requires approval of every call."""
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ Global___SetPolicyRequest: _TypeAlias = SetPolicyRequest  # noqa: Y015
 
 @_typing.final
 class SetPolicyResponse(_message.Message):
-    """The version that was set, or that said the same already."""
+    """The version that was set, or the newest one if it is equal."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -218,7 +218,7 @@ class SetPolicyResponse(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyWarning]:
-        """What is probably not meant, at most 100: see PolicyWarning."""
+        """Probable mistakes in the policy, at most 100: see PolicyWarning."""
 
     def __init__(
         self,
@@ -236,9 +236,10 @@ Global___SetPolicyResponse: _TypeAlias = SetPolicyResponse  # noqa: Y015
 
 @_typing.final
 class PolicyWarning(_message.Message):
-    """Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
-    look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
-    approvals, groups and users with those of its tokens, of these approvals' callers, and of the reviewers who called since it started.
+    """A probable mistake in a valid policy: a denylist over a default that approves; a name that differs from one the
+    server has seen only in case, look, separators or prefix. The server compares tool names with those of the newest
+    1,000 approvals. It compares groups and users with those of its tokens, of these approvals' callers, and of the
+    reviewers who made calls since it started.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -248,7 +249,7 @@ class PolicyWarning(_message.Message):
     field: _builtins.str
     """The field, as a path in the policy, such as `rules[3].tools[0]`."""
     description: _builtins.str
-    """What is probably not meant, and what to do about it."""
+    """The probable mistake, and what to do about it."""
     def __init__(
         self,
         *,
@@ -265,7 +266,7 @@ Global___PolicyWarning: _TypeAlias = PolicyWarning  # noqa: Y015
 
 @_typing.final
 class TestPolicyRequest(_message.Message):
-    """Calls to judge."""
+    """Evaluates calls with a policy."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -273,14 +274,14 @@ class TestPolicyRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CASES_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """The version to try, if `policy` is unset; unset: the live one. Not together with `policy`."""
+    """The version to test, if `policy` is unset. Unset: the live one. Not together with `policy`."""
     @_builtins.property
     def policy(self) -> _policy_pb2.Policy:
-        """The policy to try; unset: see `version`."""
+        """The policy to test. Unset: see `version`."""
 
     @_builtins.property
     def cases(self) -> _containers.RepeatedCompositeFieldContainer[_policy_pb2.PolicyTestCase]:
-        """The calls; 1 to 1,000. Required."""
+        """The calls, 1 to 1,000. Required."""
 
     def __init__(
         self,
@@ -301,7 +302,7 @@ Global___TestPolicyRequest: _TypeAlias = TestPolicyRequest  # noqa: Y015
 
 @_typing.final
 class TestPolicyResponse(_message.Message):
-    """What became of each case, in their order."""
+    """The result of each case, in their order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -313,8 +314,8 @@ class TestPolicyResponse(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyWarning]:
-        """What is probably not meant in the policy that was tried, at most 100: see PolicyWarning. The tools of cases that have another result
-        than they expect, expect nothing, or are approved count as seen too.
+        """Probable mistakes in the tested policy, at most 100: see PolicyWarning. Tools of cases count as seen if the case
+        has an unexpected result, expects nothing, or is approved.
         """
 
     def __init__(

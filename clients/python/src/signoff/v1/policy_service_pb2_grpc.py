@@ -26,8 +26,7 @@ if _version_not_supported:
 
 
 class PolicyServiceStub(object):
-    """Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-    ApprovalService.
+    """Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService.
     """
 
     def __init__(self, channel):
@@ -59,12 +58,11 @@ class PolicyServiceStub(object):
 
 
 class PolicyServiceServicer(object):
-    """Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-    ApprovalService.
+    """Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService.
     """
 
     def GetPolicy(self, request, context):
-        """Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+        """Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
         Errors: NOT_FOUND (POLICY_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -79,22 +77,22 @@ class PolicyServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetPolicy(self, request, context):
-        """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-        approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-        version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-        meanwhile. For operators.
+        """Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+        keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+        version, and so does every repeated call with this request_id, even after other policies were set. For operators.
 
-        Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-        (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-        server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-        (caller, request_id). Warnings keep nothing from being set.
+        Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+        (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+        server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+        (caller, request_id). Warnings do not prevent the policy from being set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TestPolicy(self, request, context):
-        """Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+        """Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+        nothing.
         Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -133,8 +131,7 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService(object):
-    """Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-    ApprovalService.
+    """Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService.
     """
 
     @staticmethod

@@ -27,69 +27,63 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PolicyServiceStub:
-    """Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-    ApprovalService.
-    """
+    """Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PolicyServiceAsyncStub: ...
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.GetPolicyRequest, _policy_service_pb2.GetPolicyResponse]
-    """Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+    """Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
     Errors: NOT_FOUND (POLICY_NOT_FOUND).
     """
     ListPolicyVersions: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.ListPolicyVersionsRequest, _policy_service_pb2.ListPolicyVersionsResponse]
     """Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing."""
     SetPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.SetPolicyRequest, _policy_service_pb2.SetPolicyResponse]
-    """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-    approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-    version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-    meanwhile. For operators.
+    """Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+    keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+    version, and so does every repeated call with this request_id, even after other policies were set. For operators.
 
-    Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-    (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-    server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-    (caller, request_id). Warnings keep nothing from being set.
+    Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+    (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+    server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+    (caller, request_id). Warnings do not prevent the policy from being set.
     """
     TestPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.TestPolicyRequest, _policy_service_pb2.TestPolicyResponse]
-    """Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+    """Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+    nothing.
     Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
     """
 
 @_typing.type_check_only
 class PolicyServiceAsyncStub(PolicyServiceStub):
-    """Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-    ApprovalService.
-    """
+    """Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.GetPolicyRequest, _policy_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
-    """Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+    """Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
     Errors: NOT_FOUND (POLICY_NOT_FOUND).
     """
     ListPolicyVersions: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.ListPolicyVersionsRequest, _policy_service_pb2.ListPolicyVersionsResponse]  # type: ignore[assignment]
     """Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing."""
     SetPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.SetPolicyRequest, _policy_service_pb2.SetPolicyResponse]  # type: ignore[assignment]
-    """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-    approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-    version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-    meanwhile. For operators.
+    """Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+    keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+    version, and so does every repeated call with this request_id, even after other policies were set. For operators.
 
-    Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-    (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-    server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-    (caller, request_id). Warnings keep nothing from being set.
+    Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+    (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+    server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+    (caller, request_id). Warnings do not prevent the policy from being set.
     """
     TestPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.TestPolicyRequest, _policy_service_pb2.TestPolicyResponse]  # type: ignore[assignment]
-    """Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+    """Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+    nothing.
     Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
     """
 
 class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
-    ApprovalService.
-    """
+    """Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService."""
 
     @_abc_1.abstractmethod
     def GetPolicy(
@@ -97,7 +91,7 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_service_pb2.GetPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_service_pb2.GetPolicyResponse, _abc.Awaitable[_policy_service_pb2.GetPolicyResponse]]:
-        """Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+        """Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
         Errors: NOT_FOUND (POLICY_NOT_FOUND).
         """
 
@@ -115,15 +109,14 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_service_pb2.SetPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_service_pb2.SetPolicyResponse, _abc.Awaitable[_policy_service_pb2.SetPolicyResponse]]:
-        """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-        approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-        version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-        meanwhile. For operators.
+        """Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+        keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+        version, and so does every repeated call with this request_id, even after other policies were set. For operators.
 
-        Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-        (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-        server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-        (caller, request_id). Warnings keep nothing from being set.
+        Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+        (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+        server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+        (caller, request_id). Warnings do not prevent the policy from being set.
         """
 
     @_abc_1.abstractmethod
@@ -132,7 +125,8 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_service_pb2.TestPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_policy_service_pb2.TestPolicyResponse, _abc.Awaitable[_policy_service_pb2.TestPolicyResponse]]:
-        """Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+        """Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+        nothing.
         Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
         """
 

@@ -17,21 +17,21 @@ export const file_signoff_v1_access: GenFile = /*@__PURE__*/
   fileDesc("ChdzaWdub2ZmL3YxL2FjY2Vzcy5wcm90bxIKc2lnbm9mZi52MSItCgpEZWNpZGVzRm9yEg8KB2lzc3VlcnMYASADKAkSDgoGZ3JvdXBzGAIgAygJIrUECgVUb2tlbhIQCgh0b2tlbl9pZBgBIAEoCRIgCgVvd25lchgCIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISHwoFcm9sZXMYAyADKA4yEC5zaWdub2ZmLnYxLlJvbGUSDgoGZ3JvdXBzGAQgAygJEisKC3Blcm1pc3Npb25zGAUgAygOMhYuc2lnbm9mZi52MS5QZXJtaXNzaW9uEg8KB2NvbW1lbnQYBiABKAkSJQoFc3RhdGUYByABKA4yFi5zaWdub2ZmLnYxLlRva2VuU3RhdGUSIgoHY3JlYXRvchgIIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHcmV2b2tlchgNIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISJwoMb25fYmVoYWxmX29mGA4gASgLMhEuc2lnbm9mZi52MS5BY3RvchIrCgtkZWNpZGVzX2ZvchgPIAEoCzIWLnNpZ25vZmYudjEuRGVjaWRlc0ZvciL4AgoGQ2FsbGVyEiAKBWFjdG9yGAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchIfCgVyb2xlcxgCIAMoDjIQLnNpZ25vZmYudjEuUm9sZRIOCgZncm91cHMYAyADKAkSKwoLcGVybWlzc2lvbnMYBCADKA4yFi5zaWdub2ZmLnYxLlBlcm1pc3Npb24SMAoGbWV0aG9kGAUgASgOMiAuc2lnbm9mZi52MS5BdXRoZW50aWNhdGlvbk1ldGhvZBI1ChFhdXRoZW50aWNhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKDG9uX2JlaGFsZl9vZhgIIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISKwoLZGVjaWRlc19mb3IYCSABKAsyFi5zaWdub2ZmLnYxLkRlY2lkZXNGb3IqZAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BR0VOVBABEhEKDVJPTEVfUkVWSUVXRVIQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQqhgEKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEh0KGVBFUk1JU1NJT05fQVNLX0ZPUl9PVEhFUlMQARIgChxQRVJNSVNTSU9OX0RFQ0lERV9GT1JfT1RIRVJTEAISGwoXUEVSTUlTU0lPTl9ERUNJREVfQUxPTkUQAypzCgpUb2tlblN0YXRlEhsKF1RPS0VOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSVE9LRU5fU1RBVEVfQUNUSVZFEAESFwoTVE9LRU5fU1RBVEVfRVhQSVJFRBACEhcKE1RPS0VOX1NUQVRFX1JFVk9LRUQQAyrKAQoUQXV0aGVudGljYXRpb25NZXRob2QSJQohQVVUSEVOVElDQVRJT05fTUVUSE9EX1VOU1BFQ0lGSUVEEAASIwofQVVUSEVOVElDQVRJT05fTUVUSE9EX0RFVl9UT0tFThABEh8KG0FVVEhFTlRJQ0FUSU9OX01FVEhPRF9UT0tFThACEh4KGkFVVEhFTlRJQ0FUSU9OX01FVEhPRF9PSURDEAMSJQohQVVUSEVOVElDQVRJT05fTUVUSE9EX0NFUlRJRklDQVRFEARCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_signoff_v1_approval]);
 
 /**
- * For whom somebody with PERMISSION_DECIDE_FOR_OTHERS may decide.
+ * The people for whom an owner with PERMISSION_DECIDE_FOR_OTHERS may decide.
  *
  * @generated from message signoff.v1.DecidesFor
  */
 export type DecidesFor = Message<"signoff.v1.DecidesFor"> & {
   /**
-   * People of these authorities, as in Actor: 1 to 16, of 1 to 256 characters. `local` is the issuer of the server's own
-   * tokens.
+   * The authorities of these people, as in Actor: 1 to 16, each of 1 to 256 characters. `local` is the issuer of the
+   * server's own tokens.
    *
    * @generated from field: repeated string issuers = 1;
    */
   issuers: string[];
 
   /**
-   * The groups that it may say they are in. At most 64, of 1 to 128 characters; without any they are in no group.
+   * The groups that the owner may name. At most 64, each of 1 to 128 characters. Empty: no groups.
    *
    * @generated from field: repeated string groups = 2;
    */
@@ -46,111 +46,111 @@ export const DecidesForSchema: GenMessage<DecidesFor> = /*@__PURE__*/
   messageDesc(file_signoff_v1_access, 0);
 
 /**
- * Credentials that the server has made, without their secret, of which it keeps only a hash.
+ * A token that the server created. The server keeps only a hash of its secret.
  *
  * @generated from message signoff.v1.Token
  */
 export type Token = Message<"signoff.v1.Token"> & {
   /**
-   * Its name, which is no secret: a UUIDv7.
+   * The token's id, a UUIDv7. Not secret.
    *
    * @generated from field: string token_id = 1;
    */
   tokenId: string;
 
   /**
-   * Who shows it: what is recorded as author of everything that is done with it. The issuer is `local`.
+   * The owner: recorded as the author of every action with this token. The issuer is `local`.
    *
    * @generated from field: signoff.v1.Actor owner = 2;
    */
   owner?: Actor | undefined;
 
   /**
-   * What the owner is allowed to be.
+   * The owner's roles.
    *
    * @generated from field: repeated signoff.v1.Role roles = 3;
    */
   roles: Role[];
 
   /**
-   * The groups that the owner is in, for eligibility as a reviewer.
+   * The owner's groups, for eligibility as a reviewer.
    *
    * @generated from field: repeated string groups = 4;
    */
   groups: string[];
 
   /**
-   * What the owner may assert about others.
+   * The owner's permissions.
    *
    * @generated from field: repeated signoff.v1.Permission permissions = 5;
    */
   permissions: Permission[];
 
   /**
-   * What it is for.
+   * The purpose of the token.
    *
    * @generated from field: string comment = 6;
    */
   comment: string;
 
   /**
-   * Whether it is good.
+   * Whether the server accepts the token.
    *
    * @generated from field: signoff.v1.TokenState state = 7;
    */
   state: TokenState;
 
   /**
-   * Who made it.
+   * Who created the token.
    *
    * @generated from field: signoff.v1.Actor creator = 8;
    */
   creator?: Actor | undefined;
 
   /**
-   * When it was made.
+   * When it was created.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 9;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * From when on it is refused; unset: never.
+   * When it expires. Unset: never.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 10;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * When it was last shown; unset: never. Up to a minute may be missing after a crash of the server.
+   * When it was last used. Unset: never. A crash of the server can lose up to the last minute of uses.
    *
    * @generated from field: google.protobuf.Timestamp last_use_time = 11;
    */
   lastUseTime?: Timestamp | undefined;
 
   /**
-   * When it was taken back; unset: it was not.
+   * When it was revoked. Unset: not revoked.
    *
    * @generated from field: google.protobuf.Timestamp revoke_time = 12;
    */
   revokeTime?: Timestamp | undefined;
 
   /**
-   * Who took it back.
+   * Who revoked it.
    *
    * @generated from field: signoff.v1.Actor revoker = 13;
    */
   revoker?: Actor | undefined;
 
   /**
-   * The person on whose behalf everything is asked that is asked with it, who cannot decide it.
+   * The person on whose behalf all requests with this token are made. This person cannot decide them.
    *
    * @generated from field: signoff.v1.Actor on_behalf_of = 14;
    */
   onBehalfOf?: Actor | undefined;
 
   /**
-   * For whom the owner may decide. Unset on a token with DECIDE_FOR_OTHERS that was made before this was recorded: for nobody.
+   * The people for whom the owner may decide. Unset on an old token with DECIDE_FOR_OTHERS: it may decide for no one.
    *
    * @generated from field: signoff.v1.DecidesFor decides_for = 15;
    */
@@ -171,63 +171,63 @@ export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
  */
 export type Caller = Message<"signoff.v1.Caller"> & {
   /**
-   * Who it is, as recorded on everything that it does.
+   * The caller's identity: recorded as the author of every action.
    *
    * @generated from field: signoff.v1.Actor actor = 1;
    */
   actor?: Actor | undefined;
 
   /**
-   * What it is allowed to be; without any, it may only ask who it is.
+   * The caller's roles. Without a role, the caller may only call GetCaller.
    *
    * @generated from field: repeated signoff.v1.Role roles = 2;
    */
   roles: Role[];
 
   /**
-   * The groups that it is in.
+   * The caller's groups.
    *
    * @generated from field: repeated string groups = 3;
    */
   groups: string[];
 
   /**
-   * What it may assert about others.
+   * The caller's permissions.
    *
    * @generated from field: repeated signoff.v1.Permission permissions = 4;
    */
   permissions: Permission[];
 
   /**
-   * By what it was recognised.
+   * How the caller was authenticated.
    *
    * @generated from field: signoff.v1.AuthenticationMethod method = 5;
    */
   method: AuthenticationMethod;
 
   /**
-   * When it proved who it is: when it signed in with its provider, or its token was made, or its connection.
+   * When the caller signed in with its provider, its token was created, or its connection was made.
    *
    * @generated from field: google.protobuf.Timestamp authenticate_time = 6;
    */
   authenticateTime?: Timestamp | undefined;
 
   /**
-   * From when on its credentials are refused, and its streams end; unset: never.
+   * When its credentials expire and its streams end. Unset: never.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 7;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * The person on whose behalf it asks, whatever it says.
+   * The person on whose behalf all its requests are made, if the credentials name one.
    *
    * @generated from field: signoff.v1.Actor on_behalf_of = 8;
    */
   onBehalfOf?: Actor | undefined;
 
   /**
-   * For whom it may decide, with DECIDE_FOR_OTHERS.
+   * The people for whom the caller may decide, with DECIDE_FOR_OTHERS.
    *
    * @generated from field: signoff.v1.DecidesFor decides_for = 9;
    */
@@ -242,7 +242,7 @@ export const CallerSchema: GenMessage<Caller> = /*@__PURE__*/
   messageDesc(file_signoff_v1_access, 2);
 
 /**
- * What a caller is allowed to be. Which calls a role may make, and about which approvals, is in docs/roles.md.
+ * A caller's role. docs/roles.md lists the calls and approvals that each role may access.
  *
  * @generated from enum signoff.v1.Role
  */
@@ -255,28 +255,28 @@ export enum Role {
   UNSPECIFIED = 0,
 
   /**
-   * Asks, and sees, cancels, claims and reports what it asked for.
+   * Requests approvals; reads, cancels, claims and reports its own.
    *
    * @generated from enum value: ROLE_AGENT = 1;
    */
   AGENT = 1,
 
   /**
-   * Sees what the policy asks it about, and decides it.
+   * Reads and decides the approvals that the policy asks it about.
    *
    * @generated from enum value: ROLE_REVIEWER = 2;
    */
   REVIEWER = 2,
 
   /**
-   * Sees everything.
+   * Reads everything.
    *
    * @generated from enum value: ROLE_AUDITOR = 3;
    */
   AUDITOR = 3,
 
   /**
-   * Sets the policy, makes tokens and takes them back.
+   * Sets the policy; creates and revokes tokens; freezes calls.
    *
    * @generated from enum value: ROLE_OPERATOR = 4;
    */
@@ -290,7 +290,7 @@ export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
   enumDesc(file_signoff_v1_access, 0);
 
 /**
- * Something about other people that a caller may assert, and is believed.
+ * A permission to make trusted claims about other people.
  *
  * @generated from enum signoff.v1.Permission
  */
@@ -303,24 +303,24 @@ export enum Permission {
   UNSPECIFIED = 0,
 
   /**
-   * On whose behalf it asks: `on_behalf_of` in RequestApproval.
+   * Set `on_behalf_of` in RequestApproval: name the person on whose behalf the caller asks.
    *
    * @generated from enum value: PERMISSION_ASK_FOR_OTHERS = 1;
    */
   ASK_FOR_OTHERS = 1,
 
   /**
-   * Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
-   * approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-   * asks, and none where a rule's quorum is 1.
+   * Set `on_behalf_of` in Decide, as a chat bridge does: name the person who decides and their groups, within
+   * DecidesFor. Cannot approve alone: of all approving votes from one such owner, including its own, one counts per
+   * rule, and none if the rule's quorum is 1.
    *
    * @generated from enum value: PERMISSION_DECIDE_FOR_OTHERS = 2;
    */
   DECIDE_FOR_OTHERS = 2,
 
   /**
-   * Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-   * enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+   * Approve alone: every vote that the owner submits counts, so its votes alone can reach a quorum. The holder of such
+   * credentials can approve as any person in their DecidesFor. Needs DECIDE_FOR_OTHERS.
    *
    * @generated from enum value: PERMISSION_DECIDE_ALONE = 3;
    */
@@ -334,7 +334,7 @@ export const PermissionSchema: GenEnum<Permission> = /*@__PURE__*/
   enumDesc(file_signoff_v1_access, 1);
 
 /**
- * Whether a token is good.
+ * The state of a token.
  *
  * @generated from enum signoff.v1.TokenState
  */
@@ -347,21 +347,21 @@ export enum TokenState {
   UNSPECIFIED = 0,
 
   /**
-   * It is.
+   * The server accepts it.
    *
    * @generated from enum value: TOKEN_STATE_ACTIVE = 1;
    */
   ACTIVE = 1,
 
   /**
-   * Its time is over.
+   * It has expired.
    *
    * @generated from enum value: TOKEN_STATE_EXPIRED = 2;
    */
   EXPIRED = 2,
 
   /**
-   * It was taken back.
+   * It was revoked.
    *
    * @generated from enum value: TOKEN_STATE_REVOKED = 3;
    */
@@ -375,7 +375,7 @@ export const TokenStateSchema: GenEnum<TokenState> = /*@__PURE__*/
   enumDesc(file_signoff_v1_access, 2);
 
 /**
- * By what the server recognised a caller.
+ * How a caller was authenticated.
  *
  * @generated from enum signoff.v1.AuthenticationMethod
  */
@@ -395,7 +395,7 @@ export enum AuthenticationMethod {
   DEV_TOKEN = 1,
 
   /**
-   * By a token that the server has made: AccessService.
+   * By a token that AccessService created.
    *
    * @generated from enum value: AUTHENTICATION_METHOD_TOKEN = 2;
    */
@@ -409,7 +409,7 @@ export enum AuthenticationMethod {
   OIDC = 3,
 
   /**
-   * By the certificate of its connection.
+   * By the client certificate of the connection.
    *
    * @generated from enum value: AUTHENTICATION_METHOD_CERTIFICATE = 4;
    */

@@ -21,22 +21,22 @@ export const file_signoff_v1_access_service: GenFile = /*@__PURE__*/
   fileDesc("Ch9zaWdub2ZmL3YxL2FjY2Vzc19zZXJ2aWNlLnByb3RvEgpzaWdub2ZmLnYxIswCChJDcmVhdGVUb2tlblJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEiMKBGtpbmQYAyABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIfCgVyb2xlcxgEIAMoDjIQLnNpZ25vZmYudjEuUm9sZRIOCgZncm91cHMYBSADKAkSKwoLcGVybWlzc2lvbnMYBiADKA4yFi5zaWdub2ZmLnYxLlBlcm1pc3Npb24SJgoDdHRsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB2NvbW1lbnQYCCABKAkSKAoMb25fYmVoYWxmX29mGAkgASgLMhIuc2lnbm9mZi52MS5QZXJzb24SKwoLZGVjaWRlc19mb3IYCiABKAsyFi5zaWdub2ZmLnYxLkRlY2lkZXNGb3IiRwoTQ3JlYXRlVG9rZW5SZXNwb25zZRIgCgV0b2tlbhgBIAEoCzIRLnNpZ25vZmYudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIk8KEUxpc3RUb2tlbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhMKC2FjdGl2ZV9vbmx5GAMgASgIIlAKEkxpc3RUb2tlbnNSZXNwb25zZRIhCgZ0b2tlbnMYASADKAsyES5zaWdub2ZmLnYxLlRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSImChJSZXZva2VUb2tlblJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkiNwoTUmV2b2tlVG9rZW5SZXNwb25zZRIgCgV0b2tlbhgBIAEoCzIRLnNpZ25vZmYudjEuVG9rZW4iEgoQR2V0Q2FsbGVyUmVxdWVzdCI3ChFHZXRDYWxsZXJSZXNwb25zZRIiCgZjYWxsZXIYASABKAsyEi5zaWdub2ZmLnYxLkNhbGxlcjLGAgoNQWNjZXNzU2VydmljZRJOCgtDcmVhdGVUb2tlbhIeLnNpZ25vZmYudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Gh8uc2lnbm9mZi52MS5DcmVhdGVUb2tlblJlc3BvbnNlEksKCkxpc3RUb2tlbnMSHS5zaWdub2ZmLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh4uc2lnbm9mZi52MS5MaXN0VG9rZW5zUmVzcG9uc2USTgoLUmV2b2tlVG9rZW4SHi5zaWdub2ZmLnYxLlJldm9rZVRva2VuUmVxdWVzdBofLnNpZ25vZmYudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJICglHZXRDYWxsZXISHC5zaWdub2ZmLnYxLkdldENhbGxlclJlcXVlc3QaHS5zaWdub2ZmLnYxLkdldENhbGxlclJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_signoff_v1_access, file_signoff_v1_approval, file_signoff_v1_approval_service]);
 
 /**
- * A token to make.
+ * Creates a token.
  *
  * @generated from message signoff.v1.CreateTokenRequest
  */
 export type CreateTokenRequest = Message<"signoff.v1.CreateTokenRequest"> & {
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 1;
    */
   requestId: string;
 
   /**
-   * The owner's name, 1 to 256 characters, none of them invisible, without blanks around them. As every name of somebody, of
-   * an issuer or of a group it is kept in its composed form (Unicode NFC), and compared in that, with case. Tokens with the
-   * same name speak for the same agent, person or service: what one asks for, the other cannot approve. Required.
+   * The owner's name: 1 to 256 characters, no invisible characters, no leading or trailing spaces. Like the names of
+   * issuers and groups, it is normalized to Unicode NFC, and case-sensitive. Tokens with the same name belong to the
+   * same agent, person or service: one cannot approve the requests of the other. Required.
    *
    * @generated from field: string subject = 2;
    */
@@ -50,50 +50,50 @@ export type CreateTokenRequest = Message<"signoff.v1.CreateTokenRequest"> & {
   kind: ActorKind;
 
   /**
-   * What the owner is allowed to be. Required.
+   * The owner's roles. Required.
    *
    * @generated from field: repeated signoff.v1.Role roles = 4;
    */
   roles: Role[];
 
   /**
-   * The groups that the owner is in, for eligibility as a reviewer. At most 64, of 1 to 128 characters.
+   * The owner's groups, for eligibility as a reviewer. At most 64, each of 1 to 128 characters.
    *
    * @generated from field: repeated string groups = 5;
    */
   groups: string[];
 
   /**
-   * What the owner may assert about others.
+   * The owner's permissions.
    *
    * @generated from field: repeated signoff.v1.Permission permissions = 6;
    */
   permissions: Permission[];
 
   /**
-   * How long it is good: 1 s to 3,653 days, which are 10 years. Unset: until it is revoked.
+   * Time until the token expires: 1 s to 3,653 days (10 years). Unset: it does not expire.
    *
    * @generated from field: google.protobuf.Duration ttl = 7;
    */
   ttl?: Duration | undefined;
 
   /**
-   * What it is for; at most 4 KiB.
+   * The purpose of the token. At most 4 KiB.
    *
    * @generated from field: string comment = 8;
    */
   comment: string;
 
   /**
-   * Whose agent the owner is: whatever is asked with the token is asked on this person's behalf, and they cannot decide it.
-   * Without groups, and neither together with REVIEWER nor with permissions.
+   * The person on whose behalf all requests with this token are made. This person cannot decide them. Without groups.
+   * Cannot be combined with REVIEWER or with permissions.
    *
    * @generated from field: signoff.v1.Person on_behalf_of = 9;
    */
   onBehalfOf?: Person | undefined;
 
   /**
-   * For whom the owner may decide. Required with DECIDE_FOR_OTHERS, and only for that.
+   * The people for whom the owner may decide. Required with DECIDE_FOR_OTHERS, and not allowed without it.
    *
    * @generated from field: signoff.v1.DecidesFor decides_for = 10;
    */
@@ -108,7 +108,7 @@ export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PUR
   messageDesc(file_signoff_v1_access_service, 0);
 
 /**
- * The token that was made.
+ * The created token.
  *
  * @generated from message signoff.v1.CreateTokenResponse
  */
@@ -121,7 +121,7 @@ export type CreateTokenResponse = Message<"signoff.v1.CreateTokenResponse"> & {
   token?: Token | undefined;
 
   /**
-   * The bearer token: `signoff_` and 43 characters. Shown this once.
+   * The bearer token: `signoff_` and 43 characters. Returned only here.
    *
    * @generated from field: string secret = 2;
    */
@@ -136,27 +136,27 @@ export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__P
   messageDesc(file_signoff_v1_access_service, 1);
 
 /**
- * Which tokens to list.
+ * Selects the tokens to list.
  *
  * @generated from message signoff.v1.ListTokensRequest
  */
 export type ListTokensRequest = Message<"signoff.v1.ListTokensRequest"> & {
   /**
-   * At most this many, 1 to 1,000; default 50.
+   * Maximum number of tokens: 1 to 1,000, default 50.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the answer before; empty for the first page.
+   * `next_page_token` of the previous page. Empty: the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Only those that are good now.
+   * Only tokens that are neither expired nor revoked.
    *
    * @generated from field: bool active_only = 3;
    */
@@ -184,7 +184,7 @@ export type ListTokensResponse = Message<"signoff.v1.ListTokensResponse"> & {
   tokens: Token[];
 
   /**
-   * Token for the next page; empty on the last.
+   * Token for the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -199,13 +199,13 @@ export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PUR
   messageDesc(file_signoff_v1_access_service, 3);
 
 /**
- * Names the token to take back.
+ * Selects the token to revoke.
  *
  * @generated from message signoff.v1.RevokeTokenRequest
  */
 export type RevokeTokenRequest = Message<"signoff.v1.RevokeTokenRequest"> & {
   /**
-   * The token's name, not its secret. Required.
+   * The token's id, not its secret. Required.
    *
    * @generated from field: string token_id = 1;
    */
@@ -220,7 +220,7 @@ export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PUR
   messageDesc(file_signoff_v1_access_service, 4);
 
 /**
- * The token that was taken back.
+ * The revoked token.
  *
  * @generated from message signoff.v1.RevokeTokenResponse
  */
@@ -241,7 +241,7 @@ export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__P
   messageDesc(file_signoff_v1_access_service, 5);
 
 /**
- * Asks who is calling.
+ * Asks for the caller's identity.
  *
  * @generated from message signoff.v1.GetCallerRequest
  */
@@ -256,7 +256,7 @@ export const GetCallerRequestSchema: GenMessage<GetCallerRequest> = /*@__PURE__*
   messageDesc(file_signoff_v1_access_service, 6);
 
 /**
- * Who is calling.
+ * The caller's identity.
  *
  * @generated from message signoff.v1.GetCallerResponse
  */
@@ -277,21 +277,20 @@ export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE_
   messageDesc(file_signoff_v1_access_service, 7);
 
 /**
- * Make, list and take back the server's own tokens, which callers show as bearer tokens. Credentials, errors and
+ * Create, list and revoke the server's own tokens. Callers send them as bearer tokens. Authentication, errors and
  * idempotency are those of ApprovalService.
  *
  * @generated from service signoff.v1.AccessService
  */
 export const AccessService: GenService<{
   /**
-   * Makes a token. Its secret is in this answer and nowhere else: the server keeps only a hash of it. For operators.
+   * Creates a token. Only this response holds its secret: the server keeps only a hash. For operators.
    *
-   * Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) when 10,000 tokens are kept and none has
-   * expired;
-   * ALREADY_EXISTS (TOKEN_ALREADY_CREATED) when the same call was made before with this request_id: the secret cannot be
-   * shown again, so revoke that token and make another under a new request_id; ALREADY_EXISTS (REQUEST_ID_REUSED) when
-   * request_id was used for another token. At most one token comes of one (caller, request_id). The server keeps 10,000
-   * tokens: beyond that it forgets those that expired longest ago.
+   * Errors: INVALID_ARGUMENT with every violation; RESOURCE_EXHAUSTED (TOO_MANY_TOKENS) if there are 10,000 tokens and
+   * none has expired; ALREADY_EXISTS (TOKEN_ALREADY_CREATED) if the same call was made before with this request_id: the
+   * secret cannot be shown again, so revoke that token and create another with a new request_id; ALREADY_EXISTS
+   * (REQUEST_ID_REUSED) if request_id was used for a different token. A (caller, request_id) creates at most one token.
+   * The server keeps 10,000 tokens; beyond that it deletes those that expired first.
    *
    * @generated from rpc signoff.v1.AccessService.CreateToken
    */
@@ -311,10 +310,10 @@ export const AccessService: GenService<{
     output: typeof ListTokensResponseSchema;
   },
   /**
-   * Takes a token back. Once this has answered no call with it is accepted, and its open streams have been told to end,
-   * with UNAUTHENTICATED. For operators. What was done with it stays as it is.
+   * Revokes a token. After the response, the server rejects every call with this token, and ends its open streams with
+   * UNAUTHENTICATED. Earlier actions with the token are not undone. For operators.
    *
-   * Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was taken back before is returned as it is.
+   * Errors: NOT_FOUND (TOKEN_NOT_FOUND). Idempotent: a token that was revoked before is returned unchanged.
    *
    * @generated from rpc signoff.v1.AccessService.RevokeToken
    */
@@ -324,7 +323,8 @@ export const AccessService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * Returns who the server takes the caller for. For everybody with credentials, roles or not. Changes nothing.
+   * Returns the identity and roles of the caller. For all authenticated callers, with or without roles. Changes
+   * nothing.
    *
    * @generated from rpc signoff.v1.AccessService.GetCaller
    */

@@ -17,7 +17,8 @@ export const file_signoff_v1_admin: GenFile = /*@__PURE__*/
   fileDesc("ChZzaWdub2ZmL3YxL2FkbWluLnByb3RvEgpzaWdub2ZmLnYxIqMBCgZGcmVlemUSCgoCaWQYASABKAkSJgoFc2NvcGUYAiABKAsyFy5zaWdub2ZmLnYxLkZyZWV6ZVNjb3BlEg4KBnJlYXNvbhgDIAEoCRIkCglmcm96ZW5fYnkYBCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2ZyZWV6ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJYCgtGcmVlemVTY29wZRINCgNhbGwYASABKAhIABIQCgZjYWxsZXIYAiABKAlIABIOCgR0b29sGAMgASgJSAASDwoFYWdlbnQYBCABKAlIAEIHCgVzY29wZSKfAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSLwoLc2VydmVyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnBvbGljeV92ZXJzaW9uGAQgASgEEhUKDXBlbmRpbmdfY291bnQYBSABKAQSNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoHZnJlZXplcxgHIAMoCzISLnNpZ25vZmYudjEuRnJlZXplEhAKCGRyYWluaW5nGAggASgIQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_signoff_v1_approval]);
 
 /**
- * An emergency stop. While it stands, no call in its scope can be claimed, and new requests in its scope are rejected.
+ * An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
+ * rejected.
  *
  * @generated from message signoff.v1.Freeze
  */
@@ -30,21 +31,21 @@ export type Freeze = Message<"signoff.v1.Freeze"> & {
   id: string;
 
   /**
-   * What it stops.
+   * The calls that it stops.
    *
    * @generated from field: signoff.v1.FreezeScope scope = 2;
    */
   scope?: FreezeScope | undefined;
 
   /**
-   * Why; may be empty. Sent to those whose calls it stops.
+   * Why. May be empty. Sent to the callers whose calls it stops.
    *
    * @generated from field: string reason = 3;
    */
   reason: string;
 
   /**
-   * Who froze.
+   * Who created the freeze.
    *
    * @generated from field: signoff.v1.Actor frozen_by = 4;
    */
@@ -66,13 +67,13 @@ export const FreezeSchema: GenMessage<Freeze> = /*@__PURE__*/
   messageDesc(file_signoff_v1_admin, 0);
 
 /**
- * What a freeze stops.
+ * The calls that a freeze stops.
  *
  * @generated from message signoff.v1.FreezeScope
  */
 export type FreezeScope = Message<"signoff.v1.FreezeScope"> & {
   /**
-   * Which calls. Required.
+   * The scope. Required.
    *
    * @generated from oneof signoff.v1.FreezeScope.scope
    */
@@ -94,7 +95,7 @@ export type FreezeScope = Message<"signoff.v1.FreezeScope"> & {
     case: "caller";
   } | {
     /**
-     * The calls of the tools that match this glob, as in a policy's `tools`; at most 128 characters.
+     * The calls of the tools that match this glob, as in a policy's `tools`. At most 128 characters.
      *
      * @generated from field: string tool = 3;
      */
@@ -102,8 +103,8 @@ export type FreezeScope = Message<"signoff.v1.FreezeScope"> & {
     case: "tool";
   } | {
     /**
-     * The calls of an agent with exactly this name, or with this name in its chain; at most 128 characters. Agents say
-     * their names themselves, so this stops an honest agent, and is no barrier to others.
+     * The calls of an agent with exactly this name, or with this name in its chain. At most 128 characters. Agents
+     * choose their own names, so this does not stop a malicious agent.
      *
      * @generated from field: string agent = 4;
      */
@@ -120,7 +121,7 @@ export const FreezeScopeSchema: GenMessage<FreezeScope> = /*@__PURE__*/
   messageDesc(file_signoff_v1_admin, 1);
 
 /**
- * What the server is, and how it is.
+ * The server's version and status.
  *
  * @generated from message signoff.v1.ServerStatus
  */
@@ -154,21 +155,21 @@ export type ServerStatus = Message<"signoff.v1.ServerStatus"> & {
   policyVersion: bigint;
 
   /**
-   * How many approvals are PENDING.
+   * Number of PENDING approvals.
    *
    * @generated from field: uint64 pending_count = 5;
    */
   pendingCount: bigint;
 
   /**
-   * When the oldest PENDING approval was asked for; unset when there is none.
+   * When the oldest PENDING approval was requested. Unset if there is none.
    *
    * @generated from field: google.protobuf.Timestamp oldest_pending_time = 6;
    */
   oldestPendingTime?: Timestamp | undefined;
 
   /**
-   * The freezes that stand, the oldest first.
+   * The active freezes, the oldest first.
    *
    * @generated from field: repeated signoff.v1.Freeze freezes = 7;
    */

@@ -15,27 +15,27 @@ export const file_signoff_v1_admin_service: GenFile = /*@__PURE__*/
   fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzMqQCCgxBZG1pblNlcnZpY2USPwoGRnJlZXplEhkuc2lnbm9mZi52MS5GcmVlemVSZXF1ZXN0Ghouc2lnbm9mZi52MS5GcmVlemVSZXNwb25zZRI5CgRUaGF3Ehcuc2lnbm9mZi52MS5UaGF3UmVxdWVzdBoYLnNpZ25vZmYudjEuVGhhd1Jlc3BvbnNlEk4KC0xpc3RGcmVlemVzEh4uc2lnbm9mZi52MS5MaXN0RnJlZXplc1JlcXVlc3QaHy5zaWdub2ZmLnYxLkxpc3RGcmVlemVzUmVzcG9uc2USSAoJR2V0U3RhdHVzEhwuc2lnbm9mZi52MS5HZXRTdGF0dXNSZXF1ZXN0Gh0uc2lnbm9mZi52MS5HZXRTdGF0dXNSZXNwb25zZUJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_signoff_v1_admin]);
 
 /**
- * What to stop.
+ * Stops calls.
  *
  * @generated from message signoff.v1.FreezeRequest
  */
 export type FreezeRequest = Message<"signoff.v1.FreezeRequest"> & {
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 1;
    */
   requestId: string;
 
   /**
-   * Which calls. Required.
+   * The calls to stop. Required.
    *
    * @generated from field: signoff.v1.FreezeScope scope = 2;
    */
   scope?: FreezeScope | undefined;
 
   /**
-   * Why; at most 1 KiB. Sent to those whose calls it stops.
+   * Why. At most 1 KiB. Sent to the callers whose calls it stops.
    *
    * @generated from field: string reason = 3;
    */
@@ -56,7 +56,7 @@ export const FreezeRequestSchema: GenMessage<FreezeRequest> = /*@__PURE__*/
  */
 export type FreezeResponse = Message<"signoff.v1.FreezeResponse"> & {
   /**
-   * The freeze, as it is recorded.
+   * The freeze, as recorded.
    *
    * @generated from field: signoff.v1.Freeze freeze = 1;
    */
@@ -71,13 +71,13 @@ export const FreezeResponseSchema: GenMessage<FreezeResponse> = /*@__PURE__*/
   messageDesc(file_signoff_v1_admin_service, 1);
 
 /**
- * Which freeze to end.
+ * Selects the freeze to end.
  *
  * @generated from message signoff.v1.ThawRequest
  */
 export type ThawRequest = Message<"signoff.v1.ThawRequest"> & {
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 1;
    */
@@ -105,7 +105,7 @@ export const ThawRequestSchema: GenMessage<ThawRequest> = /*@__PURE__*/
  */
 export type ThawResponse = Message<"signoff.v1.ThawResponse"> & {
   /**
-   * The freeze, as it stood.
+   * The freeze, as recorded.
    *
    * @generated from field: signoff.v1.Freeze freeze = 1;
    */
@@ -135,7 +135,7 @@ export const ListFreezesRequestSchema: GenMessage<ListFreezesRequest> = /*@__PUR
   messageDesc(file_signoff_v1_admin_service, 4);
 
 /**
- * The freezes that stand; at most 500, which fit into 4 MiB, but for those that an import brought.
+ * The active freezes. At most 500, which fit into 4 MiB; an import can add more.
  *
  * @generated from message signoff.v1.ListFreezesResponse
  */
@@ -156,7 +156,7 @@ export const ListFreezesResponseSchema: GenMessage<ListFreezesResponse> = /*@__P
   messageDesc(file_signoff_v1_admin_service, 5);
 
 /**
- * Asks how the server is.
+ * Asks for the server's status.
  *
  * @generated from message signoff.v1.GetStatusRequest
  */
@@ -171,7 +171,7 @@ export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*
   messageDesc(file_signoff_v1_admin_service, 6);
 
 /**
- * How the server is.
+ * The server's status.
  *
  * @generated from message signoff.v1.GetStatusResponse
  */
@@ -192,16 +192,16 @@ export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE_
   messageDesc(file_signoff_v1_admin_service, 7);
 
 /**
- * Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
+ * Stop agents in an emergency, and read the server's status. For operators; auditors may read.
  *
  * @generated from service signoff.v1.AdminService
  */
 export const AdminService: GenService<{
   /**
-   * Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-   * AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
-   * was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
-   * claim windows are not extended. The freeze stands until Thaw, restarts included.
+   * Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
+   * scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
+   * not stopped, and their repeated claims still get the recorded claim. Decisions, deadlines and reports continue.
+   * Claim windows are not extended. The freeze is active until Thaw, across restarts.
    * Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
    *
    * @generated from rpc signoff.v1.AdminService.Freeze
@@ -212,8 +212,9 @@ export const AdminService: GenService<{
     output: typeof FreezeResponseSchema;
   },
   /**
-   * Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
-   * Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller, request_id).
+   * Ends a freeze. Requests that it rejected stay rejected: request approval again with a new request_id.
+   * Errors: NOT_FOUND (FREEZE_NOT_FOUND); PERMISSION_DENIED (OTHER_OPERATOR_REQUIRED). Idempotent by (caller,
+   * request_id).
    *
    * @generated from rpc signoff.v1.AdminService.Thaw
    */
@@ -223,7 +224,7 @@ export const AdminService: GenService<{
     output: typeof ThawResponseSchema;
   },
   /**
-   * Lists the freezes that stand, the oldest first. Changes nothing.
+   * Lists the active freezes, the oldest first. Changes nothing.
    *
    * @generated from rpc signoff.v1.AdminService.ListFreezes
    */
@@ -233,7 +234,7 @@ export const AdminService: GenService<{
     output: typeof ListFreezesResponseSchema;
   },
   /**
-   * Tells how the server is. Changes nothing.
+   * Returns the server's status. Changes nothing.
    *
    * @generated from rpc signoff.v1.AdminService.GetStatus
    */

@@ -15,7 +15,7 @@ export const file_signoff_v1_approval: GenFile = /*@__PURE__*/
   fileDesc("ChlzaWdub2ZmL3YxL2FwcHJvdmFsLnByb3RvEgpzaWdub2ZmLnYxIr8ICghBcHByb3ZhbBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBIqCgZzdGF0dXMYAyABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhIKCnJlcXVlc3RfaWQYBCABKAkSIQoGY2FsbGVyGAUgASgLMhEuc2lnbm9mZi52MS5BY3RvchIRCgl0b29sX25hbWUYBiABKAkSKgoJYXJndW1lbnRzGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYCCABKAkSIAoFYWdlbnQYCSABKAsyES5zaWdub2ZmLnYxLkFnZW50Eg4KBnJlYXNvbhgKIAEoCRIwCgZsYWJlbHMYCyADKAsyIC5zaWdub2ZmLnYxLkFwcHJvdmFsLkxhYmVsc0VudHJ5EjEKEGFyZ3VtZW50c19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EioKB3RpbWVvdXQYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGcG9saWN5GBEgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEh8KBXZvdGVzGBIgAygLMhAuc2lnbm9mZi52MS5Wb3RlEg4KBnF1b3J1bRgTIAEoDRImCghkZWNpc2lvbhgUIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb24SIAoFY2xhaW0YFSABKAsyES5zaWdub2ZmLnYxLkNsYWltEi8KDGNsYWltX3dpbmRvdxgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgXIAEoCBInCgxvbl9iZWhhbGZfb2YYGCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEiEKBnBhbmVscxgZIAMoCzIRLnNpZ25vZmYudjEuUGFuZWwSGAoQcmVqZWN0X3RocmVzaG9sZBgaIAEoDRIYChBjb21tZW50X3JlcXVpcmVkGBsgASgIEhUKDWVkaXRzX2FsbG93ZWQYHCABKAgSJgoIcHJpb3JpdHkYHSABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5EioKCnJldm9jYXRpb24YHiABKAsyFi5zaWdub2ZmLnYxLlJldm9jYXRpb24aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJLCgVQYW5lbBIMCgRydWxlGAEgASgJEhEKCXJldmlld2VycxgCIAMoCRIOCgZxdW9ydW0YAyABKA0SEQoJYXBwcm92YWxzGAQgASgNIjQKBUFnZW50EgwKBG5hbWUYASABKAkSDgoGcnVuX2lkGAIgASgJEg0KBWNoYWluGAMgAygJIk0KBUFjdG9yEiMKBGtpbmQYASABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIOCgZpc3N1ZXIYAiABKAkSDwoHc3ViamVjdBgDIAEoCSKwAQoQUG9saWN5RXZhbHVhdGlvbhIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRIoCgZlZmZlY3QYAiABKA4yGC5zaWdub2ZmLnYxLlBvbGljeUVmZmVjdBIMCgRydWxlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSJAoFdHJhY2UYBSADKAsyFS5zaWdub2ZmLnYxLlJ1bGVUcmFjZRIVCg10cmFjZV9vbWl0dGVkGAYgASgNIlMKCVJ1bGVUcmFjZRIMCgRydWxlGAEgASgJEigKB291dGNvbWUYAiABKA4yFy5zaWdub2ZmLnYxLlJ1bGVPdXRjb21lEg4KBmRldGFpbBgDIAEoCSL6AQoEVm90ZRIlCgpkZWNpZGVkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchImCgZjaG9pY2UYAiABKA4yFi5zaWdub2ZmLnYxLlZvdGVDaG9pY2USDwoHY29tbWVudBgDIAEoCRItCgl2b3RlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJldmlzaW9uX3NlZW4YBSABKAQSDgoGZGlnZXN0GAYgASgJEicKDHN1Ym1pdHRlZF9ieRgHIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISEwoLY291bnRlZF9mb3IYCCADKAkiwAIKCERlY2lzaW9uEioKBnN0YXR1cxgBIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMSJQoKZGVjaWRlZF9ieRgCIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISDwoHY29tbWVudBgDIAEoCRIvCgtkZWNpZGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmV2aXNpb25fc2VlbhgFIAEoBBIOCgZkaWdlc3QYBiABKAkSEAoIcmV2aXNpb24YByABKAQSJwoMc3VibWl0dGVkX2J5GAggASgLMhEuc2lnbm9mZi52MS5BY3RvchI9ChRyZW1lbWJlcmVkX3JlamVjdGlvbhgJIAEoCzIfLnNpZ25vZmYudjEuUmVtZW1iZXJlZFJlamVjdGlvbiJiChNSZW1lbWJlcmVkUmVqZWN0aW9uEhMKC2FwcHJvdmFsX2lkGAEgASgJEiUKCmRlY2lkZWRfYnkYAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEg8KB2NvbW1lbnQYAyABKAkidAoKUmV2b2NhdGlvbhIlCgpyZXZva2VkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchIOCgZyZWFzb24YAiABKAkSLwoLcmV2b2tlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpkBCgVDbGFpbRIKCgJpZBgBIAEoCRIlCgpjbGFpbWVkX2J5GAIgASgLMhEuc2lnbm9mZi52MS5BY3RvchIuCgpjbGFpbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgdvdXRjb21lGAQgASgLMhwuc2lnbm9mZi52MS5FeGVjdXRpb25PdXRjb21lIoEBChBFeGVjdXRpb25PdXRjb21lEisKBnJlc3VsdBgBIAEoDjIbLnNpZ25vZmYudjEuRXhlY3V0aW9uUmVzdWx0Eg8KB21lc3NhZ2UYAiABKAkSLwoLcmVwb3J0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvwGCgVFdmVudBIQCghyZXZpc2lvbhgBIAEoBBIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgCgVhY3RvchgDIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISMAoJcmVxdWVzdGVkGAQgASgLMhsuc2lnbm9mZi52MS5FdmVudC5SZXF1ZXN0ZWRIABIhCgV2b3RlZBgFIAEoCzIQLnNpZ25vZmYudjEuVm90ZUgAEioKBmVkaXRlZBgGIAEoCzIYLnNpZ25vZmYudjEuRXZlbnQuRWRpdGVkSAASJwoHZGVjaWRlZBgHIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb25IABIsCgdjbGFpbWVkGAggASgLMhkuc2lnbm9mZi52MS5FdmVudC5DbGFpbWVkSAASMAoIcmVwb3J0ZWQYCSABKAsyHC5zaWdub2ZmLnYxLkV4ZWN1dGlvbk91dGNvbWVIABIwCgllc2NhbGF0ZWQYCiABKAsyGy5zaWdub2ZmLnYxLkV2ZW50LkVzY2FsYXRlZEgAEiwKB3Jldm9rZWQYCyABKAsyGS5zaWdub2ZmLnYxLkV2ZW50LlJldm9rZWRIABpUCglFc2NhbGF0ZWQSDAoEcnVsZRgBIAEoCRIRCglyZXZpZXdlcnMYAiADKAkSJgoIcHJpb3JpdHkYAyABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5GnMKCVJlcXVlc3RlZBIOCgZkaWdlc3QYASABKAkSKgoGc3RhdHVzGAIgASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxIqCglhcmd1bWVudHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0GokBCgZFZGl0ZWQSKgoJYXJndW1lbnRzGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYAiABKAkSLAoGcG9saWN5GAMgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEhUKDXJldmlzaW9uX3NlZW4YBCABKAQaKwoHQ2xhaW1lZBIQCghjbGFpbV9pZBgBIAEoCRIOCgZkaWdlc3QYAiABKAkaGQoHUmV2b2tlZBIOCgZyZWFzb24YASABKAlCBgoEa2luZCK9AQoIUHJvZ3Jlc3MSEAoIcmV2aXNpb24YASABKAQSKgoHZWxhcHNlZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCglyZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJYXBwcm92YWxzGAQgASgNEg4KBnF1b3J1bRgFIAEoDRIRCglyZXZpZXdlcnMYBiADKAkSDwoHbWVzc2FnZRgHIAEoCSphCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhMKD1BSSU9SSVRZX05PUk1BTBABEhEKDVBSSU9SSVRZX0hJR0gQAhITCg9QUklPUklUWV9VUkdFTlQQAyqOAgoOQXBwcm92YWxTdGF0dXMSHwobQVBQUk9WQUxfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXQVBQUk9WQUxfU1RBVFVTX1BFTkRJTkcQARIcChhBUFBST1ZBTF9TVEFUVVNfQVBQUk9WRUQQAhIcChhBUFBST1ZBTF9TVEFUVVNfUkVKRUNURUQQAxIdChlBUFBST1ZBTF9TVEFUVVNfVElNRURfT1VUEAQSHQoZQVBQUk9WQUxfU1RBVFVTX0NBTkNFTExFRBAFEiEKHUFQUFJPVkFMX1NUQVRVU19BVVRPX0FQUFJPVkVEEAYSIQodQVBQUk9WQUxfU1RBVFVTX0FVVE9fUkVKRUNURUQQByqaAQoJQWN0b3JLaW5kEhoKFkFDVE9SX0tJTkRfVU5TUEVDSUZJRUQQABIUChBBQ1RPUl9LSU5EX0FHRU5UEAESFQoRQUNUT1JfS0lORF9QRVJTT04QAhIWChJBQ1RPUl9LSU5EX1NFUlZJQ0UQAxIVChFBQ1RPUl9LSU5EX1BPTElDWRAEEhUKEUFDVE9SX0tJTkRfU0VSVkVSEAUqkAEKDFBvbGljeUVmZmVjdBIdChlQT0xJQ1lfRUZGRUNUX1VOU1BFQ0lGSUVEEAASHgoaUE9MSUNZX0VGRkVDVF9BVVRPX0FQUFJPVkUQARIiCh5QT0xJQ1lfRUZGRUNUX1JFUVVJUkVfQVBQUk9WQUwQAhIdChlQT0xJQ1lfRUZGRUNUX0FVVE9fUkVKRUNUEAMqfAoLUnVsZU91dGNvbWUSHAoYUlVMRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUlVMRV9PVVRDT01FX01BVENIRUQQARIcChhSVUxFX09VVENPTUVfTk9UX01BVENIRUQQAhIXChNSVUxFX09VVENPTUVfRkFJTEVEEAMqWgoKVm90ZUNob2ljZRIbChdWT1RFX0NIT0lDRV9VTlNQRUNJRklFRBAAEhcKE1ZPVEVfQ0hPSUNFX0FQUFJPVkUQARIWChJWT1RFX0NIT0lDRV9SRUpFQ1QQAipwCg9FeGVjdXRpb25SZXN1bHQSIAocRVhFQ1VUSU9OX1JFU1VMVF9VTlNQRUNJRklFRBAAEh4KGkVYRUNVVElPTl9SRVNVTFRfU1VDQ0VFREVEEAESGwoXRVhFQ1VUSU9OX1JFU1VMVF9GQUlMRUQQAkJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * One tool call that waits for, or has, a decision.
+ * A tool call that waits for a decision, or has one.
  *
  * @generated from message signoff.v1.Approval
  */
@@ -35,35 +35,35 @@ export type Approval = Message<"signoff.v1.Approval"> & {
   revision: bigint;
 
   /**
-   * Where the approval stands. Treat a value you do not know as "not approved".
+   * The approval's status. Treat an unknown value as "not approved".
    *
    * @generated from field: signoff.v1.ApprovalStatus status = 3;
    */
   status: ApprovalStatus;
 
   /**
-   * The caller's idempotency key; made by the server when the request had none.
+   * The caller's idempotency key. The server generates one if the request has none.
    *
    * @generated from field: string request_id = 4;
    */
   requestId: string;
 
   /**
-   * Who asked, taken from the connection's credentials.
+   * Who made the request, taken from the connection's credentials.
    *
    * @generated from field: signoff.v1.Actor caller = 5;
    */
   caller?: Actor | undefined;
 
   /**
-   * The tool to be run, for example `send_email`.
+   * The tool to run, for example `send_email`.
    *
    * @generated from field: string tool_name = 6;
    */
   toolName: string;
 
   /**
-   * The arguments that the tool may be run with: as asked, or as a reviewer edited them.
+   * The arguments to run the tool with: as requested, or as edited by a reviewer.
    *
    * @generated from field: google.protobuf.Struct arguments = 7;
    */
@@ -91,14 +91,14 @@ export type Approval = Message<"signoff.v1.Approval"> & {
   reason: string;
 
   /**
-   * The caller's labels, for policy rules and for finding the approval again.
+   * The caller's labels, for policy rules and for filters of lists.
    *
    * @generated from field: map<string, string> labels = 11;
    */
   labels: { [key: string]: string };
 
   /**
-   * JSON Schema that the arguments satisfy, edited ones included; unset when the caller gave none.
+   * JSON Schema of the arguments, also of edited ones. Unset if the request had none.
    *
    * @generated from field: google.protobuf.Struct arguments_schema = 12;
    */
@@ -126,7 +126,7 @@ export type Approval = Message<"signoff.v1.Approval"> & {
   updateTime?: Timestamp | undefined;
 
   /**
-   * The server's deadline: at this time, or after it, the approval can no longer be approved.
+   * The server's deadline. From this time on, the approval cannot be approved.
    *
    * @generated from field: google.protobuf.Timestamp deadline = 16;
    */
@@ -140,28 +140,28 @@ export type Approval = Message<"signoff.v1.Approval"> & {
   policy?: PolicyEvaluation | undefined;
 
   /**
-   * Votes on the current arguments, the deciding one included: one for each reviewer. An edit removes earlier votes.
+   * Votes on the current arguments, including the deciding one: one per reviewer. An edit removes earlier votes.
    *
    * @generated from field: repeated signoff.v1.Vote votes = 18;
    */
   votes: Vote[];
 
   /**
-   * How many approving votes are needed: the greatest quorum of `panels`.
+   * Approving votes needed: the maximum quorum of `panels`.
    *
    * @generated from field: uint32 quorum = 19;
    */
   quorum: number;
 
   /**
-   * The one decision; unset while PENDING.
+   * The decision. Unset while PENDING.
    *
    * @generated from field: signoff.v1.Decision decision = 20;
    */
   decision?: Decision | undefined;
 
   /**
-   * The execution permit that was taken; unset until ClaimExecution.
+   * The claim to execute the call. Unset until ClaimExecution.
    *
    * @generated from field: signoff.v1.Claim claim = 21;
    */
@@ -175,56 +175,57 @@ export type Approval = Message<"signoff.v1.Approval"> & {
   claimWindow?: Duration | undefined;
 
   /**
-   * True when the caller asked to withdraw the approval if its request stream is cut.
+   * True if the approval is cancelled when its request streams are cut.
    *
    * @generated from field: bool cancel_on_disconnect = 23;
    */
   cancelOnDisconnect: boolean;
 
   /**
-   * The person on whose behalf the caller asked; unset when it named none. Cannot decide, as the caller cannot.
+   * The person on whose behalf the caller made the request, if any. Like the caller, this person cannot decide.
    *
    * @generated from field: signoff.v1.Actor on_behalf_of = 24;
    */
   onBehalfOf?: Actor | undefined;
 
   /**
-   * Who is asked, a panel for each rule that asks; empty for what the policy decided at once. Each must reach its quorum.
+   * The reviewers: one panel per rule that requires approval. Each panel must reach its quorum. Empty if the policy
+   * decided immediately.
    *
    * @generated from field: repeated signoff.v1.Panel panels = 25;
    */
   panels: Panel[];
 
   /**
-   * So many rejecting votes reject; 0 for what the policy decided at once.
+   * Rejecting votes that reject the approval. 0 if the policy decided immediately.
    *
    * @generated from field: uint32 reject_threshold = 26;
    */
   rejectThreshold: number;
 
   /**
-   * True when every vote needs a comment.
+   * True if every vote needs a comment.
    *
    * @generated from field: bool comment_required = 27;
    */
   commentRequired: boolean;
 
   /**
-   * True when reviewers may approve edited arguments.
+   * True if reviewers may approve edited arguments.
    *
    * @generated from field: bool edits_allowed = 28;
    */
   editsAllowed: boolean;
 
   /**
-   * How urgent it is; escalations raise it.
+   * The urgency. Escalations raise it.
    *
    * @generated from field: signoff.v1.Priority priority = 29;
    */
   priority: Priority;
 
   /**
-   * Set once the approval was revoked: it can no longer be claimed. The status stays.
+   * Set once the approval is revoked: it can no longer be claimed. The status does not change.
    *
    * @generated from field: signoff.v1.Revocation revocation = 30;
    */
@@ -239,20 +240,20 @@ export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 0);
 
 /**
- * Those whom one rule of the policy asks.
+ * The reviewers that one rule of the policy asks.
  *
  * @generated from message signoff.v1.Panel
  */
 export type Panel = Message<"signoff.v1.Panel"> & {
   /**
-   * The rule; `tools` or `unlisted_tools` for a default.
+   * The rule. `tools` or `unlisted_tools` for a default.
    *
    * @generated from field: string rule = 1;
    */
   rule: string;
 
   /**
-   * Who may vote, as `group:NAME` or `user:ISSUER/SUBJECT`; empty: any reviewer. Escalations add to it.
+   * Who may vote, as `group:NAME` or `user:ISSUER/SUBJECT`. Empty: any reviewer. Escalations add reviewers.
    *
    * @generated from field: repeated string reviewers = 2;
    */
@@ -301,7 +302,7 @@ export type Agent = Message<"signoff.v1.Agent"> & {
   runId: string;
 
   /**
-   * The agents that handed the task on, the first one first; `name` is not repeated here. At most 16.
+   * The agents that delegated the task, in order, without `name`. At most 16.
    *
    * @generated from field: repeated string chain = 3;
    */
@@ -316,13 +317,13 @@ export const AgentSchema: GenMessage<Agent> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 2);
 
 /**
- * Who did something. Always taken from authentication, never from a request body.
+ * The author of an action. Always taken from authentication, never from a request body.
  *
  * @generated from message signoff.v1.Actor
  */
 export type Actor = Message<"signoff.v1.Actor"> & {
   /**
-   * What kind of actor it is.
+   * The kind of actor.
    *
    * @generated from field: signoff.v1.ActorKind kind = 1;
    */
@@ -336,7 +337,7 @@ export type Actor = Message<"signoff.v1.Actor"> & {
   issuer: string;
 
   /**
-   * The actor's name at that authority; for POLICY the policy version.
+   * The actor's name at that authority. For POLICY, the policy version.
    *
    * @generated from field: string subject = 3;
    */
@@ -351,51 +352,51 @@ export const ActorSchema: GenMessage<Actor> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 3);
 
 /**
- * How the policy judged a call.
+ * The policy's evaluation of a call.
  *
  * @generated from message signoff.v1.PolicyEvaluation
  */
 export type PolicyEvaluation = Message<"signoff.v1.PolicyEvaluation"> & {
   /**
-   * Version of the policy that was applied, as in PolicyVersion: `0` is the built-in one; empty for one that is tried.
+   * Version of the evaluated policy, as in PolicyVersion. `0`: the built-in policy. Empty: a policy under test.
    *
    * @generated from field: string policy_version = 1;
    */
   policyVersion: string;
 
   /**
-   * What the policy demands.
+   * The effect of the policy on the call.
    *
    * @generated from field: signoff.v1.PolicyEffect effect = 2;
    */
   effect: PolicyEffect;
 
   /**
-   * The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
-   * `_freeze` when an operator had frozen such calls: `message` then says what the agent can do. `_too_many_panels` when
-   * more than 32 rules require approval: the call is rejected until an operator changes the policy.
+   * The rule that decided, or `tools` or `unlisted_tools`. Of several equally strict rules, the first by name.
+   * `_freeze`: an operator has frozen such calls; `message` says what the agent can do. `_too_many_panels`: more than
+   * 32 rules require approval; the call is rejected until an operator changes the policy.
    *
    * @generated from field: string rule = 3;
    */
   rule: string;
 
   /**
-   * The rule's message to the caller; may be empty.
+   * The rule's message to the caller. May be empty.
    *
    * @generated from field: string message = 4;
    */
   message: string;
 
   /**
-   * The rules that were looked at, those for the tool: the strictest first, equally strict ones by name, and the default
-   * if it counted. At most 256; if there are more, rules that did not apply are left out first.
+   * The rules evaluated for this tool, and the default if it was used: the strictest first, equally strict ones by
+   * name. At most 256. If there are more, rules that did not match are omitted first.
    *
    * @generated from field: repeated signoff.v1.RuleTrace trace = 5;
    */
   trace: RuleTrace[];
 
   /**
-   * How many rules were looked at beyond those in `trace`.
+   * Number of evaluated rules that are not in `trace`.
    *
    * @generated from field: uint32 trace_omitted = 6;
    */
@@ -410,7 +411,7 @@ export const PolicyEvaluationSchema: GenMessage<PolicyEvaluation> = /*@__PURE__*
   messageDesc(file_signoff_v1_approval, 4);
 
 /**
- * What became of one rule during an evaluation.
+ * The outcome of one rule in an evaluation.
  *
  * @generated from message signoff.v1.RuleTrace
  */
@@ -423,14 +424,14 @@ export type RuleTrace = Message<"signoff.v1.RuleTrace"> & {
   rule: string;
 
   /**
-   * Whether it applied.
+   * Whether the rule matched.
    *
    * @generated from field: signoff.v1.RuleOutcome outcome = 2;
    */
   outcome: RuleOutcome;
 
   /**
-   * Why; for FAILED the error. At most 256 bytes.
+   * Why. For FAILED, the error. At most 256 bytes.
    *
    * @generated from field: string detail = 3;
    */
@@ -458,14 +459,14 @@ export type Vote = Message<"signoff.v1.Vote"> & {
   decidedBy?: Actor | undefined;
 
   /**
-   * Which way the vote went.
+   * Approve or reject.
    *
    * @generated from field: signoff.v1.VoteChoice choice = 2;
    */
   choice: VoteChoice;
 
   /**
-   * The reviewer's comment; may be empty.
+   * The reviewer's comment. May be empty.
    *
    * @generated from field: string comment = 3;
    */
@@ -493,14 +494,14 @@ export type Vote = Message<"signoff.v1.Vote"> & {
   digest: string;
 
   /**
-   * Who submitted the vote for that reviewer, such as a chat bridge; unset when the reviewer did.
+   * Who submitted the vote for the reviewer, such as a chat bridge. Unset if the reviewer did.
    *
    * @generated from field: signoff.v1.Actor submitted_by = 7;
    */
   submittedBy?: Actor | undefined;
 
   /**
-   * The rules of the policy that the vote counts for.
+   * The policy rules that the vote counts for.
    *
    * @generated from field: repeated string counted_for = 8;
    */
@@ -515,7 +516,7 @@ export const VoteSchema: GenMessage<Vote> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 6);
 
 /**
- * The one decision of an approval.
+ * The decision on an approval.
  *
  * @generated from message signoff.v1.Decision
  */
@@ -528,14 +529,14 @@ export type Decision = Message<"signoff.v1.Decision"> & {
   status: ApprovalStatus;
 
   /**
-   * Who brought it about: a reviewer, the requester, the policy, the operator who froze such calls, or the server.
+   * Who decided: a reviewer, the requester, the policy, the operator who froze such calls, or the server.
    *
    * @generated from field: signoff.v1.Actor decided_by = 2;
    */
   decidedBy?: Actor | undefined;
 
   /**
-   * The reviewer's comment, the requester's reason for cancelling, the reason of a freeze, or the policy's message: fit
+   * The reviewer's comment, the requester's reason to cancel, the reason of a freeze, or the policy's message: suitable
    * for a model to read.
    *
    * @generated from field: string comment = 3;
@@ -550,35 +551,35 @@ export type Decision = Message<"signoff.v1.Decision"> & {
   decideTime?: Timestamp | undefined;
 
   /**
-   * The revision that the decider saw; 0 where nobody looked (policy, deadline).
+   * The revision that the decider saw. 0 if there was no reviewer (policy, deadline).
    *
    * @generated from field: uint64 revision_seen = 5;
    */
   revisionSeen: bigint;
 
   /**
-   * Digest of the arguments that were decided on.
+   * Digest of the arguments that the decision is for.
    *
    * @generated from field: string digest = 6;
    */
   digest: string;
 
   /**
-   * Revision at which the decision is recorded.
+   * Revision of the event that records the decision.
    *
    * @generated from field: uint64 revision = 7;
    */
   revision: bigint;
 
   /**
-   * Who submitted the deciding vote for the reviewer; unset when the decider did.
+   * Who submitted the deciding vote for the reviewer. Unset if the reviewer did.
    *
    * @generated from field: signoff.v1.Actor submitted_by = 8;
    */
   submittedBy?: Actor | undefined;
 
   /**
-   * The rejection that decided, when the policy remembered one; `policy.rule` is then `_remembered_rejection`.
+   * The earlier rejection that decided, if the policy remembered one. `policy.rule` is then `_remembered_rejection`.
    *
    * @generated from field: signoff.v1.RememberedRejection remembered_rejection = 9;
    */
@@ -593,7 +594,7 @@ export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 7);
 
 /**
- * A person's rejection of the same call in the same run, which the policy remembered (`remember_rejection`).
+ * A reviewer's rejection of the same call in the same run, remembered by the policy (`remember_rejection`).
  *
  * @generated from message signoff.v1.RememberedRejection
  */
@@ -613,7 +614,7 @@ export type RememberedRejection = Message<"signoff.v1.RememberedRejection"> & {
   decidedBy?: Actor | undefined;
 
   /**
-   * The reviewer's comment; may be empty.
+   * The reviewer's comment. May be empty.
    *
    * @generated from field: string comment = 3;
    */
@@ -628,7 +629,7 @@ export const RememberedRejectionSchema: GenMessage<RememberedRejection> = /*@__P
   messageDesc(file_signoff_v1_approval, 8);
 
 /**
- * Who stopped an approved call before it was claimed.
+ * The revocation of an approved call before it was claimed.
  *
  * @generated from message signoff.v1.Revocation
  */
@@ -641,7 +642,7 @@ export type Revocation = Message<"signoff.v1.Revocation"> & {
   revokedBy?: Actor | undefined;
 
   /**
-   * Why; may be empty.
+   * Why. May be empty.
    *
    * @generated from field: string reason = 2;
    */
@@ -690,7 +691,7 @@ export type Claim = Message<"signoff.v1.Claim"> & {
   claimTime?: Timestamp | undefined;
 
   /**
-   * What became of the call; unset until ReportExecution.
+   * The outcome of the call. Unset until ReportExecution.
    *
    * @generated from field: signoff.v1.ExecutionOutcome outcome = 4;
    */
@@ -705,7 +706,7 @@ export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 10);
 
 /**
- * What became of a claimed call.
+ * The outcome of a claimed call.
  *
  * @generated from message signoff.v1.ExecutionOutcome
  */
@@ -718,7 +719,7 @@ export type ExecutionOutcome = Message<"signoff.v1.ExecutionOutcome"> & {
   result: ExecutionResult;
 
   /**
-   * A short account of it, at most 4 KiB. Not the tool's output.
+   * A short description, at most 4 KiB. Not the tool's output.
    *
    * @generated from field: string message = 2;
    */
@@ -740,13 +741,13 @@ export const ExecutionOutcomeSchema: GenMessage<ExecutionOutcome> = /*@__PURE__*
   messageDesc(file_signoff_v1_approval, 11);
 
 /**
- * Something that was recorded on an approval. Never changes afterwards.
+ * An event recorded on an approval. It never changes.
  *
  * @generated from message signoff.v1.Event
  */
 export type Event = Message<"signoff.v1.Event"> & {
   /**
-   * The approval's revision once this was recorded.
+   * The approval's revision after this event.
    *
    * @generated from field: uint64 revision = 1;
    */
@@ -760,7 +761,7 @@ export type Event = Message<"signoff.v1.Event"> & {
   eventTime?: Timestamp | undefined;
 
   /**
-   * Who did it.
+   * Who caused it.
    *
    * @generated from field: signoff.v1.Actor actor = 3;
    */
@@ -773,7 +774,7 @@ export type Event = Message<"signoff.v1.Event"> & {
    */
   kind: {
     /**
-     * The approval was asked for; always revision 1.
+     * The approval was requested. Always revision 1.
      *
      * @generated from field: signoff.v1.Event.Requested requested = 4;
      */
@@ -781,7 +782,7 @@ export type Event = Message<"signoff.v1.Event"> & {
     case: "requested";
   } | {
     /**
-     * A reviewer voted, and that does not decide yet.
+     * A reviewer voted, without deciding yet.
      *
      * @generated from field: signoff.v1.Vote voted = 5;
      */
@@ -821,7 +822,7 @@ export type Event = Message<"signoff.v1.Event"> & {
     case: "reported";
   } | {
     /**
-     * Nobody had decided for a while.
+     * An escalation became due.
      *
      * @generated from field: signoff.v1.Event.Escalated escalated = 10;
      */
@@ -846,7 +847,7 @@ export const EventSchema: GenMessage<Event> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 12);
 
 /**
- * More reviewers are asked, or it is more urgent, as a rule of the policy demands after a time.
+ * An escalation of the policy became due: more reviewers are asked, or the priority is raised.
  *
  * @generated from message signoff.v1.Event.Escalated
  */
@@ -859,14 +860,14 @@ export type Event_Escalated = Message<"signoff.v1.Event.Escalated"> & {
   rule: string;
 
   /**
-   * Who is asked too.
+   * The added reviewers.
    *
    * @generated from field: repeated string reviewers = 2;
    */
   reviewers: string[];
 
   /**
-   * How urgent it is at least.
+   * The minimum priority from now on.
    *
    * @generated from field: signoff.v1.Priority priority = 3;
    */
@@ -881,27 +882,27 @@ export const Event_EscalatedSchema: GenMessage<Event_Escalated> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 12, 0);
 
 /**
- * The approval was asked for.
+ * The approval was requested.
  *
  * @generated from message signoff.v1.Event.Requested
  */
 export type Event_Requested = Message<"signoff.v1.Event.Requested"> & {
   /**
-   * Digest of the arguments that were asked for.
+   * Digest of the requested arguments.
    *
    * @generated from field: string digest = 1;
    */
   digest: string;
 
   /**
-   * PENDING, or what the policy decided at once.
+   * PENDING, or the status that the policy decided immediately.
    *
    * @generated from field: signoff.v1.ApprovalStatus status = 2;
    */
   status: ApprovalStatus;
 
   /**
-   * The arguments as asked. An edit changes those of the approval, never these.
+   * The requested arguments. An edit changes the approval's arguments, never these.
    *
    * @generated from field: google.protobuf.Struct arguments = 3;
    */
@@ -916,7 +917,7 @@ export const Event_RequestedSchema: GenMessage<Event_Requested> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 12, 1);
 
 /**
- * A reviewer changed the arguments; votes cast before do not count any more.
+ * A reviewer changed the arguments. Earlier votes no longer count.
  *
  * @generated from message signoff.v1.Event.Edited
  */
@@ -936,7 +937,7 @@ export type Event_Edited = Message<"signoff.v1.Event.Edited"> & {
   digest: string;
 
   /**
-   * How the policy judged them.
+   * The policy's evaluation of them.
    *
    * @generated from field: signoff.v1.PolicyEvaluation policy = 3;
    */
@@ -992,7 +993,7 @@ export const Event_ClaimedSchema: GenMessage<Event_Claimed> = /*@__PURE__*/
  */
 export type Event_Revoked = Message<"signoff.v1.Event.Revoked"> & {
   /**
-   * Why; may be empty.
+   * Why. May be empty.
    *
    * @generated from field: string reason = 1;
    */
@@ -1007,7 +1008,7 @@ export const Event_RevokedSchema: GenMessage<Event_Revoked> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 12, 4);
 
 /**
- * Tells a waiting caller how things stand. Sent every heartbeat while an approval is PENDING; never stored.
+ * The progress of a PENDING approval. Sent to waiting callers every heartbeat; never stored.
  *
  * @generated from message signoff.v1.Progress
  */
@@ -1034,21 +1035,21 @@ export type Progress = Message<"signoff.v1.Progress"> & {
   remaining?: Duration | undefined;
 
   /**
-   * Approving votes so far, whichever rules they count for.
+   * Approving votes so far, for any rule.
    *
    * @generated from field: uint32 approvals = 4;
    */
   approvals: number;
 
   /**
-   * Approving votes needed: the greatest quorum of the approval's panels, each of which must reach its own.
+   * Approving votes needed: the maximum quorum of the approval's panels. Each panel must reach its own quorum.
    *
    * @generated from field: uint32 quorum = 5;
    */
   quorum: number;
 
   /**
-   * Who was asked, by all rules together; empty means any reviewer.
+   * Who is asked, by all rules together. Empty: any reviewer.
    *
    * @generated from field: repeated string reviewers = 6;
    */
@@ -1070,7 +1071,7 @@ export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 13);
 
 /**
- * How urgent an approval is.
+ * The urgency of an approval.
  *
  * @generated from enum signoff.v1.Priority
  */
@@ -1083,21 +1084,21 @@ export enum Priority {
   UNSPECIFIED = 0,
 
   /**
-   * As any.
+   * The default.
    *
    * @generated from enum value: PRIORITY_NORMAL = 1;
    */
   NORMAL = 1,
 
   /**
-   * More than others.
+   * More urgent than NORMAL.
    *
    * @generated from enum value: PRIORITY_HIGH = 2;
    */
   HIGH = 2,
 
   /**
-   * Before all others.
+   * More urgent than HIGH.
    *
    * @generated from enum value: PRIORITY_URGENT = 3;
    */
@@ -1111,7 +1112,7 @@ export const PrioritySchema: GenEnum<Priority> = /*@__PURE__*/
   enumDesc(file_signoff_v1_approval, 0);
 
 /**
- * Where an approval stands. All values but PENDING (and UNSPECIFIED) are terminal: once reached, they never change.
+ * The status of an approval. All values except PENDING (and UNSPECIFIED) are terminal: they never change.
  *
  * @generated from enum signoff.v1.ApprovalStatus
  */
@@ -1131,14 +1132,14 @@ export enum ApprovalStatus {
   PENDING = 1,
 
   /**
-   * People approved it. The call may be claimed within the claim window.
+   * Reviewers approved it. The call can be claimed within the claim window.
    *
    * @generated from enum value: APPROVAL_STATUS_APPROVED = 2;
    */
   APPROVED = 2,
 
   /**
-   * A person rejected it.
+   * Reviewers rejected it.
    *
    * @generated from enum value: APPROVAL_STATUS_REJECTED = 3;
    */
@@ -1152,14 +1153,14 @@ export enum ApprovalStatus {
   TIMED_OUT = 4,
 
   /**
-   * The requester withdrew it.
+   * The requester cancelled it.
    *
    * @generated from enum value: APPROVAL_STATUS_CANCELLED = 5;
    */
   CANCELLED = 5,
 
   /**
-   * The policy approved it. The call may be claimed within the claim window.
+   * The policy approved it. The call can be claimed within the claim window.
    *
    * @generated from enum value: APPROVAL_STATUS_AUTO_APPROVED = 6;
    */
@@ -1235,7 +1236,7 @@ export const ActorKindSchema: GenEnum<ActorKind> = /*@__PURE__*/
   enumDesc(file_signoff_v1_approval, 2);
 
 /**
- * What a policy demands of a call.
+ * The effect of a policy on a call.
  *
  * @generated from enum signoff.v1.PolicyEffect
  */
@@ -1248,21 +1249,21 @@ export enum PolicyEffect {
   UNSPECIFIED = 0,
 
   /**
-   * The call is approved at once.
+   * The call is approved immediately.
    *
    * @generated from enum value: POLICY_EFFECT_AUTO_APPROVE = 1;
    */
   AUTO_APPROVE = 1,
 
   /**
-   * A person must decide.
+   * Reviewers must decide.
    *
    * @generated from enum value: POLICY_EFFECT_REQUIRE_APPROVAL = 2;
    */
   REQUIRE_APPROVAL = 2,
 
   /**
-   * The call is rejected at once.
+   * The call is rejected immediately.
    *
    * @generated from enum value: POLICY_EFFECT_AUTO_REJECT = 3;
    */
@@ -1276,7 +1277,7 @@ export const PolicyEffectSchema: GenEnum<PolicyEffect> = /*@__PURE__*/
   enumDesc(file_signoff_v1_approval, 3);
 
 /**
- * What became of a rule.
+ * The outcome of a rule.
  *
  * @generated from enum signoff.v1.RuleOutcome
  */
@@ -1289,21 +1290,21 @@ export enum RuleOutcome {
   UNSPECIFIED = 0,
 
   /**
-   * The rule applied.
+   * The rule matched.
    *
    * @generated from enum value: RULE_OUTCOME_MATCHED = 1;
    */
   MATCHED = 1,
 
   /**
-   * The rule did not apply.
+   * The rule did not match.
    *
    * @generated from enum value: RULE_OUTCOME_NOT_MATCHED = 2;
    */
   NOT_MATCHED = 2,
 
   /**
-   * The rule could not be evaluated; the call is then never auto-approved.
+   * The rule could not be evaluated. The call is then never auto-approved.
    *
    * @generated from enum value: RULE_OUTCOME_FAILED = 3;
    */
@@ -1317,13 +1318,13 @@ export const RuleOutcomeSchema: GenEnum<RuleOutcome> = /*@__PURE__*/
   enumDesc(file_signoff_v1_approval, 4);
 
 /**
- * Which way a reviewer votes.
+ * A reviewer's choice.
  *
  * @generated from enum signoff.v1.VoteChoice
  */
 export enum VoteChoice {
   /**
-   * Refused as an invalid argument.
+   * Rejected as an invalid argument.
    *
    * @generated from enum value: VOTE_CHOICE_UNSPECIFIED = 0;
    */
@@ -1351,13 +1352,13 @@ export const VoteChoiceSchema: GenEnum<VoteChoice> = /*@__PURE__*/
   enumDesc(file_signoff_v1_approval, 5);
 
 /**
- * Results of running a tool.
+ * The result of running a tool.
  *
  * @generated from enum signoff.v1.ExecutionResult
  */
 export enum ExecutionResult {
   /**
-   * Refused as an invalid argument.
+   * Rejected as an invalid argument.
    *
    * @generated from enum value: EXECUTION_RESULT_UNSPECIFIED = 0;
    */

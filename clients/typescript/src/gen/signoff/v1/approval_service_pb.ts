@@ -17,29 +17,29 @@ export const file_signoff_v1_approval_service: GenFile = /*@__PURE__*/
   fileDesc("CiFzaWdub2ZmL3YxL2FwcHJvdmFsX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiywMKFlJlcXVlc3RBcHByb3ZhbFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgl0b29sX25hbWUYAiABKAkSKgoJYXJndW1lbnRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIgCgVhZ2VudBgEIAEoCzIRLnNpZ25vZmYudjEuQWdlbnQSDgoGcmVhc29uGAUgASgJEioKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPgoGbGFiZWxzGAcgAygLMi4uc2lnbm9mZi52MS5SZXF1ZXN0QXBwcm92YWxSZXF1ZXN0LkxhYmVsc0VudHJ5EjEKEGFyZ3VtZW50c19zY2hlbWEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKFGNhbmNlbF9vbl9kaXNjb25uZWN0GAkgASgIEhYKDmFmdGVyX3JldmlzaW9uGAogASgEEigKDG9uX2JlaGFsZl9vZhgLIAEoCzISLnNpZ25vZmYudjEuUGVyc29uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQoGUGVyc29uEg4KBmlzc3VlchgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEg4KBmdyb3VwcxgDIAMoCSJ8ChdSZXF1ZXN0QXBwcm92YWxSZXNwb25zZRIsCgZ1cGRhdGUYASABKAsyGi5zaWdub2ZmLnYxLkFwcHJvdmFsVXBkYXRlSAASKAoIcHJvZ3Jlc3MYAiABKAsyFC5zaWdub2ZmLnYxLlByb2dyZXNzSABCCQoHbWVzc2FnZSJbCg5BcHByb3ZhbFVwZGF0ZRImCghhcHByb3ZhbBgBIAEoCzIULnNpZ25vZmYudjEuQXBwcm92YWwSIQoGZXZlbnRzGAIgAygLMhEuc2lnbm9mZi52MS5FdmVudCJDChRXYXRjaEFwcHJvdmFsUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRIWCg5hZnRlcl9yZXZpc2lvbhgCIAEoBCJ6ChVXYXRjaEFwcHJvdmFsUmVzcG9uc2USLAoGdXBkYXRlGAEgASgLMhouc2lnbm9mZi52MS5BcHByb3ZhbFVwZGF0ZUgAEigKCHByb2dyZXNzGAIgASgLMhQuc2lnbm9mZi52MS5Qcm9ncmVzc0gAQgkKB21lc3NhZ2UiQQoSR2V0QXBwcm92YWxSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEhYKDmluY2x1ZGVfZXZlbnRzGAIgASgIImAKE0dldEFwcHJvdmFsUmVzcG9uc2USJgoIYXBwcm92YWwYASABKAsyFC5zaWdub2ZmLnYxLkFwcHJvdmFsEiEKBmV2ZW50cxgCIAMoCzIRLnNpZ25vZmYudjEuRXZlbnQibgoTV2FpdEFwcHJvdmFsUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRIWCg5hZnRlcl9yZXZpc2lvbhgCIAEoBBIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIj4KFFdhaXRBcHByb3ZhbFJlc3BvbnNlEiYKCGFwcHJvdmFsGAEgASgLMhQuc2lnbm9mZi52MS5BcHByb3ZhbCLmAQoSTGlzdFBlbmRpbmdSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhEKCXRvb2xfbmFtZRgDIAEoCRISCgphZ2VudF9uYW1lGAQgASgJEjoKBmxhYmVscxgFIAMoCzIqLnNpZ25vZmYudjEuTGlzdFBlbmRpbmdSZXF1ZXN0LkxhYmVsc0VudHJ5EhcKD2RlY2lkYWJsZV9ieV9tZRgGIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIngKE0xpc3RQZW5kaW5nUmVzcG9uc2USJwoJYXBwcm92YWxzGAEgAygLMhQuc2lnbm9mZi52MS5BcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSHwoXdW5yZWFkYWJsZV9hcHByb3ZhbF9pZHMYAyADKAkiwQEKE1dhdGNoUGVuZGluZ1JlcXVlc3QSEQoJdG9vbF9uYW1lGAEgASgJEhIKCmFnZW50X25hbWUYAiABKAkSOwoGbGFiZWxzGAMgAygLMisuc2lnbm9mZi52MS5XYXRjaFBlbmRpbmdSZXF1ZXN0LkxhYmVsc0VudHJ5EhcKD2RlY2lkYWJsZV9ieV9tZRgEIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsUCChRXYXRjaFBlbmRpbmdSZXNwb25zZRInCgdwZW5kaW5nGAEgASgLMhQuc2lnbm9mZi52MS5BcHByb3ZhbEgAEjsKB3JlbW92ZWQYAiABKAsyKC5zaWdub2ZmLnYxLldhdGNoUGVuZGluZ1Jlc3BvbnNlLlJlbW92YWxIABJOChFzbmFwc2hvdF9jb21wbGV0ZRgDIAEoCzIxLnNpZ25vZmYudjEuV2F0Y2hQZW5kaW5nUmVzcG9uc2UuU25hcHNob3RDb21wbGV0ZUgAGkoKB1JlbW92YWwSEwoLYXBwcm92YWxfaWQYASABKAkSKgoGc3RhdHVzGAIgASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxohChBTbmFwc2hvdENvbXBsZXRlEg0KBWNvdW50GAEgASgEQggKBmNoYW5nZSL1AgoUTGlzdEFwcHJvdmFsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSLAoIc3RhdHVzZXMYAyADKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhEKCXRvb2xfbmFtZRgEIAEoCRISCgphZ2VudF9uYW1lGAUgASgJEg4KBmNhbGxlchgGIAEoCRI8CgZsYWJlbHMYByADKAsyLC5zaWdub2ZmLnYxLkxpc3RBcHByb3ZhbHNSZXF1ZXN0LkxhYmVsc0VudHJ5EjAKDGNyZWF0ZWRfZnJvbRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOY3JlYXRlZF9iZWZvcmUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiegoVTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEicKCWFwcHJvdmFscxgBIAMoCzIULnNpZ25vZmYudjEuQXBwcm92YWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEh8KF3VucmVhZGFibGVfYXBwcm92YWxfaWRzGAMgAygJIvwBCg1EZWNpZGVSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSJgoGY2hvaWNlGAMgASgOMhYuc2lnbm9mZi52MS5Wb3RlQ2hvaWNlEhIKCHJldmlzaW9uGAQgASgESAASEAoGZGlnZXN0GAUgASgJSAASDwoHY29tbWVudBgGIAEoCRIxChBlZGl0ZWRfYXJndW1lbnRzGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgxvbl9iZWhhbGZfb2YYCCABKAsyEi5zaWdub2ZmLnYxLlBlcnNvbkIGCgRzZWVuIjgKDkRlY2lkZVJlc3BvbnNlEiYKCGFwcHJvdmFsGAEgASgLMhQuc2lnbm9mZi52MS5BcHByb3ZhbCJQChVDYW5jZWxBcHByb3ZhbFJlcXVlc3QSEwoLYXBwcm92YWxfaWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiQAoWQ2FuY2VsQXBwcm92YWxSZXNwb25zZRImCghhcHByb3ZhbBgBIAEoCzIULnNpZ25vZmYudjEuQXBwcm92YWwiUAoVUmV2b2tlQXBwcm92YWxSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIkAKFlJldm9rZUFwcHJvdmFsUmVzcG9uc2USJgoIYXBwcm92YWwYASABKAsyFC5zaWdub2ZmLnYxLkFwcHJvdmFsIlAKFUNsYWltRXhlY3V0aW9uUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEg4KBmRpZ2VzdBgDIAEoCSJSChZDbGFpbUV4ZWN1dGlvblJlc3BvbnNlEiYKCGFwcHJvdmFsGAEgASgLMhQuc2lnbm9mZi52MS5BcHByb3ZhbBIQCghjbGFpbV9pZBgCIAEoCSKRAQoWUmVwb3J0RXhlY3V0aW9uUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhAKCGNsYWltX2lkGAMgASgJEisKBnJlc3VsdBgEIAEoDjIbLnNpZ25vZmYudjEuRXhlY3V0aW9uUmVzdWx0Eg8KB21lc3NhZ2UYBSABKAkiQQoXUmVwb3J0RXhlY3V0aW9uUmVzcG9uc2USJgoIYXBwcm92YWwYASABKAsyFC5zaWdub2ZmLnYxLkFwcHJvdmFsMo0ICg9BcHByb3ZhbFNlcnZpY2USXAoPUmVxdWVzdEFwcHJvdmFsEiIuc2lnbm9mZi52MS5SZXF1ZXN0QXBwcm92YWxSZXF1ZXN0GiMuc2lnbm9mZi52MS5SZXF1ZXN0QXBwcm92YWxSZXNwb25zZTABElYKDVdhdGNoQXBwcm92YWwSIC5zaWdub2ZmLnYxLldhdGNoQXBwcm92YWxSZXF1ZXN0GiEuc2lnbm9mZi52MS5XYXRjaEFwcHJvdmFsUmVzcG9uc2UwARJOCgtHZXRBcHByb3ZhbBIeLnNpZ25vZmYudjEuR2V0QXBwcm92YWxSZXF1ZXN0Gh8uc2lnbm9mZi52MS5HZXRBcHByb3ZhbFJlc3BvbnNlElEKDFdhaXRBcHByb3ZhbBIfLnNpZ25vZmYudjEuV2FpdEFwcHJvdmFsUmVxdWVzdBogLnNpZ25vZmYudjEuV2FpdEFwcHJvdmFsUmVzcG9uc2USTgoLTGlzdFBlbmRpbmcSHi5zaWdub2ZmLnYxLkxpc3RQZW5kaW5nUmVxdWVzdBofLnNpZ25vZmYudjEuTGlzdFBlbmRpbmdSZXNwb25zZRJTCgxXYXRjaFBlbmRpbmcSHy5zaWdub2ZmLnYxLldhdGNoUGVuZGluZ1JlcXVlc3QaIC5zaWdub2ZmLnYxLldhdGNoUGVuZGluZ1Jlc3BvbnNlMAESVAoNTGlzdEFwcHJvdmFscxIgLnNpZ25vZmYudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaIS5zaWdub2ZmLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRI/CgZEZWNpZGUSGS5zaWdub2ZmLnYxLkRlY2lkZVJlcXVlc3QaGi5zaWdub2ZmLnYxLkRlY2lkZVJlc3BvbnNlElcKDkNhbmNlbEFwcHJvdmFsEiEuc2lnbm9mZi52MS5DYW5jZWxBcHByb3ZhbFJlcXVlc3QaIi5zaWdub2ZmLnYxLkNhbmNlbEFwcHJvdmFsUmVzcG9uc2USVwoOUmV2b2tlQXBwcm92YWwSIS5zaWdub2ZmLnYxLlJldm9rZUFwcHJvdmFsUmVxdWVzdBoiLnNpZ25vZmYudjEuUmV2b2tlQXBwcm92YWxSZXNwb25zZRJXCg5DbGFpbUV4ZWN1dGlvbhIhLnNpZ25vZmYudjEuQ2xhaW1FeGVjdXRpb25SZXF1ZXN0GiIuc2lnbm9mZi52MS5DbGFpbUV4ZWN1dGlvblJlc3BvbnNlEloKD1JlcG9ydEV4ZWN1dGlvbhIiLnNpZ25vZmYudjEuUmVwb3J0RXhlY3V0aW9uUmVxdWVzdBojLnNpZ25vZmYudjEuUmVwb3J0RXhlY3V0aW9uUmVzcG9uc2VCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signoff_v1_approval]);
 
 /**
- * Asks for approval of one tool call.
+ * Requests approval of one tool call.
  *
  * @generated from message signoff.v1.RequestApprovalRequest
  */
 export type RequestApprovalRequest = Message<"signoff.v1.RequestApprovalRequest"> & {
   /**
-   * Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
-   * new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
-   * the first one's, whatever the repetition says: a timeout, a label or a schema that a new request must not have, too.
+   * Idempotency key, unique per caller. At most 128 characters. Empty: the server generates one, and a repeated call is
+   * a new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`. All other
+   * fields except `after_revision` are ignored, even invalid ones: those of the first call apply.
    *
    * @generated from field: string request_id = 1;
    */
   requestId: string;
 
   /**
-   * Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required.
+   * Name of the tool. At most 128 of `A-Z a-z 0-9 _ . : / -`. Required.
    *
    * @generated from field: string tool_name = 2;
    */
   toolName: string;
 
   /**
-   * Arguments of the call; at most 48 KiB as canonical JSON, 32 levels deep, no NaN or infinity. Unset means `{}`.
+   * Arguments of the call. At most 48 KiB as canonical JSON and 32 levels deep; no NaN or infinity. Unset means `{}`.
    *
    * @generated from field: google.protobuf.Struct arguments = 3;
    */
@@ -53,28 +53,28 @@ export type RequestApprovalRequest = Message<"signoff.v1.RequestApprovalRequest"
   agent?: Agent | undefined;
 
   /**
-   * Why; shown to reviewers. At most 4 KiB.
+   * Why the agent wants to run the tool. Shown to reviewers. At most 4 KiB.
    *
    * @generated from field: string reason = 5;
    */
   reason: string;
 
   /**
-   * How long to wait for a decision: 1 s to 7 days, default 300 s. The policy may shorten it.
+   * Maximum time to wait for a decision: 1 s to 7 days, default 300 s. The policy may shorten it.
    *
    * @generated from field: google.protobuf.Duration timeout = 6;
    */
   timeout?: Duration | undefined;
 
   /**
-   * At most 32 labels; keys at most 63 of `A-Z a-z 0-9 _ . / -`, values at most 256 characters.
+   * At most 32 labels. Keys have at most 63 of `A-Z a-z 0-9 _ . / -`, values at most 256 characters.
    *
    * @generated from field: map<string, string> labels = 7;
    */
   labels: { [key: string]: string };
 
   /**
-   * JSON Schema for the arguments; at most 16 KiB as canonical JSON. The arguments, and any edit of them, must satisfy
+   * JSON Schema of the arguments. At most 16 KiB as canonical JSON. The arguments, and any edit of them, must satisfy
    * it. References must be local (`#/…`) and must not be recursive.
    *
    * @generated from field: google.protobuf.Struct arguments_schema = 8;
@@ -82,24 +82,24 @@ export type RequestApprovalRequest = Message<"signoff.v1.RequestApprovalRequest"
   argumentsSchema?: JsonObject | undefined;
 
   /**
-   * Withdraw the approval when this stream, and every other RequestApproval stream of it, is gone. Not triggered by
-   * the server's own restart or drain.
+   * Cancel the approval when this stream, and every other RequestApproval stream of it, is cut. A restart or drain of
+   * the server does not cancel it.
    *
    * @generated from field: bool cancel_on_disconnect = 9;
    */
   cancelOnDisconnect: boolean;
 
   /**
-   * When the call is repeated: send only events after this revision. 0: all. Without an earlier call of the same
-   * request_id it must be 0: nothing is recorded otherwise.
+   * Send only events after this revision. 0: all. Set it only to resume: a new request must have 0, and is rejected
+   * otherwise.
    *
    * @generated from field: uint64 after_revision = 10;
    */
   afterRevision: bigint;
 
   /**
-   * The person on whose behalf the caller asks, who then cannot decide. Only for callers whose credentials allow to assert
-   * it: PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise. Unset: the person that the caller's token is bound to, if any.
+   * The person on whose behalf the caller asks. This person cannot decide. Needs the permission ASK_FOR_OTHERS:
+   * PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise. Unset: the person that the caller's token is bound to, if any.
    *
    * @generated from field: signoff.v1.Person on_behalf_of = 11;
    */
@@ -114,28 +114,28 @@ export const RequestApprovalRequestSchema: GenMessage<RequestApprovalRequest> = 
   messageDesc(file_signoff_v1_approval_service, 0);
 
 /**
- * A human being, as an authority knows them.
+ * A human being, identified by an authority.
  *
  * @generated from message signoff.v1.Person
  */
 export type Person = Message<"signoff.v1.Person"> & {
   /**
-   * The authority, as in Actor; empty: `local`, the issuer of the server's own tokens. Not
-   * `signoff`, the server itself. At most 256 characters.
+   * The authority, as in Actor. Empty: `local`, the issuer of the server's own tokens. Must not be `signoff`, the
+   * server itself. At most 256 characters.
    *
    * @generated from field: string issuer = 1;
    */
   issuer: string;
 
   /**
-   * The person's name there; at most 256 characters. Required.
+   * The person's name at that authority. At most 256 characters. Required.
    *
    * @generated from field: string subject = 2;
    */
   subject: string;
 
   /**
-   * The groups that the person is in, for eligibility as a reviewer; only in DecideRequest. At most 64.
+   * The person's groups, for eligibility as a reviewer. Only in DecideRequest. At most 64.
    *
    * @generated from field: repeated string groups = 3;
    */
@@ -156,7 +156,7 @@ export const PersonSchema: GenMessage<Person> = /*@__PURE__*/
  */
 export type RequestApprovalResponse = Message<"signoff.v1.RequestApprovalResponse"> & {
   /**
-   * What it tells.
+   * An update or a progress.
    *
    * @generated from oneof signoff.v1.RequestApprovalResponse.message
    */
@@ -193,15 +193,15 @@ export const RequestApprovalResponseSchema: GenMessage<RequestApprovalResponse> 
  */
 export type ApprovalUpdate = Message<"signoff.v1.ApprovalUpdate"> & {
   /**
-   * The approval as of the newest of `events`.
+   * The approval after the newest of `events`.
    *
    * @generated from field: signoff.v1.Approval approval = 1;
    */
   approval?: Approval | undefined;
 
   /**
-   * The events since the stream's last update (in the first update: since `after_revision`, perhaps none), oldest
-   * first, without gaps.
+   * The events since the stream's previous update, the oldest first, without gaps. In the first update: the events
+   * since `after_revision`, if any.
    *
    * @generated from field: repeated signoff.v1.Event events = 2;
    */
@@ -216,7 +216,7 @@ export const ApprovalUpdateSchema: GenMessage<ApprovalUpdate> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval_service, 3);
 
 /**
- * Names the approval to watch.
+ * Selects the approval to watch.
  *
  * @generated from message signoff.v1.WatchApprovalRequest
  */
@@ -250,7 +250,7 @@ export const WatchApprovalRequestSchema: GenMessage<WatchApprovalRequest> = /*@_
  */
 export type WatchApprovalResponse = Message<"signoff.v1.WatchApprovalResponse"> & {
   /**
-   * What it tells.
+   * An update or a progress.
    *
    * @generated from oneof signoff.v1.WatchApprovalResponse.message
    */
@@ -281,7 +281,7 @@ export const WatchApprovalResponseSchema: GenMessage<WatchApprovalResponse> = /*
   messageDesc(file_signoff_v1_approval_service, 5);
 
 /**
- * Names the approval to return.
+ * Selects the approval to return.
  *
  * @generated from message signoff.v1.GetApprovalRequest
  */
@@ -309,7 +309,7 @@ export const GetApprovalRequestSchema: GenMessage<GetApprovalRequest> = /*@__PUR
   messageDesc(file_signoff_v1_approval_service, 6);
 
 /**
- * An approval as it is now.
+ * The current state of an approval.
  *
  * @generated from message signoff.v1.GetApprovalResponse
  */
@@ -322,7 +322,7 @@ export type GetApprovalResponse = Message<"signoff.v1.GetApprovalResponse"> & {
   approval?: Approval | undefined;
 
   /**
-   * Its events, oldest first, when they were asked for.
+   * Its events, the oldest first, if `include_events` was set.
    *
    * @generated from field: repeated signoff.v1.Event events = 2;
    */
@@ -337,7 +337,7 @@ export const GetApprovalResponseSchema: GenMessage<GetApprovalResponse> = /*@__P
   messageDesc(file_signoff_v1_approval_service, 7);
 
 /**
- * Names the approval to wait for.
+ * Selects the approval to wait for.
  *
  * @generated from message signoff.v1.WaitApprovalRequest
  */
@@ -357,7 +357,7 @@ export type WaitApprovalRequest = Message<"signoff.v1.WaitApprovalRequest"> & {
   afterRevision: bigint;
 
   /**
-   * How long to wait at most; default and maximum 60 s.
+   * Maximum time to wait. Default and maximum: 60 s.
    *
    * @generated from field: google.protobuf.Duration timeout = 3;
    */
@@ -372,13 +372,13 @@ export const WaitApprovalRequestSchema: GenMessage<WaitApprovalRequest> = /*@__P
   messageDesc(file_signoff_v1_approval_service, 8);
 
 /**
- * The approval when the wait ended.
+ * The state of the approval at the end of the wait.
  *
  * @generated from message signoff.v1.WaitApprovalResponse
  */
 export type WaitApprovalResponse = Message<"signoff.v1.WaitApprovalResponse"> & {
   /**
-   * The approval; PENDING when the wait ended without a decision.
+   * The approval. PENDING if the wait ended without a decision.
    *
    * @generated from field: signoff.v1.Approval approval = 1;
    */
@@ -393,48 +393,48 @@ export const WaitApprovalResponseSchema: GenMessage<WaitApprovalResponse> = /*@_
   messageDesc(file_signoff_v1_approval_service, 9);
 
 /**
- * Which PENDING approvals to list.
+ * Selects the PENDING approvals to list.
  *
  * @generated from message signoff.v1.ListPendingRequest
  */
 export type ListPendingRequest = Message<"signoff.v1.ListPendingRequest"> & {
   /**
-   * At most this many, 1 to 1,000; default 50. The answer may hold fewer.
+   * Maximum number of approvals: 1 to 1,000, default 50. The page may hold fewer.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the answer before, with the same filters; empty for the first page.
+   * `next_page_token` of the previous page, with the same filters. Empty: the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Only this tool.
+   * Only this tool, if set.
    *
    * @generated from field: string tool_name = 3;
    */
   toolName: string;
 
   /**
-   * Only this agent.
+   * Only this agent, if set.
    *
    * @generated from field: string agent_name = 4;
    */
   agentName: string;
 
   /**
-   * Only approvals that carry all of these labels.
+   * Only approvals with all of these labels.
    *
    * @generated from field: map<string, string> labels = 5;
    */
   labels: { [key: string]: string };
 
   /**
-   * Only approvals that the caller can decide now: it is asked, is not the requester, and has not voted yet.
+   * Only approvals that the caller can decide now: it is asked to, is not the requester, and has not voted yet.
    *
    * @generated from field: bool decidable_by_me = 6;
    */
@@ -462,16 +462,16 @@ export type ListPendingResponse = Message<"signoff.v1.ListPendingResponse"> & {
   approvals: Approval[];
 
   /**
-   * Token for the next page; empty on the last.
+   * Token for the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
 
   /**
-   * Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
-   * the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
-   * runs `signoff store check`.
+   * Ids of approvals that may belong to this page but cannot be read: their records are damaged, or were written by a
+   * newer version of the server. Not all filters are applied to them. They cannot be decided or claimed. An operator
+   * should run `signoff store check`.
    *
    * @generated from field: repeated string unreadable_approval_ids = 3;
    */
@@ -486,34 +486,35 @@ export const ListPendingResponseSchema: GenMessage<ListPendingResponse> = /*@__P
   messageDesc(file_signoff_v1_approval_service, 11);
 
 /**
- * Which PENDING approvals to watch.
+ * Selects the PENDING approvals to watch.
  *
  * @generated from message signoff.v1.WatchPendingRequest
  */
 export type WatchPendingRequest = Message<"signoff.v1.WatchPendingRequest"> & {
   /**
-   * Only this tool.
+   * Only this tool, if set.
    *
    * @generated from field: string tool_name = 1;
    */
   toolName: string;
 
   /**
-   * Only this agent.
+   * Only this agent, if set.
    *
    * @generated from field: string agent_name = 2;
    */
   agentName: string;
 
   /**
-   * Only approvals that carry all of these labels.
+   * Only approvals with all of these labels.
    *
    * @generated from field: map<string, string> labels = 3;
    */
   labels: { [key: string]: string };
 
   /**
-   * Only approvals that the caller can decide now, as in ListPendingRequest. One that it has voted on leaves the queue.
+   * Only approvals that the caller can decide now, as in ListPendingRequest. An approval leaves the queue once the
+   * caller has voted on it.
    *
    * @generated from field: bool decidable_by_me = 4;
    */
@@ -540,7 +541,7 @@ export type WatchPendingResponse = Message<"signoff.v1.WatchPendingResponse"> & 
    */
   change: {
     /**
-     * Is pending: new to this stream, or at a newer revision than before.
+     * A pending approval: new to this stream, or at a newer revision.
      *
      * @generated from field: signoff.v1.Approval pending = 1;
      */
@@ -548,7 +549,7 @@ export type WatchPendingResponse = Message<"signoff.v1.WatchPendingResponse"> & 
     case: "pending";
   } | {
     /**
-     * Is not pending any more.
+     * An approval that left the queue.
      *
      * @generated from field: signoff.v1.WatchPendingResponse.Removal removed = 2;
      */
@@ -556,7 +557,7 @@ export type WatchPendingResponse = Message<"signoff.v1.WatchPendingResponse"> & 
     case: "removed";
   } | {
     /**
-     * Everything that was pending when the stream began has been sent.
+     * All approvals that were pending when the stream began have been sent.
      *
      * @generated from field: signoff.v1.WatchPendingResponse.SnapshotComplete snapshot_complete = 3;
      */
@@ -586,7 +587,7 @@ export type WatchPendingResponse_Removal = Message<"signoff.v1.WatchPendingRespo
   approvalId: string;
 
   /**
-   * The status it has now: PENDING when it only does not match the filter any more; unspecified when it is no longer
+   * The current status. PENDING if the approval only stopped matching the filter. Unspecified if it is no longer
    * stored.
    *
    * @generated from field: signoff.v1.ApprovalStatus status = 2;
@@ -608,7 +609,7 @@ export const WatchPendingResponse_RemovalSchema: GenMessage<WatchPendingResponse
  */
 export type WatchPendingResponse_SnapshotComplete = Message<"signoff.v1.WatchPendingResponse.SnapshotComplete"> & {
   /**
-   * How many approvals it had.
+   * Number of approvals in the snapshot.
    *
    * @generated from field: uint64 count = 1;
    */
@@ -623,55 +624,55 @@ export const WatchPendingResponse_SnapshotCompleteSchema: GenMessage<WatchPendin
   messageDesc(file_signoff_v1_approval_service, 13, 1);
 
 /**
- * Which approvals to list.
+ * Selects the approvals to list.
  *
  * @generated from message signoff.v1.ListApprovalsRequest
  */
 export type ListApprovalsRequest = Message<"signoff.v1.ListApprovalsRequest"> & {
   /**
-   * At most this many, 1 to 1,000; default 50. The answer may hold fewer.
+   * Maximum number of approvals: 1 to 1,000, default 50. The page may hold fewer.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the answer before, with the same filters; empty for the first page.
+   * `next_page_token` of the previous page, with the same filters. Empty: the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Only these statuses; empty: all.
+   * Only these statuses. Empty: all.
    *
    * @generated from field: repeated signoff.v1.ApprovalStatus statuses = 3;
    */
   statuses: ApprovalStatus[];
 
   /**
-   * Only this tool.
+   * Only this tool, if set.
    *
    * @generated from field: string tool_name = 4;
    */
   toolName: string;
 
   /**
-   * Only this agent.
+   * Only this agent, if set.
    *
    * @generated from field: string agent_name = 5;
    */
   agentName: string;
 
   /**
-   * Only requests of this caller, as `issuer/subject`.
+   * Only requests of this caller, as `issuer/subject`, if set.
    *
    * @generated from field: string caller = 6;
    */
   caller: string;
 
   /**
-   * Only approvals that carry all of these labels.
+   * Only approvals with all of these labels.
    *
    * @generated from field: map<string, string> labels = 7;
    */
@@ -713,16 +714,16 @@ export type ListApprovalsResponse = Message<"signoff.v1.ListApprovalsResponse"> 
   approvals: Approval[];
 
   /**
-   * Token for the next page; empty on the last.
+   * Token for the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
 
   /**
-   * Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
-   * the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
-   * runs `signoff store check`.
+   * Ids of approvals that may belong to this page but cannot be read: their records are damaged, or were written by a
+   * newer version of the server. Not all filters are applied to them. They cannot be decided or claimed. An operator
+   * should run `signoff store check`.
    *
    * @generated from field: repeated string unreadable_approval_ids = 3;
    */
@@ -750,7 +751,7 @@ export type DecideRequest = Message<"signoff.v1.DecideRequest"> & {
   approvalId: string;
 
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 2;
    */
@@ -764,8 +765,7 @@ export type DecideRequest = Message<"signoff.v1.DecideRequest"> & {
   choice: VoteChoice;
 
   /**
-   * What the reviewer looked at. Required. Refused with ABORTED when the arguments were edited since; the votes of
-   * others do not matter.
+   * What the reviewer saw. Required. ABORTED if the arguments were edited since. Votes of others do not matter.
    *
    * @generated from oneof signoff.v1.DecideRequest.seen
    */
@@ -788,24 +788,24 @@ export type DecideRequest = Message<"signoff.v1.DecideRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * A comment, kept and sent to the requester; at most 4 KiB.
+   * A comment. Recorded, and sent to the requester. At most 4 KiB.
    *
    * @generated from field: string comment = 6;
    */
   comment: string;
 
   /**
-   * Approve these arguments instead of those asked for. Only with APPROVE.
+   * Approve these arguments instead of the current ones. Only with APPROVE.
    *
    * @generated from field: google.protobuf.Struct edited_arguments = 7;
    */
   editedArguments?: JsonObject | undefined;
 
   /**
-   * The person who decides, when the caller only brings the decision, as a chat bridge does: both are recorded. Only for
-   * callers whose credentials allow to decide for others, and so to vouch for the person and their groups:
-   * PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise, also when the person's issuer or one of the groups is not within the
-   * DecidesFor of these credentials, and when the vote would approve without anybody else's, which needs DECIDE_ALONE.
+   * The person who decides, if the caller only submits the decision, as a chat bridge does. Both are recorded. The
+   * caller vouches for the person and their groups, and needs the permission DECIDE_FOR_OTHERS. PERMISSION_DENIED
+   * (PERMISSION_REQUIRED) without it, if the person's issuer or one of the groups is outside the caller's DecidesFor,
+   * or if the caller's votes alone would approve, which needs DECIDE_ALONE.
    *
    * @generated from field: signoff.v1.Person on_behalf_of = 8;
    */
@@ -826,7 +826,7 @@ export const DecideRequestSchema: GenMessage<DecideRequest> = /*@__PURE__*/
  */
 export type DecideResponse = Message<"signoff.v1.DecideResponse"> & {
   /**
-   * The approval; still PENDING when its quorum is not reached.
+   * The approval. Still PENDING if its quorum is not reached.
    *
    * @generated from field: signoff.v1.Approval approval = 1;
    */
@@ -841,7 +841,7 @@ export const DecideResponseSchema: GenMessage<DecideResponse> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval_service, 17);
 
 /**
- * Withdraws an approval.
+ * Cancels an approval.
  *
  * @generated from message signoff.v1.CancelApprovalRequest
  */
@@ -854,14 +854,14 @@ export type CancelApprovalRequest = Message<"signoff.v1.CancelApprovalRequest"> 
   approvalId: string;
 
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 2;
    */
   requestId: string;
 
   /**
-   * Why; at most 4 KiB.
+   * Why. At most 4 KiB.
    *
    * @generated from field: string reason = 3;
    */
@@ -876,7 +876,7 @@ export const CancelApprovalRequestSchema: GenMessage<CancelApprovalRequest> = /*
   messageDesc(file_signoff_v1_approval_service, 18);
 
 /**
- * The approval after it was withdrawn.
+ * The approval after it was cancelled.
  *
  * @generated from message signoff.v1.CancelApprovalResponse
  */
@@ -910,14 +910,14 @@ export type RevokeApprovalRequest = Message<"signoff.v1.RevokeApprovalRequest"> 
   approvalId: string;
 
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 2;
    */
   requestId: string;
 
   /**
-   * Why; at most 4 KiB. Sent to the requester.
+   * Why. At most 4 KiB. Sent to the requester.
    *
    * @generated from field: string reason = 3;
    */
@@ -966,14 +966,14 @@ export type ClaimExecutionRequest = Message<"signoff.v1.ClaimExecutionRequest"> 
   approvalId: string;
 
   /**
-   * Idempotency key of this call, random for each runner, such as a UUID; at most 128 characters.
+   * Idempotency key of this call: random for each runner, such as a UUID. At most 128 characters.
    *
    * @generated from field: string request_id = 2;
    */
   requestId: string;
 
   /**
-   * Digest of what the caller is about to run. Required.
+   * Digest of the call that the caller is about to run. Required.
    *
    * @generated from field: string digest = 3;
    */
@@ -994,14 +994,14 @@ export const ClaimExecutionRequestSchema: GenMessage<ClaimExecutionRequest> = /*
  */
 export type ClaimExecutionResponse = Message<"signoff.v1.ClaimExecutionResponse"> & {
   /**
-   * The approval: run its `tool_name` with its `arguments`, nothing else.
+   * The approval. Run its `tool_name` with its `arguments`, nothing else.
    *
    * @generated from field: signoff.v1.Approval approval = 1;
    */
   approval?: Approval | undefined;
 
   /**
-   * The claim, to be named in ReportExecution.
+   * The claim's id, for ReportExecution.
    *
    * @generated from field: string claim_id = 2;
    */
@@ -1029,7 +1029,7 @@ export type ReportExecutionRequest = Message<"signoff.v1.ReportExecutionRequest"
   approvalId: string;
 
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 2;
    */
@@ -1043,14 +1043,14 @@ export type ReportExecutionRequest = Message<"signoff.v1.ReportExecutionRequest"
   claimId: string;
 
   /**
-   * What became of it. Required.
+   * Whether the tool succeeded. Required.
    *
    * @generated from field: signoff.v1.ExecutionResult result = 4;
    */
   result: ExecutionResult;
 
   /**
-   * A short account; at most 4 KiB.
+   * A short description. At most 4 KiB.
    *
    * @generated from field: string message = 5;
    */
@@ -1086,35 +1086,35 @@ export const ReportExecutionResponseSchema: GenMessage<ReportExecutionResponse> 
   messageDesc(file_signoff_v1_approval_service, 25);
 
 /**
- * Ask for approval, wait for it, decide it, and run what was approved once.
+ * Request an approval, wait for it, decide it, and run the approved call once.
  *
- * Every call needs a bearer token in the `authorization` metadata (one of AccessService's, or of the server's OpenID
- * provider), or a connection with a client certificate that the server gives a role. A stream ends with UNAUTHENTICATED
- * when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
- * ErrorReason; only a deadline that passes before the answer, which the gRPC library
- * itself tells, carries none. Calls that change something take a `request_id`: repeating one's own
- * identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
- * be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+ * Every call needs a bearer token in the `authorization` metadata (from AccessService, or from the server's OpenID
+ * provider), or a connection with a client certificate that the server grants a role. A stream ends with
+ * UNAUTHENTICATED when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo. Its `reason` is a
+ * value of ErrorReason. Only deadline errors that the gRPC library itself reports carry none. Calls that change
+ * something take a `request_id`. Repeating one's own identical call with the same request_id returns the first result
+ * and changes nothing (for claims, see ClaimExecution). Using it for a different call fails with ALREADY_EXISTS. The
+ * server replies only after the reported state is on stable storage.
  *
  * @generated from service signoff.v1.ApprovalService
  */
 export const ApprovalService: GenService<{
   /**
-   * Asks for approval of one tool call, and streams what becomes of it until a terminal status; then the stream ends
-   * OK. A rejection is a value, not an error.
+   * Requests approval of one tool call, and streams its events until a terminal status. The stream then ends with OK. A
+   * rejection is a value, not an error.
    *
-   * Response headers are sent at once. The first message is the current state, once it is durable, with every event
-   * after `after_revision`, if there is any. Every recorded event reaches the stream once, in order. While the approval
-   * is PENDING a Progress is sent every heartbeat (default 15 s). A cut stream changes nothing (unless
-   * `cancel_on_disconnect`): call again with the same request_id, or call WatchApproval, with `after_revision` set to
-   * the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
-   * its greatest stream age (default 1 h): reattach as well.
+   * The server sends response headers immediately. The first message is the current state, sent once it is durable,
+   * with every event after `after_revision`. Every recorded event reaches the stream once, in order. While the approval
+   * is PENDING, the server sends a Progress every heartbeat (default 15 s). A cut stream changes nothing, unless
+   * `cancel_on_disconnect` is set. To resume, repeat the call with the same request_id, or call WatchApproval; set
+   * `after_revision` to the newest revision received. Streams end with UNAVAILABLE and a RetryInfo when the server
+   * drains or when they reach the maximum stream age (default 1 h). Resume these, too.
    *
-   * Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
-   * used for another request;
-   * FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
-   * OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
-   * Idempotent by (caller, request_id).
+   * Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS if request_id was
+   * used for a different request; FAILED_PRECONDITION (REQUEST_FORGOTTEN) if its approval is no longer kept;
+   * OUT_OF_RANGE if `after_revision` is newer than the approval, or is set for a new request; RESOURCE_EXHAUSTED if too
+   * many approvals are pending or too many streams are open; UNAVAILABLE if the server drains. Idempotent by (caller,
+   * request_id).
    *
    * @generated from rpc signoff.v1.ApprovalService.RequestApproval
    */
@@ -1126,7 +1126,7 @@ export const ApprovalService: GenService<{
   /**
    * Streams an existing approval, with the same contract as RequestApproval's stream.
    *
-   * Errors: NOT_FOUND; OUT_OF_RANGE when `after_revision` is newer than the approval. Changes nothing.
+   * Errors: NOT_FOUND; OUT_OF_RANGE if `after_revision` is newer than the approval. Changes nothing.
    *
    * @generated from rpc signoff.v1.ApprovalService.WatchApproval
    */
@@ -1136,12 +1136,12 @@ export const ApprovalService: GenService<{
     output: typeof WatchApprovalResponseSchema;
   },
   /**
-   * Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+   * Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
    *
-   * An answer without events has less than 2 MiB, and one with events less than 8 MiB.
-   * It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
-   * size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
-   * of RequestApproval's and WatchApproval's streams too.
+   * A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
+   * default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
+   * comments. Set a limit of 8 MiB in clients that request events. The same sizes hold for the messages of
+   * RequestApproval's and WatchApproval's streams.
    *
    * @generated from rpc signoff.v1.ApprovalService.GetApproval
    */
@@ -1151,9 +1151,9 @@ export const ApprovalService: GenService<{
     output: typeof GetApprovalResponseSchema;
   },
   /**
-   * Waits, at most `timeout`, until an approval is terminal or has a revision beyond `after_revision`, and returns it
-   * as it is then: for callers that cannot read streams. A PENDING answer means "ask again". Answers shortly before
-   * the caller's own gRPC deadline.
+   * Waits until an approval is terminal or has a revision newer than `after_revision`, at most `timeout`. Returns its
+   * state at that time. For callers that cannot read streams: after a PENDING response, call again. Responds shortly
+   * before the caller's own gRPC deadline.
    *
    * Errors: NOT_FOUND; OUT_OF_RANGE as for WatchApproval. Changes nothing.
    *
@@ -1165,8 +1165,8 @@ export const ApprovalService: GenService<{
     output: typeof WaitApprovalResponseSchema;
   },
   /**
-   * Lists PENDING approvals, the oldest first: for reviewers those that they may vote on, for auditors all. A page may hold
-   * fewer than there is room for, even none, and still have a `next_page_token`. Changes nothing.
+   * Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
+   * a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
    *
    * @generated from rpc signoff.v1.ApprovalService.ListPending
    */
@@ -1176,9 +1176,10 @@ export const ApprovalService: GenService<{
     output: typeof ListPendingResponseSchema;
   },
   /**
-   * Streams the live queue of PENDING approvals: first every one that is pending now, then a `snapshot_complete`, then
-   * additions, changes and removals as they happen. Changes that follow each other closely may arrive as one.
-   * For reviewers, with what they may vote on, and auditors, with all. Changes nothing; ends only with UNAVAILABLE, as RequestApproval's streams do.
+   * Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
+   * additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
+   * get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
+   * UNAVAILABLE when the server drains.
    *
    * @generated from rpc signoff.v1.ApprovalService.WatchPending
    */
@@ -1188,9 +1189,8 @@ export const ApprovalService: GenService<{
     output: typeof WatchPendingResponseSchema;
   },
   /**
-   * Lists approvals of any status, the newest first. All filters must match. An agent sees its own, a reviewer what
-   * the policy asks or asked it about, an auditor all.
-   * Changes nothing.
+   * Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
+   * the policy asks or asked them about, auditors get all. Changes nothing.
    *
    * @generated from rpc signoff.v1.ApprovalService.ListApprovals
    */
@@ -1200,16 +1200,17 @@ export const ApprovalService: GenService<{
     output: typeof ListApprovalsResponseSchema;
   },
   /**
-   * Records a reviewer's decision on a PENDING approval. The reviewer is the caller; the requester itself is refused.
-   * With `edited_arguments` an approval is given for these arguments instead; the policy judges them anew. The vote counts
-   * for each rule that asks the reviewer, and decides once every rule has its quorum, or enough have rejected. A reviewer
-   * who approved may still reject, and may approve again for a rule that asks them since.
+   * Records a reviewer's decision on a PENDING approval. The reviewer is the caller. The requester cannot decide. With
+   * `edited_arguments`, the reviewer approves these arguments instead, and the policy evaluates them. The vote counts
+   * for each rule that asks this reviewer. The approval is decided once every rule has its quorum, or once enough
+   * reviewers reject. A reviewer who approved can still reject, and can approve again for a rule that asks them later.
    *
-   * Errors: FAILED_PRECONDITION (ALREADY_DECIDED, carrying the winning decision) when it is not PENDING any more, its
-   * deadline included; FAILED_PRECONDITION (ALREADY_VOTED, COMMENT_REQUIRED, EDITS_NOT_ALLOWED, EDIT_FORBIDDEN,
-   * TOO_MANY_EDITS, TOO_MANY_VOTES); ABORTED (STALE_VIEW) when it changed since the revision or digest that the reviewer
-   * saw; PERMISSION_DENIED for the requester and the person it asks for (SELF_DECISION), and for whoever decides for
-   * others without being allowed to (PERMISSION_REQUIRED); NOT_FOUND for a reviewer whom the policy does not ask. Idempotent by (approval, caller, request_id).
+   * Errors: FAILED_PRECONDITION (ALREADY_DECIDED, with the winning decision) if the approval is no longer PENDING or
+   * its deadline has passed; FAILED_PRECONDITION (ALREADY_VOTED, COMMENT_REQUIRED, EDITS_NOT_ALLOWED, EDIT_FORBIDDEN,
+   * TOO_MANY_EDITS, TOO_MANY_VOTES); ABORTED (STALE_VIEW) if it changed since the revision or digest that the reviewer
+   * saw; PERMISSION_DENIED (SELF_DECISION) for the requester and the person on whose behalf it asked; PERMISSION_DENIED
+   * (PERMISSION_REQUIRED) for a caller that decides for others without permission; NOT_FOUND for a reviewer whom the
+   * policy does not ask. Idempotent by (approval, caller, request_id).
    *
    * @generated from rpc signoff.v1.ApprovalService.Decide
    */
@@ -1219,7 +1220,7 @@ export const ApprovalService: GenService<{
     output: typeof DecideResponseSchema;
   },
   /**
-   * Withdraws a PENDING approval. For its requester.
+   * Cancels a PENDING approval. For its requester.
    * Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
    *
    * @generated from rpc signoff.v1.ApprovalService.CancelApproval
@@ -1230,9 +1231,9 @@ export const ApprovalService: GenService<{
     output: typeof CancelApprovalResponseSchema;
   },
   /**
-   * Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
-   * its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
-   * `id`, `status` and `revocation` only.
+   * Revokes an APPROVED or AUTO_APPROVED call that is not claimed yet: it can then never be claimed. The status does
+   * not change. For its requester, any reviewer whom the policy asked, and operators. An operator who may not read the
+   * approval gets only its `id`, `status` and `revocation`.
    * Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
    * (approval, caller, request_id).
    *
@@ -1244,14 +1245,14 @@ export const ApprovalService: GenService<{
     output: typeof RevokeApprovalResponseSchema;
   },
   /**
-   * Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
-   * window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
+   * Takes the one-time permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
+   * window (default 5 min after the decision), for the approved digest. Run the tool only after this call succeeds, and
    * with the arguments that it returns.
    *
-   * Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: a process that
-   * repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
-   * The claim is granted again only while its window is open and no outcome was reported; after that the answer is
-   * ALREADY_CLAIMED, with the outcome as far as it is known.
+   * Set a `request_id`, so that a lost reply does not lose the permission. Use a random one for each runner: a repeated
+   * call with the same request_id is granted the same claim, so two runners that share one would both run. The claim is
+   * granted again only while its window is open and no outcome is reported. After that the call fails with
+   * ALREADY_CLAIMED and the known outcome.
    *
    * Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
    * FROZEN).
@@ -1264,7 +1265,7 @@ export const ApprovalService: GenService<{
     output: typeof ClaimExecutionResponseSchema;
   },
   /**
-   * Reports what became of a claimed call. For whoever claimed it, once.
+   * Reports the outcome of a claimed call. For the caller that claimed it, once.
    * Errors: FAILED_PRECONDITION (NOT_CLAIMED, ALREADY_REPORTED). Idempotent by (approval, caller, request_id).
    *
    * @generated from rpc signoff.v1.ApprovalService.ReportExecution

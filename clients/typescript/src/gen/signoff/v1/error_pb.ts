@@ -12,8 +12,8 @@ export const file_signoff_v1_error: GenFile = /*@__PURE__*/
   fileDesc("ChZzaWdub2ZmL3YxL2Vycm9yLnByb3RvEgpzaWdub2ZmLnYxKtENCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxFUlJPUl9SRUFTT05fSU5WQUxJRF9SRVFVRVNUEAESIAocRVJST1JfUkVBU09OX1VOQVVUSEVOVElDQVRFRBACEiEKHUVSUk9SX1JFQVNPTl9ST0xFX05PVF9BTExPV0VEEAMSHgoaRVJST1JfUkVBU09OX1NFTEZfREVDSVNJT04QBBIjCh9FUlJPUl9SRUFTT05fQVBQUk9WQUxfTk9UX0ZPVU5EEAUSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAYSIAocRVJST1JfUkVBU09OX0FMUkVBRFlfREVDSURFRBAHEhsKF0VSUk9SX1JFQVNPTl9TVEFMRV9WSUVXEAgSHgoaRVJST1JfUkVBU09OX0FMUkVBRFlfVk9URUQQCRIfChtFUlJPUl9SRUFTT05fRURJVF9GT1JCSURERU4QChIfChtFUlJPUl9SRUFTT05fVE9PX01BTllfRURJVFMQCxIdChlFUlJPUl9SRUFTT05fTk9UX0FQUFJPVkVEEAwSIAocRVJST1JfUkVBU09OX0RJR0VTVF9NSVNNQVRDSBANEiQKIEVSUk9SX1JFQVNPTl9DTEFJTV9XSU5ET1dfQ0xPU0VEEA4SIAocRVJST1JfUkVBU09OX0FMUkVBRFlfQ0xBSU1FRBAPEhwKGEVSUk9SX1JFQVNPTl9OT1RfQ0xBSU1FRBAQEiEKHUVSUk9SX1JFQVNPTl9BTFJFQURZX1JFUE9SVEVEEBESIQodRVJST1JfUkVBU09OX1RPT19NQU5ZX1BFTkRJTkcQEhIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxATEiYKIkVSUk9SX1JFQVNPTl9SRVZJU0lPTl9PVVRfT0ZfUkFOR0UQFBIZChVFUlJPUl9SRUFTT05fRFJBSU5JTkcQFRIcChhFUlJPUl9SRUFTT05fU1RSRUFNX0FHRUQQFhIiCh5FUlJPUl9SRUFTT05fU1RPUkVfVU5BVkFJTEFCTEUQFxIZChVFUlJPUl9SRUFTT05fSU5URVJOQUwQGBIeChpFUlJPUl9SRUFTT05fTk9UX1JFUVVFU1RFUhAZEh8KG0VSUk9SX1JFQVNPTl9UT09fTUFOWV9WT1RFUxAaEiEKHUVSUk9SX1JFQVNPTl9QT0xJQ1lfTk9UX0ZPVU5EEBsSHwobRVJST1JfUkVBU09OX1BPTElDWV9DSEFOR0VEEBwSIQodRVJST1JfUkVBU09OX1BPTElDWV9GUk9NX0ZJTEUQHRIdChlFUlJPUl9SRUFTT05fTk9UX0VMSUdJQkxFEB4SIQodRVJST1JfUkVBU09OX0NPTU1FTlRfUkVRVUlSRUQQHxIiCh5FUlJPUl9SRUFTT05fRURJVFNfTk9UX0FMTE9XRUQQIBIkCiBFUlJPUl9SRUFTT05fUEVSTUlTU0lPTl9SRVFVSVJFRBAhEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQIhIuCipFUlJPUl9SRUFTT05fSURFTlRJVFlfUFJPVklERVJfVU5BVkFJTEFCTEUQIxIgChxFUlJPUl9SRUFTT05fVE9LRU5fTk9UX0ZPVU5EECQSIAocRVJST1JfUkVBU09OX1RPT19NQU5ZX1RPS0VOUxAlEiYKIkVSUk9SX1JFQVNPTl9UT0tFTl9BTFJFQURZX0NSRUFURUQQJhIiCh5FUlJPUl9SRUFTT05fUkVRVUVTVF9GT1JHT1RURU4QJxIdChlFUlJPUl9SRUFTT05fREFUQV9EQU1BR0VEECgSHwobRVJST1JfUkVBU09OX1JFQ09SRF9UT09fTkVXECkSIgoeRVJST1JfUkVBU09OX01FU1NBR0VfVE9PX0xBUkdFECoSHwobRVJST1JfUkVBU09OX1RPT19NQU5ZX0NBTExTECsSIQodRVJST1JfUkVBU09OX0FQUFJPVkFMX1JFVk9LRUQQLBIXChNFUlJPUl9SRUFTT05fRlJPWkVOEC0SIQodRVJST1JfUkVBU09OX0ZSRUVaRV9OT1RfRk9VTkQQLhIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfRlJFRVpFUxAvEigKJEVSUk9SX1JFQVNPTl9PVEhFUl9PUEVSQVRPUl9SRVFVSVJFRBAwEiAKHEVSUk9SX1JFQVNPTl9OT1RfSU1QTEVNRU5URUQQMhIdChlFUlJPUl9SRUFTT05fTUVTU0FHRV9MQVRFEDdCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM");
 
 /**
- * Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error carries, without the `ERROR_REASON_`
- * prefix, in the domain `signoff.v1`. Values in `metadata` are named with each reason.
+ * Why a call failed. Every error carries a google.rpc.ErrorInfo with the domain `signoff.v1` and one of these as its
+ * `reason`, without the `ERROR_REASON_` prefix. The comments list the `metadata` of each reason.
  *
  * @generated from enum signoff.v1.ErrorReason
  */
@@ -26,16 +26,16 @@ export enum ErrorReason {
   UNSPECIFIED = 0,
 
   /**
-   * INVALID_ARGUMENT: a google.rpc.BadRequest beside it lists every violation.
+   * INVALID_ARGUMENT: a google.rpc.BadRequest in the details lists every violation.
    *
    * @generated from enum value: ERROR_REASON_INVALID_REQUEST = 1;
    */
   INVALID_REQUEST = 1,
 
   /**
-   * UNAUTHENTICATED: no bearer token, or one that this server does not accept; the message says which rule an OpenID
-   * token breaks, or that the server's own token has expired or was revoked. Or no token, and a client certificate that
-   * has ended, or that no role is given to. Open streams end with it when their token is revoked.
+   * UNAUTHENTICATED: no bearer token, or one that this server does not accept. The message says which rule an OpenID
+   * token breaks, or that the server's own token has expired or is revoked. Or no token, and a client certificate that
+   * has expired or is granted no role. Open streams end with it when their token is revoked.
    *
    * @generated from enum value: ERROR_REASON_UNAUTHENTICATED = 2;
    */
@@ -56,23 +56,23 @@ export enum ErrorReason {
   SELF_DECISION = 4,
 
   /**
-   * NOT_FOUND: no such approval, or none that the caller may see. Metadata: `approval_id`.
+   * NOT_FOUND: the approval does not exist, or the caller may not read it. Metadata: `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_APPROVAL_NOT_FOUND = 5;
    */
   APPROVAL_NOT_FOUND = 5,
 
   /**
-   * ALREADY_EXISTS: the request_id was used before, by the same caller, for something else. Metadata: `request_id`, and
-   * what it was used for: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first one
-   * that differs: `tool_name`, `arguments` or `on_behalf_of`.
+   * ALREADY_EXISTS: the same caller used the request_id before for a different call. Metadata: `request_id`; the result
+   * of the earlier call: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first
+   * field that differs: `tool_name`, `arguments` or `on_behalf_of`.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_ID_REUSED = 6;
    */
   REQUEST_ID_REUSED = 6,
 
   /**
-   * FAILED_PRECONDITION: another decision was first. Metadata, the winning decision: `approval_id`, `status`,
+   * FAILED_PRECONDITION: another decision was first. Metadata of the winning decision: `approval_id`, `status`,
    * `decided_by`, `decide_time`, `revision`, `comment` (shortened to 256 characters).
    *
    * @generated from enum value: ERROR_REASON_ALREADY_DECIDED = 7;
@@ -80,15 +80,15 @@ export enum ErrorReason {
   ALREADY_DECIDED = 7,
 
   /**
-   * ABORTED: the arguments changed since the reviewer looked; read it again. Metadata: `approval_id`, `revision`,
-   * `digest`.
+   * ABORTED: the arguments changed since the reviewer read the approval. Read it again. Metadata: `approval_id`,
+   * `revision`, `digest`.
    *
    * @generated from enum value: ERROR_REASON_STALE_VIEW = 8;
    */
   STALE_VIEW = 8,
 
   /**
-   * FAILED_PRECONDITION: this reviewer has voted on these arguments already. Metadata: `approval_id`.
+   * FAILED_PRECONDITION: this reviewer has already voted on these arguments. Metadata: `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_ALREADY_VOTED = 9;
    */
@@ -102,7 +102,7 @@ export enum ErrorReason {
   EDIT_FORBIDDEN = 10,
 
   /**
-   * FAILED_PRECONDITION: the approval has been edited as often as it may be. Metadata: `limit`.
+   * FAILED_PRECONDITION: the approval reached its maximum number of edits. Metadata: `limit`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_EDITS = 11;
    */
@@ -123,25 +123,25 @@ export enum ErrorReason {
   DIGEST_MISMATCH = 13,
 
   /**
-   * FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who revokes
-   * and may not read the approval).
+   * FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who
+   * revokes and may not read the approval).
    *
    * @generated from enum value: ERROR_REASON_CLAIM_WINDOW_CLOSED = 14;
    */
   CLAIM_WINDOW_CLOSED = 14,
 
   /**
-   * FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
-   * outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
-   * once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). Only
-   * `approval_id` for an operator who revokes and may not read the approval.
+   * FAILED_PRECONDITION: the call was claimed before. Also for a repeated claim after its window closed or its outcome
+   * was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; once the outcome is reported:
+   * `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). An operator who revokes
+   * and may not read the approval gets only `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_ALREADY_CLAIMED = 15;
    */
   ALREADY_CLAIMED = 15,
 
   /**
-   * FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`.
+   * FAILED_PRECONDITION: the approval has no such claim. Metadata: `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_NOT_CLAIMED = 16;
    */
@@ -163,46 +163,46 @@ export enum ErrorReason {
   TOO_MANY_PENDING = 18,
 
   /**
-   * RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or health checks, health watches or reflection streams
-   * of callers without a token; nothing was done. A google.rpc.RetryInfo beside it says
-   * when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
+   * RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or, without a token, too many health checks,
+   * health watches and reflection streams. Nothing was done. A google.rpc.RetryInfo in the details says when to retry.
+   * Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_STREAMS = 19;
    */
   TOO_MANY_STREAMS = 19,
 
   /**
-   * OUT_OF_RANGE: `after_revision` is beyond the approval's newest revision, or set without an earlier request of this
-   * request_id. Metadata: `approval_id` (of the approval, if there is one), `revision` (the newest one, or 0).
+   * OUT_OF_RANGE: `after_revision` is newer than the approval, or is set for a new request. Metadata: `approval_id` (if
+   * there is an approval), `revision` (the newest one, or 0).
    *
    * @generated from enum value: ERROR_REASON_REVISION_OUT_OF_RANGE = 20;
    */
   REVISION_OUT_OF_RANGE = 20,
 
   /**
-   * UNAVAILABLE: the server is shutting down; reattach. A google.rpc.RetryInfo beside it says when.
+   * UNAVAILABLE: the server is shutting down. Reconnect; a google.rpc.RetryInfo in the details says when.
    *
    * @generated from enum value: ERROR_REASON_DRAINING = 21;
    */
   DRAINING = 21,
 
   /**
-   * UNAVAILABLE: the stream reached its greatest age; reattach. A google.rpc.RetryInfo beside it says when.
+   * UNAVAILABLE: the stream reached its maximum age. Reconnect; a google.rpc.RetryInfo in the details says when.
    *
    * @generated from enum value: ERROR_REASON_STREAM_AGED = 22;
    */
   STREAM_AGED = 22,
 
   /**
-   * UNAVAILABLE: the store has failed; what the call asked for may or may not have been recorded. Repeat it with the
-   * same request_id. A google.rpc.RetryInfo beside it says when.
+   * UNAVAILABLE: the store has failed. A change may or may not be recorded. Retry with the same request_id; a
+   * google.rpc.RetryInfo in the details says when.
    *
    * @generated from enum value: ERROR_REASON_STORE_UNAVAILABLE = 23;
    */
   STORE_UNAVAILABLE = 23,
 
   /**
-   * INTERNAL: a defect; the server's log has the cause under the `x-request-id` of the response.
+   * INTERNAL: a bug. The server's log has the cause under the `x-request-id` of the response.
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 24;
    */
@@ -216,75 +216,76 @@ export enum ErrorReason {
   NOT_REQUESTER = 25,
 
   /**
-   * FAILED_PRECONDITION: the current arguments have many votes, and no rule lacks this one. Metadata: `limit`.
+   * FAILED_PRECONDITION: the current arguments have the maximum number of votes, and no rule needs this one. Metadata:
+   * `limit`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_VOTES = 26;
    */
   TOO_MANY_VOTES = 26,
 
   /**
-   * NOT_FOUND: there is no such version of the policy. Metadata: `version`.
+   * NOT_FOUND: the policy has no such version. Metadata: `version`.
    *
    * @generated from enum value: ERROR_REASON_POLICY_NOT_FOUND = 27;
    */
   POLICY_NOT_FOUND = 27,
 
   /**
-   * ABORTED: the live policy is not the expected version; look at what changed. Metadata: `version`, the live one.
+   * ABORTED: the live policy is not the expected version. Read the changes first. Metadata: `version`, the live one.
    *
    * @generated from enum value: ERROR_REASON_POLICY_CHANGED = 28;
    */
   POLICY_CHANGED = 28,
 
   /**
-   * FAILED_PRECONDITION: the policy comes from a file of the server; change that. Metadata: `path`.
+   * FAILED_PRECONDITION: the server reads its policy from a file. Change that file. Metadata: `path`.
    *
    * @generated from enum value: ERROR_REASON_POLICY_FROM_FILE = 29;
    */
   POLICY_FROM_FILE = 29,
 
   /**
-   * PERMISSION_DENIED: the policy asks others to decide this. Who may not see the approval gets APPROVAL_NOT_FOUND instead.
-   * Metadata: `approval_id`.
+   * PERMISSION_DENIED: the policy does not ask this reviewer. Callers who may not read the approval get
+   * APPROVAL_NOT_FOUND instead. Metadata: `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_NOT_ELIGIBLE = 30;
    */
   NOT_ELIGIBLE = 30,
 
   /**
-   * FAILED_PRECONDITION: the policy wants a comment with every vote. Metadata: `approval_id`.
+   * FAILED_PRECONDITION: the policy requires a comment with every vote. Metadata: `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_COMMENT_REQUIRED = 31;
    */
   COMMENT_REQUIRED = 31,
 
   /**
-   * FAILED_PRECONDITION: the policy allows no edits of this approval. Metadata: `approval_id`.
+   * FAILED_PRECONDITION: the policy does not allow edits of this approval. Metadata: `approval_id`.
    *
    * @generated from enum value: ERROR_REASON_EDITS_NOT_ALLOWED = 32;
    */
   EDITS_NOT_ALLOWED = 32,
 
   /**
-   * PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`, the one that is missing
-   * or does not reach far enough; `issuer` or `group`, of a person for whom the caller may not decide; `approval_id`, if
-   * others must vote on it too.
+   * PERMISSION_DENIED: the caller lacks the permission for `on_behalf_of`. Metadata: `permission`, the one that is
+   * missing or too narrow; `issuer` or `group` of a person for whom the caller may not decide; `approval_id`, if others
+   * must vote on it as well.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_REQUIRED = 33;
    */
   PERMISSION_REQUIRED = 33,
 
   /**
-   * RESOURCE_EXHAUSTED: the caller makes calls too fast; nothing was done. A google.rpc.RetryInfo beside it says when to
-   * go on. Metadata: `limit`, in calls a second.
+   * RESOURCE_EXHAUSTED: the caller exceeds its rate limit. Nothing was done. A google.rpc.RetryInfo in the details says
+   * when to retry. Metadata: `limit`, in calls per second.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 34;
    */
   RATE_LIMITED = 34,
 
   /**
-   * UNAVAILABLE: the identity provider's keys cannot be had, so that its tokens cannot be verified. A google.rpc.RetryInfo
-   * beside it says when to try again.
+   * UNAVAILABLE: the identity provider's keys cannot be loaded, so its tokens cannot be verified. A
+   * google.rpc.RetryInfo in the details says when to retry.
    *
    * @generated from enum value: ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE = 35;
    */
@@ -298,48 +299,48 @@ export enum ErrorReason {
   TOKEN_NOT_FOUND = 36,
 
   /**
-   * RESOURCE_EXHAUSTED: there are as many tokens as the server keeps, and none has expired. Give tokens a ttl. Metadata: `limit`.
+   * RESOURCE_EXHAUSTED: the server has the maximum number of tokens, and none has expired. Create tokens with a `ttl`.
+   * Metadata: `limit`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_TOKENS = 37;
    */
   TOO_MANY_TOKENS = 37,
 
   /**
-   * ALREADY_EXISTS: this very call was made before, and the token's secret was shown then. Metadata: `request_id`,
-   * `token_id`.
+   * ALREADY_EXISTS: this call created a token before, and returned its secret then. Metadata: `request_id`, `token_id`.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_ALREADY_CREATED = 38;
    */
   TOKEN_ALREADY_CREATED = 38,
 
   /**
-   * FAILED_PRECONDITION: the request with this request_id was decided longer ago than the server keeps approvals (`retain`),
-   * and is forgotten; nothing was recorded. It may have been approved and run. A request_id is remembered for 8 days after
-   * that. To ask again use another one. Metadata: `request_id`, `until` (when it is free again).
+   * FAILED_PRECONDITION: the approval of this request_id was deleted, because it was decided longer ago than `retain`.
+   * Nothing was recorded. It may have been approved and run. The server remembers a request_id for 8 days after that.
+   * To request approval again, use a new one. Metadata: `request_id`, `until` (when it can be used again).
    *
    * @generated from enum value: ERROR_REASON_REQUEST_FORGOTTEN = 39;
    */
   REQUEST_FORGOTTEN = 39,
 
   /**
-   * DATA_LOSS: what the server has stored of this approval, or of what the call needs, is damaged. Nothing was done with it, and
-   * repeating the call does not help: an operator must run `signoff store check`. Metadata: `approval_id`, where the call names one.
+   * DATA_LOSS: the stored data of the approval, or other data that the call needs, is damaged. Nothing was done. A
+   * retry does not help: an operator must run `signoff store check`. Metadata: `approval_id`, if the call has one.
    *
    * @generated from enum value: ERROR_REASON_DATA_DAMAGED = 40;
    */
   DATA_DAMAGED = 40,
 
   /**
-   * UNAVAILABLE: what the call needs was written by a later version of the server, which may have restricted it. Nothing was done
-   * with it: an operator must start that version again. A google.rpc.RetryInfo beside it says when to try again. Metadata:
-   * `approval_id`, where the call names one.
+   * UNAVAILABLE: a newer version of the server wrote the data that the call needs, and may have restricted it. Nothing
+   * was done. An operator must start that version again. A google.rpc.RetryInfo in the details says when to retry.
+   * Metadata: `approval_id`, if the call has one.
    *
    * @generated from enum value: ERROR_REASON_RECORD_TOO_NEW = 41;
    */
   RECORD_TOO_NEW = 41,
 
   /**
-   * RESOURCE_EXHAUSTED: the message is larger than the server reads; it was not read. Do not repeat it. Metadata: `limit`, in
+   * RESOURCE_EXHAUSTED: the message exceeds the size limit, and was not read. Do not retry. Metadata: `limit`, in
    * bytes.
    *
    * @generated from enum value: ERROR_REASON_MESSAGE_TOO_LARGE = 42;
@@ -347,10 +348,10 @@ export enum ErrorReason {
   MESSAGE_TOO_LARGE = 42,
 
   /**
-   * RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
-   * or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
-   * the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
-   * result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+   * RESOURCE_EXHAUSTED: calls in flight, including unread replies and streams, use all the memory they may; or too many
+   * of the caller's calls wait for slow work. A google.rpc.RetryInfo in the details says when to retry. Use the same
+   * `request_id`: the call may be recorded although there was no room for its reply, and the retry gets that result.
+   * Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_CALLS = 43;
    */
@@ -365,47 +366,47 @@ export enum ErrorReason {
   APPROVAL_REVOKED = 44,
 
   /**
-   * FAILED_PRECONDITION: an operator has frozen calls such as this one; nothing was claimed. It can be claimed after the thaw if
-   * its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason` (shortened to
-   * 256 characters).
+   * FAILED_PRECONDITION: an operator has frozen such calls. Nothing was claimed. The call can be claimed after the thaw
+   * if its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason`
+   * (shortened to 256 characters).
    *
    * @generated from enum value: ERROR_REASON_FROZEN = 45;
    */
   FROZEN = 45,
 
   /**
-   * NOT_FOUND: there is no such freeze; perhaps it was thawed. Metadata: `freeze_id`.
+   * NOT_FOUND: there is no such freeze. It may be thawed already. Metadata: `freeze_id`.
    *
    * @generated from enum value: ERROR_REASON_FREEZE_NOT_FOUND = 46;
    */
   FREEZE_NOT_FOUND = 46,
 
   /**
-   * RESOURCE_EXHAUSTED: there are as many freezes as the server keeps. Thaw some. Metadata: `limit`.
+   * RESOURCE_EXHAUSTED: the server has the maximum number of freezes. Thaw some. Metadata: `limit`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_FREEZES = 47;
    */
   TOO_MANY_FREEZES = 47,
 
   /**
-   * PERMISSION_DENIED: the server wants another operator than the one who froze to thaw (`thaw_requires_other_operator`).
-   * Metadata: `freeze_id`, `frozen_by`.
+   * PERMISSION_DENIED: the operator who froze cannot thaw (`thaw_requires_other_operator`). Metadata: `freeze_id`,
+   * `frozen_by`.
    *
    * @generated from enum value: ERROR_REASON_OTHER_OPERATOR_REQUIRED = 48;
    */
   OTHER_OPERATOR_REQUIRED = 48,
 
   /**
-   * UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
-   * `encoding`.
+   * UNIMPLEMENTED: the server does not have this method, or does not support this `grpc-encoding`. Metadata: `method`
+   * or `encoding`.
    *
    * @generated from enum value: ERROR_REASON_NOT_IMPLEMENTED = 50;
    */
   NOT_IMPLEMENTED = 50,
 
   /**
-   * UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` of its headers; nothing was done. A
-   * google.rpc.RetryInfo beside it says when to send it again. Metadata: `limit`, such as `15s`.
+   * UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` after its headers. Nothing was
+   * done. A google.rpc.RetryInfo in the details says when to retry. Metadata: `limit`, such as `15s`.
    *
    * @generated from enum value: ERROR_REASON_MESSAGE_LATE = 55;
    */

@@ -17,30 +17,30 @@ export const file_signoff_v1_policy: GenFile = /*@__PURE__*/
   fileDesc("ChdzaWdub2ZmL3YxL3BvbGljeS5wcm90bxIKc2lnbm9mZi52MSJxCgZQb2xpY3kSDQoFdG9vbHMYASADKAkSMQoOdW5saXN0ZWRfdG9vbHMYAiABKAsyGS5zaWdub2ZmLnYxLlVubGlzdGVkVG9vbHMSJQoFcnVsZXMYAyADKAsyFi5zaWdub2ZmLnYxLlBvbGljeVJ1bGUisgEKDVVubGlzdGVkVG9vbHMSNwoQcmVxdWlyZV9hcHByb3ZhbBgBIAEoCzIbLnNpZ25vZmYudjEuUmVxdWlyZUFwcHJvdmFsSAASLwoMYXV0b19hcHByb3ZlGAIgASgLMhcuc2lnbm9mZi52MS5BdXRvQXBwcm92ZUgAEi0KC2F1dG9fcmVqZWN0GAMgASgLMhYuc2lnbm9mZi52MS5BdXRvUmVqZWN0SABCCAoGZWZmZWN0IuICCgpQb2xpY3lSdWxlEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDQoFdG9vbHMYAyADKAkSDgoGYWdlbnRzGAQgAygJEjIKBmxhYmVscxgFIAMoCzIiLnNpZ25vZmYudjEuUG9saWN5UnVsZS5MYWJlbHNFbnRyeRIMCgR3aGVuGAYgASgJEi8KDGF1dG9fYXBwcm92ZRgHIAEoCzIXLnNpZ25vZmYudjEuQXV0b0FwcHJvdmVIABI3ChByZXF1aXJlX2FwcHJvdmFsGAggASgLMhsuc2lnbm9mZi52MS5SZXF1aXJlQXBwcm92YWxIABItCgthdXRvX3JlamVjdBgJIAEoCzIWLnNpZ25vZmYudjEuQXV0b1JlamVjdEgAGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGZWZmZWN0Ig0KC0F1dG9BcHByb3ZlIuECCg9SZXF1aXJlQXBwcm92YWwSKgoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxjbGFpbV93aW5kb3cYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHbWVzc2FnZRgDIAEoCRIRCglyZXZpZXdlcnMYBCADKAkSDgoGcXVvcnVtGAUgASgNEhgKEHJlamVjdF90aHJlc2hvbGQYBiABKA0SGAoQY29tbWVudF9yZXF1aXJlZBgHIAEoCBIYCgthbGxvd19lZGl0cxgIIAEoCEgAiAEBEigKCGVzY2FsYXRlGAkgAygLMhYuc2lnbm9mZi52MS5Fc2NhbGF0aW9uEjUKEnJlbWVtYmVyX3JlamVjdGlvbhgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOCgxfYWxsb3dfZWRpdHMicQoKRXNjYWxhdGlvbhIoCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglyZXZpZXdlcnMYAiADKAkSJgoIcHJpb3JpdHkYAyABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5Ih0KCkF1dG9SZWplY3QSDwoHbWVzc2FnZRgBIAEoCSKpAQoNUG9saWN5VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgEEiIKBnBvbGljeRgCIAEoCzISLnNpZ25vZmYudjEuUG9saWN5EiEKBmF1dGhvchgDIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBSABKAki9AIKDlBvbGljeVRlc3RDYXNlEgwKBG5hbWUYASABKAkSEQoJdG9vbF9uYW1lGAIgASgJEioKCWFyZ3VtZW50cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIAoFYWdlbnQYBCABKAsyES5zaWdub2ZmLnYxLkFnZW50EjYKBmxhYmVscxgFIAMoCzImLnNpZ25vZmYudjEuUG9saWN5VGVzdENhc2UuTGFiZWxzRW50cnkSIQoGY2FsbGVyGAYgASgLMhEuc2lnbm9mZi52MS5BY3RvchIoCgR0aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZleHBlY3QYCCABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhMKC2V4cGVjdF9ydWxlGAkgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoPUG9saWN5VGVzdENhc2VzEikKBWNhc2VzGAEgAygLMhouc2lnbm9mZi52MS5Qb2xpY3lUZXN0Q2FzZSLrAQoQUG9saWN5VGVzdFJlc3VsdBIMCgRuYW1lGAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMSMAoKZXZhbHVhdGlvbhgDIAEoCzIcLnNpZ25vZmYudjEuUG9saWN5RXZhbHVhdGlvbhIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGNsYWltX3dpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwYXNzZWQYBiABKAhCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signoff_v1_approval]);
 
 /**
- * The rules that decide. A policy file is this message's JSON mapping, written as YAML: what GetPolicy returns can be
- * saved, reviewed and set again.
+ * The rules that decide calls. A policy file is this message's JSON mapping, written as YAML: the policy that GetPolicy
+ * returns can be saved, reviewed and set again.
  *
- * Every rule that applies to a call counts, in whatever order the rules stand: the strictest effect wins, auto_reject
- * before require_approval before auto_approve. Without a rule that applies, the tool's default decides: a tool named in
- * `tools` needs approval, every other one has the effect of `unlisted_tools`. A rule whose condition cannot be evaluated
- * keeps the call from being approved automatically; if it requires approval, it counts as if it applied.
+ * The order of rules does not matter. Of all rules that match a call, the strictest effect wins: auto_reject before
+ * require_approval before auto_approve. If no rule matches, the tool's default decides: a tool in `tools` requires
+ * approval, every other tool has the effect of `unlisted_tools`. A rule whose condition cannot be evaluated prevents
+ * automatic approval of the call; if the rule requires approval, it counts as a match.
  *
- * As JSON a policy has at most 1 MiB. It has at most 10,000 rules, and at most 256 globs that are more than a name, with
- * or without one `*` at its beginning or end.
+ * A policy has at most 1 MiB as JSON, at most 10,000 rules, and at most 256 complex globs. A complex glob is more than
+ * a name with at most one `*`, at its beginning or end.
  *
  * @generated from message signoff.v1.Policy
  */
 export type Policy = Message<"signoff.v1.Policy"> & {
   /**
-   * Sensitive tools, which need approval unless a rule says otherwise: globs, as in PolicyRule. At most 10,000.
+   * Sensitive tools: they require approval unless a rule matches. Globs, as in PolicyRule. At most 10,000.
    *
    * @generated from field: repeated string tools = 1;
    */
   tools: string[];
 
   /**
-   * The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves tools that nobody has thought of: they are
-   * matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
+   * The default for every other tool. Unset: `require_approval: {}`. `auto_approve` also approves unknown tools. Tools
+   * are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
    *
    * @generated from field: signoff.v1.UnlistedTools unlisted_tools = 2;
    */
@@ -62,7 +62,7 @@ export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 0);
 
 /**
- * What becomes of calls of tools that `tools` does not name, if no rule applies. Exactly one must be set.
+ * The effect on tools that are not in `tools`, if no rule matches. Exactly one must be set.
  *
  * @generated from message signoff.v1.UnlistedTools
  */
@@ -74,7 +74,7 @@ export type UnlistedTools = Message<"signoff.v1.UnlistedTools"> & {
    */
   effect: {
     /**
-     * A person must decide.
+     * Reviewers must decide.
      *
      * @generated from field: signoff.v1.RequireApproval require_approval = 1;
      */
@@ -82,7 +82,7 @@ export type UnlistedTools = Message<"signoff.v1.UnlistedTools"> & {
     case: "requireApproval";
   } | {
     /**
-     * Approved at once: other spellings of the tools that are named, too. Prefer rules that approve the tools they name.
+     * Approved immediately, also other spellings of listed tools. Prefer rules that name the tools to approve.
      *
      * @generated from field: signoff.v1.AutoApprove auto_approve = 2;
      */
@@ -90,7 +90,7 @@ export type UnlistedTools = Message<"signoff.v1.UnlistedTools"> & {
     case: "autoApprove";
   } | {
     /**
-     * Rejected at once.
+     * Rejected immediately.
      *
      * @generated from field: signoff.v1.AutoReject auto_reject = 3;
      */
@@ -107,45 +107,45 @@ export const UnlistedToolsSchema: GenMessage<UnlistedTools> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 1);
 
 /**
- * A rule. It applies to a call when everything that it names fits: tool, agent, labels and condition.
+ * A rule. It matches a call if its tools, agents, labels and condition all match.
  *
  * @generated from message signoff.v1.PolicyRule
  */
 export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
   /**
    * Name, unique in the policy: 1 to 64 of `a-z 0-9 _ . -`, beginning with a letter or digit. `tools` and
-   * `unlisted_tools` are taken. Kept with every approval that the rule was looked at for.
+   * `unlisted_tools` are reserved. Recorded in every approval that the rule was evaluated for.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * What it is for, for those who read the policy. At most 1,024 bytes.
+   * The purpose of the rule, for readers of the policy. At most 1,024 bytes.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Globs of tools: `*` stands for any characters, `?` for one, `[a-z]` for one of these, `{a,b}` for either. One of
-   * them must fit; `*` is every tool. 1 to 64 globs of at most 128 characters. Required.
+   * Globs of tools; one of them must match. `*` matches any characters, `?` one character, `[a-z]` one of these
+   * characters, `{a,b}` either text. A lone `*` matches every tool. 1 to 64 globs of at most 128 characters. Required.
    *
    * @generated from field: repeated string tools = 3;
    */
   tools: string[];
 
   /**
-   * Globs of agents, one of which must fit the agent that makes the call (not those that handed the task on); empty:
-   * every call, also of agents without a name. The name is what the caller says: never the only ground for approving.
-   * At most 64 globs of at most 128 characters.
+   * Globs of agents; one of them must match the agent that makes the call (not the agents that delegated the task).
+   * Empty: every call, also from agents without a name. Agents choose their own names: never approve by name alone. At
+   * most 64 globs of at most 128 characters.
    *
    * @generated from field: repeated string agents = 4;
    */
   agents: string[];
 
   /**
-   * Labels that the call must carry, all of them; what the caller says, as with `agents`. At most 32.
+   * Labels that the call must have, all of them. The caller chooses them, as with `agents`. At most 32.
    *
    * @generated from field: map<string, string> labels = 5;
    */
@@ -153,21 +153,21 @@ export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
 
   /**
    * Condition in CEL, over `args`, `tool`, `agent` (`name`, `run_id`, `chain`), `labels`, `caller` (`kind`, `issuer`,
-   * `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. A rule that approves should match
-   * whole texts, and name every argument that it knows: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
+   * `subject`) and `now`. Empty: always true. At most 1,024 bytes. All numbers are doubles. A rule that approves should
+   * match whole texts, and list every known argument: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
    *
    * @generated from field: string when = 6;
    */
   when: string;
 
   /**
-   * What the rule demands. Exactly one must be set.
+   * The effect of the rule. Exactly one must be set.
    *
    * @generated from oneof signoff.v1.PolicyRule.effect
    */
   effect: {
     /**
-     * The call is approved at once.
+     * The call is approved immediately.
      *
      * @generated from field: signoff.v1.AutoApprove auto_approve = 7;
      */
@@ -175,7 +175,7 @@ export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
     case: "autoApprove";
   } | {
     /**
-     * A person must decide.
+     * Reviewers must decide.
      *
      * @generated from field: signoff.v1.RequireApproval require_approval = 8;
      */
@@ -183,7 +183,7 @@ export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
     case: "requireApproval";
   } | {
     /**
-     * The call is rejected at once.
+     * The call is rejected immediately.
      *
      * @generated from field: signoff.v1.AutoReject auto_reject = 9;
      */
@@ -200,7 +200,7 @@ export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 2);
 
 /**
- * Approves a call at once.
+ * Approves a call immediately.
  *
  * @generated from message signoff.v1.AutoApprove
  */
@@ -215,29 +215,29 @@ export const AutoApproveSchema: GenMessage<AutoApprove> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 3);
 
 /**
- * Asks people. Where several rules ask, the strictest of each counts: every rule must reach its own quorum of its own
- * reviewers, the shortest span, the lowest reject_threshold, a comment if one wants it, edits only if all allow them, and
- * the escalations of all.
+ * Asks reviewers. If several rules match, every rule must reach its own quorum of its own reviewers. Of the other
+ * fields the strictest value applies: the shortest durations, the lowest reject_threshold, a comment if any rule
+ * requires it, edits only if all rules allow them. The escalations of all rules apply.
  *
  * @generated from message signoff.v1.RequireApproval
  */
 export type RequireApproval = Message<"signoff.v1.RequireApproval"> & {
   /**
-   * Longest time to wait for a decision, 1 s to 7 days; the caller's own timeout counts when it is shorter.
+   * Maximum time to wait for a decision, 1 s to 7 days. A shorter timeout of the caller takes precedence.
    *
    * @generated from field: google.protobuf.Duration timeout = 1;
    */
   timeout?: Duration | undefined;
 
   /**
-   * How long after its decision the call can be claimed, 1 s to 1 hour; unset: the server's setting.
+   * Time after the decision in which the call can be claimed, 1 s to 1 hour. Unset: the server's setting.
    *
    * @generated from field: google.protobuf.Duration claim_window = 2;
    */
   claimWindow?: Duration | undefined;
 
   /**
-   * Shown to the caller and to reviewers; at most 1,024 bytes.
+   * Shown to the caller and to reviewers. At most 1,024 bytes.
    *
    * @generated from field: string message = 3;
    */
@@ -251,14 +251,14 @@ export type RequireApproval = Message<"signoff.v1.RequireApproval"> & {
   reviewers: string[];
 
   /**
-   * Approving votes needed, each of another reviewer: 1 to 32; unset: 1.
+   * Approving votes needed, each from a different reviewer: 1 to 32. Unset: 1.
    *
    * @generated from field: uint32 quorum = 5;
    */
   quorum: number;
 
   /**
-   * Rejecting votes that reject: 1 to 32; unset: 1.
+   * Rejecting votes that reject the approval: 1 to 32. Unset: 1.
    *
    * @generated from field: uint32 reject_threshold = 6;
    */
@@ -272,24 +272,24 @@ export type RequireApproval = Message<"signoff.v1.RequireApproval"> & {
   commentRequired: boolean;
 
   /**
-   * Whether a reviewer may approve edited arguments, which the policy judges anew; unset: true.
+   * Whether a reviewer may approve edited arguments. The policy evaluates them again. Unset: true.
    *
    * @generated from field: optional bool allow_edits = 8;
    */
   allowEdits?: boolean | undefined;
 
   /**
-   * What happens while nobody decides; at most 4.
+   * Escalations while the approval is undecided. At most 4.
    *
    * @generated from field: repeated signoff.v1.Escalation escalate = 9;
    */
   escalate: Escalation[];
 
   /**
-   * How long a person's rejection answers the same call in the same run, 1 s to 1 day; unset: not at all. The same call
-   * has the same caller, `run_id`, tool and digest as asked. It is AUTO_REJECTED at once by the rule
-   * `_remembered_rejection`. A request without a `run_id` always asks. Of several rules that ask, the shortest counts; if one
-   * of them has none, nothing is remembered.
+   * How long a reviewer's rejection also rejects the same call in the same run, 1 s to 1 day. Unset: not at all. The
+   * same call has the same caller, `run_id`, tool and requested digest. It is AUTO_REJECTED immediately by the rule
+   * `_remembered_rejection`. A request without a `run_id` always asks reviewers. If several rules match, the shortest
+   * time applies; if one of them has none, nothing is remembered.
    *
    * @generated from field: google.protobuf.Duration remember_rejection = 10;
    */
@@ -304,27 +304,28 @@ export const RequireApprovalSchema: GenMessage<RequireApproval> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 4);
 
 /**
- * Asks more people, or for more hurry, once an approval has waited for a time. Needs `reviewers` or `priority`.
+ * Asks more reviewers, or raises the priority, once an approval has waited for some time. Needs `reviewers` or
+ * `priority`.
  *
  * @generated from message signoff.v1.Escalation
  */
 export type Escalation = Message<"signoff.v1.Escalation"> & {
   /**
-   * How long after the request, 1 s to 7 days. Required.
+   * Time after the request, 1 s to 7 days. Required.
    *
    * @generated from field: google.protobuf.Duration after = 1;
    */
   after?: Duration | undefined;
 
   /**
-   * Who may decide from then on too, as in RequireApproval, which must name reviewers itself then. At most 64.
+   * Additional reviewers from then on, as in RequireApproval. Only if RequireApproval names reviewers. At most 64.
    *
    * @generated from field: repeated string reviewers = 2;
    */
   reviewers: string[];
 
   /**
-   * How urgent it is from then on, unless it is more so already.
+   * Minimum priority from then on.
    *
    * @generated from field: signoff.v1.Priority priority = 3;
    */
@@ -339,13 +340,13 @@ export const EscalationSchema: GenMessage<Escalation> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 5);
 
 /**
- * Rejects a call at once.
+ * Rejects a call immediately.
  *
  * @generated from message signoff.v1.AutoReject
  */
 export type AutoReject = Message<"signoff.v1.AutoReject"> & {
   /**
-   * Why, for the caller's model to read; at most 1,024 bytes.
+   * Why, for the caller's model to read. At most 1,024 bytes.
    *
    * @generated from field: string message = 1;
    */
@@ -360,28 +361,28 @@ export const AutoRejectSchema: GenMessage<AutoReject> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 6);
 
 /**
- * A policy that was set, and by whom. Never changes.
+ * A version of the policy, and its author. Never changes.
  *
  * @generated from message signoff.v1.PolicyVersion
  */
 export type PolicyVersion = Message<"signoff.v1.PolicyVersion"> & {
   /**
-   * 1 for the first policy that was set, then 2, 3, …; 0 is the built-in one that asks for every call.
-   * PolicyEvaluation names it.
+   * 1 for the first policy that was set, then 2, 3, and so on. 0 is the built-in policy, which requires approval of
+   * every call. PolicyEvaluation refers to it.
    *
    * @generated from field: uint64 version = 1;
    */
   version: bigint;
 
   /**
-   * The policy; left out in lists.
+   * The policy. Omitted in lists.
    *
    * @generated from field: signoff.v1.Policy policy = 2;
    */
   policy?: Policy | undefined;
 
   /**
-   * Who set it, taken from the connection's credentials; the server itself for a policy file. Unset for version 0.
+   * Who set it, taken from the connection's credentials. For a policy file, the server itself. Unset for version 0.
    *
    * @generated from field: signoff.v1.Actor author = 3;
    */
@@ -410,13 +411,13 @@ export const PolicyVersionSchema: GenMessage<PolicyVersion> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 7);
 
 /**
- * A call to judge, and what is expected. Nothing is recorded.
+ * A call to evaluate, and the expected result. Nothing is recorded.
  *
  * @generated from message signoff.v1.PolicyTestCase
  */
 export type PolicyTestCase = Message<"signoff.v1.PolicyTestCase"> & {
   /**
-   * What the case shows, for people.
+   * The name of the case, for readers.
    *
    * @generated from field: string name = 1;
    */
@@ -430,7 +431,7 @@ export type PolicyTestCase = Message<"signoff.v1.PolicyTestCase"> & {
   toolName: string;
 
   /**
-   * Arguments of the call; unset means `{}`. The limits are those of RequestApproval.
+   * Arguments of the call. Unset means `{}`. The limits are those of RequestApproval.
    *
    * @generated from field: google.protobuf.Struct arguments = 3;
    */
@@ -451,28 +452,28 @@ export type PolicyTestCase = Message<"signoff.v1.PolicyTestCase"> & {
   labels: { [key: string]: string };
 
   /**
-   * Who asks; unset: an agent `test/agent`.
+   * The caller. Unset: an agent `test/agent`.
    *
    * @generated from field: signoff.v1.Actor caller = 6;
    */
   caller?: Actor | undefined;
 
   /**
-   * When; unset: now.
+   * The time of the request. Unset: now.
    *
    * @generated from field: google.protobuf.Timestamp time = 7;
    */
   time?: Timestamp | undefined;
 
   /**
-   * The status expected at once: PENDING, AUTO_APPROVED or AUTO_REJECTED. Unspecified: any.
+   * The expected initial status: PENDING, AUTO_APPROVED or AUTO_REJECTED. Unspecified: any.
    *
    * @generated from field: signoff.v1.ApprovalStatus expect = 8;
    */
   expect: ApprovalStatus;
 
   /**
-   * The deciding rule expected, or `tools` or `unlisted_tools`; empty: any.
+   * The expected deciding rule, or `tools` or `unlisted_tools`. Empty: any.
    *
    * @generated from field: string expect_rule = 9;
    */
@@ -508,7 +509,7 @@ export const PolicyTestCasesSchema: GenMessage<PolicyTestCases> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 9);
 
 /**
- * What became of a case.
+ * The result of a case.
  *
  * @generated from message signoff.v1.PolicyTestResult
  */
@@ -521,35 +522,35 @@ export type PolicyTestResult = Message<"signoff.v1.PolicyTestResult"> & {
   name: string;
 
   /**
-   * The status that a request would have at once.
+   * The initial status of such a request.
    *
    * @generated from field: signoff.v1.ApprovalStatus status = 2;
    */
   status: ApprovalStatus;
 
   /**
-   * How the policy judged, with its trace.
+   * The policy's evaluation, with its trace.
    *
    * @generated from field: signoff.v1.PolicyEvaluation evaluation = 3;
    */
   evaluation?: PolicyEvaluation | undefined;
 
   /**
-   * Longest time to wait for a decision; unset when the policy does not limit it.
+   * Maximum time to wait for a decision. Unset if the policy does not limit it.
    *
    * @generated from field: google.protobuf.Duration timeout = 4;
    */
   timeout?: Duration | undefined;
 
   /**
-   * How long an approved call could be claimed.
+   * Time after the decision in which the call could be claimed.
    *
    * @generated from field: google.protobuf.Duration claim_window = 5;
    */
   claimWindow?: Duration | undefined;
 
   /**
-   * Whether everything was as expected; true when nothing was.
+   * Whether the result is as expected. True if the case expects nothing.
    *
    * @generated from field: bool passed = 6;
    */

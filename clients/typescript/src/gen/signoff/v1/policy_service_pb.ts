@@ -17,13 +17,13 @@ export const file_signoff_v1_policy_service: GenFile = /*@__PURE__*/
   fileDesc("Ch9zaWdub2ZmL3YxL3BvbGljeV9zZXJ2aWNlLnByb3RvEgpzaWdub2ZmLnYxIjQKEEdldFBvbGljeVJlcXVlc3QSFAoHdmVyc2lvbhgBIAEoBEgAiAEBQgoKCF92ZXJzaW9uImUKEUdldFBvbGljeVJlc3BvbnNlEioKB3ZlcnNpb24YASABKAsyGS5zaWdub2ZmLnYxLlBvbGljeVZlcnNpb24SJAoEZmlsZRgCIAEoCzIWLnNpZ25vZmYudjEuUG9saWN5RmlsZSJZCgpQb2xpY3lGaWxlEgwKBHBhdGgYASABKAkSDQoFZXJyb3IYAiABKAkSLgoKZXJyb3JfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoZTGlzdFBvbGljeVZlcnNpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJiChpMaXN0UG9saWN5VmVyc2lvbnNSZXNwb25zZRIrCgh2ZXJzaW9ucxgBIAMoCzIZLnNpZ25vZmYudjEuUG9saWN5VmVyc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkipgEKEFNldFBvbGljeVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIiCgZwb2xpY3kYAiABKAsyEi5zaWdub2ZmLnYxLlBvbGljeRIdChBleHBlY3RlZF92ZXJzaW9uGAMgASgESACIAQESDwoHY29tbWVudBgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIQhMKEV9leHBlY3RlZF92ZXJzaW9uImwKEVNldFBvbGljeVJlc3BvbnNlEioKB3ZlcnNpb24YASABKAsyGS5zaWdub2ZmLnYxLlBvbGljeVZlcnNpb24SKwoId2FybmluZ3MYAiADKAsyGS5zaWdub2ZmLnYxLlBvbGljeVdhcm5pbmciMwoNUG9saWN5V2FybmluZxINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSKEAQoRVGVzdFBvbGljeVJlcXVlc3QSIgoGcG9saWN5GAEgASgLMhIuc2lnbm9mZi52MS5Qb2xpY3kSFAoHdmVyc2lvbhgCIAEoBEgAiAEBEikKBWNhc2VzGAMgAygLMhouc2lnbm9mZi52MS5Qb2xpY3lUZXN0Q2FzZUIKCghfdmVyc2lvbiJwChJUZXN0UG9saWN5UmVzcG9uc2USLQoHcmVzdWx0cxgBIAMoCzIcLnNpZ25vZmYudjEuUG9saWN5VGVzdFJlc3VsdBIrCgh3YXJuaW5ncxgCIAMoCzIZLnNpZ25vZmYudjEuUG9saWN5V2FybmluZzLVAgoNUG9saWN5U2VydmljZRJICglHZXRQb2xpY3kSHC5zaWdub2ZmLnYxLkdldFBvbGljeVJlcXVlc3QaHS5zaWdub2ZmLnYxLkdldFBvbGljeVJlc3BvbnNlEmMKEkxpc3RQb2xpY3lWZXJzaW9ucxIlLnNpZ25vZmYudjEuTGlzdFBvbGljeVZlcnNpb25zUmVxdWVzdBomLnNpZ25vZmYudjEuTGlzdFBvbGljeVZlcnNpb25zUmVzcG9uc2USSAoJU2V0UG9saWN5Ehwuc2lnbm9mZi52MS5TZXRQb2xpY3lSZXF1ZXN0Gh0uc2lnbm9mZi52MS5TZXRQb2xpY3lSZXNwb25zZRJLCgpUZXN0UG9saWN5Eh0uc2lnbm9mZi52MS5UZXN0UG9saWN5UmVxdWVzdBoeLnNpZ25vZmYudjEuVGVzdFBvbGljeVJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_signoff_v1_policy]);
 
 /**
- * Names the policy to return.
+ * Selects the policy to return.
  *
  * @generated from message signoff.v1.GetPolicyRequest
  */
 export type GetPolicyRequest = Message<"signoff.v1.GetPolicyRequest"> & {
   /**
-   * The version; unset: the live one.
+   * The version. Unset: the live one.
    *
    * @generated from field: optional uint64 version = 1;
    */
@@ -51,7 +51,7 @@ export type GetPolicyResponse = Message<"signoff.v1.GetPolicyResponse"> & {
   version?: PolicyVersion | undefined;
 
   /**
-   * Where the live policy comes from; unset when SetPolicy sets it.
+   * The file that the server reads its policy from. Unset if SetPolicy sets the policy.
    *
    * @generated from field: signoff.v1.PolicyFile file = 2;
    */
@@ -66,7 +66,7 @@ export const GetPolicyResponseSchema: GenMessage<GetPolicyResponse> = /*@__PURE_
   messageDesc(file_signoff_v1_policy_service, 1);
 
 /**
- * The file that the server takes its policy from.
+ * The file that the server reads its policy from.
  *
  * @generated from message signoff.v1.PolicyFile
  */
@@ -79,14 +79,14 @@ export type PolicyFile = Message<"signoff.v1.PolicyFile"> & {
   path: string;
 
   /**
-   * Why its present content is not the live policy; empty when it is.
+   * Why its current content is not the live policy. Empty if it is.
    *
    * @generated from field: string error = 2;
    */
   error: string;
 
   /**
-   * When that was found. Unset without an error.
+   * When the server found the error. Unset without an error.
    *
    * @generated from field: google.protobuf.Timestamp error_time = 3;
    */
@@ -101,20 +101,20 @@ export const PolicyFileSchema: GenMessage<PolicyFile> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy_service, 2);
 
 /**
- * Which versions to list.
+ * Selects the versions to list.
  *
  * @generated from message signoff.v1.ListPolicyVersionsRequest
  */
 export type ListPolicyVersionsRequest = Message<"signoff.v1.ListPolicyVersionsRequest"> & {
   /**
-   * At most this many, 1 to 1,000; default 50.
+   * Maximum number of versions: 1 to 1,000, default 50.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the answer before; empty for the first page.
+   * `next_page_token` of the previous page. Empty: the first page.
    *
    * @generated from field: string page_token = 2;
    */
@@ -142,7 +142,7 @@ export type ListPolicyVersionsResponse = Message<"signoff.v1.ListPolicyVersionsR
   versions: PolicyVersion[];
 
   /**
-   * Token for the next page; empty on the last.
+   * Token for the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -157,42 +157,42 @@ export const ListPolicyVersionsResponseSchema: GenMessage<ListPolicyVersionsResp
   messageDesc(file_signoff_v1_policy_service, 4);
 
 /**
- * A policy to set.
+ * Sets the policy.
  *
  * @generated from message signoff.v1.SetPolicyRequest
  */
 export type SetPolicyRequest = Message<"signoff.v1.SetPolicyRequest"> & {
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call. At most 128 characters.
    *
    * @generated from field: string request_id = 1;
    */
   requestId: string;
 
   /**
-   * The policy. Required; `{}` asks for every call.
+   * The policy. Required. `{}` requires approval of every call.
    *
    * @generated from field: signoff.v1.Policy policy = 2;
    */
   policy?: Policy | undefined;
 
   /**
-   * Set it only if this is the live version; 0: only if none was set yet. Unset: whatever is live.
+   * Set the policy only if this is the live version. 0: only if none was set yet. Unset: in any case.
    *
    * @generated from field: optional uint64 expected_version = 3;
    */
   expectedVersion?: bigint | undefined;
 
   /**
-   * What changes and why, for ListPolicyVersions; at most 4 KiB.
+   * What changes and why, for ListPolicyVersions. At most 4 KiB.
    *
    * @generated from field: string comment = 4;
    */
   comment: string;
 
   /**
-   * Only check: nothing is set, and `version` is what it would be, the live one where nothing would change. Errors are
-   * those of the real call, but request_id is not looked at.
+   * Only validate the policy, without setting it. `version` is the version that the call would create, or the live one
+   * if nothing would change. Errors are those of the real call, but request_id is ignored.
    *
    * @generated from field: bool validate_only = 5;
    */
@@ -207,7 +207,7 @@ export const SetPolicyRequestSchema: GenMessage<SetPolicyRequest> = /*@__PURE__*
   messageDesc(file_signoff_v1_policy_service, 5);
 
 /**
- * The version that was set, or that said the same already.
+ * The version that was set, or the newest one if it is equal.
  *
  * @generated from message signoff.v1.SetPolicyResponse
  */
@@ -220,7 +220,7 @@ export type SetPolicyResponse = Message<"signoff.v1.SetPolicyResponse"> & {
   version?: PolicyVersion | undefined;
 
   /**
-   * What is probably not meant, at most 100: see PolicyWarning.
+   * Probable mistakes in the policy, at most 100: see PolicyWarning.
    *
    * @generated from field: repeated signoff.v1.PolicyWarning warnings = 2;
    */
@@ -235,9 +235,10 @@ export const SetPolicyResponseSchema: GenMessage<SetPolicyResponse> = /*@__PURE_
   messageDesc(file_signoff_v1_policy_service, 6);
 
 /**
- * Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
- * look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
- * approvals, groups and users with those of its tokens, of these approvals' callers, and of the reviewers who called since it started.
+ * A probable mistake in a valid policy: a denylist over a default that approves; a name that differs from one the
+ * server has seen only in case, look, separators or prefix. The server compares tool names with those of the newest
+ * 1,000 approvals. It compares groups and users with those of its tokens, of these approvals' callers, and of the
+ * reviewers who made calls since it started.
  *
  * @generated from message signoff.v1.PolicyWarning
  */
@@ -250,7 +251,7 @@ export type PolicyWarning = Message<"signoff.v1.PolicyWarning"> & {
   field: string;
 
   /**
-   * What is probably not meant, and what to do about it.
+   * The probable mistake, and what to do about it.
    *
    * @generated from field: string description = 2;
    */
@@ -265,27 +266,27 @@ export const PolicyWarningSchema: GenMessage<PolicyWarning> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy_service, 7);
 
 /**
- * Calls to judge.
+ * Evaluates calls with a policy.
  *
  * @generated from message signoff.v1.TestPolicyRequest
  */
 export type TestPolicyRequest = Message<"signoff.v1.TestPolicyRequest"> & {
   /**
-   * The policy to try; unset: see `version`.
+   * The policy to test. Unset: see `version`.
    *
    * @generated from field: signoff.v1.Policy policy = 1;
    */
   policy?: Policy | undefined;
 
   /**
-   * The version to try, if `policy` is unset; unset: the live one. Not together with `policy`.
+   * The version to test, if `policy` is unset. Unset: the live one. Not together with `policy`.
    *
    * @generated from field: optional uint64 version = 2;
    */
   version?: bigint | undefined;
 
   /**
-   * The calls; 1 to 1,000. Required.
+   * The calls, 1 to 1,000. Required.
    *
    * @generated from field: repeated signoff.v1.PolicyTestCase cases = 3;
    */
@@ -300,7 +301,7 @@ export const TestPolicyRequestSchema: GenMessage<TestPolicyRequest> = /*@__PURE_
   messageDesc(file_signoff_v1_policy_service, 8);
 
 /**
- * What became of each case, in their order.
+ * The result of each case, in their order.
  *
  * @generated from message signoff.v1.TestPolicyResponse
  */
@@ -313,8 +314,8 @@ export type TestPolicyResponse = Message<"signoff.v1.TestPolicyResponse"> & {
   results: PolicyTestResult[];
 
   /**
-   * What is probably not meant in the policy that was tried, at most 100: see PolicyWarning. The tools of cases that have another result
-   * than they expect, expect nothing, or are approved count as seen too.
+   * Probable mistakes in the tested policy, at most 100: see PolicyWarning. Tools of cases count as seen if the case
+   * has an unexpected result, expects nothing, or is approved.
    *
    * @generated from field: repeated signoff.v1.PolicyWarning warnings = 2;
    */
@@ -329,14 +330,13 @@ export const TestPolicyResponseSchema: GenMessage<TestPolicyResponse> = /*@__PUR
   messageDesc(file_signoff_v1_policy_service, 9);
 
 /**
- * Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
- * ApprovalService.
+ * Read, set and test the policy. Authentication, errors and idempotency are those of ApprovalService.
  *
  * @generated from service signoff.v1.PolicyService
  */
 export const PolicyService: GenService<{
   /**
-   * Returns the live policy, or a version of it. For operators, auditors and reviewers. Changes nothing.
+   * Returns the live policy, or another version. For operators, auditors and reviewers. Changes nothing.
    * Errors: NOT_FOUND (POLICY_NOT_FOUND).
    *
    * @generated from rpc signoff.v1.PolicyService.GetPolicy
@@ -357,15 +357,14 @@ export const PolicyService: GenService<{
     output: typeof ListPolicyVersionsResponseSchema;
   },
   /**
-   * Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-   * approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
-   * version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
-   * meanwhile. For operators.
+   * Sets the complete policy, as a new version. After the response, it applies to every new request; pending approvals
+   * keep their evaluation. If the policy equals the newest version, no version is created: the response has that
+   * version, and so does every repeated call with this request_id, even after other policies were set. For operators.
    *
-   * Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
-   * (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
-   * server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-   * (caller, request_id). Warnings keep nothing from being set.
+   * Errors: INVALID_ARGUMENT with every violation and its field, such as `policy.rules[3].when`; ABORTED
+   * (POLICY_CHANGED) if the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) if the
+   * server was started with a policy file; ALREADY_EXISTS if request_id was used for a different policy. Idempotent by
+   * (caller, request_id). Warnings do not prevent the policy from being set.
    *
    * @generated from rpc signoff.v1.PolicyService.SetPolicy
    */
@@ -375,7 +374,8 @@ export const PolicyService: GenService<{
     output: typeof SetPolicyResponseSchema;
   },
   /**
-   * Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
+   * Evaluates calls with the live policy, another version, or the policy in the request. For operators. Changes
+   * nothing.
    * Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
    *
    * @generated from rpc signoff.v1.PolicyService.TestPolicy
