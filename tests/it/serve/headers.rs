@@ -6,7 +6,7 @@ use tonic::{Code, Request};
 use super::http::exchange;
 use crate::{calls::reason, server::Server};
 
-const SEVERAL: &str = "the `authorization` metadata has several values; send it once, with one bearer token";
+const SEVERAL: &str = "the `authorization` metadata has several values; send one value with one bearer token";
 const NO_BEARER: &str = "the `authorization` metadata is not `Bearer TOKEN`";
 
 #[tokio::test]

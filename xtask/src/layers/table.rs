@@ -67,8 +67,8 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "main",
-                holds: "the `signoff` program: command line and runtime",
-                may_use: &["cli", "config", "identity", "telemetry"],
+                holds: "the `signoff` program: its allocator",
+                may_use: &["cli"],
                 tests_may_use: &[],
             },
             Row {
