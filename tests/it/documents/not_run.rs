@@ -9,13 +9,20 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/start.md", "python3 -m venv", PYTHON),
     ("docs/start.md", ".venv/bin/", PYTHON),
     ("docs/command.md", "$ signoff ", "src/cli/tests/captures.rs compares what it prints, on a terminal"),
+    ("docs/command.md", "signoff demo", "tests/it/demo.rs plays it"),
     ("docs/security.md", "grpcurl ", "calls a server on another machine"),
+    ("docs/troubleshooting.md", "umask ", MAKES_ROOM),
+    ("docs/troubleshooting.md", "signoff export ", MAKES_ROOM),
+    ("docs/troubleshooting.md", "grep -v ", MAKES_ROOM),
+    ("docs/troubleshooting.md", "signoff import ", MAKES_ROOM),
+    ("docs/troubleshooting.md", "signoff token create ", MAKES_ROOM),
     ("docs/adapters/langchain4j.md", "(cd clients/java/adapters && mvn install", MAVEN),
     ("docs/adapters/spring-ai.md", "(cd clients/java/adapters && mvn install", MAVEN),
 ];
 
 const INSTALLED: &str = "cargo has built the program for these tests";
 const PYTHON: &str = "needs packages: clients/python/tests/test_start.py runs the page's program";
+const MAKES_ROOM: &str = "tests/it/tokens/commands.rs: an_export_without_its_tokens_makes_room";
 const MAVEN: &str = "needs packages: clients/java/scripts/test builds the adapters";
 
 /// Which rows of the table were used.

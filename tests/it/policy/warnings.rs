@@ -95,7 +95,7 @@ async fn the_command_warns_and_fails_with_strict() {
     let (path, cases) = (file.to_str().unwrap(), cases.to_str().unwrap());
     let (code, out, err) = run(&["policy", "check", path]).await;
     assert!(code == Some(0) && out.contains("; 2 warnings"), "{out}{err}");
-    for place in ["1:17: unlisted_tools: approves every tool", "5:11: rules[0].when: a denylist"] {
+    for place in ["1:17: unlisted_tools: approves every tool", "5:11: rules[0].when: denylist"] {
         assert!(err.contains(&format!("warning: {path}:{place}")), "{place}: {err}");
     }
     let (code, _, err) = run(&["policy", "check", path, "--strict", "--cases", cases]).await;
@@ -114,7 +114,7 @@ async fn the_command_warns_and_fails_with_strict() {
     let address = format!("http://{}", server.address());
     let (code, _, err) =
         run(&["--address", &address, "--token", &server.tokens().operator, "policy", "set", path]).await;
-    assert!(code == Some(0) && err.contains("warning: rules[0].when: a denylist"), "{err}");
+    assert!(code == Some(0) && err.contains("warning: rules[0].when: denylist"), "{err}");
     age(&file);
     let server = Server::start(&data.path().join("two"), &[&format!("policy={path}")]).await;
     let logged = async {

@@ -65,12 +65,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "programs",
         modules: &[
-            Row {
-                name: "main",
-                holds: "the `signoff` program: its allocator",
-                may_use: &["cli"],
-                tests_may_use: &[],
-            },
+            Row { name: "main", holds: "the `signoff` program: its allocator", may_use: &["cli"], tests_may_use: &[] },
             Row {
                 name: "cli",
                 holds: "the `signoff` command: `serve`, the operator's gRPC client, and `exec`, the gate around a command",
