@@ -70,6 +70,7 @@ pub(super) struct ConnectionArgs {
 
 /// Ids of the connection options.
 const OPTIONS: [&str; 7] = ["address", "token", "token_file", "ca", "certificate", "key", "insecure"];
+const JSON: &str = "json";
 
 /// Commands that do not connect, including their subcommands.
 const UNCONNECTED: [&[&str]; 10] = [
@@ -85,17 +86,27 @@ const UNCONNECTED: [&[&str]; 10] = [
     &["policy", "schema"],
 ];
 
-/// Removes the connection options from the help of commands that do not connect.
+/// Commands that have only one form of output, including their subcommands.
+const ONE_OUTPUT: [&str; 5] = ["serve", "demo", "config", "export", "import"];
+
+/// Ids of the global options that have no effect on a command.
+fn unused(path: &[&str]) -> Vec<&'static str> {
+    let connects = !UNCONNECTED.iter().any(|unconnected| path.starts_with(unconnected));
+    let connection = OPTIONS.into_iter().filter(|_| !connects);
+    let has_one_output = path.first().is_some_and(|command| ONE_OUTPUT.contains(command));
+    connection.chain(has_one_output.then_some(JSON)).collect()
+}
+
+/// Removes the options that have no effect from the help of commands.
 ///
 /// Gives each of these commands its own hidden copy. Clap does not propagate a global option to a command that already
 /// has it.
 pub(super) fn hide_unused_options(mut root: clap::Command) -> clap::Command {
-    let options: Vec<_> =
-        root.get_arguments().filter(|option| OPTIONS.contains(&option.get_id().as_str())).cloned().collect();
-    for path in UNCONNECTED {
-        if find(&root, path) {
-            root = hide(root, path, &options);
-        }
+    for path in UNCONNECTED.into_iter().filter(|path| find(&root, path)).collect::<Vec<_>>() {
+        let unused = unused(path);
+        let options = root.get_arguments().filter(|option| unused.contains(&option.get_id().as_str()));
+        let options: Vec<_> = options.cloned().collect();
+        root = hide(root, path, &options);
     }
     root
 }
@@ -114,26 +125,23 @@ fn hide(command: clap::Command, path: &[&str], options: &[clap::Arg]) -> clap::C
     }
 }
 
-/// Rejects connection options on commands that do not connect: the user would believe that they have an effect.
+/// Rejects options that have no effect on a command: the user would believe that they have one.
 pub(super) fn reject_unused_options(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let (mut path, mut last) = (Vec::new(), matches);
     while let Some((name, below)) = last.subcommand() {
         path.push(name);
         last = below;
     }
-    if !UNCONNECTED.iter().any(|unconnected| path.starts_with(unconnected)) {
-        return Ok(());
-    }
     let given = |option: &&&str| {
         matches!(last.try_contains_id(option), Ok(true)) && last.value_source(option) == Some(ValueSource::CommandLine)
     };
-    match OPTIONS.iter().find(given) {
-        None => Ok(()),
-        Some(option) => Err(root.error(
-            ErrorKind::ArgumentConflict,
-            format!("`{}` does not connect to a server; remove --{}", path.join(" "), option.replace('_', "-")),
-        )),
-    }
+    let command = path.join(" ");
+    let problem = match unused(&path).iter().find(given) {
+        None => return Ok(()),
+        Some(&JSON) => format!("`{command}` prints no JSON; remove --json"),
+        Some(option) => format!("`{command}` does not connect to a server; remove --{}", option.replace('_', "-")),
+    };
+    Err(root.error(ErrorKind::ArgumentConflict, problem))
 }
 
 /// A bearer token. Its `Debug` output hides the value.

@@ -35,6 +35,25 @@ fn words(line: &str) -> Vec<String> {
     String::from_utf8(printed).expect("UTF-8").split_terminator('\0').map(str::to_owned).collect()
 }
 
+#[test]
+fn json_is_rejected_where_it_has_no_effect() {
+    for line in [
+        "serve --json",
+        "--json demo",
+        "config check --json",
+        "--json export --data-dir d",
+        "import --data-dir d --json f",
+    ] {
+        let error = parse(&format!("signoff {line}")).expect_err(line);
+        assert!(error.to_string().contains("prints no JSON; remove --json"), "{error}");
+    }
+    for line in ["--json store check --data-dir d", "policy check p.yaml --json", "--json pending"] {
+        parse(&format!("signoff {line}")).expect(line);
+    }
+    let help = command().try_get_matches_from(["signoff", "serve", "--help"]).expect_err("help").to_string();
+    assert!(!help.contains("--json"), "{help}");
+}
+
 fn parse(line: &str) -> Result<(), clap::Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(words(line).iter().filter(|word| *word != "…"))?;
