@@ -108,7 +108,7 @@ export function environment(options: SdkOptions): Record<string, string | undefi
  * Settings that come before those of files, but for those of the machine's administrator.
  *
  * Files set variables too: the program reads `~/.claude.json` even without setting sources. With these settings it asks
- * for every tool: without a hook, after a hook that allowed it, and for commands in a sandbox.
+ * before every tool. It also asks if there is no hook, if a hook allowed the tool, and for commands in a sandbox.
  */
 export function settings(): object {
   return {

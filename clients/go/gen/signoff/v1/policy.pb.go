@@ -38,7 +38,7 @@ type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sensitive tools: they require approval unless a rule matches. Globs, as in PolicyRule. At most 10,000.
 	Tools []string `protobuf:"bytes,1,rep,name=tools,proto3" json:"tools,omitempty"`
-	// The default for every other tool. Unset: `require_approval: {}`. `auto_approve` also approves unknown tools. Tools
+	// The default for every other tool; `require_approval: {}` if unset. `auto_approve` also approves unknown tools. Tools
 	// are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
 	UnlistedTools *UnlistedTools `protobuf:"bytes,2,opt,name=unlisted_tools,json=unlistedTools,proto3" json:"unlisted_tools,omitempty"`
 	// The rules. Their order does not matter.

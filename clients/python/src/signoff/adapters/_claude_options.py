@@ -137,7 +137,7 @@ def settings() -> str:
     """Settings that come before those of files, but for those of the machine's administrator.
 
     Files set variables too: the program reads `~/.claude.json` even with `setting_sources=[]`. With these settings it
-    asks for every tool: without a hook, after a hook that allowed it, and for commands in a sandbox.
+    asks before every tool. It also asks if there is no hook, if a hook allowed the tool, and for commands in a sandbox.
     """
     return json.dumps(
         {

@@ -47,7 +47,7 @@ class Policy(_message.Message):
 
     @_builtins.property
     def unlisted_tools(self) -> Global___UnlistedTools:
-        """The default for every other tool. Unset: `require_approval: {}`. `auto_approve` also approves unknown tools. Tools
+        """The default for every other tool; `require_approval: {}` if unset. `auto_approve` also approves unknown tools. Tools
         are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
         """
 

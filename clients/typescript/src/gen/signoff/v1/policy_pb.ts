@@ -39,7 +39,7 @@ export type Policy = Message<"signoff.v1.Policy"> & {
   tools: string[];
 
   /**
-   * The default for every other tool. Unset: `require_approval: {}`. `auto_approve` also approves unknown tools. Tools
+   * The default for every other tool; `require_approval: {}` if unset. `auto_approve` also approves unknown tools. Tools
    * are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
    *
    * @generated from field: signoff.v1.UnlistedTools unlisted_tools = 2;
