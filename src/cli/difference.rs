@@ -1,10 +1,10 @@
 //! The changes of an edit, as a unified diff of the pretty-printed arguments.
 
 use anstyle::{AnsiColor, Style};
-use diffy::DiffOptions;
+use imara_diff::{Algorithm, BasicLineDiffPrinter, Diff, InternedInput, UnifiedDiffConfig};
 use prost_types::Struct;
 
-use super::describe;
+use super::{describe, text::escape};
 
 /// The lines that differ, with context; empty without a difference. Escapes invisible characters.
 pub(super) fn lines(before: Option<&Struct>, after: Option<&Struct>, names: [&str; 2]) -> Vec<String> {
@@ -12,14 +12,17 @@ pub(super) fn lines(before: Option<&Struct>, after: Option<&Struct>, names: [&st
     if before == after {
         return Vec::new();
     }
-    unified(&before, &after, names.map(str::to_owned)).lines().map(painted).collect()
+    unified(&before, &after, names).lines().map(painted).collect()
 }
 
 /// A unified diff of two texts, with three lines of context. `names` head it: the old text's, then the new one's.
-pub(super) fn unified(before: &str, after: &str, [old, new]: [String; 2]) -> String {
-    let mut options = DiffOptions::new();
-    options.set_original_filename(old).set_modified_filename(new);
-    options.create_patch(before, after).to_string()
+pub(super) fn unified(before: &str, after: &str, [old, new]: [&str; 2]) -> String {
+    let input = InternedInput::new(before, after);
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_lines(&input);
+    let printer = BasicLineDiffPrinter(&input.interner);
+    let hunks = diff.unified_diff(&printer, UnifiedDiffConfig::default(), &input);
+    format!("--- {}\n+++ {}\n{hunks}", escape(old), escape(new))
 }
 
 /// Colours a line: red for removed, green for added.
@@ -62,6 +65,16 @@ mod tests {
     #[test]
     fn nothing_is_shown_when_nothing_changes() {
         assert!(shown(r#"{"b":1.0,"a":2}"#, r#"{"a":2,"b":1}"#).is_empty());
+    }
+
+    // A quadratic algorithm takes seconds for this, or minutes in a build for tests.
+    #[test]
+    fn arguments_that_have_nothing_in_common_are_compared() {
+        const ITEMS: usize = 8_000;
+        let array = |first: usize| format!(r#"{{"a":{:?}}}"#, (first..first + ITEMS).collect::<Vec<_>>());
+        let shown = shown(&array(10_000), &array(50_000));
+        let begins = |sign: &str| shown.iter().filter(|line| line.starts_with(&format!("{sign}    "))).count();
+        assert_eq!((begins("-"), begins("+")), (ITEMS, ITEMS));
     }
 
     #[test]

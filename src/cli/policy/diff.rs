@@ -28,6 +28,6 @@ pub(super) async fn run(args: &DiffArgs, connection: &ConnectionArgs, console: &
         return Ok(0);
     }
     let names = [format!("version {}", version.version), path.display().to_string()];
-    console.raw(difference::unified(&before, &after, names).as_bytes())?;
+    console.raw(difference::unified(&before, &after, names.each_ref().map(String::as_str)).as_bytes())?;
     Ok(1)
 }
