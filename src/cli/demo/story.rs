@@ -124,7 +124,7 @@ impl Task {
 
 pub(super) fn opening(address: SocketAddr, directory: &Path, policy_version: u64) -> Vec<Line> {
     vec![
-        Heading("Signoff demo: an agent asks, the policy or a person decides, and the tool runs once.".to_owned()),
+        Heading("Signoff demo: an agent asks, a policy or a person decides, the tool runs once.".to_owned()),
         Blank,
         server(format!(
             "Listens on {address}. Its data is in {}. The demo deletes it at the end.",
