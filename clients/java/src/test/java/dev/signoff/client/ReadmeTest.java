@@ -60,6 +60,8 @@ class ReadmeTest {
                 null,
                 said,
                 said,
+                "-encoding",
+                "UTF-8",
                 "-cp",
                 System.getProperty("java.class.path"),
                 "-d",
