@@ -37,7 +37,6 @@ def test_first_program(page: str, own_server: Server, tmp_path: Path) -> None:
     program = tmp_path / "agent.py"
     program.write_text(code)
     assert decided(program, own_server, approve=True).endswith("sent 'Welcome' to alice@company.com\n")
-    if "call_id" in code:
-        assert run(program, own_server).splitlines()[-1].startswith("NOT RUN AGAIN.")
-    else:
-        assert "NOT RUN. A reviewer rejected the call" in decided(program, own_server, approve=False)
+    assert run(program, own_server).splitlines()[-1].startswith("NOT RUN AGAIN.")
+    program.write_text(code.replace('call_id="', 'call_id="another-'))
+    assert "NOT RUN. A reviewer rejected the call" in decided(program, own_server, approve=False)
