@@ -18,7 +18,7 @@ mod use_cases;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
@@ -81,7 +81,7 @@ impl Server {
         let log = Arc::new(ApprovalLog::start().map_err(StartError::Thread)?);
         let live_policy = LivePolicy::default();
         let store = open_store(&config, &metrics, &log, Arc::clone(&live_policy)).await?;
-        let (listener, address) = listen(config.listen).await?;
+        let (listener, address) = listen(config.listen)?;
         let (dev_tokens, dev_env_files) = development(&config, address).await?.unzip();
         let (server_clock, kept) = clock::start(&*store, &config.data_dir, &metrics)?;
         let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
@@ -278,9 +278,17 @@ async fn development(config: &Config, address: SocketAddr) -> Result<Option<(Dev
     Ok(tokio::task::spawn_blocking(prepare).await.map_err(|error| StartError::Panicked(error.to_string()))??)
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+/// Connections that wait for `accept`. After a restart thousands of clients reconnect in the same moment; beyond this
+/// number, the system lets them wait for seconds, or resets them. Linux allows no more than `net.core.somaxconn`, whose
+/// default is the same. The standard library's 128 is for smaller crowds.
+const BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
+    // As `TcpListener::bind` does it: a restart need not wait for connections that the system is still closing.
+    socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).map_err(failed)?;
+    let listener = socket.listen(BACKLOG).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -29,6 +31,21 @@ pub(super) async fn count(server: &Server, line: &str) -> u64 {
 
 pub(super) async fn ended(server: &Server, reason: &str) -> u64 {
     count(server, &format!("signoff_connections_closed_total{{reason=\"{reason}\"}}")).await
+}
+
+/// The server is stopped, so that nothing but the backlog of its socket holds the connections.
+#[tokio::test]
+async fn a_thousand_connections_wait_for_a_busy_server() {
+    raise_file_limit();
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let process = Pid::from_raw(server.pid().try_into().unwrap()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let connecting = join_all((0..1_000).map(|_| TcpStream::connect(server.address())));
+    let connected = soon("every connection is in the backlog", connecting).await;
+    kill_process(process, Signal::CONT).unwrap();
+    assert!(connected.iter().all(Result::is_ok), "{connected:?}");
+    call(&mut server.operator()).await;
 }
 
 #[tokio::test]
