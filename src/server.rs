@@ -81,7 +81,8 @@ impl Server {
         let log = Arc::new(ApprovalLog::start().map_err(StartError::Thread)?);
         let live_policy = LivePolicy::default();
         let store = open_store(&config, &metrics, &log, Arc::clone(&live_policy)).await?;
-        let (listener, address) = listen(config.listen)?;
+        let (listener, address) =
+            listen(config.listen, backlog(config.limits.connections.unauthenticated_connections))?;
         let (dev_tokens, dev_env_files) = development(&config, address).await?.unzip();
         let (server_clock, kept) = clock::start(&*store, &config.data_dir, &metrics)?;
         let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
@@ -278,17 +279,22 @@ async fn development(config: &Config, address: SocketAddr) -> Result<Option<(Dev
     Ok(tokio::task::spawn_blocking(prepare).await.map_err(|error| StartError::Panicked(error.to_string()))??)
 }
 
-/// Connections that wait for `accept`. After a restart thousands of clients reconnect in the same moment; beyond this
-/// number, the system lets them wait for seconds, or resets them. Linux allows no more than `net.core.somaxconn`, whose
-/// default is the same. The standard library's 128 is for smaller crowds.
-const BACKLOG: u32 = 4_096;
+/// Number of connections that may wait for `accept`: a quarter of those that may be unauthenticated.
+///
+/// After a restart many clients reconnect in the same moment. Beyond this number, the system lets them wait for seconds,
+/// or resets them; the standard library's 128 is soon reached. But a backlog as large as the limit would be worse: all of
+/// it can be accepted in a burst, which would evict a connection that was accepted just before, and has not made its
+/// first call yet. Linux caps the number at `net.core.somaxconn`, 4,096 by default.
+fn backlog(unauthenticated: u32) -> u32 {
+    (unauthenticated / 4).clamp(128, 4_096)
+}
 
-fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn listen(address: SocketAddr, backlog: u32) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
     // As `TcpListener::bind` does it: a restart need not wait for connections that the system is still closing.
     socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).map_err(failed)?;
-    let listener = socket.listen(BACKLOG).map_err(failed)?;
+    let listener = socket.listen(backlog).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

@@ -38,7 +38,8 @@ pub(super) async fn ended(server: &Server, reason: &str) -> u64 {
 async fn a_thousand_connections_wait_for_a_busy_server() {
     raise_file_limit();
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]).await;
+    let settings = ["limits.unauthenticated_connections=4096", "limits.unauthenticated_per_address=4096"];
+    let server = Server::start(data.path(), &settings).await;
     let process = Pid::from_raw(server.pid().try_into().unwrap()).unwrap();
     kill_process(process, Signal::STOP).unwrap();
     let connecting = join_all((0..1_000).map(|_| TcpStream::connect(server.address())));
