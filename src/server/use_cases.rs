@@ -74,7 +74,12 @@ impl UseCases {
     pub(super) fn apis(&self, limits: &Limits) -> Apis {
         let Self { tokens, policies, approvals, admin } = self;
         Apis {
-            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
+            approvals: ApprovalApi::new(
+                Arc::clone(approvals),
+                Arc::clone(policies),
+                limits.request.clone(),
+                &limits.calls,
+            ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
             admin: AdminApi::new(Arc::clone(admin)),
