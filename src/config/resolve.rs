@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
-use super::{Config, ReflectionAccess, file};
+use super::{Config, OidcSettings, ReflectionAccess, file};
 use crate::domain::Role;
 use crate::identity::oidc::OidcConfig;
 
@@ -174,7 +174,7 @@ impl Resolved {
             // In development mode, the address that it listens on is the public one.
             (CLIENT, client, PUBLIC, public_url.is_some() || *dev),
             (SECRET, secret, CLIENT, client),
-            (SCOPES, self.places.contains_key(SCOPES), CLIENT, client),
+            (SCOPES, oidc.scopes != OidcSettings::default().scopes, CLIENT, client),
         ];
         let missing = needs.into_iter().filter(|(_, given, _, needed)| *given && !needed);
         let needs = missing.map(|(key, _, needs, _)| ConfigError::Needs { place: self.place(&[key]), key, needs });

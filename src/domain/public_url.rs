@@ -81,7 +81,9 @@ fn checked(authority: &Authority) -> Option<String> {
     let text = authority.as_str();
     let port = text.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
     let port_is_valid = port.is_none() || authority.port_u16().is_some_and(|port| port > 0);
-    let valid = !authority.host().is_empty() && port_is_valid && !text.contains(['@', '*', '%']);
+    // An authority may contain much that no host does: a user, a list, a pattern.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let valid = !authority.host().is_empty() && port_is_valid && text.bytes().all(allowed);
     valid.then(|| text.to_ascii_lowercase())
 }
 

@@ -374,7 +374,7 @@ fn sign_in_settings_must_fit_together() {
         [needs("oidc.client_id", "oidc.issuer"), needs("oidc.client_id", "public_url")].join("\n")
     );
     assert_eq!(
-        refused(&[issuer, roles, "oidc.client_secret_file=s", "oidc.scopes=openid"]),
+        refused(&[issuer, roles, "oidc.client_secret_file=s", "oidc.scopes=openid x"]),
         [needs("oidc.client_secret_file", "oidc.client_id"), needs("oidc.scopes", "oidc.client_id")].join("\n")
     );
     assert_eq!(refused(&[client, "public_url=a"]).lines().count(), 1, "a rejected value causes no second problem");
