@@ -90,7 +90,7 @@ fn checked(authority: &Authority) -> Option<String> {
 /// Whether a host, as it stands in a URL, is this machine.
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -108,6 +108,7 @@ mod tests {
             ("http://127.0.0.1:7766", "http://127.0.0.1:7766", "127.0.0.1:7766"),
             ("http://localhost:80", "http://localhost", "localhost"),
             ("http://[::1]:7766", "http://[::1]:7766", "[::1]:7766"),
+            ("http://[::ffff:127.0.0.1]:1", "http://[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:1"),
         ] {
             let url: PublicUrl = text.parse().unwrap();
             assert_eq!((url.origin(), url.host()), (origin, host), "{text}");

@@ -37,7 +37,7 @@ pub use self::{
     id_token::IdTokenError,
     sign_in::{
         ATTEMPT_TIME, Answer, Begun, CALLBACK_PATH, ClientSecretError, Denial, Finished, SignIn, SignInConfig, SignInError,
-        SignedIn, return_path,
+        SignedIn, check_client_secret_file,
     },
     source::check_keys_file,
     token::looks_like_jwt,

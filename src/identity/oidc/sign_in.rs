@@ -9,7 +9,6 @@ mod attempt;
 mod error;
 mod exchange;
 mod metadata;
-mod return_path;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -33,8 +32,7 @@ pub use self::{
     answer::{Answer, Denial},
     attempt::ATTEMPT_TIME,
     error::SignInError,
-    exchange::ClientSecretError,
-    return_path::return_path,
+    exchange::{ClientSecretError, check_client_secret_file},
 };
 
 /// Path to which the provider sends browsers back.
@@ -89,7 +87,7 @@ pub struct SignedIn {
     /// The person, with at least one role. Its credentials do not expire: an ID token expires after minutes, and says
     /// nothing about how long the person may stay signed in.
     pub principal: Principal,
-    /// The page to go to, on this server: see [`return_path`].
+    /// The page to go to, as it was given to [`SignIn::begin`]. It was in a cookie meanwhile, so check it again.
     pub next: String,
 }
 
@@ -110,15 +108,14 @@ impl SignIn {
         Ok(Self { config, oidc, roles, discovery, exchange, exchanges: Semaphore::new(EXCHANGES_MAX) })
     }
 
-    /// Begins a sign-in that leads to the page `next`; see [`return_path`]. `headers` are those of the browser's
-    /// request.
+    /// Begins a sign-in that leads to the page `next`, a short text. `headers` are those of the browser's request.
     ///
     /// # Errors
     /// [`SignInError::Unavailable`], or [`SignInError::NoRandom`].
     pub async fn begin(&self, next: &str, headers: &HeaderMap) -> Result<Begun, SignInError> {
         let metadata = self.discovery.metadata().await?;
         let now = self.oidc.clock.wall();
-        let attempt = Attempt::new(return_path(next), now).map_err(|_| SignInError::NoRandom)?;
+        let attempt = Attempt::new(next, now).map_err(|_| SignInError::NoRandom)?;
         let mut parameters = Serializer::new(String::new());
         parameters
             .append_pair("response_type", "code")
@@ -195,6 +192,13 @@ impl SignIn {
     #[must_use]
     pub const fn public_url(&self) -> &PublicUrl {
         &self.config.public_url
+    }
+
+    /// The provider's host, as people know it.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        let host = self.oidc.config.issuer.split_once("://").map_or("", |(_, rest)| rest);
+        host.split(['/', '?']).next().unwrap_or_default()
     }
 
     const fn cookies(&self) -> Cookies {

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use form_urlencoded::{Serializer, byte_serialize};
@@ -43,18 +43,16 @@ struct Failure {
     error: String,
 }
 
-impl SignInConfig {
-    /// Reads the client's secret, if the client has one. It is read for every sign-in, so that it can be replaced while
-    /// the server runs.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or has no secret.
-    pub async fn check_client_secret(&self) -> Result<(), ClientSecretError> {
-        secret(self.client_secret_file.as_ref()).await.map(|_| ())
-    }
+/// Checks that a file has a client's secret.
+///
+/// # Errors
+/// When it cannot be read, or has no secret.
+pub async fn check_client_secret_file(file: &Path) -> Result<(), ClientSecretError> {
+    secret(Some(file)).await.map(|_| ())
 }
 
-async fn secret(file: Option<&PathBuf>) -> Result<Option<String>, ClientSecretError> {
+/// The client's secret. It is read for every sign-in, so that it can be replaced while the server runs.
+async fn secret(file: Option<&Path>) -> Result<Option<String>, ClientSecretError> {
     let Some(file) = file else { return Ok(None) };
     let content = bounded_file::read_named(file, SECRET_MAX).await.map_err(ClientSecretError::File)?;
     let text = String::from_utf8(content).map_err(|_| ClientSecretError::Content)?;
@@ -77,23 +75,9 @@ impl Exchange {
 
     /// The ID token for a code. The access token that comes with it is dropped: nothing needs it.
     pub(super) async fn redeem(&self, provider: &Metadata, code: &str, verifier: &str) -> Result<String, SignInError> {
-        let secret = secret(self.secret_file.as_ref()).await?;
-        let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", code)
-            .append_pair("redirect_uri", &self.redirect_uri)
-            .append_pair("code_verifier", verifier);
-        let mut authorization = None;
-        match (&secret, provider.authentication) {
-            (Some(secret), ClientAuthentication::Basic) => authorization = Some(basic(&self.client_id, secret)),
-            (Some(secret), ClientAuthentication::Post) => {
-                form.append_pair("client_id", &self.client_id).append_pair("client_secret", secret);
-            }
-            (None, _) => {
-                form.append_pair("client_id", &self.client_id);
-            }
-        }
-        let answer = self.client.post_form(&provider.token_endpoint, form.finish(), authorization).await;
+        let secret = secret(self.secret_file.as_deref()).await?;
+        let (form, authorization) = self.form(provider, code, verifier, secret.as_deref());
+        let answer = self.client.post_form(&provider.token_endpoint, form, authorization).await;
         let (status, body) = answer.map_err(|error| {
             tracing::warn!(%error, "cannot redeem a code at the provider's token endpoint");
             SignInError::Unavailable
@@ -111,6 +95,30 @@ impl Exchange {
                 SignInError::Unavailable
             }
         })
+    }
+
+    /// The form, and the header with the client's credentials if they are not in the form.
+    fn form(
+        &self,
+        provider: &Metadata,
+        code: &str,
+        verifier: &str,
+        secret: Option<&str>,
+    ) -> (String, Option<HeaderValue>) {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "authorization_code")
+            .append_pair("code", code)
+            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("code_verifier", verifier);
+        if let (Some(secret), ClientAuthentication::Basic) = (secret, provider.authentication) {
+            // Some providers reject a client id in both places.
+            return (form.finish(), Some(basic(&self.client_id, secret)));
+        }
+        form.append_pair("client_id", &self.client_id);
+        if let Some(secret) = secret {
+            form.append_pair("client_secret", secret);
+        }
+        (form.finish(), None)
     }
 }
 
