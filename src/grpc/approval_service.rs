@@ -8,7 +8,6 @@ use super::{
     auth::principal,
     deadline,
     error::Failure,
-    limits::CallLimits,
     stream_limits::{StreamPermit, Streams},
 };
 use crate::{
@@ -33,14 +32,18 @@ pub struct ApprovalApi {
     approvals: Arc<Approvals>,
     policies: Arc<Policies>,
     limits: RequestLimits,
-    streams: Streams,
+    streams: Arc<Streams>,
 }
 
 impl ApprovalApi {
     /// Serves the use-cases to authenticated callers. `policies` says what lists redact.
     #[must_use]
-    pub fn new(approvals: Arc<Approvals>, policies: Arc<Policies>, limits: RequestLimits, calls: &CallLimits) -> Self {
-        let streams = Streams::new(calls);
+    pub const fn new(
+        approvals: Arc<Approvals>,
+        policies: Arc<Policies>,
+        limits: RequestLimits,
+        streams: Arc<Streams>,
+    ) -> Self {
         Self { approvals, policies, limits, streams }
     }
 }

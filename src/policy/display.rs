@@ -120,6 +120,12 @@ impl Display {
         self.summary_in(approval, &self.redacted_arguments(approval))
     }
 
+    /// Like [`summary_of`](Self::summary_of), with redacted values: only for the approval's own page.
+    #[must_use]
+    pub fn whole_summary_of(&self, approval: &Approval) -> Vec<SummaryItem> {
+        self.summary_in(approval, &RedactedArguments::new(approval.arguments.to_object(), &BTreeSet::new()))
+    }
+
     /// The current arguments, without redacted values.
     #[must_use]
     pub fn redacted_arguments(&self, approval: &Approval) -> RedactedArguments {

@@ -8,10 +8,11 @@ use crate::{
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
-    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi},
+    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
+    sessions::Sessions,
     store::{Store, TokenStore},
     tokens::Tokens,
 };
@@ -33,6 +34,7 @@ pub(super) struct UseCases {
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
     pub(super) admin: Arc<Admin>,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 impl UseCases {
@@ -67,18 +69,18 @@ impl UseCases {
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
-        Ok(Self { tokens, policies, approvals, admin })
+        Ok(Self { tokens, policies, approvals, admin, sessions: Arc::default() })
     }
 
     /// The services, within the limits of calls.
-    pub(super) fn apis(&self, limits: &Limits) -> Apis {
-        let Self { tokens, policies, approvals, admin } = self;
+    pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
+        let Self { tokens, policies, approvals, admin, sessions: _ } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),
                 Arc::clone(policies),
                 limits.request.clone(),
-                &limits.calls,
+                Arc::clone(streams),
             ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
@@ -91,9 +93,9 @@ impl UseCases {
         &self,
         config: &Config,
         dev: Option<DevTokens>,
+        oidc: Option<Arc<Oidc>>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Arc<dyn Authenticator>, StartError> {
-        let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(clock))).transpose()?;
+    ) -> Arc<dyn Authenticator> {
         let authenticator = CredentialVerifier {
             tokens: self.tokens.registry(),
             dev,
@@ -102,6 +104,6 @@ impl UseCases {
             certificates: config.certificates.clone(),
             clock: Arc::<dyn Clock>::clone(clock),
         };
-        Ok(Arc::new(RecordingAuthenticator { authenticator, seen: self.policies.seen_reviewers() }))
+        Arc::new(RecordingAuthenticator { authenticator, seen: self.policies.seen_reviewers() })
     }
 }

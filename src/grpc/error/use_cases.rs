@@ -10,7 +10,7 @@ use crate::{
     identity::AccessDenied,
     policies,
     proto::v1::ErrorReason,
-    tokens,
+    sessions, tokens,
     wire::decode::Violation,
 };
 
@@ -37,6 +37,8 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
+            // Only pages send them: a gRPC call has none.
+            Error::Opened(_) => Self::invalid(vec![Violation { field: "opened".to_owned(), description: message }]),
             Error::NotRevocable { id, claimed } => {
                 let reason = if claimed { ErrorReason::AlreadyClaimed } else { ErrorReason::ClaimWindowClosed };
                 Self::new(Code::FailedPrecondition, reason, message).on(Some(id))
@@ -61,6 +63,17 @@ impl Answer {
                 Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
             }
             Error::Pool(error) => Self::pool(error),
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    pub(super) fn session(error: sessions::Error) -> Self {
+        use sessions::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::NotForTheDesk(_) => Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message),
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),
         }
