@@ -33,6 +33,11 @@ export class Guard {
     return this;
   }
 
+  /** Everything that was noticed so far, allowed or not. */
+  get noted() {
+    return this.#problems;
+  }
+
   /** What went wrong so far and was not allowed. */
   get problems() {
     return this.#problems.filter((problem) => !this.#allowed.some((pattern) => pattern.test(problem)));
