@@ -71,6 +71,12 @@ export class Person {
     await this.page.waitForURL((url) => url.pathname !== '/sign-in');
   }
 
+  /** Signs out by the menu of any page. */
+  async signOut(button = 'Sign out') {
+    await this.page.getByText('Menu', { exact: true }).click();
+    await this.page.getByRole('button', { name: button, exact: true }).click();
+  }
+
   /** A request with this person's cookies, outside of any page and of any script. */
   fetch(path, options = {}) {
     return this.context.request.fetch(new URL(path, this.#desk.origin).href, { maxRedirects: 0, ...options });

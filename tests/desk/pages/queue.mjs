@@ -34,12 +34,12 @@ export class Queue {
 
   /** Waits until the page says that it is connected. */
   async live() {
-    await this.page.getByText('live', { exact: true }).first().waitFor();
+    await this.page.getByRole('status').getByText('live', { exact: true }).waitFor();
   }
 
   /** Waits until the page says that it is not connected. */
   async offline() {
-    await this.page.getByText(/connection lost|no connection/i).first().waitFor();
+    await this.page.getByRole('alert').getByText('Not connected since').waitFor();
   }
 
   /** Waits until the title counts this many. */

@@ -45,7 +45,7 @@ test('markup in every field of an agent stays text, on every page', async (t) =>
   await desk.reviewer.reject(first, MARKUP.join(' '));
   await desk.agent.run(await desk.reviewer.approve(second, { comment: MARKUP.join(' ') }), 'EXECUTION_RESULT_FAILED', MARKUP.join(' '));
   await desk.operator.freeze({ agent: MARKUP[0] }, MARKUP.join(' '));
-  const paths = ['/', '/all', '/history', '/freeze', '/policy', '/tokens', '/status', ...asked.map(({ id }) => `/approvals/${id}`)];
+  const paths = ['/', '/pending', '/history', '/freezes', '/policy', '/tokens', '/status', ...asked.map(({ id }) => `/approvals/${id}`)];
   for (const path of paths) {
     await person.page.goto(path);
     await notInjected(person.page);
@@ -76,7 +76,7 @@ test('an override in a text cannot turn round what the server says', async (t) =
   for (const [name, { names }] of Object.entries(DECEPTIVE)) {
     assert((await page.main.innerText()).includes(names), `${name} is named ${names}`);
   }
-  for (const path of ['/', '/all', `/approvals/${approval.id}`]) {
+  for (const path of ['/', '/pending', `/approvals/${approval.id}`]) {
     await person.page.goto(path);
     // No text node outside of raw JSON holds a character that turns the text around it.
     const found = await person.page.evaluate(() => {
@@ -144,7 +144,7 @@ test('no form of any page can be sent from another origin', async (t) => {
   await mallory.page.goto(`/approvals/${states.pending.id}`);
   const stolen = await mallory.page.locator('input[name="csrf"]').first().inputValue();
   const all = [];
-  for (const path of ['/', `/approvals/${states.pending.id}`, `/approvals/${states.approved.id}`, '/freeze', '/tokens', '/policy']) {
+  for (const path of ['/', `/approvals/${states.pending.id}`, `/approvals/${states.approved.id}`, '/freezes', '/tokens', '/policy']) {
     await person.page.goto(path);
     all.push(...(await forms(person.page)));
   }
@@ -233,7 +233,7 @@ test('a scanner without a session, which runs every script and presses every but
 test('every answer with data carries the headers that keep it private', async (t) => {
   const { desk, boss, states } = await busy(t);
   const person = await Person.signedIn(t, desk, boss.secret);
-  for (const path of ['/', '/all', '/history', `/approvals/${states.pending.id}`, '/sign-in', '/no-such-page', '/freeze', '/tokens', '/policy', '/status']) {
+  for (const path of ['/', '/pending', '/history', `/approvals/${states.pending.id}`, '/sign-in', '/no-such-page', '/freezes', '/tokens', '/policy', '/status']) {
     const headers = (await person.fetch(path)).headers();
     const policy = headers['content-security-policy'] ?? '';
     for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"]) {

@@ -33,11 +33,12 @@ test('every page with all that hurts', async (t) => {
   const boss = await Person.signedIn(t, desk, people.boss.secret);
   for (const [name, path] of [
     ['waiting', '/'],
-    ['all', '/all'],
+    ['pending', '/pending'],
     ['history', '/history'],
-    ['freeze', '/freeze'],
+    ['freezes', '/freezes'],
     ['policy', '/policy'],
     ['tokens', '/tokens'],
+    ['sessions', '/sessions'],
     ['status', '/status'],
   ]) {
     await look(t, boss, name, path);

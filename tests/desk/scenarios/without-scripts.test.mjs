@@ -56,7 +56,7 @@ test('several at once', async (t) => {
 test('sign out', async (t) => {
   const desk = await Desk.start(t);
   const person = await plain(t, desk);
-  await person.page.getByRole('button', { name: 'Sign out', exact: true }).first().click();
+  await person.signOut();
   await person.page.waitForURL((url) => url.pathname === '/sign-in');
   assert.equal((await person.fetch('/')).status(), 303);
   person.guard.check();
