@@ -28,6 +28,7 @@ pub use entry::{Entered, Entry, no_such_service};
 pub use in_flight::{Outgoing, Scope, metered};
 pub use limits::CallLimits;
 pub use policy_service::PolicyApi;
+pub use stream_limits::{StreamPermit, Streams};
 pub use unauthenticated_calls::{
     Bounded, Held, UnauthenticatedCall, UnauthenticatedCalls, UnauthenticatedPermit, health_call, reflection_call,
 };

@@ -3,9 +3,10 @@
 //!
 //! Read [`domain`] first: it is pure, and holds all rules of an approval. Then, from the wire inwards:
 //!
-//! - [`server`] assembles everything and serves it on one port; [`grpc`] answers calls, and makes no decisions.
+//! - [`server`] assembles everything and serves it on one port; [`grpc`] answers calls, [`desk`] has the pages for
+//!   people. Neither makes decisions.
 //! - [`wire`] converts between the API's messages and the domain, for calls, files and commands alike.
-//! - [`approvals`], [`policies`], [`tokens`] and [`admin`] hold the use-cases: the only places where [`domain`],
+//! - [`approvals`], [`policies`], [`tokens`], [`sessions`] and [`admin`] hold the use-cases: the only places where [`domain`],
 //!   [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod desk;
 pub mod domain;
 pub mod grpc;
 pub mod identity;
@@ -36,6 +38,7 @@ pub mod policy_file;
 mod private_files;
 pub mod proto;
 pub mod server;
+pub mod sessions;
 mod spelling;
 pub mod store;
 pub mod telemetry;

@@ -32,9 +32,11 @@ use self::{
 };
 use crate::{
     approvals::Approvals,
-    clock::{Clock, OutOfRange, ServerClock, SystemWall},
+    clock::{Clock, OutOfRange, ServerClock, SystemWall, WallClock},
     config::Config,
     connections::Connections,
+    desk::{self, Desk, DevLink, Hosts},
+    grpc::{Admission, Streams},
     identity::{DevEnvFiles, DevTokens},
     policies::PolicyStatus,
     store::{self, Health, Store, StoreConfig},
@@ -54,6 +56,7 @@ pub(crate) const FAILED_LINGER: Duration = Duration::from_millis(500);
 pub struct Server {
     address: SocketAddr,
     dev_env_files: Option<DevEnvFiles>,
+    dev_link: Option<String>,
     tokens: Arc<Tokens>,
     approvals: Arc<Approvals>,
     store: Arc<dyn Store>,
@@ -91,12 +94,30 @@ impl Server {
         let use_cases = UseCases::load(&config, &store, &clock, policy).await?;
         live_policy.get_or_init(|| use_cases.policies.status());
         let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), &clock)?;
+        let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&clock));
+        let admission = Admission::new(authenticator, clocks, &config.limits.calls, metrics.clone());
 
         let calls = &config.limits.calls;
-        let recognising = (authenticator, Arc::clone(&clock));
         let telemetry = (metrics.clone(), traces);
-        let apis = use_cases.apis(&config.limits);
-        let (health, routes) = routes::routes(apis, recognising, calls, config.reflection, telemetry).await?;
+        let streams = Arc::new(Streams::new(calls));
+        let apis = use_cases.apis(&config.limits, &streams);
+        let (health, routes) =
+            routes::routes(apis, &admission, Arc::clone(&clock), calls, config.reflection, telemetry).await?;
+        let (dev_link, dev_link_path) = dev_tokens.map(|tokens| DevLink::new(tokens.reviewer)).transpose()?.unzip();
+        let desk = Desk {
+            approvals: Arc::clone(&use_cases.approvals),
+            policies: Arc::clone(&use_cases.policies),
+            tokens: Arc::clone(&use_cases.tokens),
+            sessions: Arc::clone(&use_cases.sessions),
+            admin: Arc::clone(&use_cases.admin),
+            admission,
+            streams,
+            clock: Arc::clone(&clock),
+            limits: config.limits.request.clone(),
+            hosts: Hosts::new(address, config.tls.certificate.is_some(), None, &[]),
+            dev_link: dev_link.map(Arc::new),
+        };
+        let routes = routes.merge(desk::router(Arc::new(desk)));
         let connections = Connections::new(&config.limits.connections, metrics.clone());
         let (tls, tls_files) = files.tls.unzip();
         let handshakes = Handshakes { tls: tls.clone(), timeout: config.limits.connections.handshake_timeout };
@@ -104,7 +125,8 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, policies, approvals, admin: _ } = use_cases;
+        let UseCases { tokens, policies, approvals, admin: _, sessions: _ } = use_cases;
+        let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let mut workers = JoinSet::new();
         workers.spawn(workers::expire(Arc::clone(&approvals)));
@@ -124,6 +146,7 @@ impl Server {
         Ok(Self {
             address,
             dev_env_files,
+            dev_link: dev_link_path.map(|path| format!("{scheme}://{address}{path}")),
             tokens,
             approvals,
             store,
@@ -150,6 +173,12 @@ impl Server {
     #[must_use]
     pub const fn dev_env_files(&self) -> Option<&DevEnvFiles> {
         self.dev_env_files.as_ref()
+    }
+
+    /// The link that signs the reviewer of development mode in at the desk, once.
+    #[must_use]
+    pub fn dev_link(&self) -> Option<&str> {
+        self.dev_link.as_deref()
     }
 
     /// Version of the policy that is live.
@@ -266,7 +295,7 @@ async fn open_store(
 /// thread: a disk that hangs must not block one that handles signals or calls.
 async fn development(config: &Config, address: SocketAddr) -> Result<Option<(DevTokens, DevEnvFiles)>, StartError> {
     let (directory, dev) = (config.data_dir.clone(), config.dev);
-    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    let scheme = scheme(config);
     let prepare = move || {
         let files = DevEnvFiles::in_directory(&directory);
         if !dev {
@@ -277,6 +306,11 @@ async fn development(config: &Config, address: SocketAddr) -> Result<Option<(Dev
         Ok(Some((tokens, files)))
     };
     Ok(tokio::task::spawn_blocking(prepare).await.map_err(|error| StartError::Panicked(error.to_string()))??)
+}
+
+/// The scheme of the server's address.
+const fn scheme(config: &Config) -> &'static str {
+    if config.tls.certificate.is_some() { "https" } else { "http" }
 }
 
 /// Number of connections that may wait for `accept`: a quarter of those that may be unauthenticated.

@@ -127,23 +127,26 @@ fn announce(out: &mut impl Write, config: &Config, server: &Server) -> io::Resul
     writeln!(out, "policy: {}", policy(config, server.policy_version()))?;
     if let Some(files) = server.dev_env_files() {
         let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
-        writeln!(out, "{}", introduction(&program, files))?;
+        writeln!(out, "{}", introduction(&program, files, server.dev_link().unwrap_or_default()))?;
     }
     out.flush()
 }
 
-/// The commands to try next. Shows no token, because people share screens and scrollback.
-fn introduction(program: &str, DevEnvFiles { agent, reviewer, operator }: &DevEnvFiles) -> String {
+/// The commands to try next. Shows no token, because people share screens and scrollback; the link works only once.
+fn introduction(program: &str, DevEnvFiles { agent, reviewer, operator }: &DevEnvFiles, link: &str) -> String {
     let [agent, reviewer, operator] = [agent, reviewer, operator].map(|path| shell_path(path));
     format!(
         "
 DEVELOPMENT MODE: anyone who can read the data directory can approve. Never use it in production.
 
+Open the desk as the reviewer (the link signs in once):
+  {link}
+
 In a second terminal, request approval as the agent:
   . {agent}
   {program} request send_email --arg to=alice@company.com --reason 'Welcome mail'
 
-In a third terminal, decide as the reviewer:
+Decide there, or in a third terminal:
   . {reviewer}
   {program} pending
   {program} approve -
@@ -178,7 +181,8 @@ mod tests {
 
     #[test]
     fn the_introduction_names_files_and_no_token() {
-        let text = introduction("target/release/signoff", &DevEnvFiles::in_directory(Path::new("/data")));
+        let files = DevEnvFiles::in_directory(Path::new("/data"));
+        let text = introduction("target/release/signoff", &files, "http://127.0.0.1:7766/sign-in/dev/secret");
         for line in [
             "  . /data/agent.env",
             "  . /data/reviewer.env",

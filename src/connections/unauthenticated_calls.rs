@@ -24,6 +24,8 @@ pub enum UnauthenticatedCall {
     Watch,
     /// A reflection stream: requests with large responses.
     Reflection,
+    /// A page for people, its styles or scripts.
+    Page,
 }
 
 /// Maximum numbers of open calls of a kind.
@@ -40,7 +42,7 @@ pub(super) struct Room {
 }
 
 impl UnauthenticatedCall {
-    const KINDS: usize = 4;
+    const KINDS: usize = 5;
 
     const fn index(self) -> usize {
         match self {
@@ -48,6 +50,7 @@ impl UnauthenticatedCall {
             Self::Metrics => 1,
             Self::Watch => 2,
             Self::Reflection => 3,
+            Self::Page => 4,
         }
     }
 
@@ -61,6 +64,8 @@ impl UnauthenticatedCall {
             Self::Watch => Room { connection: 16, unauthenticated: 1_024, caller: 1_024, callers: 8_192 },
             // Up to three responses of about 60 KiB; a tool has one.
             Self::Reflection => Room { connection: 8, unauthenticated: 64, caller: 16, callers: 128 },
+            // Up to 60 KiB until the response is sent; a browser asks for a page's parts at once.
+            Self::Page => Room { connection: 16, unauthenticated: 256, caller: 64, callers: 1_024 },
         }
     }
 }

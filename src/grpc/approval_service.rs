@@ -8,7 +8,6 @@ use super::{
     auth::principal,
     deadline,
     error::Failure,
-    limits::CallLimits,
     stream_limits::{StreamPermit, Streams},
 };
 use crate::{
@@ -31,14 +30,13 @@ type Reply<T> = Result<Response<T>, Status>;
 pub struct ApprovalApi {
     approvals: Arc<Approvals>,
     limits: RequestLimits,
-    streams: Streams,
+    streams: Arc<Streams>,
 }
 
 impl ApprovalApi {
     /// Serves the use-cases to authenticated callers.
     #[must_use]
-    pub fn new(approvals: Arc<Approvals>, limits: RequestLimits, calls: &CallLimits) -> Self {
-        let streams = Streams::new(calls);
+    pub const fn new(approvals: Arc<Approvals>, limits: RequestLimits, streams: Arc<Streams>) -> Self {
         Self { approvals, limits, streams }
     }
 }

@@ -116,6 +116,16 @@ impl Admission {
         let connection = extensions.get::<ConnectionInfo>();
         let certificate = connection.and_then(|connection| connection.certificate.as_deref());
         let principal = self.authenticate(Credentials { bearer: bearer(headers)?, certificate }).await?;
+        self.admit_known(&principal, extensions)?;
+        Ok(principal)
+    }
+
+    /// Admits a caller that is recognised already: notes it on its connection, and counts the call.
+    ///
+    /// # Errors
+    /// [`Failure::RateLimited`].
+    pub fn admit_known(&self, principal: &Principal, extensions: &Extensions) -> Result<(), Failure> {
+        let connection = extensions.get::<ConnectionInfo>();
         let name = caller_key(&principal.actor);
         if let Some(link) = connection.and_then(|connection| connection.link.as_ref()) {
             link.authenticated(&name);
@@ -126,12 +136,32 @@ impl Admission {
         self.rates.check_key(&name).map_err(|early| Failure::RateLimited {
             limit: self.calls_per_second,
             retry: early.wait_time_from(MonotonicClock.now()),
-        })?;
-        Ok(principal)
+        })
+    }
+
+    /// The owner of a token that a person entered. Unknown tokens are rejected after a delay, as in calls.
+    ///
+    /// # Errors
+    /// [`Failure::Unrecognised`].
+    pub async fn recognise(&self, token: &str) -> Result<Arc<Principal>, Failure> {
+        match self.authenticate(Credentials { bearer: Some(token), certificate: None }).await {
+            Ok(principal) => Ok(principal),
+            Err(cause) => {
+                let failure = Failure::from(cause);
+                self.delay(&failure).await;
+                Err(failure)
+            }
+        }
     }
 
     async fn refuse(&self, failure: Failure) -> Status {
-        if let Failure::Unrecognised(cause) = &failure
+        self.delay(&failure).await;
+        failure.into()
+    }
+
+    /// Counts a rejection of unknown credentials, and delays it.
+    async fn delay(&self, failure: &Failure) {
+        if let Failure::Unrecognised(cause) = failure
             && *cause != Unrecognised::Unavailable
         {
             tracing::debug!(%cause, "rejected a call without valid credentials");
@@ -140,7 +170,6 @@ impl Admission {
                 self.timer.sleep(FAILURE_PAUSE).await;
             }
         }
-        failure.into()
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use http::Extensions;
 use tonic::Request;
 
 use super::{
@@ -21,7 +22,7 @@ use crate::{domain::Actor, identity::Principal};
 
 /// Counts open streams, per connection, per caller and in total.
 #[derive(Debug)]
-pub(super) struct Streams {
+pub struct Streams {
     open: Arc<AtomicU32>,
     callers: Callers,
     limit: u32,
@@ -30,7 +31,9 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn new(limits: &CallLimits) -> Self {
+    /// Counts streams against the limits of calls.
+    #[must_use]
+    pub fn new(limits: &CallLimits) -> Self {
         Self {
             open: Arc::default(),
             callers: Callers::default(),
@@ -45,13 +48,21 @@ impl Streams {
     /// # Errors
     /// At a limit. The error names the nearest scope, which the caller can influence most.
     pub(super) fn open<T>(&self, request: &Request<T>, caller: &Principal) -> Result<StreamPermit, Failure> {
+        self.open_on(request.extensions(), caller)
+    }
+
+    /// As [`open`](Self::open), for a request with these extensions.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_on(&self, extensions: &Extensions, caller: &Principal) -> Result<StreamPermit, Failure> {
         let mut permit = StreamPermit { counts: Vec::with_capacity(2), caller: None };
-        if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+        if let Some(connection) = extensions.get::<ConnectionInfo>() {
             permit.take(&connection.open_streams, Scope::Connection, self.limit_per_connection)?;
         }
         permit.caller = Some(self.callers.take(&caller.actor, self.limit_per_caller)?);
         permit.take(&self.open, Scope::Server, self.limit)?;
-        if let Some(charge) = request.extensions().get::<Arc<Charge>>() {
+        if let Some(charge) = extensions.get::<Arc<Charge>>() {
             charge.waits();
         }
         Ok(permit)
@@ -60,7 +71,7 @@ impl Streams {
 
 /// A permit for one stream.
 #[derive(Debug, Default)]
-pub(super) struct StreamPermit {
+pub struct StreamPermit {
     counts: Vec<Arc<AtomicU32>>,
     caller: Option<CallerPermit>,
 }

@@ -71,9 +71,10 @@ impl UnauthenticatedCalls {
 
     fn bound_request(&self, kind: UnauthenticatedCall, body: Body) -> Body {
         match kind {
-            UnauthenticatedCall::Check | UnauthenticatedCall::Metrics | UnauthenticatedCall::Watch => {
-                punctual(body, &self.clock, self.message_timeout)
-            }
+            UnauthenticatedCall::Check
+            | UnauthenticatedCall::Metrics
+            | UnauthenticatedCall::Watch
+            | UnauthenticatedCall::Page => punctual(body, &self.clock, self.message_timeout),
             UnauthenticatedCall::Reflection => aging(rationed(body, QUESTIONS), &self.clock, REFLECTION_AGE),
         }
     }
@@ -108,11 +109,12 @@ impl UnauthenticatedPermit {
     }
 
     /// Charges the work of a response to the unauthenticated client. Metrics are rendered each time. Responses of
-    /// reflection are only copied, so that a tool that reads the whole API does not have to wait.
+    /// reflection and files of pages are only copied, so that a tool that reads the whole API does not have to wait.
     fn charge(&self, bytes: usize) {
         if let Some(place) = &self.place {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            let work = if self.kind == UnauthenticatedCall::Reflection { CALL_COST + bytes / 64 } else { bytes };
+            let copied = matches!(self.kind, UnauthenticatedCall::Reflection | UnauthenticatedCall::Page);
+            let work = if copied { CALL_COST + bytes / 64 } else { bytes };
             place.link().charge(work, Instant::now());
         }
     }

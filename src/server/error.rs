@@ -67,6 +67,9 @@ pub enum StartError {
     /// The system does not allow another thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+    /// The system has no random numbers.
+    #[error("cannot generate a random number: {0}")]
+    Random(#[from] getrandom::Error),
     /// A bug.
     #[error("the server failed to start: {0}")]
     Panicked(String),

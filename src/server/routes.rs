@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{Extensions, StatusCode, header::CONTENT_TYPE},
+    response::Response,
     routing::get,
 };
 use bytes::Bytes;
@@ -19,13 +20,13 @@ use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use super::{accept::Accept, preauth_rate_limit::PreauthRateLimitLayer, probes::probes, use_cases::Apis};
 use crate::{
-    clock::{Clock, WallClock},
+    clock::Clock,
     config::ReflectionAccess,
+    desk::no_such_page,
     grpc::{
         Admission, CallLimits, Entry, Held, UnauthenticatedCall, UnauthenticatedCalls, health_call, metered,
         no_such_service, reflection_call,
     },
-    identity::Authenticator,
     proto::{
         FILE_DESCRIPTOR_SET,
         v1::{
@@ -69,7 +70,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
     Apis { approvals, policies, access, admin }: Apis,
-    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
+    admission: &Arc<Admission>,
+    clock: Arc<dyn Clock>,
     limits: &CallLimits,
     reflection_access: ReflectionAccess,
     (metrics, traces): (Metrics, bool),
@@ -80,9 +82,7 @@ pub(super) async fn routes(
     }
     let calls_without_token = UnauthenticatedCalls::new(Arc::clone(&clock), limits.message_timeout);
     let health_service = health_service.max_decoding_message_size(SIDE_MESSAGE);
-    let scraped = Arc::clone(&clock);
-    let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, clock);
-    let admission = Admission::new(authenticator, clocks, limits, metrics.clone());
+    let scraped = clock;
     let entry = Entry::new(limits); // enforces the message limit; the services' own limit must not be lower
     let approvals = entry.to(ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes));
     let policies = entry.to(PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes));
@@ -120,7 +120,7 @@ pub(super) async fn routes(
     let router = grpc
         .prepare()
         .into_axum_router()
-        .fallback(no_such_service)
+        .fallback(nothing_there)
         .layer(RpcLayer::new(layered, traces))
         .layer(GrpcWebLayer::new()) // what is inside sees plain gRPC
         .layer(MapRequestLayer::new(without_doubtful_type))
@@ -128,6 +128,15 @@ pub(super) async fn routes(
         .route("/metrics", get(exposition))
         .merge(probes(&health));
     Ok((health, router))
+}
+
+/// The answer where nothing is: an error of gRPC for calls, else a page.
+async fn nothing_there(request: Request) -> Response {
+    if telemetry::is_grpc(request.headers()) {
+        no_such_service(request).await.map(Body::new)
+    } else {
+        no_such_page().await
+    }
 }
 
 /// Removes the content type from a request that has several, so that it is rejected: a proxy may have checked another

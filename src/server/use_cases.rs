@@ -8,10 +8,11 @@ use crate::{
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
-    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi},
+    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
+    sessions::Sessions,
     store::{Store, TokenStore},
     tokens::Tokens,
 };
@@ -33,6 +34,7 @@ pub(super) struct UseCases {
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
     pub(super) admin: Arc<Admin>,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 impl UseCases {
@@ -67,14 +69,14 @@ impl UseCases {
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
-        Ok(Self { tokens, policies, approvals, admin })
+        Ok(Self { tokens, policies, approvals, admin, sessions: Arc::default() })
     }
 
     /// The services, within the limits of calls.
-    pub(super) fn apis(&self, limits: &Limits) -> Apis {
-        let Self { tokens, policies, approvals, admin } = self;
+    pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
+        let Self { tokens, policies, approvals, admin, sessions: _ } = self;
         Apis {
-            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
+            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), Arc::clone(streams)),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
             admin: AdminApi::new(Arc::clone(admin)),

@@ -10,7 +10,7 @@ use crate::{
     identity::AccessDenied,
     policies,
     proto::v1::ErrorReason,
-    tokens,
+    sessions, tokens,
     wire::decode::Violation,
 };
 
@@ -61,6 +61,17 @@ impl Answer {
                 Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
             }
             Error::Pool(error) => Self::pool(error),
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    pub(super) fn session(error: sessions::Error) -> Self {
+        use sessions::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::NotForTheDesk(_) => Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message),
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),
         }

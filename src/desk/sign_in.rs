@@ -1,0 +1,132 @@
+//! Signing in and out.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, Method as Verb, StatusCode, header},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    Desk,
+    error::{Failed, rendered},
+    layout::Layout,
+    next::Next,
+    submitted::{self, Submitted},
+    texts,
+};
+use crate::{grpc::error::Failure, identity::Principal, sessions};
+
+/// Longest token that a person can enter, in bytes: the longest that the API accepts.
+const TOKEN_BYTES: usize = 16 << 10;
+
+/// The query of the sign-in page.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    layout: Layout,
+    next: String,
+    problem: Option<String>,
+    dev: bool,
+}
+
+/// `GET /sign-in`.
+pub(super) async fn page(State(desk): State<Arc<Desk>>, Query(wanted): Query<Wanted>) -> Response {
+    form(&desk, &Next::of(wanted.next.as_deref()), None)
+}
+
+fn form(desk: &Desk, next: &Next, problem: Option<String>) -> Response {
+    let layout = Layout::without_viewer(texts::sign_in::TITLE);
+    rendered(&SignInPage { layout, next: next.as_str().to_owned(), problem, dev: desk.dev_link.is_some() })
+}
+
+/// `POST /sign-in`: with a token of the server.
+pub(super) async fn with_token(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Failed> {
+    submitted::refuse_foreign(&request)?;
+    let (headers, extensions) = (request.headers().clone(), request.extensions().clone());
+    let fields = submitted::fields(request).await?;
+    let field = |name| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str());
+    let (next, token) = (Next::of(Some(field("next"))), field("token").trim());
+    let refused = |status, text: String| {
+        let mut page = form(&desk, &next, Some(text));
+        *page.status_mut() = status;
+        Ok(page)
+    };
+    if token.is_empty() || token.len() > TOKEN_BYTES {
+        return refused(StatusCode::BAD_REQUEST, texts::sign_in::NO_TOKEN.to_owned());
+    }
+    let principal = match desk.admission.recognise(token).await {
+        Ok(principal) => principal,
+        Err(Failure::Unrecognised(cause)) => {
+            return refused(StatusCode::UNAUTHORIZED, texts::sign_in::refused(cause));
+        }
+        Err(failure) => return Err(failure.into()),
+    };
+    desk.admission.admit_known(&principal, &extensions)?;
+    match start(&desk, &principal, &headers, &next).await {
+        Ok(response) => Ok(response),
+        Err(sessions::Error::NotForTheDesk(why)) => refused(StatusCode::FORBIDDEN, why.to_string()),
+        Err(error) => Err(Failure::from(error).into()),
+    }
+}
+
+/// `GET /sign-in/dev/{secret}`: the link that `serve --dev` prints. Signs the reviewer in, once. A `HEAD` request, as
+/// of a program that looks at links, changes nothing.
+pub(super) async fn with_dev_link(
+    State(desk): State<Arc<Desk>>,
+    Path(secret): Path<String>,
+    verb: Verb,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let Some(link) = desk.dev_link.as_ref() else { return Err(Failed::no_such_page()) };
+    if verb != Verb::GET {
+        return Ok(StatusCode::OK.into_response());
+    }
+    let Some(token) = link.redeem(&secret) else {
+        return Err(Failed::new(StatusCode::GONE, texts::sign_in::LINK_USED, texts::sign_in::LINK_USED_HINT));
+    };
+    let principal = desk.admission.recognise(token).await?;
+    start(&desk, &principal, &headers, &Next::of(None)).await.map_err(|error| Failure::from(error).into())
+}
+
+/// Starts a session. The one of the cookie that the browser sent ends: a cookie from before a sign-in is never the
+/// session after it.
+pub(super) async fn start(
+    desk: &Desk,
+    principal: &Principal,
+    headers: &HeaderMap,
+    next: &Next,
+) -> Result<Response, sessions::Error> {
+    let cookies = desk.hosts.cookies();
+    let before = cookies.session(headers).and_then(|secret| desk.sessions.recognise(&secret));
+    let (_, secret) = desk.sessions.start(principal).await?;
+    if let Some(before) = before {
+        desk.sessions.end(&before.principal, before.session).await?;
+    }
+    let set = [(header::SET_COOKIE, cookies.set_session(secret.reveal()))];
+    Ok((set, Redirect::to(next.as_str())).into_response())
+}
+
+/// `POST /sign-out`.
+pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, form: Submitted) -> Result<Response, Failed> {
+    desk.sessions.end(&form.viewer.principal, form.viewer.session).await.map_err(Failure::from)?;
+    Ok(signed_out(&desk))
+}
+
+/// `POST /sign-out/everywhere`: ends all sessions of the person.
+pub(super) async fn sign_out_everywhere(State(desk): State<Arc<Desk>>, form: Submitted) -> Result<Response, Failed> {
+    desk.sessions.end_own(&form.viewer.principal).await.map_err(Failure::from)?;
+    Ok(signed_out(&desk))
+}
+
+fn signed_out(desk: &Desk) -> Response {
+    ([(header::SET_COOKIE, desk.hosts.cookies().clear_session())], Redirect::to("/sign-in")).into_response()
+}
