@@ -144,6 +144,7 @@ test('a session that somebody planted is replaced at the sign-in', async (t) => 
   const own = await victim.session();
   assert.notEqual(own.value, planted.value);
   assert(own.httpOnly && own.sameSite !== 'None' && own.path === '/');
+  await victim.page.goto('/');
   await victim.page.getByText('alice').first().waitFor({ state: 'attached' });
   // The attacker's browser is not the victim now.
   await attacker.page.goto('/');
