@@ -15,6 +15,7 @@ process.once('SIGTERM', () => process.exit(1));
 export class Desk {
   #directory;
   #settings;
+  #policy;
   #dev;
   #child;
   #ended = Promise.resolve();
@@ -25,16 +26,21 @@ export class Desk {
   address = '';
   tokens = { agent: '', reviewer: '', operator: '' };
 
-  /** Starts one on a free port, and ends it with the test. Without `dev` there is one token, the operator's. */
+  /**
+   * Starts one on a free port, and ends it with the test. Without `dev` there is one token, the operator's; without a
+   * `policy` (null) operators set it.
+   */
   static async start(test, { policy = POLICY, settings = [], dev = true } = {}) {
     const desk = new Desk();
     desk.#directory = await mkdtemp(join(tmpdir(), 'signoff-desk-'));
     desk.#settings = settings;
     desk.#dev = dev;
     test.after(() => desk.#dispose());
-    const file = join(desk.#directory, 'policy.yaml');
-    await writeFile(file, policy);
-    await utimes(file, 1e9, 1e9); // A start waits when it was written a moment ago.
+    if (policy !== null) {
+      desk.#policy = join(desk.#directory, 'policy.yaml');
+      await writeFile(desk.#policy, policy);
+      await utimes(desk.#policy, 1e9, 1e9); // A start waits when it was written a moment ago.
+    }
     if (!dev) desk.tokens.operator = await desk.#firstToken();
     await desk.restart();
     return desk;
@@ -63,10 +69,11 @@ export class Desk {
     }
   }
 
-  /** Starts it again, on the same address. */
-  async restart() {
+  /** Starts it again, on the same address, with more settings. */
+  async restart(...settings) {
+    this.#settings = [...this.#settings, ...settings];
     const args = ['serve', '--listen', this.address || '127.0.0.1:0', '--data-dir', this.data];
-    args.push('--policy', join(this.#directory, 'policy.yaml'));
+    if (this.#policy) args.push('--policy', this.#policy);
     if (this.#dev) args.push('--dev');
     for (const setting of this.#settings) args.push('--set', setting);
     const child = spawn(program(), args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });

