@@ -18,8 +18,8 @@ rules:
   - name: two-of-finance
     tools: [wire]
     require_approval: { reviewers: ["group:finance"], quorum: 2 }
-  - name: urgent
-    tools: [urgent]
+  - name: transfers
+    tools: [transfer]
     require_approval: { escalate: [{ after: 1s, priority: PRIORITY_URGENT }] }
 `;
 
@@ -88,9 +88,9 @@ test('reject with free text', async (t) => {
 
 test('an urgent one is approved by a second tap only, which says what will happen', async (t) => {
   const desk = await start(t);
-  const approval = await desk.agent.ask('urgent', { amount: 12400, to: 'Acme GmbH' });
+  const approval = await desk.agent.ask('transfer', { amount: 12400, to: 'Acme GmbH' });
   const { person, page } = await opened(t, desk, approval);
-  await page.says(/urgent/i);
+  await page.says(/URGENT/);
   await page.open(approval.id);
   await page.button('Approve').click();
   await page.confirms(/12,400/);

@@ -97,15 +97,15 @@ test('urgent ones come first, then the nearest deadline', async (t) => {
   const policy = `
 unlisted_tools: { require_approval: {} }
 rules:
-  - { name: urgent, tools: [urgent], require_approval: { escalate: [{ after: 1s, priority: PRIORITY_URGENT }] } }
+  - { name: wires, tools: [wire], require_approval: { escalate: [{ after: 1s, priority: PRIORITY_URGENT }] } }
 `;
   const desk = await Desk.start(t, { policy });
   const late = await desk.agent.ask('late', {}, { timeoutMs: 500_000 });
   const soon = await desk.agent.ask('soon', {}, { timeoutMs: 200_000 });
-  const urgent = await desk.agent.ask('urgent', {}, { timeoutMs: 600_000 });
+  const urgent = await desk.agent.ask('wire', {}, { timeoutMs: 600_000 });
   const person = await Person.signedIn(t, desk, desk.tokens.reviewer);
   const queue = await new Queue(person).open();
-  await queue.row(urgent.id).getByText(/urgent/i).first().waitFor();
+  await queue.row(urgent.id).getByText(/URGENT/).first().waitFor();
   await queue.open();
   const order = await queue.rows.evaluateAll((rows) => rows.map((row) => row.dataset.approvalId));
   assert.deepEqual(order, [urgent.id, soon.id, late.id]);
