@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::identity::{CertificateRoles, RoleGroups};
 use crate::tls::TlsConfig;
 
+mod desk;
 mod duration;
 mod entry;
 mod error;
@@ -28,6 +29,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use desk::DeskSettings;
 pub(crate) use duration::parse_duration;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use limits::Limits;
@@ -63,6 +65,8 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Whether only another operator can thaw a freeze than the one who set it.
     pub thaw_requires_other_operator: bool,
+    /// Sessions of people at the desk.
+    pub desk: DeskSettings,
     /// Limits of requests, calls and connections.
     pub limits: Limits,
     /// OpenID provider whose tokens are accepted.
@@ -96,6 +100,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(3),
             write_timeout: Duration::from_secs(30),
             thaw_requires_other_operator: false,
+            desk: DeskSettings::default(),
             limits: Limits::default(),
             oidc: OidcSettings::default(),
             roles: RoleGroups::default(),

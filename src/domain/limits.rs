@@ -47,6 +47,8 @@ pub const SCHEMA_BYTES_MAX: usize = 16 * 1024;
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Longest reason of a freeze, in bytes.
 pub const FREEZE_REASON_BYTES_MAX: usize = 1_024;
+/// Longest reason of a block, in bytes.
+pub const BLOCK_REASON_BYTES_MAX: usize = 1_024;
 /// Maximum number of labels of an approval, and of a rule.
 pub const LABELS_MAX: u32 = 32;
 /// Maximum number of agents in a chain.
