@@ -62,6 +62,11 @@ pub(super) mod sign_in {
     pub(in crate::desk) const LINK_USED_HINT: &str = "The link of development mode signs in once. Sign in with the token in reviewer.env, or restart the server for \
          another link.";
 
+    /// Why a person with valid credentials cannot sign in.
+    pub(in crate::desk) fn not_allowed(error: &crate::sessions::Error) -> String {
+        format!("Cannot sign in: {error}.")
+    }
+
     /// Why a token was rejected.
     pub(in crate::desk) fn refused(cause: Unrecognised) -> String {
         match cause {

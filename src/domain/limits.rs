@@ -53,6 +53,8 @@ pub const OPENED_CHARS_MAX: usize = 128;
 pub const OPENED_BYTES_MAX: usize = 8 * 1024;
 /// Longest reason of a freeze, in bytes.
 pub const FREEZE_REASON_BYTES_MAX: usize = 1_024;
+/// Longest reason of a block, in bytes.
+pub const BLOCK_REASON_BYTES_MAX: usize = 1_024;
 /// Maximum number of labels of an approval, and of a rule.
 pub const LABELS_MAX: u32 = 32;
 /// Maximum number of agents in a chain.

@@ -73,7 +73,18 @@ impl Answer {
         let message = error.to_string();
         match error {
             Error::Access(denied) => Self::denied(denied),
-            Error::NotForTheDesk(_) => Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message),
+            Error::Credentials(cause) => Self::of(cause.into()),
+            Error::NoRole(_) | Error::NotASignIn | Error::OwnSubject => {
+                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+            }
+            Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::Unspecified, message).with("session_id", id),
+            Error::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::Unspecified, message).with("limit", limit)
+            }
+            Error::RequestIdReused { request_id, .. } => {
+                Self::new(Code::FailedPrecondition, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+            }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),
         }
