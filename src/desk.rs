@@ -24,6 +24,9 @@ mod submitted;
 mod texts;
 mod viewer;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::{
