@@ -42,6 +42,7 @@ use crate::{
     clock::Clock,
     domain::limits::RequestLimits,
     grpc::{Admission, Streams},
+    identity::oidc::{CALLBACK_PATH, SignIn},
     policies::Policies,
     sessions::Sessions,
     tokens::Tokens,
@@ -75,6 +76,8 @@ pub struct Desk {
     pub limits: RequestLimits,
     /// The names by which browsers may address the desk.
     pub hosts: Hosts,
+    /// Sign-in with an OpenID provider.
+    pub sign_in: Option<Arc<SignIn>>,
     /// The sign-in link of development mode.
     pub dev_link: Option<Arc<DevLink>>,
 }
@@ -87,6 +90,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))
+        .route("/sign-in/openid", get(sign_in::openid::begin))
+        .route(CALLBACK_PATH, get(sign_in::openid::finish))
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
         .layer(DefaultBodyLimit::max(FORM_BYTES));
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));

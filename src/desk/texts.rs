@@ -5,6 +5,7 @@
 //! *Timed out*.
 
 pub(super) mod queue;
+pub(super) mod openid;
 
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";
