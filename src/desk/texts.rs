@@ -4,6 +4,7 @@
 //! The words are those of the API, the commands and the messages: *Approve*, *Reject*, *Revoke*, *Cancelled*,
 //! *Timed out*.
 
+pub(super) mod queue;
 pub(super) mod openid;
 
 /// The language of the texts, as HTML names it.

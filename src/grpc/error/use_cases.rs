@@ -37,8 +37,11 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
-            // Only pages send them: a gRPC call has none.
+            // Only pages send opened parts and search for texts.
             Error::Opened(_) => Self::invalid(vec![Violation { field: "opened".to_owned(), description: message }]),
+            Error::SearchTextTooLong { .. } => {
+                Self::invalid(vec![Violation { field: "text".to_owned(), description: message }])
+            }
             Error::NotRevocable { id, claimed } => {
                 let reason = if claimed { ErrorReason::AlreadyClaimed } else { ErrorReason::ClaimWindowClosed };
                 Self::new(Code::FailedPrecondition, reason, message).on(Some(id))
