@@ -4,8 +4,8 @@
 //! The words are those of the API, the commands and the messages: *Approve*, *Reject*, *Revoke*, *Cancelled*,
 //! *Timed out*.
 
-pub(super) mod queue;
 pub(super) mod openid;
+pub(super) mod queue;
 
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";
