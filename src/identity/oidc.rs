@@ -36,8 +36,8 @@ pub use self::{
     config::{Algorithm, KeySource, OidcConfig, OidcConfigError, UnknownAlgorithm},
     id_token::IdTokenError,
     sign_in::{
-        ATTEMPT_TIME, Answer, Begun, CALLBACK_PATH, ClientSecretError, Denial, Finished, SignIn, SignInConfig, SignInError,
-        SignedIn, check_client_secret_file,
+        ATTEMPT_TIME, Answer, Begun, CALLBACK_PATH, ClientSecretError, Denial, Finished, SignIn, SignInConfig,
+        SignInError, SignedIn, check_client_secret_file,
     },
     source::check_keys_file,
     token::looks_like_jwt,
