@@ -18,10 +18,14 @@ mod layout;
 mod live;
 mod moment;
 mod next;
+mod queue;
 mod sign_in;
 mod submitted;
 mod texts;
 mod viewer;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -81,6 +85,8 @@ pub struct Desk {
 /// The pages. They answer on the same port as the API.
 pub fn router(desk: Arc<Desk>) -> Router {
     let pages = Router::new()
+        .route("/", get(queue::waiting))
+        .route("/pending", get(queue::pending))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{Desk, csrf::CsrfToken, error::Failed, next::Next, texts};
-use crate::{grpc::StreamPermit, identity::Principal, sessions::SessionId};
+use crate::{domain::SessionId, grpc::StreamPermit, identity::Principal};
 
 /// The signed-in person. A handler that takes it answers nobody else: others are sent to the sign-in page.
 #[derive(Clone, Debug)]
