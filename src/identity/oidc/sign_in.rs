@@ -62,7 +62,8 @@ pub struct SignIn {
     roles: RoleGroups,
     discovery: Discovery,
     exchange: Exchange,
-    exchanges: Semaphore,
+    /// Room for codes that are redeemed.
+    pub(super) exchanges: Semaphore,
 }
 
 /// A sign-in that began.
