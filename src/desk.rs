@@ -12,13 +12,18 @@ mod cookies;
 mod csrf;
 mod dev_link;
 mod error;
+mod form;
+mod freezes;
 mod headers;
 mod hosts;
 mod layout;
 mod live;
 mod moment;
 mod next;
+mod phrase;
 mod sign_in;
+mod span;
+mod status;
 mod submitted;
 mod texts;
 mod viewer;
@@ -82,6 +87,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
+        .merge(freezes::routes())
+        .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES));
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages
