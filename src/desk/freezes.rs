@@ -199,11 +199,7 @@ async fn thaw_page(desk: &Desk, viewer: &Viewer, id: &str, form: Form) -> Result
 }
 
 /// `POST /freezes/{id}/thaw`.
-async fn thaw(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    submitted: Submitted,
-) -> Result<Response, Failed> {
+async fn thaw(State(desk): State<Arc<Desk>>, Path(id): Path<String>, submitted: Submitted) -> Result<Response, Failed> {
     let viewer = &submitted.viewer;
     viewer.sees(Method::Thaw)?;
     let message = v1::ThawRequest { request_id: submitted.field(KEY).to_owned(), freeze_id: id.clone() };
