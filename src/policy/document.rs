@@ -17,6 +17,15 @@ pub struct Document {
     /// The rules. Their order does not matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Paths of the arguments that rows and messages show, unless the deciding rule has its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<String>,
+    /// Paths of the arguments that only the approval's own page shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// Common reasons to reject, unless the deciding rule has its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject_reasons: Vec<String>,
 }
 
 /// A rule. It matches a call if all its conditions match.
@@ -39,6 +48,15 @@ pub struct Rule {
     /// Condition in CEL. Empty: always true.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub when: String,
+    /// Paths of the arguments that rows and messages show, if this rule decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<String>,
+    /// Paths of the arguments that only the approval's own page shows, if this rule matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// Common reasons to reject, if this rule decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject_reasons: Vec<String>,
     /// The effect. `None` if its author forgot it, which is a problem.
     #[serde(flatten)]
     pub effect: Option<RuleEffect>,
@@ -195,6 +213,14 @@ mod tests {
         };
         assert_eq!((timeout, claim_window), (Some(Duration::from_secs(1800)), Some(Duration::from_millis(1500))));
         assert_eq!(serde_json::to_value(Document::default()).unwrap(), json!({}));
+    }
+
+    /// Stored policies are compared as texts with what this build writes: the order of fields must not change.
+    #[test]
+    fn fields_keep_their_order() {
+        let text = r#"{"tools":["pay"],"unlisted_tools":{"auto_approve":{}},"rules":[{"name":"a","description":"d","tools":["*"],"agents":["x"],"labels":{"env":"prod"},"when":"true","summary":["args.a"],"redact":["args.b"],"reject_reasons":["no"],"auto_reject":{"message":"no"}}],"summary":["args.a"],"redact":["args.b"],"reject_reasons":["no"]}"#;
+        let document: Document = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&document).unwrap(), text);
     }
 
     #[test]

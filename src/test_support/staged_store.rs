@@ -7,13 +7,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Freeze, ImportedFreezes, NewFreeze, NewThaw, Revision, Time,
-        Token, TokenId,
+        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
+        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
-        Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query, StoreError, Submission,
-        Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
+        Health, History, Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query,
+        SessionStore, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
+        UnchangedPolicy,
     },
 };
 
@@ -34,6 +35,10 @@ pub(crate) struct Staged {
     damaged: std::sync::Mutex<std::collections::BTreeSet<ApprovalId>>,
     /// Whether the index of deadlines is damaged.
     pub(crate) deadlines_damaged: std::sync::atomic::AtomicBool,
+    /// Policies that were read.
+    pub(crate) policies_read: std::sync::atomic::AtomicUsize,
+    /// Whether policies cannot be read.
+    pub(crate) policies_fail: std::sync::atomic::AtomicBool,
 }
 
 impl Default for Staged {
@@ -46,6 +51,8 @@ impl Default for Staged {
             ambush: std::sync::Mutex::default(),
             damaged: std::sync::Mutex::default(),
             deadlines_damaged: std::sync::atomic::AtomicBool::new(false),
+            policies_read: std::sync::atomic::AtomicUsize::new(0),
+            policies_fail: std::sync::atomic::AtomicBool::new(false),
         }
     }
 }
@@ -149,6 +156,11 @@ impl PolicyStore for Staged {
     }
 
     async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        use std::sync::atomic::Ordering;
+        self.policies_read.fetch_add(1, Ordering::Relaxed);
+        if self.policies_fail.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("the test says so".into()));
+        }
         self.inner.policy(version).await
     }
 
@@ -231,6 +243,40 @@ impl FreezeStore for Staged {
 
     async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         self.inner.import_freezes(freezes).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for Staged {
+    async fn save_sessions(&self, sessions: Vec<Session>) -> Result<usize, StoreError> {
+        self.inner.save_sessions(sessions).await
+    }
+
+    async fn forget_sessions(&self, ids: Vec<SessionId>) -> Result<(), StoreError> {
+        self.inner.forget_sessions(ids).await
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        self.inner.sessions().await
+    }
+}
+
+#[async_trait]
+impl BlockStore for Staged {
+    async fn block(&self, new: NewBlock) -> Result<Block, StoreError> {
+        self.inner.block(new).await
+    }
+
+    async fn unblock(&self, new: NewUnblock) -> Result<Block, StoreError> {
+        self.inner.unblock(new).await
+    }
+
+    async fn blocks(&self) -> Result<Vec<Block>, StoreError> {
+        self.inner.blocks().await
+    }
+
+    async fn import_blocks(&self, blocks: Vec<Block>) -> Result<ImportedBlocks, StoreError> {
+        self.inner.import_blocks(blocks).await
     }
 }
 

@@ -180,7 +180,8 @@ pub(in crate::store) fn claim(n: u64, digest: Digest) -> Command {
 }
 
 pub(in crate::store) fn revoke(actor: Actor) -> Command {
-    Command::Revoke(Revoking { actor, groups: None, operator: true, request_id: None, reason: "wrong customer".into() })
+    let (request_id, reason, provenance) = (None, "wrong customer".into(), None);
+    Command::Revoke(Revoking { actor, groups: None, operator: true, request_id, reason, provenance })
 }
 
 pub(in crate::store) fn report(n: u64) -> Command {
@@ -192,11 +193,22 @@ pub(in crate::store) fn oldest_first(filter: Filter) -> Query {
     Query { filter, order: Order::OldestFirst, after: None, limit: 1_000 }
 }
 
+/// All approvals that match a filter, over as many pages as they need.
+pub(in crate::store) async fn listed(store: &dyn Store, filter: Filter) -> Vec<Approval> {
+    let (mut approvals, mut query) = (Vec::new(), oldest_first(filter));
+    loop {
+        let page = store.list(query.clone()).await.unwrap();
+        approvals.extend(page.approvals.iter().map(|approval| Approval::clone(approval)));
+        query.after = page.next;
+        if query.after.is_none() {
+            return approvals;
+        }
+    }
+}
+
 /// Everything that a store returns about its approvals, except filtered lists.
 pub(in crate::store) async fn everything(store: &dyn Store) -> (Vec<Approval>, Vec<History>, Due, u64) {
-    let page = store.list(oldest_first(Filter::default())).await.unwrap();
-    assert_eq!(page.next, None);
-    let approvals = page.approvals.iter().map(|approval| Approval::clone(approval)).collect();
+    let approvals = listed(store, Filter::default()).await;
     let histories = store.export(None, usize::MAX).await.unwrap();
     (approvals, histories, store.due(at(1 << 30), usize::MAX).await.unwrap(), store.pending())
 }
@@ -221,9 +233,9 @@ pub(in crate::store) async fn fill(store: &dyn Store) {
     let digest = store.get(id(8, 8)).await.unwrap().digest;
     let edited = arguments(&serde_json::json!({"to": "bob@company.com"}));
     for (n, command) in [
-        (2, approve(1)),
+        (2, from_desk(approve(1))),
         (3, keyed(approve(1), "k1")),
-        (3, edit(2, 2, edited, quorum(2))),
+        (3, from_desk(edit(2, 2, edited, quorum(2)))),
         (4, reject(1)),
         (5, cancel()),
         (6, Command::Tick),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{actor, moment, policy, span};
 use crate::{
     domain::{Time, Verdict},
-    policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect, TestCase},
+    policy::{Asks, Display, Document, Escalate, Preview, Problem, Rule, RuleEffect, SummaryItem, TestCase},
     proto::v1,
     store::PolicyHead,
     wire::enums::Code,
@@ -44,9 +44,10 @@ pub fn policy_warnings(warnings: Vec<Problem>) -> Vec<v1::PolicyWarning> {
     warnings.into_iter().map(warning).collect()
 }
 
-/// Encodes the result of a test case.
+/// Encodes the result of a test case. `display`: that of the tested policy.
 #[must_use]
-pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
+pub fn test_result(case: &TestCase, verdict: &Verdict, display: &Display) -> v1::PolicyTestResult {
+    let Preview { summary, arguments, reject_reasons } = display.preview(verdict, &case.arguments);
     v1::PolicyTestResult {
         name: case.name.clone(),
         status: verdict.effect.status().to_wire().into(),
@@ -54,17 +55,28 @@ pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
         timeout: verdict.effect.requirement().timeout.map(span),
         claim_window: Some(span(verdict.claim_window)),
         passed: case.passes(verdict),
+        summary: summary.iter().map(summary_item).collect(),
+        redacted_paths: arguments.paths().to_vec(),
+        reject_reasons,
     }
+}
+
+fn summary_item(item: &SummaryItem) -> String {
+    let value = serde_json::to_string(&item.value).unwrap_or_default(); // cannot fail: its keys are texts
+    format!("{} = {value}", item.path)
 }
 
 /// Encodes a policy as its authors wrote it.
 #[must_use]
 pub fn document(document: &Document) -> v1::Policy {
-    let Document { tools, unlisted_tools, rules } = document;
+    let Document { tools, unlisted_tools, rules, summary, redact, reject_reasons } = document;
     v1::Policy {
         tools: tools.clone(),
         unlisted_tools: unlisted_tools.as_ref().map(self::unlisted_tools),
         rules: rules.iter().map(rule).collect(),
+        summary: summary.clone(),
+        redact: redact.clone(),
+        reject_reasons: reject_reasons.clone(),
     }
 }
 
@@ -80,13 +92,14 @@ fn unlisted_tools(effect: &RuleEffect) -> v1::UnlistedTools {
 
 fn rule(rule: &Rule) -> v1::PolicyRule {
     use v1::policy_rule::Effect as Wire;
-    let Rule { name, description, tools, agents, labels, when, effect } = rule.clone();
+    let Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, effect } = rule.clone();
     let effect = effect.as_ref().map(|effect| match Effect::from(effect) {
         Effect::AutoApprove(effect) => Wire::AutoApprove(effect),
         Effect::RequireApproval(effect) => Wire::RequireApproval(effect),
         Effect::AutoReject(effect) => Wire::AutoReject(effect),
     });
-    v1::PolicyRule { name, description, tools, agents, labels: labels.into_iter().collect(), when, effect }
+    let labels = labels.into_iter().collect();
+    v1::PolicyRule { name, description, tools, agents, labels, when, effect, summary, redact, reject_reasons }
 }
 
 fn require_approval(asks: Asks) -> v1::RequireApproval {
