@@ -12,14 +12,19 @@ mod cookies;
 mod csrf;
 mod dev_link;
 mod error;
+mod form;
+mod freezes;
 mod headers;
 mod hosts;
 mod layout;
 mod live;
 mod moment;
 mod next;
+mod phrase;
 mod queue;
 mod sign_in;
+mod span;
+mod status;
 mod submitted;
 mod texts;
 mod viewer;
@@ -93,6 +98,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/sign-in/openid", get(sign_in::openid::begin))
         .route(CALLBACK_PATH, get(sign_in::openid::finish))
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
+        .merge(freezes::routes())
+        .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES));
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages

@@ -10,6 +10,13 @@ use crate::domain::Time;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(pub(super) Time);
 
+impl Moment {
+    /// For templates, which pass references.
+    pub(super) const fn of(time: &Time) -> Self {
+        Self(*time)
+    }
+}
+
 impl HtmlSafe for Moment {}
 
 impl fmt::Display for Moment {

@@ -21,15 +21,15 @@ use crate::{
     approvals::{self, Approvals, Message},
     clock::{Clock, ManualClock, WallClock},
     domain::{
-        Agent, Approval, ApprovalId, NewRequest,
+        Agent, Approval, ApprovalId, NewRequest, SignIn,
         limits::RequestLimits,
         samples::{arguments, at},
     },
     grpc::{Admission, CallLimits, Streams},
-    identity::{Authenticator, Credentials, Principal, Unrecognised},
+    identity::{AuthenticationMethod, Authenticator, Credentials, Principal, Unrecognised},
     policies::Policies,
     policy::{Policy, PolicyChange},
-    sessions::Sessions,
+    sessions::{self, Sessions},
     store::{ApprovalStore as _, Store},
     telemetry::Metrics,
     test_support::{Staged, agent, operator},
@@ -91,13 +91,17 @@ impl World {
         let thawing = admin::Settings { thaw_requires_other_operator: false };
         let limits = CallLimits::default();
         let clocks = (Arc::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&time));
+        let store_of_tokens = Arc::clone(&store) as Arc<dyn crate::store::TokenStore>;
+        let tokens = Tokens::load(store_of_tokens, Arc::clone(&time)).await.unwrap();
+        let settings = sessions::Settings { dev: true, ..sessions::Settings::default() };
+        let sessions =
+            Sessions::load(Arc::clone(&shared), Arc::clone(&time), tokens.registry(), settings).await.unwrap();
         let desk = Arc::new(Desk {
             approvals,
             policies,
-            tokens: Tokens::load(Arc::clone(&store) as Arc<dyn crate::store::TokenStore>, Arc::clone(&time))
-                .await
-                .unwrap(),
-            sessions: Arc::new(Sessions::default()),
+            tokens,
+            sessions,
+            sign_in: None,
             admin: Admin::new(shared, Arc::clone(&time), thawing, process),
             admission: Admission::new(Arc::new(Nobody), clocks, &limits, Metrics::new("test")),
             streams: Arc::new(Streams::new(&limits)),
@@ -140,7 +144,8 @@ impl World {
 
     /// Signs a person in.
     pub(super) async fn sign_in(&self, principal: &Principal) -> Person {
-        let (_, secret) = self.desk.sessions.start(principal).await.unwrap();
+        let principal = Principal { method: AuthenticationMethod::DevToken, ..principal.clone() };
+        let (_, secret) = self.desk.sessions.start(&principal, SignIn::DevToken).await.unwrap();
         Person { secret: secret.reveal().to_owned() }
     }
 

@@ -4,8 +4,12 @@
 //! The words are those of the API, the commands and the messages: *Approve*, *Reject*, *Revoke*, *Cancelled*,
 //! *Timed out*.
 
-pub(super) mod queue;
+pub(super) mod forms;
+pub(super) mod freezes;
 pub(super) mod openid;
+pub(super) mod queue;
+pub(super) mod span;
+pub(super) mod status;
 
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";

@@ -85,7 +85,12 @@ impl UseCases {
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
         let Self { tokens, sessions: _, policies, approvals, admin } = self;
         Apis {
-            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), Arc::clone(streams)),
+            approvals: ApprovalApi::new(
+                Arc::clone(approvals),
+                Arc::clone(policies),
+                limits.request.clone(),
+                Arc::clone(streams),
+            ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
             admin: AdminApi::new(Arc::clone(admin)),
