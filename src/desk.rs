@@ -21,11 +21,13 @@ mod live;
 mod moment;
 mod next;
 mod phrase;
+mod policy;
 mod sign_in;
 mod span;
 mod status;
 mod submitted;
 mod texts;
+mod tokens;
 mod viewer;
 
 use std::sync::Arc;
@@ -43,6 +45,7 @@ use crate::{
     clock::Clock,
     domain::limits::RequestLimits,
     grpc::{Admission, Streams},
+    identity::oidc::{CALLBACK_PATH, SignIn},
     policies::Policies,
     sessions::Sessions,
     tokens::Tokens,
@@ -76,6 +79,8 @@ pub struct Desk {
     pub limits: RequestLimits,
     /// The names by which browsers may address the desk.
     pub hosts: Hosts,
+    /// Sign-in with an OpenID provider.
+    pub sign_in: Option<Arc<SignIn>>,
     /// The sign-in link of development mode.
     pub dev_link: Option<Arc<DevLink>>,
 }
@@ -86,10 +91,14 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))
+        .route("/sign-in/openid", get(sign_in::openid::begin))
+        .route(CALLBACK_PATH, get(sign_in::openid::finish))
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
         .merge(freezes::routes())
+        .merge(tokens::routes())
         .merge(status::routes())
-        .layer(DefaultBodyLimit::max(FORM_BYTES));
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .merge(policy::routes());
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages
         .merge(assets)

@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod file_limit;
 mod observer;
+mod openid;
 mod policy_status;
 mod preauth_rate_limit;
 mod probes;
@@ -36,6 +37,7 @@ use crate::{
     config::Config,
     connections::Connections,
     desk::{self, Desk, DevLink, Hosts},
+    domain::PublicUrl,
     grpc::{Admission, Streams},
     identity::{DevEnvFiles, DevTokens},
     policies::PolicyStatus,
@@ -93,7 +95,10 @@ impl Server {
         let (policy, policy_file) = files.policy.unzip();
         let use_cases = UseCases::load(&config, &store, &clock, policy).await?;
         live_policy.get_or_init(|| use_cases.policies.status());
-        let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), &clock)?;
+        let oidc = openid::verifier(&config, &clock)?;
+        let public_url = openid::public_url(&config, scheme(&config), address);
+        let sign_in = openid::sign_in(&config, oidc.clone(), public_url.clone(), &clock).await?;
+        let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), oidc, &clock);
         let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&clock));
         let admission = Admission::new(authenticator, clocks, &config.limits.calls, metrics.clone());
 
@@ -114,7 +119,13 @@ impl Server {
             streams,
             clock: Arc::clone(&clock),
             limits: config.limits.request.clone(),
-            hosts: Hosts::new(address, config.tls.certificate.is_some(), None, &[]),
+            hosts: Hosts::new(
+                address,
+                config.tls.certificate.is_some(),
+                public_url.as_ref().map(PublicUrl::origin),
+                &config.desk.allowed_hosts,
+            ),
+            sign_in,
             dev_link: dev_link.map(Arc::new),
         };
         let routes = routes.merge(desk::router(Arc::new(desk)));

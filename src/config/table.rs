@@ -57,7 +57,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 59] = [
+pub(super) static TABLE: [Setting; 64] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -72,6 +72,10 @@ pub(super) static TABLE: [Setting; 59] = [
         "Reject connections without a client certificate; requires tls.client_ca"),
     key("plaintext", Kind::Bool(|c| &mut c.plaintext),
         "Serve without TLS on an address that is not loopback, behind a mesh or proxy that encrypts"),
+    key("public_url", Kind::Origin(|c| &mut c.public_url),
+        "Address at which people reach the server, for links and sign-in; default with dev: the address it listens on"),
+    key("desk.allowed_hosts", Kind::Hosts(|c| &mut c.desk.allowed_hosts),
+        "Values of the Host header that pages accept in addition to that of public_url, such as one that a proxy sends"),
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Data directory; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },
@@ -153,6 +157,12 @@ pub(super) static TABLE: [Setting; 59] = [
         "Maximum difference between the clocks of the provider and of this server"),
     key("oidc.algorithms", Kind::Algorithms(|c| &mut c.oidc.algorithms),
         "Signature algorithms that are accepted"),
+    key("oidc.client_id", Kind::OptionalName(|c| &mut c.oidc.client_id),
+        "Client id of this server at the provider: people can sign in with OpenID; requires oidc.issuer and public_url"),
+    key("oidc.client_secret_file", Kind::File(|c| &mut c.oidc.client_secret_file),
+        "File with the client's secret, read at each sign-in; without it, the server is a public client"),
+    key("oidc.scopes", Kind::Scopes(|c| &mut c.oidc.scopes),
+        "Scopes that a sign-in asks for, separated by spaces"),
     key("roles.agent", Kind::Names(|c| &mut c.roles.agent),
         "Groups that grant the agent role"),
     key("roles.reviewer", Kind::Names(|c| &mut c.roles.reviewer),

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+pub(super) mod openid;
+
 use std::sync::Arc;
 
 use askama::Template;
@@ -36,6 +38,8 @@ struct SignInPage {
     next: String,
     problem: Option<String>,
     dev: bool,
+    /// The OpenID provider's name, and the link to it.
+    openid: Option<(String, String)>,
 }
 
 /// `GET /sign-in`.
@@ -45,7 +49,9 @@ pub(super) async fn page(State(desk): State<Arc<Desk>>, Query(wanted): Query<Wan
 
 fn form(desk: &Desk, next: &Next, problem: Option<String>) -> Response {
     let layout = Layout::without_viewer(texts::sign_in::TITLE);
-    rendered(&SignInPage { layout, next: next.as_str().to_owned(), problem, dev: desk.dev_link.is_some() })
+    let openid = desk.sign_in.as_ref().map(|openid| (texts::openid::sign_in_with(openid.provider()), next.openid()));
+    let (next, dev) = (next.as_str().to_owned(), desk.dev_link.is_some());
+    rendered(&SignInPage { layout, next, problem, dev, openid })
 }
 
 /// `POST /sign-in`: with a token of the server.

@@ -52,7 +52,7 @@ impl Authenticator for CredentialVerifier {
 }
 
 /// The principal for a verified token of the provider.
-fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
+pub(super) fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
     let roles = roles.roles(|group| verified.groups.contains(group));
     // Providers distinguish people and services; a service with the agent role is an agent here.
     let kind = match verified.kind {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::{enums::Code as _, structs};
 use crate::{
     domain::{
-        Actor, Agent, Approval, ApprovalId, Claim, Decision, Effect, Outcome, Panel, Requirement, Revocation,
-        RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
+        Actor, Agent, Approval, ApprovalId, Claim, Decision, Effect, Outcome, Panel, Provenance, Requirement,
+        Revocation, RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
     },
+    policy::RedactedArguments,
     proto::v1,
 };
 
@@ -26,6 +27,34 @@ pub use tokens::{caller, token};
 /// Encodes the current state of an approval.
 #[must_use]
 pub fn approval(approval: &Approval) -> v1::Approval {
+    v1::Approval {
+        arguments_schema: approval.request.schema.as_deref().map(structs::from_json),
+        policy: Some(policy(&approval.verdict)),
+        ..with_arguments(approval, structs::from_json(approval.arguments.as_json()))
+    }
+}
+
+/// Encodes the current state of an approval for a list. `redacted`: its arguments, if something in them is redacted.
+#[must_use]
+pub fn listed_approval(approval: &Approval, redacted: Option<&RedactedArguments>) -> v1::Approval {
+    let Some(redacted) = redacted else { return self::approval(approval) };
+    // A schema can name a value as its only one, and the error of a condition can quote one.
+    let mut policy = policy(&approval.verdict);
+    for rule in policy.trace.iter_mut().filter(|rule| rule.outcome == i32::from(v1::RuleOutcome::Failed)) {
+        rule.detail = FAILED.to_owned();
+    }
+    v1::Approval {
+        policy: Some(policy),
+        redacted_paths: redacted.paths().to_vec(),
+        ..with_arguments(approval, structs::from_redacted(redacted))
+    }
+}
+
+/// The detail of a failed rule in place of its error.
+const FAILED: &str = "the condition failed; the whole approval shows why";
+
+/// Everything but what could repeat an argument: the schema and the policy's evaluation.
+fn with_arguments(approval: &Approval, arguments: prost_types::Struct) -> v1::Approval {
     let request = &approval.request;
     // A call that the policy decided immediately has no panels.
     let asked = approval.asks_people().then(|| approval.requirement());
@@ -36,17 +65,17 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         request_id: request.request_id.clone(),
         caller: Some(actor(&request.caller)),
         tool_name: request.tool_name.clone(),
-        arguments: Some(structs::from_json(approval.arguments.as_json())),
+        arguments: Some(arguments),
         digest: approval.digest.to_string(),
         agent: agent(&request.agent),
         reason: request.reason.clone(),
         labels: request.labels.clone().into_iter().collect(),
-        arguments_schema: request.schema.as_deref().map(structs::from_json),
+        arguments_schema: None,
         timeout: Some(between(approval.created_at, approval.deadline)),
         create_time: Some(moment(approval.created_at)),
         update_time: Some(moment(approval.updated_at)),
         deadline: Some(moment(approval.deadline)),
-        policy: Some(policy(&approval.verdict)),
+        policy: None,
         votes: approval.votes.iter().map(vote).collect(),
         quorum: asked.map_or(0, Requirement::quorum),
         decision: approval.decision.as_ref().map(|made| decision(made, &approval.verdict)),
@@ -60,6 +89,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         edits_allowed: asked.is_some_and(|asked| asked.allow_edits),
         priority: approval.priority().to_wire().into(),
         revocation: approval.revocation.as_ref().map(revocation),
+        redacted_paths: Vec::new(),
     }
 }
 
@@ -109,6 +139,7 @@ fn rule_trace(trace: &RuleTrace) -> v1::RuleTrace {
 }
 
 fn vote(vote: &Vote) -> v1::Vote {
+    let (surface, assurance, opened) = provenance(vote.provenance.as_ref());
     v1::Vote {
         decided_by: Some(actor(&vote.actor)),
         choice: vote.choice.to_wire().into(),
@@ -118,10 +149,21 @@ fn vote(vote: &Vote) -> v1::Vote {
         digest: vote.digest.to_string(),
         submitted_by: vote.via.as_ref().map(actor),
         counted_for: vote.counted_for.iter().map(ToString::to_string).collect(),
+        surface,
+        assurance,
+        opened,
     }
 }
 
+/// Surface, assurance and opened parts. Unspecified and empty if they are not recorded.
+fn provenance(provenance: Option<&Provenance>) -> (i32, i32, Vec<String>) {
+    provenance.map_or_else(Default::default, |Provenance { surface, assurance, opened }| {
+        (surface.to_wire().into(), assurance.to_wire().into(), opened.clone())
+    })
+}
+
 fn decision(decision: &Decision, verdict: &Verdict) -> v1::Decision {
+    let (surface, assurance, opened) = provenance(decision.provenance.as_ref());
     v1::Decision {
         status: decision.status.to_wire().into(),
         decided_by: Some(actor(&decision.actor)),
@@ -136,6 +178,9 @@ fn decision(decision: &Decision, verdict: &Verdict) -> v1::Decision {
             decided_by: Some(actor(&remembered.decided_by)),
             comment: decision.comment.clone(),
         }),
+        surface,
+        assurance,
+        opened,
     }
 }
 
