@@ -6,11 +6,14 @@ mod disconnect_tracker;
 mod due;
 mod error;
 mod follow;
+mod history;
 mod lists;
 mod queue;
+mod recent;
 mod request;
 mod revoke;
 mod wait;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -33,8 +36,11 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
+pub use history::{HistoryQuery, SearchableArguments, text_of};
 pub use queue::{Queue, QueueChange};
+pub use recent::{Failure, Recent};
 pub use revoke::Revoked;
+pub use waiting::{WAITING_MAX, Waiting, WaitingApproval};
 
 /// Maximum number of pages of snapshots that are read at the same time.
 const SNAPSHOTS: usize = 16;

@@ -21,7 +21,11 @@ mod live;
 mod moment;
 mod next;
 mod phrase;
+<<<<<<< HEAD
 mod policy;
+=======
+mod queue;
+>>>>>>> desk16
 mod sign_in;
 mod span;
 mod status;
@@ -29,6 +33,9 @@ mod submitted;
 mod texts;
 mod tokens;
 mod viewer;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -88,6 +95,8 @@ pub struct Desk {
 /// The pages. They answer on the same port as the API.
 pub fn router(desk: Arc<Desk>) -> Router {
     let pages = Router::new()
+        .route("/", get(queue::waiting))
+        .route("/pending", get(queue::pending))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))

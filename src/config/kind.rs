@@ -125,7 +125,9 @@ impl Kind {
             }
             Self::Hosts(_) => "comma-separated hosts, each with its port unless it is the default port".to_owned(),
             Self::Scopes(_) => "scopes separated by spaces, among them openid; 1–1024 characters".to_owned(),
-            Self::Text(_) | Self::OptionalText(_) | Self::OptionalName(_) => "1–256 characters, no control characters".to_owned(),
+            Self::Text(_) | Self::OptionalText(_) | Self::OptionalName(_) => {
+                "1–256 characters, no control characters".to_owned()
+            }
             Self::Names(_) => "comma-separated names of 1–256 visible characters".to_owned(),
             Self::Algorithms(_) => {
                 format!("comma-separated names from {}", Algorithm::ALL.map(Algorithm::name).join(", "))
@@ -151,7 +153,9 @@ impl Kind {
             Self::Reflection(slot) => quoted(word(&REFLECTION, *slot(config))?),
             Self::LogFilter(slot) => quoted(slot(config)),
             Self::Origin(slot) => quoted(slot(config).as_ref()?.origin()),
-            Self::Endpoint(slot) | Self::OptionalText(slot) | Self::OptionalName(slot) => quoted(slot(config).as_deref()?),
+            Self::Endpoint(slot) | Self::OptionalText(slot) | Self::OptionalName(slot) => {
+                quoted(slot(config).as_deref()?)
+            }
             Self::Text(slot) | Self::Scopes(slot) => quoted(slot(config)),
             Self::Hosts(slot) | Self::Names(slot) if slot(config).is_empty() => return None,
             Self::Hosts(slot) | Self::Names(slot) => quoted(&slot(config).join(",")),

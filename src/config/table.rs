@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::kind::{Kind, Slot};
-use crate::domain::limits;
+use crate::domain::{SESSION_MAX, limits};
 
 /// One setting. Its default is the slot's value in [`Config::default`]; defaults of limits are in `domain/limits.rs`,
 /// `grpc/limits.rs` and `connections/limits.rs`.
@@ -22,6 +22,7 @@ pub(super) struct Setting {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A century: with a longer retention, subtracting it from the current time could overflow.
@@ -57,7 +58,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 64] = [
+pub(super) static TABLE: [Setting; 66] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -92,6 +93,10 @@ pub(super) static TABLE: [Setting; 64] = [
         "Maximum time for one write to disk; the server exits when a write takes longer"),
     key("thaw_requires_other_operator", Kind::Bool(|c| &mut c.thaw_requires_other_operator),
         "Reject a thaw by the operator who set the freeze; another operator must thaw it"),
+    key("desk.session_idle", Kind::Duration { min: MINUTE, max: SESSION_MAX, slot: |c| &mut c.desk.session_idle },
+        "Idle timeout of a session of the desk"),
+    key("desk.session_max", Kind::Duration { min: MINUTE, max: SESSION_MAX, slot: |c| &mut c.desk.session_max },
+        "Maximum age of a session of the desk; roles and groups are those of the sign-in"),
     key("limits.arguments_bytes", bytes(2, limits::ARGUMENTS_BYTES_MAX, |c| &mut c.limits.request.arguments_bytes),
         "Maximum size of the arguments as canonical JSON"),
     key("limits.arguments_depth", count(1, limits::ARGUMENTS_DEPTH_MAX, |c| &mut c.limits.request.arguments_depth),

@@ -8,7 +8,11 @@ use axum::{
 };
 
 use super::{Desk, csrf::CsrfToken, error::Failed, next::Next, texts};
-use crate::{grpc::StreamPermit, identity::{Method, Principal}, sessions::SessionId};
+use crate::{
+    domain::SessionId,
+    grpc::StreamPermit,
+    identity::{Method, Principal},
+};
 
 /// The signed-in person. A handler that takes it answers nobody else: others are sent to the sign-in page.
 #[derive(Clone, Debug)]

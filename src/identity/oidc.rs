@@ -36,8 +36,8 @@ pub use self::{
     config::{Algorithm, KeySource, OidcConfig, OidcConfigError, UnknownAlgorithm},
     id_token::IdTokenError,
     sign_in::{
-        ATTEMPT_TIME, Answer, Begun, CALLBACK_PATH, ClientSecretError, Denial, Finished, SignIn, SignInConfig, SignInError,
-        SignedIn, check_client_secret_file,
+        ATTEMPT_TIME, Answer, Begun, CALLBACK_PATH, ClientSecretError, Denial, Finished, SignIn, SignInConfig,
+        SignInError, SignedIn, check_client_secret_file,
     },
     source::check_keys_file,
     token::looks_like_jwt,
@@ -135,10 +135,10 @@ impl Oidc {
     pub(super) async fn principal(
         &self,
         token: &str,
-        principal: impl FnOnce(&Verified) -> Principal,
+        principal: impl FnOnce(&Verified) -> Arc<Principal>,
     ) -> Result<Arc<Principal>, Rejection> {
         let known = self.known(token).await?;
-        Ok(Arc::clone(known.principal.get_or_init(|| Arc::new(principal(&known.verified)))))
+        Ok(Arc::clone(known.principal.get_or_init(|| principal(&known.verified))))
     }
 
     async fn known(&self, token: &str) -> Result<Arc<Known>, Rejection> {

@@ -33,6 +33,9 @@ pub enum StartError {
     /// The stored tokens cannot be read.
     #[error("cannot read the tokens: {0}")]
     StoredTokens(StoreError),
+    /// The stored sessions cannot be read.
+    #[error("cannot read the sessions: {0}")]
+    StoredSessions(StoreError),
     /// No call could authenticate.
     #[error(
         "no authentication is configured: there is no active token, and neither oidc.issuer nor certificates.… is \

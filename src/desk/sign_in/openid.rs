@@ -100,8 +100,8 @@ async fn signed_in(
     desk.policies.seen_reviewers().record(&principal);
     match start(desk, &principal, headers, &next).await {
         Ok(response) => Ok(response),
-        Err(sessions::Error::NotForTheDesk(why)) => {
-            Ok(page(StatusCode::FORBIDDEN, texts::not_for_the_desk(why, sign_in.provider()), &next))
+        Err(why @ (sessions::Error::NoRole(_) | sessions::Error::NotASignIn)) => {
+            Ok(page(StatusCode::FORBIDDEN, texts::not_for_the_desk(&why.to_string(), sign_in.provider()), &next))
         }
         Err(error) => Err(Failure::from(error).into()),
     }

@@ -73,7 +73,9 @@ pub(in crate::desk) const GONE_HINT: &str = "It does not exist, or was thawed be
 /// What was done, by its code in the address.
 pub(in crate::desk) fn done(code: &str) -> Option<&'static str> {
     match code {
-        "frozen" => Some("Frozen. No claim of these calls is granted any more. Calls that were claimed before continue."),
+        "frozen" => {
+            Some("Frozen. No claim of these calls is granted any more. Calls that were claimed before continue.")
+        }
         "thawed" => Some("Thawed. Claims of these calls are granted again."),
         _ => None,
     }

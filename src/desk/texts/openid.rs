@@ -97,7 +97,9 @@ fn denied(denial: Denial) -> Explained {
         ),
         Denial::Client => explained(
             "The identity provider does not accept this server.",
-            operator("check oidc.client_id, the redirect URI, and that the client may use the authorization code flow."),
+            operator(
+                "check oidc.client_id, the redirect URI, and that the client may use the authorization code flow.",
+            ),
         ),
         Denial::Temporary => explained("The identity provider has a problem. Try again in a minute.", None),
         Denial::Other => explained("The identity provider did not sign you in.", None),
@@ -139,7 +141,10 @@ mod tests {
         let none = told(Vec::new());
         assert!(none.contains("in the claim roles.") && none.contains("roles.reviewer"), "{none}");
         let some = told(groups(10));
-        assert!(some.contains("Your groups: g0, ") && some.contains("g9. For") && some.contains("roles.reviewer"), "{some}");
+        assert!(
+            some.contains("Your groups: g0, ") && some.contains("g9. For") && some.contains("roles.reviewer"),
+            "{some}"
+        );
         assert!(told(groups(12)).contains("g9 and 2 more. For"));
     }
 }

@@ -62,7 +62,8 @@ pub struct SignIn {
     roles: RoleGroups,
     discovery: Discovery,
     exchange: Exchange,
-    exchanges: Semaphore,
+    /// Room for codes that are redeemed.
+    pub(super) exchanges: Semaphore,
 }
 
 /// A sign-in that began.
@@ -156,7 +157,8 @@ impl SignIn {
         let metadata = self.discovery.metadata().await?;
         // Of another provider's answer, nothing else counts (RFC 9207).
         let named = answer.iss.as_ref();
-        if named.is_some_and(|issuer| *issuer != self.oidc.config.issuer) || (named.is_none() && metadata.names_issuer) {
+        if named.is_some_and(|issuer| *issuer != self.oidc.config.issuer) || (named.is_none() && metadata.names_issuer)
+        {
             return Err(SignInError::OtherIssuer);
         }
         if let Some(error) = &answer.error {

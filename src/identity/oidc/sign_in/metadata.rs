@@ -75,12 +75,15 @@ impl Metadata {
             }
         }
         // A provider may support what it does not list.
-        if found.code_challenge_methods_supported.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
+        if found.code_challenge_methods_supported.is_some_and(|methods| !methods.iter().any(|method| method == "S256"))
+        {
             return Err(MetadataError::Pkce);
         }
         let authentication = match found.token_endpoint_auth_methods_supported {
             None => ClientAuthentication::Basic,
-            Some(methods) if methods.iter().any(|method| method == "client_secret_basic") => ClientAuthentication::Basic,
+            Some(methods) if methods.iter().any(|method| method == "client_secret_basic") => {
+                ClientAuthentication::Basic
+            }
             Some(methods) if methods.iter().any(|method| method == "client_secret_post") => ClientAuthentication::Post,
             // A public client needs neither.
             Some(methods) if methods.iter().any(|method| method == "none") => ClientAuthentication::Post,
