@@ -12,7 +12,7 @@ use super::{
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
     ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation, Role, RuleOutcome,
-    RuleTrace, TokenState, VoteChoice, event::Kind,
+    RuleTrace, SessionState, TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix. An unknown value is `UNKNOWN(number)`.
@@ -48,6 +48,8 @@ words! {
     kind(ActorKind) = "ACTOR_KIND_";
     /// The state of a token, for example `ACTIVE`.
     token_state(TokenState) = "TOKEN_STATE_";
+    /// The state of a session, for example `ENDED`.
+    session_state(SessionState) = "SESSION_STATE_";
     /// How a caller was authenticated, for example `CERTIFICATE`.
     method(AuthenticationMethod) = "AUTHENTICATION_METHOD_";
     /// The result of an execution, for example `SUCCEEDED`.

@@ -18,7 +18,7 @@ use crate::{
     identity::{AccessDenied, Unrecognised},
     policies,
     proto::v1::ErrorReason,
-    tokens,
+    sessions, tokens,
     wire::decode::{Violation, Violations},
 };
 
@@ -96,6 +96,8 @@ pub enum Failure {
     Token(tokens::Error),
     /// An operation on the server as a whole failed.
     Admin(admin::Error),
+    /// An error of the use-cases of sessions.
+    Session(sessions::Error),
     /// A use-case of approvals failed.
     Approval {
         /// Why.
@@ -173,6 +175,12 @@ impl From<tokens::Error> for Failure {
 impl From<admin::Error> for Failure {
     fn from(error: admin::Error) -> Self {
         Self::Admin(error)
+    }
+}
+
+impl From<sessions::Error> for Failure {
+    fn from(error: sessions::Error) -> Self {
+        Self::Session(error)
     }
 }
 
@@ -301,6 +309,7 @@ impl Answer {
             Failure::Policy(error) => Self::policy(error),
             Failure::Token(error) => Self::token(error),
             Failure::Admin(error) => Self::admin(error),
+            Failure::Session(error) => Self::session(error),
             Failure::Approval { error, id } => Self::approval(error, id),
         }
     }

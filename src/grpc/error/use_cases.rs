@@ -10,7 +10,7 @@ use crate::{
     identity::AccessDenied,
     policies,
     proto::v1::ErrorReason,
-    tokens,
+    sessions, tokens,
     wire::decode::Violation,
 };
 
@@ -106,6 +106,29 @@ impl Answer {
         }
     }
 
+    pub(super) fn session(error: sessions::Error) -> Self {
+        use sessions::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::NotFound(id) => {
+                Self::new(Code::NotFound, ErrorReason::SessionNotFound, message).with("session_id", id)
+            }
+            Error::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("session_id", id)
+            }
+            Error::OwnSubject => Self::new(Code::FailedPrecondition, ErrorReason::OwnSubject, message),
+            // Nobody signs in by gRPC.
+            Error::Credentials(_) | Error::NoRole(_) | Error::NotASignIn | Error::TooMany { .. } => {
+                Self::internal(&message)
+            }
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
     pub(super) fn denied(denied: AccessDenied) -> Self {
         let message = denied.to_string();
         let permission = |permission: Permission| {
@@ -126,6 +149,11 @@ impl Answer {
                     OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
                     OutsideScope::Group(group) => answer.with("group", group),
                 }
+            }
+            AccessDenied::SubjectBlocked(person) => {
+                Self::new(Code::PermissionDenied, ErrorReason::SubjectBlocked, message)
+                    .with("issuer", person.issuer)
+                    .with("subject", person.subject)
             }
             AccessDenied::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
         }

@@ -16,10 +16,11 @@ use super::{
     *,
 };
 use crate::domain::{
-    ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Freeze,
-    FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, REMEMBERED_REJECTION_RULE, RememberedRejection,
-    Reporting, Requirement, Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Thawed, ToolGlob, Verdict,
-    request, samples::keyed, step, token_samples::token,
+    ActorKind, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Ended, Escalation,
+    ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority,
+    REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking, Role,
+    RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Thawed, ToolGlob, Unblocked, Verdict, request,
+    samples::keyed, session_samples::session, step, token_samples::token,
 };
 use crate::store::UnchangedPolicy;
 
@@ -212,6 +213,8 @@ fn vote_among_others(events: &[Event]) -> Event {
 struct FullRecords {
     token: Token,
     freeze: Freeze,
+    session: Session,
+    block: Block,
     policy: records::PolicyRecord,
     group: GroupRecord,
     checkpoint: Checkpoint,
@@ -245,6 +248,22 @@ impl FullRecords {
             request_id: Some("k".into()),
             thawed: Some(Thawed { actor: reviewer(2), at: at(8), request_id: Some("t".into()) }),
         };
+        let session = Session {
+            groups: ["g".to_owned()].into(),
+            on_behalf_of: Some(reviewer(1)),
+            permissions: [Permission::DecideForOthers].into(),
+            ended: Some(Ended { actor: reviewer(1), at: at(6), request_id: Some("e".into()) }),
+            ..session(1)
+        };
+        let block = Block {
+            id: BlockId::new(uuid::Uuid::from_u128(8)),
+            subject: SubjectName { issuer: "i".into(), subject: "s".into() },
+            reason: "r".into(),
+            actor: reviewer(1),
+            at: at(7),
+            request_id: Some("k".into()),
+            unblocked: Some(Unblocked { actor: reviewer(2), at: at(8), request_id: Some("u".into()) }),
+        };
         let policy = records::PolicyRecord {
             head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
             request_id: Some("r".into()),
@@ -261,10 +280,23 @@ impl FullRecords {
             forgotten: vec![token.id],
             freezes: vec![(freeze.id, digest)],
             forgotten_freezes: vec![freeze.id],
+            sessions: vec![(session.id, digest)],
+            forgotten_sessions: vec![session.id],
+            blocks: vec![(block.id, digest)],
+            forgotten_blocks: vec![block.id],
         };
         let (tokens, freezes) = ([(token.id, digest)].into(), [(freeze.id, digest)].into());
-        let standing = Standing { policies: 2, tokens, freezes };
-        Self { token, freeze, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
+        let (sessions, blocks) = ([(session.id, digest)].into(), [(block.id, digest)].into());
+        let standing = Standing { policies: 2, tokens, freezes, sessions, blocks };
+        Self {
+            token,
+            freeze,
+            session,
+            block,
+            policy,
+            group,
+            checkpoint: Checkpoint { counter: 1, hash: digest, standing },
+        }
     }
 }
 
@@ -290,7 +322,8 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let sign_ins = [SignIn::DevToken, SignIn::Oidc].map(|sign_in| value(&payload(&sign_in)));
     let revoked_head = {
         let (approval, event) = revoked();
         let (encoded, _) = encode(&approval, &[event], Digest::ZERO).unwrap();
@@ -306,6 +339,9 @@ fn every_field_of_every_record_is_pinned() {
         "remembered_verdict": value(&payload(&remembered_verdict())),
         "head": head,
         "freeze": value(&payload(&freeze)),
+        "session": value(&payload(&session)),
+        "sign_ins": sign_ins,
+        "block": value(&payload(&block)),
         "frozen_verdict": value(&payload(&*frozen_verdict())),
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
@@ -425,16 +461,21 @@ fn unknown_fields_of_every_record_are_rejected() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
     let remembered = remembered_verdict();
     let rejection = remembered.remembered_rejection.as_deref().unwrap();
-    let kinds: [(&str, Vec<u8>, IsRead); 12] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 17] = [
         ("verdict", payload(&remembered), is_read_as::<Verdict>),
         ("remembered rejection", payload(rejection), is_read_as::<RememberedRejection>),
         ("head", head, is_read_as::<Head>),
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),
         ("freeze", payload(&freeze), is_read_as::<Freeze>),
+        ("session", payload(&session), is_read_as::<Session>),
+        ("end of a session", payload(&session.ended), is_read_as::<Ended>),
+        ("block", payload(&block), is_read_as::<Block>),
+        ("subject of a block", payload(&block.subject), is_read_as::<SubjectName>),
+        ("end of a block", payload(&block.unblocked), is_read_as::<Unblocked>),
         ("frozen", payload(&frozen_verdict().frozen), is_read_as::<Frozen>),
         ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),
         ("policy head", payload(&policy.head), is_read_as::<PolicyHead>),
