@@ -16,6 +16,7 @@ mod ids;
 pub mod limits;
 pub mod name;
 mod permission;
+mod provenance;
 mod refusal;
 mod remembered_rejection;
 mod repetition;
@@ -50,6 +51,7 @@ pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes, ImportedFree
 pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
+pub use provenance::{Assurance, OpenedError, Provenance, Surface, bounded_opened, check_opened};
 pub use refusal::{Refusal, RepeatedField};
 pub use remembered_rejection::REMEMBERED_REJECTION_RULE;
 pub use repetition::Repetition;

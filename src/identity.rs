@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use async_trait::async_trait;
 
 use self::oidc::Rejection;
-use crate::domain::{Actor, Approval, DecidesFor, Grant, Permission, Role, Time, Token, name};
+use crate::domain::{Actor, Approval, Assurance, DecidesFor, Grant, Permission, Role, Time, Token, name};
 
 pub use authorization::AccessDenied;
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
@@ -76,6 +76,19 @@ pub enum AuthenticationMethod {
     Certificate,
     /// Access to the data directory of a stopped server.
     DataDirectory,
+    /// A session at the desk.
+    Session,
+}
+
+impl AuthenticationMethod {
+    /// What a vote by a caller of this method is recorded with.
+    #[must_use]
+    pub const fn assurance(self) -> Assurance {
+        match self {
+            Self::Session => Assurance::Session,
+            Self::DevToken | Self::Token | Self::Oidc | Self::Certificate | Self::DataDirectory => Assurance::Token,
+        }
+    }
 }
 
 impl Principal {

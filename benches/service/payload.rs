@@ -232,5 +232,6 @@ pub(crate) fn decision() -> Command {
         comment: COMMENT.into(),
         edit: None,
         needs_others: false,
+        provenance: None,
     })
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::{Approvals, Error, unknown};
 use crate::{
-    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, NewDecision, Schemas, Time},
+    domain::{
+        Actor, Approval, Arguments, Assurance, Command, Deciding, Edit, NewDecision, Provenance, Schemas, Surface,
+        Time, check_opened,
+    },
     identity::{Method, Principal},
     policy::Call,
 };
@@ -13,7 +16,7 @@ impl Approvals {
     /// Records a reviewer's decision. Edited arguments are checked, and evaluated by the policy.
     ///
     /// # Errors
-    /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
+    /// Refusals of the domain, [`Error::EditViolatesSchema`], [`Error::Opened`], or a failure of the store.
     pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
         principal.require_role(Method::Decide)?;
         let (actor, groups, via) = match new.on_behalf_of {
@@ -23,6 +26,7 @@ impl Approvals {
                 (person, groups, Some(principal.actor.clone()))
             }
         };
+        let provenance = Some(provenance(principal, via.as_ref(), new.surface, new.opened)?);
         let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
         // A person does not see more because another caller submits their decision.
         let decider = Principal { actor: actor.clone(), groups: groups.clone(), ..principal.clone() };
@@ -54,6 +58,7 @@ impl Approvals {
             seen: new.seen,
             comment: new.comment,
             edit,
+            provenance,
         });
         self.command(principal, new.id, command, now).await
     }
@@ -81,6 +86,19 @@ impl Approvals {
         let verdict = Arc::new(self.verdict(by, call).await?);
         Ok(Edit { arguments, verdict })
     }
+}
+
+/// How a call reached the server. The assurance is that of the caller's credentials. If the caller only submits the
+/// decision of a person, that person has shown no credentials.
+pub(super) fn provenance(
+    principal: &Principal,
+    via: Option<&Actor>,
+    surface: Surface,
+    opened: Vec<String>,
+) -> Result<Provenance, Error> {
+    check_opened(&opened)?;
+    let assurance = if via.is_some() { Assurance::Chat } else { principal.method.assurance() };
+    Ok(Provenance { surface, assurance, opened })
 }
 
 /// Checks edited arguments against the schema of the request.

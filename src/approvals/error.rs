@@ -1,6 +1,6 @@
 use crate::{
     blocking_pool::PoolError,
-    domain::{ApprovalId, Revision},
+    domain::{ApprovalId, OpenedError, Revision},
     identity::AccessDenied,
     store::StoreError,
 };
@@ -30,6 +30,9 @@ pub enum Error {
     /// Edited arguments do not satisfy the request's schema.
     #[error("the edited arguments do not satisfy the request's schema")]
     EditViolatesSchema(Vec<String>),
+    /// The opened parts that a page sent with a decision break a limit.
+    #[error(transparent)]
+    Opened(#[from] OpenedError),
     /// An operator who may not read the approval cannot revoke it. Who claimed it and when, or when its window closed,
     /// is not shown to that operator.
     #[error("cannot revoke: {}", if *claimed { "already claimed" } else { "the claim window has closed" })]

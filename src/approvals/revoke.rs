@@ -1,7 +1,7 @@
 //! Revocation of approved calls: by the requester, by reviewers whom the policy asked, and by operators, even without
 //! read access.
 
-use super::{Approvals, Error, unknown};
+use super::{Approvals, Error, decide::provenance, unknown};
 use crate::{
     domain::{Approval, ApprovalId, Command, NewRevocation, Refusal, Revocation, Revoking, Role, Status},
     identity::{Method, Principal},
@@ -28,9 +28,10 @@ impl Approvals {
     /// Revokes an approved call.
     ///
     /// # Errors
-    /// Refusals of the domain, or a failure of the store.
+    /// Refusals of the domain, [`Error::Opened`], or a failure of the store.
     pub async fn revoke(&self, principal: &Principal, new: NewRevocation) -> Result<Revoked, Error> {
         principal.require_role(Method::RevokeApproval)?;
+        let provenance = Some(provenance(principal, None, new.surface, new.opened)?);
         let now = self.clock.now();
         let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
         let reads = principal.reaches(Method::GetApproval, &approval);
@@ -43,6 +44,7 @@ impl Approvals {
             operator: principal.roles.contains(&Role::Operator),
             request_id: new.request_id,
             reason: new.reason,
+            provenance,
         };
         let approval = match self.command(principal, new.id, Command::Revoke(revoking), now).await {
             Ok(approval) => approval,

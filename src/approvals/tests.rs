@@ -6,6 +6,7 @@ mod expiring;
 mod following;
 mod judging;
 mod matrix;
+mod provenance;
 mod queueing;
 mod reading_once;
 mod reviewing;
@@ -26,7 +27,7 @@ use crate::{
     clock::ManualClock,
     domain::{
         Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation, Refusal,
-        RepeatedField, Role, Seen, Status,
+        RepeatedField, Role, Seen, Status, Surface,
         samples::{arguments, at},
     },
     identity::AccessDenied,
@@ -97,7 +98,17 @@ impl World {
 
     async fn vote_on(&self, id: ApprovalId, choice: Choice) -> NewDecision {
         let seen = Seen::Revision(self.store.get(id).await.unwrap().revision);
-        NewDecision { id, request_id: None, choice, seen, comment: String::new(), edit: None, on_behalf_of: None }
+        NewDecision {
+            id,
+            request_id: None,
+            choice,
+            seen,
+            comment: String::new(),
+            edit: None,
+            on_behalf_of: None,
+            surface: Surface::Grpc,
+            opened: Vec::new(),
+        }
     }
 
     async fn edit(&self, id: ApprovalId, edited: Value) -> NewDecision {

@@ -10,9 +10,9 @@ use super::{
     text::{escape, instant, moment},
 };
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
-    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation, Role, RuleOutcome,
-    RuleTrace, TokenState, VoteChoice, event::Kind,
+    Actor, ActorKind, Approval, ApprovalStatus, Assurance, AuthenticationMethod, DecidesFor, Decision, DecisionSurface,
+    Event, ExecutionOutcome, ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation,
+    Role, RuleOutcome, RuleTrace, TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix. An unknown value is `UNKNOWN(number)`.
@@ -50,6 +50,10 @@ words! {
     token_state(TokenState) = "TOKEN_STATE_";
     /// How a caller was authenticated, for example `CERTIFICATE`.
     method(AuthenticationMethod) = "AUTHENTICATION_METHOD_";
+    /// Where a person acted, for example `DESK`.
+    surface(DecisionSurface) = "DECISION_SURFACE_";
+    /// How a person was authenticated, for example `SESSION`.
+    assurance(Assurance) = "ASSURANCE_";
     /// The result of an execution, for example `SUCCEEDED`.
     result(ExecutionResult) = "EXECUTION_RESULT_";
 }
@@ -136,6 +140,21 @@ pub(super) fn via(actor: Option<&Actor>) -> String {
     actor.map_or_else(String::new, |submitter| format!(" through {}", self::actor(Some(submitter))))
 }
 
+/// Where a person acted and how they were authenticated, if the server recorded it: `DESK, SESSION`.
+pub(super) fn provenance(surface: i32, assurance: i32) -> Option<String> {
+    (surface != 0 || assurance != 0).then(|| format!("{}, {}", self::surface(surface), self::assurance(assurance)))
+}
+
+/// [`provenance`] in brackets, to follow the name of the person. Empty if it is not recorded.
+pub(super) fn in_brackets(surface: i32, assurance: i32) -> String {
+    provenance(surface, assurance).map_or_else(String::new, |text| format!(" ({text})"))
+}
+
+/// The parts of an approval that a person opened.
+pub(super) fn opened(parts: &[String]) -> String {
+    parts.iter().map(|part| escape(part)).collect::<Vec<_>>().join(", ")
+}
+
 /// The people that a bridge may decide for.
 pub(super) fn decides_for(scope: &DecidesFor) -> String {
     let joined = |names: &[String]| names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
@@ -168,15 +187,15 @@ pub(super) fn commented(text: String, comment: &str) -> String {
 
 /// The decision, its author and comment; in colour.
 pub(super) fn decision(decision: &Decision) -> String {
-    sentence(&painted(decision.status), decision)
+    sentence(&painted(decision.status), decision, "")
 }
 
 /// [`decision`] without colour.
 pub(super) fn plain_decision(decision: &Decision) -> String {
-    sentence(&status(decision.status), decision)
+    sentence(&status(decision.status), decision, "")
 }
 
-fn sentence(status: &str, decision: &Decision) -> String {
+fn sentence(status: &str, decision: &Decision, how: &str) -> String {
     if let Some(remembered) = &decision.remembered_rejection {
         let by = actor(remembered.decided_by.as_ref());
         let what =
@@ -184,7 +203,7 @@ fn sentence(status: &str, decision: &Decision) -> String {
         return commented(what, &remembered.comment);
     }
     let via = via(decision.submitted_by.as_ref());
-    commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
+    commented(format!("{status} by {}{via}{how}", actor(decision.decided_by.as_ref())), &decision.comment)
 }
 
 /// Who revoked an approval, when and why; ends a sentence.
@@ -212,16 +231,15 @@ pub(super) fn policy(policy: &PolicyEvaluation) -> String {
 /// An event on one line.
 pub(super) fn event(event: &Event) -> String {
     let by = actor(event.actor.as_ref());
+    let how = in_brackets(event.surface, event.assurance);
     let what = match &event.kind {
         Some(Kind::Requested(requested)) => {
             format!("{} requested by {by}, {}", painted(requested.status), escape(&requested.digest))
         }
         Some(Kind::Voted(vote)) => {
             let voter = actor(vote.decided_by.as_ref().or(event.actor.as_ref()));
-            commented(
-                format!("vote {} by {voter}{}", choice(vote.choice), via(vote.submitted_by.as_ref())),
-                &vote.comment,
-            )
+            let how = via(vote.submitted_by.as_ref()) + &in_brackets(vote.surface, vote.assurance);
+            commented(format!("vote {} by {voter}{how}", choice(vote.choice)), &vote.comment)
         }
         Some(Kind::Escalated(escalated)) => {
             let reviewers: Vec<_> = escalated.reviewers.iter().map(|reviewer| escape(reviewer)).collect();
@@ -231,14 +249,16 @@ pub(super) fn event(event: &Event) -> String {
         }
         Some(Kind::Edited(edited)) => {
             let arguments = escape(&compact(edited.arguments.as_ref()));
-            format!("edited by {by}: {arguments}, {}", escape(&edited.digest))
+            format!("edited by {by}{how}: {arguments}, {}", escape(&edited.digest))
         }
-        Some(Kind::Decided(decided)) => decision(decided),
+        Some(Kind::Decided(decided)) => {
+            sentence(&painted(decided.status), decided, &in_brackets(decided.surface, decided.assurance))
+        }
         Some(Kind::Claimed(claimed)) => {
             format!("claimed by {by}, claim {}, {}", escape(&claimed.claim_id), escape(&claimed.digest))
         }
         Some(Kind::Reported(reported)) => format!("reported by {by}: {}", outcome(reported)),
-        Some(Kind::Revoked(revoked)) => commented(format!("revoked by {by}"), &revoked.reason),
+        Some(Kind::Revoked(revoked)) => commented(format!("revoked by {by}{how}"), &revoked.reason),
         None => format!("unknown kind of event, by {by}"),
     };
     format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)
@@ -287,17 +307,52 @@ mod tests {
             decided_by: person("bob"),
             choice: VoteChoice::Approve.into(),
             comment: "fine\nby me\u{1b}[31m".to_owned(),
+            surface: DecisionSurface::Desk.into(),
+            assurance: Assurance::Session.into(),
             ..Vote::default()
         };
-        let voted = Event { revision: 2, event_time: time, actor: person("bob"), kind: Some(Kind::Voted(vote)) };
-        assert_eq!(event(&voted), "2026-01-01T00:00:00Z  #2 vote APPROVE by dev/bob: fine\\nby me\\u{1b}[31m");
+        let voted = Event {
+            revision: 2,
+            event_time: time,
+            actor: person("bob"),
+            kind: Some(Kind::Voted(vote)),
+            ..Event::default()
+        };
+        assert_eq!(
+            event(&voted),
+            "2026-01-01T00:00:00Z  #2 vote APPROVE by dev/bob (DESK, SESSION): fine\\nby me\\u{1b}[31m"
+        );
         let edited = event::Edited {
             arguments: Some(arguments::object("", r#"{"to":"x\u202ey"}"#).unwrap()),
             digest: "sha256:ab".to_owned(),
             ..event::Edited::default()
         };
-        let edited = Event { revision: 3, event_time: time, actor: person("bob"), kind: Some(Kind::Edited(edited)) };
+        let edited = Event {
+            revision: 3,
+            event_time: time,
+            actor: person("bob"),
+            kind: Some(Kind::Edited(edited)),
+            ..Event::default()
+        };
         assert_eq!(event(&edited), "2026-01-01T00:00:00Z  #3 edited by dev/bob: {\"to\":\"x\\u{202e}y\"}, sha256:ab");
+        let revoked = Event {
+            actor: person("bob"),
+            kind: Some(Kind::Revoked(event::Revoked { reason: "wrong".to_owned() })),
+            surface: DecisionSurface::Grpc.into(),
+            assurance: 9,
+            ..Event::default()
+        };
+        assert!(event(&revoked).ends_with("revoked by dev/bob (GRPC, UNKNOWN(9)): wrong"), "{}", event(&revoked));
+        let decided = Decision {
+            status: ApprovalStatus::Approved.into(),
+            decided_by: person("bob"),
+            surface: DecisionSurface::Link.into(),
+            assurance: Assurance::Session.into(),
+            ..Decision::default()
+        };
+        assert_eq!(plain_decision(&decided), "APPROVED by dev/bob");
+        let decided = Event { kind: Some(Kind::Decided(decided)), ..Event::default() };
+        assert!(event(&decided).ends_with("by dev/bob (LINK, SESSION)"), "{}", event(&decided));
         assert!(event(&Event::default()).contains("unknown kind of event"));
     }
 

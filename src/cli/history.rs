@@ -15,7 +15,7 @@ use super::{
     table::{ARGUMENTS, Column, Table},
     text::escape,
 };
-use crate::proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest};
+use crate::proto::v1::{Approval, ApprovalStatus, Decision, GetCallerRequest, ListApprovalsRequest};
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
@@ -77,6 +77,11 @@ pub(super) async fn print(args: HistoryArgs, client: &Client, console: &mut Cons
     rows.print(console, "no approvals match", table)
 }
 
+/// Where the decider voted, and how the decider was authenticated.
+fn from(decision: &Decision) -> Option<String> {
+    describe::provenance(decision.surface, decision.assurance)
+}
+
 /// The server's time. The server dates the approvals, and this machine's clock may differ.
 async fn server_now(client: &Client) -> Result<DateTime<Utc>, Failure> {
     Ok(ServerTime::of(&client.access().get_caller(unary(GetCallerRequest {})).await?).now())
@@ -90,6 +95,7 @@ pub(super) fn table(approvals: &[Approval], view: View) -> Table {
         Column::whole("OUTCOME"),
         TOOL,
         Column::at_least(14, "DECIDED BY"),
+        Column::detail(20, "FROM"),
         CALLER,
         AGENT,
         Column::detail(40, ARGUMENTS),
@@ -105,6 +111,7 @@ pub(super) fn table(approvals: &[Approval], view: View) -> Table {
             describe::progress_of_claim(approval).into(),
             escape(&approval.tool_name).into(),
             describe::actor(decision.and_then(|decision| decision.decided_by.as_ref())).into(),
+            decision.and_then(from).unwrap_or_default().into(),
             describe::actor(approval.caller.as_ref()).into(),
             describe::agent(approval).into(),
             arguments(approval),

@@ -120,17 +120,27 @@ fn agent(approval: &Approval) -> String {
     text
 }
 
+/// Who voted, through whom, and how.
+fn voter(vote: &Vote) -> String {
+    let via = describe::via(vote.submitted_by.as_ref());
+    let how = describe::in_brackets(vote.surface, vote.assurance);
+    format!("{}{via}{how}", describe::actor(vote.decided_by.as_ref()))
+}
+
 /// A vote on a pending approval: who, and how long ago.
 fn recent_vote(vote: &Vote, now: DateTime<Utc>) -> String {
-    let by = describe::actor(vote.decided_by.as_ref()) + &describe::via(vote.submitted_by.as_ref());
+    let by = voter(vote);
     let age = span(between(vote.vote_time.as_ref().and_then(instant), Some(now)));
     describe::commented(format!("{} by {by}, {age} ago", describe::choice(vote.choice)), &vote.comment)
 }
 
 /// A vote on one line.
 pub(super) fn vote(vote: &Vote, now: DateTime<Utc>) -> String {
-    let by = describe::actor(vote.decided_by.as_ref()) + &describe::via(vote.submitted_by.as_ref());
+    let by = voter(vote);
+    let opened = describe::opened(&vote.opened);
+    let opened = if opened.is_empty() { opened } else { format!(" and opened {opened}") };
     let time = ago(vote.vote_time.as_ref(), now);
-    let line = format!("{} by {by}, who saw revision {}, {time}", describe::choice(vote.choice), vote.revision_seen);
+    let seen = format!("who saw revision {}{opened}", vote.revision_seen);
+    let line = format!("{} by {by}, {seen}, {time}", describe::choice(vote.choice));
     if vote.comment.is_empty() { line } else { format!("{line}: {}", escape(&vote.comment)) }
 }

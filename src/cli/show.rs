@@ -83,6 +83,12 @@ fn lines(approval: &Approval, events: &[Event], with_events: bool, now: DateTime
         };
         lines.push(field("  Seen", &seen));
         lines.push(field("  Digest", &escape(&decision.digest)));
+        if let Some(how) = describe::provenance(decision.surface, decision.assurance) {
+            lines.push(field("  From", &how));
+        }
+        if !decision.opened.is_empty() {
+            lines.push(field("  Opened", &describe::opened(&decision.opened)));
+        }
     }
     if let Some(Revocation { revoked_by, reason, revoke_time }) = &approval.revocation {
         let by = format!("by {}, {}", describe::actor(revoked_by.as_ref()), ago(revoke_time.as_ref(), now));

@@ -159,7 +159,7 @@ fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
     } else {
         event::Kind::Decided(decision(status, "because"))
     };
-    let event = Event { revision, event_time: None, actor: alice(), kind: Some(kind) };
+    let event = Event { revision, actor: alice(), kind: Some(kind), ..Event::default() };
     let update = ApprovalUpdate { approval: Some(approval(revision, status)), events: vec![event] };
     RequestApprovalResponse { message: Some(Message::Update(update)) }
 }

@@ -33,6 +33,7 @@ impl Approval {
             seen: 0,
             digest: request.digest,
             revision: event.revision,
+            provenance: None,
         });
         Some(Self {
             id,
@@ -65,6 +66,7 @@ impl Approval {
             actor: self.request.caller.clone(),
             via: None,
             needs_others: false,
+            provenance: None,
             receipt: None,
             kind: EventKind::Requested {
                 request: Arc::clone(&self.request),
@@ -119,6 +121,7 @@ impl Approval {
                     seen: *seen,
                     digest: self.digest,
                     revision: event.revision,
+                    provenance: event.provenance.clone(),
                 });
             }
             EventKind::Claimed { claim_id, .. } => {
@@ -148,6 +151,7 @@ impl Approval {
             at: event.at,
             seen,
             digest: self.digest,
+            provenance: event.provenance.clone(),
         });
     }
 }

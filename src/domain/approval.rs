@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, ApprovalId, Arguments, Choice, ClaimId, Digest, Escalation, ExecutionResult, Priority, Receipt, Requirement,
-    Revision, Status, Time, Verdict, time,
+    Actor, ApprovalId, Arguments, Choice, ClaimId, Digest, Escalation, ExecutionResult, Priority, Provenance, Receipt,
+    Requirement, Revision, Status, Time, Verdict, time,
 };
 
 /// A tool call that waits for a decision, or has one: the fold of its events (`apply.rs`).
@@ -132,6 +132,9 @@ pub struct Vote {
     pub seen: Revision,
     /// Digest of the arguments that the vote is for.
     pub digest: Digest,
+    /// How the vote reached the server. `None` for a vote from before the server recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// The decision.
@@ -156,6 +159,10 @@ pub struct Decision {
     pub digest: Digest,
     /// The revision of its event.
     pub revision: Revision,
+    /// How the deciding vote reached the server. `None` if nobody voted, and for a decision from before the server
+    /// recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// The one-time permission to start an approved call.

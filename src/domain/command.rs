@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Actor, Arguments, Choice, ClaimId, Digest, ExecutionResult, Revision, Verdict};
+use super::{Actor, Arguments, Choice, ClaimId, Digest, ExecutionResult, Provenance, Revision, Verdict};
 
 /// A command to an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Deciding {
     pub comment: String,
     /// Arguments to approve instead of the current ones.
     pub edit: Option<Edit>,
+    /// How the decision reached the server.
+    pub provenance: Option<Provenance>,
 }
 
 /// What a reviewer saw.
@@ -112,6 +114,8 @@ pub struct Revoking {
     pub request_id: Option<String>,
     /// Why.
     pub reason: String,
+    /// How the revocation reached the server.
+    pub provenance: Option<Provenance>,
 }
 
 /// Proof that a call was recorded: its idempotency key, and a hash of its content.
@@ -120,7 +124,8 @@ pub struct Revoking {
 pub struct Receipt {
     /// The call's idempotency key.
     pub request_id: String,
-    /// Hash of the call, without the parts that differ between repetitions (claim id, time, policy).
+    /// Hash of the call, without the parts that differ between repetitions (claim id, time, policy, provenance).
+    /// A decision that is repeated from another surface is the same decision, and its first record stands.
     pub fingerprint: Digest,
 }
 
@@ -144,6 +149,17 @@ impl Command {
         match self {
             Self::Decide(deciding) => deciding.via.as_ref(),
             _ => None,
+        }
+    }
+
+    /// How it reached the server, if that is recorded.
+    #[must_use]
+    pub const fn provenance(&self) -> Option<&Provenance> {
+        match self {
+            Self::Decide(Deciding { provenance, .. }) | Self::Revoke(Revoking { provenance, .. }) => {
+                provenance.as_ref()
+            }
+            Self::Cancel { .. } | Self::Tick | Self::Claim(_) | Self::Report(_) => None,
         }
     }
 

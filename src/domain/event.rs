@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Arguments, ClaimId, Digest, Escalation, Receipt, Request, Revision, Status, Time, Verdict, time};
+use super::{
+    Actor, Arguments, ClaimId, Digest, Escalation, Provenance, Receipt, Request, Revision, Status, Time, Verdict, time,
+};
 
 /// An event recorded on an approval.
 ///
@@ -25,6 +27,10 @@ pub struct Event {
     /// were recorded before this limit existed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub needs_others: bool,
+    /// How the call of a reviewer, or of whoever revoked, reached the server. `None` for other events, and for those
+    /// that were recorded before the server kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     /// The receipt of the call, if it had an idempotency key and this is its last event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,

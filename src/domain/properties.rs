@@ -94,6 +94,7 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
                 arguments: arguments(&json!({"to": to})),
                 verdict: verdict(effect(policy)),
             }),
+            provenance: None,
         }),
         Move::Cancel { requester, key } => {
             Command::Cancel { actor: caller(requester), request_id: request_id(key), reason: String::new() }
@@ -121,6 +122,7 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
             operator,
             request_id: request_id(key),
             reason: String::new(),
+            provenance: None,
         }),
     }
 }

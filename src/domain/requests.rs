@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Actor, Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen};
+use super::{Actor, Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen, Surface};
 
 /// A request for approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub struct NewDecision {
     pub edit: Option<Arguments>,
     /// The person for whom the caller submits the decision, and their groups.
     pub on_behalf_of: Option<(Actor, BTreeSet<String>)>,
+    /// Where the reviewer decides: what the server knows about the call, not what the call says.
+    pub surface: Surface,
+    /// The parts of the approval that the reviewer opened.
+    pub opened: Vec<String>,
 }
 
 /// A cancellation.
@@ -72,6 +76,10 @@ pub struct NewRevocation {
     pub request_id: Option<String>,
     /// Why.
     pub reason: String,
+    /// Where the actor revokes: what the server knows about the call, not what the call says.
+    pub surface: Surface,
+    /// The parts of the approval that the actor opened.
+    pub opened: Vec<String>,
 }
 
 /// A claim.

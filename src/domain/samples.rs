@@ -95,7 +95,21 @@ pub(crate) fn decide(actor: Actor, choice: Choice, seen: Seen) -> Deciding {
         seen,
         comment: "seen".into(),
         edit: None,
+        provenance: None,
     }
+}
+
+/// The provenance of a call at the desk, after opening a part.
+pub(crate) fn at_the_desk() -> Provenance {
+    Provenance { surface: Surface::Desk, assurance: Assurance::Session, opened: vec!["raw".into()] }
+}
+
+/// The same call at the desk.
+pub(crate) fn from_desk(mut command: Command) -> Command {
+    if let Command::Decide(Deciding { provenance, .. }) | Command::Revoke(Revoking { provenance, .. }) = &mut command {
+        *provenance = Some(at_the_desk());
+    }
+    command
 }
 
 /// The same call with an idempotency key.

@@ -21,7 +21,9 @@ mod sample_commands;
 #[cfg(test)]
 mod tests;
 
-use super::{Actor, Approval, Command, Event, EventKind, Freezes, Frozen, Receipt, Recorded, Refusal, Revision, Time};
+use super::{
+    Actor, Approval, Command, Event, EventKind, Freezes, Frozen, Provenance, Receipt, Recorded, Refusal, Revision, Time,
+};
 
 pub use edit::MAX_EDITS;
 pub use request::request;
@@ -66,15 +68,15 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
     }
 
     while let Some((actor, kind)) = tick::due(&step.approval, now) {
-        step.record((actor, None, false), kind, now, None);
+        step.record(&Author { actor, via: None, needs_others: false, provenance: None }, kind, now, None);
     }
     match transition(&step.approval, command, now) {
         Ok(kinds) => {
+            let author = Author::of(command, actor);
             let (mut receipt, mut kinds) = (receipt, kinds.into_iter().peekable());
             while let Some(kind) = kinds.next() {
                 let receipt = if kinds.peek().is_none() { receipt.take() } else { None };
-                let author = (actor.clone(), command.via().cloned(), command.needs_others());
-                step.record(author, kind, now, receipt);
+                step.record(&author, kind, now, receipt);
             }
             step.outcome = Ok(step.approval.revision);
         }
@@ -107,16 +109,28 @@ pub fn step_unless_frozen(approval: &Approval, command: &Command, now: Time, fre
 }
 
 impl Step {
-    fn record(
-        &mut self,
-        (actor, via, needs_others): (Actor, Option<Actor>, bool),
-        kind: EventKind,
-        now: Time,
-        receipt: Option<Receipt>,
-    ) {
-        let event = Event { revision: self.approval.revision + 1, at: now, actor, via, needs_others, receipt, kind };
+    fn record(&mut self, author: &Author, kind: EventKind, now: Time, receipt: Option<Receipt>) {
+        let Author { actor, via, needs_others, provenance } = author.clone();
+        let revision = self.approval.revision + 1;
+        let event = Event { revision, at: now, actor, via, needs_others, provenance, receipt, kind };
         self.approval.apply(&event);
         self.events.push(event);
+    }
+}
+
+/// Who caused events, and how.
+#[derive(Clone)]
+struct Author {
+    actor: Actor,
+    via: Option<Actor>,
+    needs_others: bool,
+    provenance: Option<Provenance>,
+}
+
+impl Author {
+    fn of(command: &Command, actor: Actor) -> Self {
+        let (via, provenance) = (command.via().cloned(), command.provenance().cloned());
+        Self { actor, via, needs_others: command.needs_others(), provenance }
     }
 }
 

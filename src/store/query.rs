@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Approval, ApprovalId, Status, Time, name};
+use crate::domain::{Approval, ApprovalId, Provenance, Status, Time, Vote, name};
 
 /// A page to list.
 #[derive(Clone, Debug)]
@@ -27,13 +27,19 @@ pub fn weight(approval: &Approval) -> usize {
     let request = &approval.request;
     let labels: usize = request.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
     let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();
-    let votes: usize = approval.votes.iter().map(|vote| vote.comment.len() + 128).sum();
+    let opened = |provenance: &Option<Provenance>| {
+        provenance.as_ref().map_or(0, |provenance| provenance.opened.iter().map(String::len).sum())
+    };
+    let vote = |vote: &Vote| vote.comment.len() + 128 + opened(&vote.provenance);
+    let votes: usize = approval.votes.iter().map(vote).sum();
     let schema = request.schema.as_deref().map_or(0, str::len);
     // A remembered rejection shows the comment of the decision a second time.
     let comment = approval.decision.as_ref().map_or(0, |decision| decision.comment.len());
+    let decider_opened: usize = approval.decision.as_ref().map_or(0, |decision| opened(&decision.provenance));
     let remembered = approval.verdict.remembered_rejection.as_ref().map_or(0, |_| comment);
     let revocation = approval.revocation.as_ref().map_or(0, |revocation| revocation.reason.len() + 128);
     let texts = request.reason.len() + approval.verdict.message.len() + comment + remembered + revocation;
+    let texts = texts + decider_opened;
     approval.arguments.as_json().len() + schema + texts + labels + trace + votes
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{enums::Code as _, structs};
 use crate::{
     domain::{
-        Actor, Agent, Approval, ApprovalId, Claim, Decision, Effect, Outcome, Panel, Requirement, Revocation,
-        RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
+        Actor, Agent, Approval, ApprovalId, Claim, Decision, Effect, Outcome, Panel, Provenance, Requirement,
+        Revocation, RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
     },
     proto::v1,
 };
@@ -109,6 +109,7 @@ fn rule_trace(trace: &RuleTrace) -> v1::RuleTrace {
 }
 
 fn vote(vote: &Vote) -> v1::Vote {
+    let (surface, assurance, opened) = provenance(vote.provenance.as_ref());
     v1::Vote {
         decided_by: Some(actor(&vote.actor)),
         choice: vote.choice.to_wire().into(),
@@ -118,10 +119,21 @@ fn vote(vote: &Vote) -> v1::Vote {
         digest: vote.digest.to_string(),
         submitted_by: vote.via.as_ref().map(actor),
         counted_for: vote.counted_for.iter().map(ToString::to_string).collect(),
+        surface,
+        assurance,
+        opened,
     }
 }
 
+/// Surface, assurance and opened parts. Unspecified and empty if they are not recorded.
+fn provenance(provenance: Option<&Provenance>) -> (i32, i32, Vec<String>) {
+    provenance.map_or_else(Default::default, |Provenance { surface, assurance, opened }| {
+        (surface.to_wire().into(), assurance.to_wire().into(), opened.clone())
+    })
+}
+
 fn decision(decision: &Decision, verdict: &Verdict) -> v1::Decision {
+    let (surface, assurance, opened) = provenance(decision.provenance.as_ref());
     v1::Decision {
         status: decision.status.to_wire().into(),
         decided_by: Some(actor(&decision.actor)),
@@ -136,6 +148,9 @@ fn decision(decision: &Decision, verdict: &Verdict) -> v1::Decision {
             decided_by: Some(actor(&remembered.decided_by)),
             comment: decision.comment.clone(),
         }),
+        surface,
+        assurance,
+        opened,
     }
 }
 

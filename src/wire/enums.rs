@@ -1,7 +1,7 @@
 //! Enums of both the wire and the domain: one table for both directions.
 
 use crate::{
-    domain::{ActorKind, Choice, ExecutionResult, Permission, Priority, Role, Status},
+    domain::{ActorKind, Assurance, Choice, ExecutionResult, Permission, Priority, Role, Status, Surface},
     proto::v1,
 };
 
@@ -44,6 +44,8 @@ codes! {
     Choice = VoteChoice { Approve, Reject }
     ExecutionResult = ExecutionResult { Succeeded, Failed }
     Priority = Priority { Normal, High, Urgent }
+    Surface = DecisionSurface { Grpc, Desk, Slack, Link }
+    Assurance = Assurance { Session, Chat, Link, Token }
     Role = Role { Agent, Reviewer, Auditor, Operator }
     Permission = Permission { AskForOthers, DecideForOthers, DecideAlone }
 }

@@ -112,7 +112,8 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
             told(id, method, approvals.cancel(caller, cancel).await)
         }
         Method::RevokeApproval => {
-            let revocation = NewRevocation { id, request_id: None, reason: String::new() };
+            let (surface, opened) = (Surface::Grpc, Vec::new());
+            let revocation = NewRevocation { id, request_id: None, reason: String::new(), surface, opened };
             told(id, method, approvals.revoke(caller, revocation).await)
         }
         Method::ClaimExecution => {

@@ -51,8 +51,17 @@ fn ticking() -> (Arc<Approvals>, Arc<TickingClock>) {
 
 fn approving(id: ApprovalId) -> NewDecision {
     let edit = Some(arguments(&json!({"a": 1})));
-    let (seen, comment) = (Seen::Revision(1), String::new());
-    NewDecision { id, request_id: None, choice: Choice::Approve, seen, comment, edit, on_behalf_of: None }
+    NewDecision {
+        id,
+        request_id: None,
+        choice: Choice::Approve,
+        seen: Seen::Revision(1),
+        comment: String::new(),
+        edit,
+        on_behalf_of: None,
+        surface: Surface::Grpc,
+        opened: Vec::new(),
+    }
 }
 
 /// The edit is evaluated one second after the request, and committed after another.

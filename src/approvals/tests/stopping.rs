@@ -4,7 +4,8 @@ use super::*;
 use crate::domain::{EventKind, ExecutionResult};
 
 fn revocation(id: ApprovalId) -> NewRevocation {
-    NewRevocation { id, request_id: None, reason: "wrong customer".into() }
+    let (surface, opened) = (Surface::Grpc, Vec::new());
+    NewRevocation { id, request_id: None, reason: "wrong customer".into(), surface, opened }
 }
 
 fn only_operator() -> Arc<Principal> {

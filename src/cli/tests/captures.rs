@@ -98,7 +98,13 @@ fn payment_events() -> Vec<Event> {
         revision_seen: 1,
         ..event::Edited::default()
     };
-    let event = |revision, seconds, actor, kind| Event { revision, event_time: at(seconds), actor, kind: Some(kind) };
+    let event = |revision, seconds, actor, kind| Event {
+        revision,
+        event_time: at(seconds),
+        actor,
+        kind: Some(kind),
+        ..Event::default()
+    };
     vec![
         event(1, -7_830, actor(ActorKind::Agent, "local/agents"), event::Kind::Requested(requested)),
         event(2, -5_430, actor(ActorKind::Person, "sso/bob"), event::Kind::Edited(edited)),

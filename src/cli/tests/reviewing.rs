@@ -2,8 +2,9 @@
 
 use super::{fake::Server, *};
 use crate::proto::v1::{
-    CancelApprovalResponse, Claim, DecideResponse, ExecutionOutcome, ExecutionResult, GetApprovalResponse,
-    PolicyEffect, PolicyEvaluation, RuleOutcome, RuleTrace, Vote, VoteChoice, decide_request::Seen,
+    Assurance, CancelApprovalResponse, Claim, DecideResponse, DecisionSurface, ExecutionOutcome, ExecutionResult,
+    GetApprovalResponse, PolicyEffect, PolicyEvaluation, RuleOutcome, RuleTrace, Vote, VoteChoice,
+    decide_request::Seen,
 };
 
 fn shown(approval: Approval) -> Result<GetApprovalResponse, Status> {
@@ -43,7 +44,7 @@ async fn edits_are_shown_as_differences() {
     let (before, after) = (object(r#"{"to":"x\u202ey@example.com","n":1}"#), Some(email()));
     let requested = event::Requested { arguments: before, ..event::Requested::default() };
     let edited = event::Edited { arguments: after, ..event::Edited::default() };
-    let event = |revision, kind| Event { revision, event_time: None, actor: alice(), kind: Some(kind) };
+    let event = |revision, kind| Event { revision, actor: alice(), kind: Some(kind), ..Event::default() };
     let events = vec![event(1, event::Kind::Requested(requested)), event(2, event::Kind::Edited(edited))];
     let pending = Approval { edits_allowed: true, ..approval(2, ApprovalStatus::Pending) };
     let answer = || Ok(GetApprovalResponse { approval: Some(pending.clone()), events: events.clone() });
@@ -204,13 +205,20 @@ async fn everything_known_is_shown() {
         choice: VoteChoice::Approve.into(),
         comment: "fine".to_owned(),
         revision_seen: 1,
+        surface: DecisionSurface::Desk.into(),
+        assurance: Assurance::Session.into(),
+        opened: vec!["raw".to_owned(), "args.\u{202e}".to_owned()],
         ..Vote::default()
     }];
     let outcome =
         ExecutionOutcome { result: ExecutionResult::Failed.into(), message: "boom".to_owned(), report_time: None };
     full.claim = Some(Claim { id: "c1".to_owned(), claimed_by: alice(), claim_time: None, outcome: Some(outcome) });
-    let event =
-        Event { revision: 2, event_time: None, actor: alice(), kind: Some(event::Kind::Voted(full.votes[0].clone())) };
+    let event = Event {
+        revision: 2,
+        actor: alice(),
+        kind: Some(event::Kind::Voted(full.votes[0].clone())),
+        ..Event::default()
+    };
     server.fake.get.answers(Ok(GetApprovalResponse { approval: Some(full), events: vec![event] }));
     let ran = signoff(&server.address, &["show", ID, "--events"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -221,10 +229,10 @@ async fn everything_known_is_shown() {
         &format!("Digest      {}\n", digest()),
         "Labels      env=prod\n",
         "Policy      REQUIRE_APPROVAL, rule mail, version v1\n  MATCHED  mail: tool is listed\n  … and 3 more\n",
-        "APPROVE by dev/alice, who saw revision 1, -: fine\n",
+        "APPROVE by dev/alice (DESK, SESSION), who saw revision 1 and opened raw, args.\\u{202e}, -: fine\n",
         "APPROVED by dev/alice: because\n",
         "by dev/alice, claim c1, -\n  Outcome   FAILED: boom, -\n",
-        "#2 vote APPROVE by dev/alice: fine\n",
+        "#2 vote APPROVE by dev/alice (DESK, SESSION): fine\n",
     ] {
         assert!(ran.out.contains(part), "{part:?} in {}", ran.out);
     }

@@ -44,8 +44,8 @@ pub(super) fn approve(
     };
     let mut after_edit = approval.clone();
     let (revision, actor) = (approval.revision + 1, deciding.actor.clone());
-    let kind = edited.clone();
-    after_edit.apply(&Event { revision, at: now, actor, via: None, needs_others: false, receipt: None, kind });
+    let (via, provenance, receipt, kind) = (None, None, None, edited.clone());
+    after_edit.apply(&Event { revision, at: now, actor, via, needs_others: false, provenance, receipt, kind });
     let counted_for = after_edit.counts_for(&deciding.actor, &deciding.groups);
     let Ok(counted_for) = vote::among_others(&after_edit, deciding, counted_for) else { return Ok(vec![edited]) };
     if counted_for.is_empty() {

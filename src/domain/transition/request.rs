@@ -22,6 +22,7 @@ pub fn request(
         actor: request.caller.clone(),
         via: None,
         needs_others: false,
+        provenance: None,
         receipt: None,
         kind: EventKind::Requested { deadline: after(now, request.timeout.min(limit)), request, arguments, verdict },
     };

@@ -48,7 +48,8 @@ mod tests {
 
     fn by(actor: Actor, groups: Option<&[&str]>, operator: bool) -> Command {
         let groups = groups.map(|groups| groups.iter().map(ToString::to_string).collect());
-        Command::Revoke(Revoking { actor, groups, operator, request_id: None, reason: "wrong customer".into() })
+        let (request_id, reason, provenance) = (None, "wrong customer".into(), None);
+        Command::Revoke(Revoking { actor, groups, operator, request_id, reason, provenance })
     }
 
     #[test]

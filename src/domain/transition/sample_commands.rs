@@ -112,6 +112,7 @@ pub(super) fn decided(
         seen,
         digest: asked(),
         revision,
+        provenance: None,
     }))
 }
 

@@ -18,6 +18,55 @@ fn a_clock_set_back_does_not_reorder_history() {
 }
 
 #[test]
+fn events_of_people_say_how_their_call_arrived() {
+    let revoke = |request_id| {
+        Command::Revoke(Revoking {
+            actor: agent(),
+            groups: None,
+            operator: false,
+            request_id,
+            reason: String::new(),
+            provenance: None,
+        })
+    };
+    let mut approval = opened(quorum(2));
+    let mut said = Vec::new();
+    for command in [
+        approve(1),
+        from_desk(edit(1, 1, "bob", quorum(3))),
+        from_desk(voted(2, Choice::Approve, Seen::Revision(4))),
+        from_desk(voted(3, Choice::Approve, Seen::Revision(4))),
+        from_desk(revoke(None)),
+    ] {
+        let step = step(&approval, &command, at(1));
+        assert!(step.outcome.is_ok());
+        said.extend(step.events.iter().map(|event| event.provenance.is_some()));
+        approval = step.approval;
+    }
+    assert_eq!(said, [false, true, true, true, true, true]);
+    let desk = Some(at_the_desk());
+    assert!(approval.votes.iter().all(|vote| vote.provenance == desk) && approval.votes.len() == 3);
+    assert_eq!(approval.decision.as_ref().unwrap().provenance, desk);
+
+    let timed_out = run(run(pending(), [(from_desk(approve(1)), 1)]), [(Command::Tick, 300)]);
+    assert_eq!(timed_out.decision.unwrap().provenance, None, "nobody decided");
+    let cancelled = run(pending(), [(cancel(agent()), 1)]);
+    assert_eq!(cancelled.decision.unwrap().provenance, None);
+}
+
+#[test]
+fn the_same_decision_from_another_surface_is_a_repetition() {
+    let first = run(pending(), [(keyed(from_desk(approve(1)), "k"), 5)]);
+    let mut elsewhere = keyed(approve(1), "k");
+    if let Command::Decide(deciding) = &mut elsewhere {
+        deciding.provenance = Some(Provenance { surface: Surface::Slack, assurance: Assurance::Chat, opened: vec![] });
+    }
+    let again = step(&first, &elsewhere, at(6));
+    assert_eq!((again.outcome, again.events, &again.approval), (Ok(2), Vec::new(), &first));
+    assert_eq!(again.approval.votes[0].provenance, Some(at_the_desk()), "the first record stands");
+}
+
+#[test]
 fn a_key_names_one_call() {
     let reused = || Refusal::RequestIdReused { request_id: "k".into(), approval: id(0, 1), field: None };
     let keyed_vote = || run(pending(), [(keyed(approve(1), "k"), 5)]);

@@ -37,6 +37,8 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
+            // Only pages send them: a gRPC call has none.
+            Error::Opened(_) => Self::invalid(vec![Violation { field: "opened".to_owned(), description: message }]),
             Error::NotRevocable { id, claimed } => {
                 let reason = if claimed { ErrorReason::AlreadyClaimed } else { ErrorReason::ClaimWindowClosed };
                 Self::new(Code::FailedPrecondition, reason, message).on(Some(id))

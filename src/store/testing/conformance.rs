@@ -180,7 +180,8 @@ pub(in crate::store) fn claim(n: u64, digest: Digest) -> Command {
 }
 
 pub(in crate::store) fn revoke(actor: Actor) -> Command {
-    Command::Revoke(Revoking { actor, groups: None, operator: true, request_id: None, reason: "wrong customer".into() })
+    let (request_id, reason, provenance) = (None, "wrong customer".into(), None);
+    Command::Revoke(Revoking { actor, groups: None, operator: true, request_id, reason, provenance })
 }
 
 pub(in crate::store) fn report(n: u64) -> Command {
@@ -221,9 +222,9 @@ pub(in crate::store) async fn fill(store: &dyn Store) {
     let digest = store.get(id(8, 8)).await.unwrap().digest;
     let edited = arguments(&serde_json::json!({"to": "bob@company.com"}));
     for (n, command) in [
-        (2, approve(1)),
+        (2, from_desk(approve(1))),
         (3, keyed(approve(1), "k1")),
-        (3, edit(2, 2, edited, quorum(2))),
+        (3, from_desk(edit(2, 2, edited, quorum(2)))),
         (4, reject(1)),
         (5, cancel()),
         (6, Command::Tick),

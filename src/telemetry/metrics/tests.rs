@@ -18,6 +18,7 @@ fn reached(status: Status, by: Actor) -> Approval {
         seen: 1,
         digest: approval.digest,
         revision: 2,
+        provenance: None,
     });
     Approval { status, decision, ..approval }
 }

@@ -6,7 +6,7 @@ use super::{Checker, Violations};
 use crate::{
     domain::{
         ApprovalId, Cancellation, Choice, ExecutionResult, NewClaim, NewDecision, NewReport, NewRevocation, Revision,
-        Seen,
+        Seen, Surface,
         limits::{RequestLimits, WAIT_MAX},
     },
     proto::v1,
@@ -55,8 +55,11 @@ pub fn decision(message: v1::DecideRequest, limits: &RequestLimits) -> Result<Ne
     }
     let edit = edited_arguments.and_then(|edit| check.arguments("edited_arguments", edit, limits));
     let on_behalf_of = on_behalf_of.map(|person| check.person("on_behalf_of", person));
-    check
-        .finish(|| Some(NewDecision { id: id?, request_id, choice: choice?, seen: seen?, comment, edit, on_behalf_of }))
+    check.finish(|| {
+        let (id, choice, seen) = (id?, choice?, seen?);
+        let (surface, opened) = (Surface::Grpc, Vec::new());
+        Some(NewDecision { id, request_id, choice, seen, comment, edit, on_behalf_of, surface, opened })
+    })
 }
 
 /// Decodes CancelApproval.
@@ -80,7 +83,8 @@ pub fn revocation(message: v1::RevokeApprovalRequest, limits: &RequestLimits) ->
     let id = check.id("approval_id", &message.approval_id);
     let request_id = check.request_id(message.request_id);
     check.text("reason", &message.reason, limits.text_bytes);
-    check.finish(|| Some(NewRevocation { id: id?, request_id, reason: message.reason }))
+    let (reason, surface, opened) = (message.reason, Surface::Grpc, Vec::new());
+    check.finish(|| Some(NewRevocation { id: id?, request_id, reason, surface, opened }))
 }
 
 /// Decodes ClaimExecution.

@@ -1,4 +1,4 @@
-use super::{actor, moment, policy};
+use super::{actor, moment, policy, provenance};
 use crate::{
     domain::{Escalation, Event, EventKind},
     proto::v1::{self, event::Kind},
@@ -9,6 +9,7 @@ use crate::{
 #[must_use]
 pub fn event(event: &Event) -> v1::Event {
     let time = moment(event.at);
+    let (surface, assurance, opened) = provenance(event.provenance.as_ref());
     let kind = match &event.kind {
         EventKind::Requested { request, arguments, verdict, .. } => Kind::Requested(v1::event::Requested {
             digest: request.digest.to_string(),
@@ -24,6 +25,9 @@ pub fn event(event: &Event) -> v1::Event {
             digest: digest.to_string(),
             submitted_by: event.via.as_ref().map(actor),
             counted_for: counted_for.iter().map(ToString::to_string).collect(),
+            surface,
+            assurance,
+            opened: opened.clone(),
         }),
         EventKind::Edited { arguments, digest, verdict, seen, .. } => Kind::Edited(v1::event::Edited {
             arguments: Some(structs::from_json(arguments.as_json())),
@@ -41,6 +45,9 @@ pub fn event(event: &Event) -> v1::Event {
             revision: event.revision,
             submitted_by: event.via.as_ref().map(actor),
             remembered_rejection: None,
+            surface,
+            assurance,
+            opened: opened.clone(),
         }),
         EventKind::Escalated(Escalation { rule, reviewers, priority: raised, .. }) => {
             Kind::Escalated(v1::event::Escalated {
@@ -59,5 +66,11 @@ pub fn event(event: &Event) -> v1::Event {
         }),
         EventKind::Revoked { reason } => Kind::Revoked(v1::event::Revoked { reason: reason.clone() }),
     };
-    v1::Event { revision: event.revision, event_time: Some(time), actor: Some(actor(&event.actor)), kind: Some(kind) }
+    let (revision, event_time, actor) = (event.revision, Some(time), Some(actor(&event.actor)));
+    // A vote and a decision have them in their own messages.
+    let (surface, assurance, opened) = match kind {
+        Kind::Edited(_) | Kind::Revoked(_) => (surface, assurance, opened),
+        _ => Default::default(),
+    };
+    v1::Event { revision, event_time, actor, kind: Some(kind), surface, assurance, opened }
 }

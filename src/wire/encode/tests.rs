@@ -7,9 +7,11 @@ use serde_json::json;
 use super::*;
 use crate::{
     domain::{
-        Choice, Claiming, Command, Deciding, Edit, Event, EventKind, ExecutionResult, Reporting, Request, Seen, Status,
-        request,
-        samples::{a_request, agent as an_agent, arguments, at, claim_id, decide, id, quorum, reviewer, verdict},
+        Assurance, Choice, Claiming, Command, Deciding, Edit, Event, EventKind, ExecutionResult, Reporting, Request,
+        Revoking, Seen, Status, Surface, request,
+        samples::{
+            a_request, agent as an_agent, arguments, at, claim_id, decide, from_desk, id, quorum, reviewer, verdict,
+        },
         step,
     },
     proto::v1::event::Kind,
@@ -178,6 +180,88 @@ fn events_name_the_arguments_of_their_time() {
     let Some(Kind::Requested(requested)) = &wire[0].kind else { panic!() };
     assert_eq!(requested.arguments, Some(structs::from_json(r#"{"to":"alice@company.com"}"#)));
     assert_eq!(approval(&domain).arguments, Some(structs::from_json(r#"{"n":[1,2.5],"to":"bob"}"#)));
+}
+
+/// The server says how a vote arrived: in the vote and the decision, and with the events that have neither.
+#[test]
+fn votes_say_where_they_come_from() {
+    let vote = from_desk(Command::Decide(decide(reviewer(1), Choice::Approve, Seen::Revision(1))));
+    let edit = Edit { arguments: arguments(&json!({"to": "bob"})), verdict: quorum(2) };
+    let deciding = decide(reviewer(2), Choice::Approve, Seen::Revision(2));
+    let edit = from_desk(Command::Decide(Deciding { edit: Some(edit), ..deciding }));
+    let last = from_desk(Command::Decide(decide(reviewer(3), Choice::Approve, Seen::Revision(4))));
+    let revoking = Revoking {
+        actor: an_agent(),
+        groups: None,
+        operator: false,
+        request_id: None,
+        reason: String::new(),
+        provenance: None,
+    };
+    let revoke = from_desk(Command::Revoke(revoking));
+    let (asked, asked_arguments) = a_request("r1");
+    let (mut domain, first) = request(id(0, 1), Arc::new(asked), asked_arguments, quorum(2), at(0)).unwrap();
+    let mut events = vec![event(&first)];
+    for command in [vote, edit, last, revoke] {
+        let step = step(&domain, &command, at(1));
+        step.outcome.unwrap();
+        domain = step.approval;
+        events.extend(step.events.iter().map(event));
+    }
+    let desk = (v1::DecisionSurface::Desk, v1::Assurance::Session, vec!["raw".to_owned()]);
+    let wire = approval(&domain);
+    for vote in &wire.votes {
+        assert_eq!((vote.surface(), vote.assurance(), vote.opened.clone()), desk);
+    }
+    let decision = wire.decision.unwrap();
+    assert_eq!((decision.surface(), decision.assurance(), decision.opened.clone()), desk);
+    let none = (v1::DecisionSurface::Unspecified, v1::Assurance::Unspecified, Vec::new());
+    let said: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let own = (event.surface(), event.assurance(), event.opened.clone());
+            match event.kind.as_ref().unwrap() {
+                Kind::Requested(_) => ("requested", own, none.clone()),
+                Kind::Voted(vote) => ("voted", own, (vote.surface(), vote.assurance(), vote.opened.clone())),
+                Kind::Edited(_) => ("edited", own, none.clone()),
+                Kind::Decided(it) => ("decided", own, (it.surface(), it.assurance(), it.opened.clone())),
+                Kind::Revoked(_) => ("revoked", own, none.clone()),
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    let expected = [
+        ("requested", &none, &none),
+        ("voted", &none, &desk),
+        ("edited", &desk, &none),
+        ("voted", &none, &desk),
+        ("decided", &none, &desk),
+        ("revoked", &desk, &none),
+    ];
+    assert_eq!(said, expected.map(|(kind, own, inner)| (kind, own.clone(), inner.clone())));
+
+    // A vote from before the server recorded it.
+    let (before, _) = whole_life();
+    let wire = approval(&before);
+    assert!(wire.votes.iter().all(|vote| vote.surface == 0 && vote.assurance == 0 && vote.opened.is_empty()));
+    assert_eq!(wire.decision.unwrap().surface(), v1::DecisionSurface::Unspecified);
+}
+
+#[test]
+fn surfaces_and_assurances_keep_their_names() {
+    for (surface, name) in
+        [(Surface::Grpc, "GRPC"), (Surface::Desk, "DESK"), (Surface::Slack, "SLACK"), (Surface::Link, "LINK")]
+    {
+        assert_eq!(surface.to_wire().as_str_name().strip_prefix("DECISION_SURFACE_"), Some(name));
+    }
+    for (assurance, name) in [
+        (Assurance::Session, "SESSION"),
+        (Assurance::Chat, "CHAT"),
+        (Assurance::Link, "LINK"),
+        (Assurance::Token, "TOKEN"),
+    ] {
+        assert_eq!(assurance.to_wire().as_str_name().strip_prefix("ASSURANCE_"), Some(name));
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::{
     admin, approvals,
     blocking_pool::PoolError,
     domain::{
-        ActorKind, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, Outcome, OutsideScope, Permission,
-        Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
+        ActorKind, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, OpenedError, Outcome, OutsideScope,
+        Permission, Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
         freeze_samples::freeze_id,
         samples::{a_request, actor, agent, at, claim_id, id},
     },
@@ -39,6 +39,7 @@ pub(super) fn decided(comment: &str) -> Refusal {
         seen: 1,
         digest: digest(),
         revision: 2,
+        provenance: None,
     }))
 }
 
@@ -227,6 +228,7 @@ pub(super) fn errors() -> Vec<Sample<approvals::Error>> {
     let mut all = vec![
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
         (range, Code::OutOfRange, Reason::RevisionOutOfRange, &["approval_id", "revision"]),
+        (OpenedError::TooMany { found: 65 }.into(), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (
             Error::NotRevocable { id: id(0, 7), claimed: true },

@@ -1,6 +1,7 @@
 //! The largest records that the limits allow.
 
 use super::*;
+use crate::domain::limits::{OPENED_CHARS_MAX, OPENED_MAX};
 
 /// A request with the maximum size in every field.
 pub(in crate::store) fn largest(n: u64) -> Submission {
@@ -21,7 +22,9 @@ pub(in crate::store) fn largest(n: u64) -> Submission {
 
 fn vote(n: usize, seen: Revision) -> Command {
     let deciding = decide(reviewer(n), Choice::Approve, Seen::Revision(seen));
-    keyed(Command::Decide(Deciding { comment: format!("{n:0>4096}"), ..deciding }), "k")
+    let opened = (0..OPENED_MAX).map(|part| format!("{part:0>OPENED_CHARS_MAX$}")).collect();
+    let provenance = Some(Provenance { opened, ..at_the_desk() });
+    keyed(Command::Decide(Deciding { comment: format!("{n:0>4096}"), provenance, ..deciding }), "k")
 }
 
 pub async fn the_largest_records_survive_a_reopen(mut subject: impl Subject) {

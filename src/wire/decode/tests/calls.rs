@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ID, one, refused, span};
 use crate::{
-    domain::{Choice, ExecutionResult, NewDecision, Seen, Status, limits::RequestLimits, samples},
+    domain::{Choice, ExecutionResult, NewDecision, Seen, Status, Surface, limits::RequestLimits, samples},
     proto::v1::{self, decide_request::Seen as WireSeen},
     store::{Filter, Order, Query},
     wire::{
@@ -60,6 +60,7 @@ fn a_decision_arrives_whole() {
     assert_eq!((decision.id.to_string().as_str(), decision.request_id.as_deref()), (ID, Some("d1")));
     assert_eq!((decision.choice, decision.seen), (Choice::Approve, Seen::Digest(digest().parse().unwrap())));
     assert_eq!((decision.comment.as_str(), decision.edit.unwrap().as_json()), ("fine", r#"{"a":1}"#));
+    assert_eq!((decision.surface, decision.opened), (Surface::Grpc, vec![]), "never as a request says");
     let rejection = decide(|message| message.set_choice(v1::VoteChoice::Reject)).unwrap();
     assert_eq!((rejection.choice, rejection.seen, rejection.edit), (Choice::Reject, Seen::Revision(1), None));
 }

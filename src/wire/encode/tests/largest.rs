@@ -8,8 +8,9 @@ use crate::{
         ActorKind, Arguments, Digest, FREEZES_MAX, Freeze, FreezeId, FreezeScope, MAX_EDITS, MAX_VOTES,
         limits::{
             ARGUMENTS_BYTES_MAX, CALLER_MAX, FREEZE_REASON_BYTES_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, LABELS_MAX,
-            PERSON_MAX, SCHEMA_BYTES_MAX, TEXT_BYTES_MAX,
+            OPENED_CHARS_MAX, OPENED_MAX, PERSON_MAX, SCHEMA_BYTES_MAX, TEXT_BYTES_MAX,
         },
+        samples,
     },
     policy::{PANELS_MAX, TRACE_MAX},
 };
@@ -93,6 +94,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
         ..Verdict::clone(&quorum(1))
     };
     let verdict = Arc::new(verdict);
+    let provenance = || Some(Provenance { opened: vec![text(OPENED_CHARS_MAX); OPENED_MAX], ..samples::at_the_desk() });
     let vote = |n: u32| Vote {
         actor: Actor { subject: format!("{n:0>1024}"), ..somebody() },
         via: Some(somebody()),
@@ -102,6 +104,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
         at: at(1),
         seen: u64::MAX,
         digest,
+        provenance: provenance(),
     };
     let votes: Vec<_> = (0..MAX_VOTES).map(vote).collect();
     let (approval, _) = whole_life();
@@ -117,6 +120,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
         actor: somebody(),
         via: Some(somebody()),
         comment: text(TEXT_BYTES_MAX),
+        provenance: provenance(),
         ..approval.decision.unwrap()
     };
     let (request, deadline) = (Arc::new(request), approval.deadline);
@@ -155,6 +159,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
         actor: somebody(),
         via: Some(somebody()),
         needs_others: true,
+        provenance: provenance(),
         receipt: None,
         kind,
     };
