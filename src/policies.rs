@@ -1,5 +1,6 @@
 //! The policy use-cases: the live policy, its versions, and changes.
 
+mod displays;
 mod error;
 mod seen_reviewers;
 mod stored;
@@ -12,7 +13,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use self::stored::{compile, document, record, text};
+use self::{
+    displays::Displays,
+    stored::{compile, document, record, text},
+};
 use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
@@ -77,6 +81,7 @@ pub struct Policies {
     file: Option<PathBuf>,
     status: watch::Sender<PolicyStatus>,
     seen: Arc<SeenReviewers>,
+    displays: Displays,
 }
 
 impl Policies {
@@ -123,7 +128,16 @@ impl Policies {
         live: Live,
     ) -> Self {
         let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
-        Self { store, clock, blocking_pool: BlockingPool::new(1), claim_window, file, status, seen: Arc::default() }
+        Self {
+            store,
+            clock,
+            blocking_pool: BlockingPool::new(1),
+            claim_window,
+            file,
+            status,
+            seen: Arc::default(),
+            displays: Displays::default(),
+        }
     }
 
     /// Follows the status.

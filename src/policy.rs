@@ -3,10 +3,13 @@
 //! A [`Document`] is a policy as its authors write it. [`Policy::compile`] reports every problem in it, or returns a
 //! [`Policy`], which evaluates [`Call`]s. Of all rules that match a call the strictest wins, in any order.
 
+mod argument_path;
 mod change;
 mod combined_requirement;
 mod compile;
 mod condition;
+mod display;
+mod display_problems;
 mod document;
 mod globs;
 mod judge;
@@ -24,7 +27,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 
+pub use argument_path::{ARGUMENT_PATH_MAX, ArgumentPath, ArgumentPathError};
 pub use change::{PolicyChange, Tried};
+pub use display::{
+    Display, PanelProgress, REDACTED, RedactedApproval, RedactedArguments, RedactedDecision, RedactedValue,
+    RedactedVote, SummaryItem,
+};
+pub use display_problems::{REDACT_MAX, REJECT_REASON_MAX, REJECT_REASONS_MAX, SUMMARY_MAX};
 pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
 pub use judge::{PANELS_MAX, TOO_MANY_PANELS_RULE, TRACE_MAX};
 pub use problems::{Problem, RULE_NAME_MAX, RULES_MAX, TEXT_MAX, UNLISTED_TOOLS};

@@ -17,6 +17,15 @@ pub struct Document {
     /// The rules. Their order does not matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Paths of the arguments that rows and messages show, unless the deciding rule has its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<String>,
+    /// Paths of the arguments that only the approval's own page shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// Common reasons to reject, unless the deciding rule has its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject_reasons: Vec<String>,
 }
 
 /// A rule. It matches a call if all its conditions match.
@@ -39,6 +48,15 @@ pub struct Rule {
     /// Condition in CEL. Empty: always true.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub when: String,
+    /// Paths of the arguments that rows and messages show, if this rule decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<String>,
+    /// Paths of the arguments that only the approval's own page shows, if this rule matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// Common reasons to reject, if this rule decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject_reasons: Vec<String>,
     /// The effect. `None` if its author forgot it, which is a problem.
     #[serde(flatten)]
     pub effect: Option<RuleEffect>,

@@ -93,6 +93,7 @@ impl Problems {
         if let Some(effect) = &document.unlisted_tools {
             self.prose("unlisted_tools", effect);
         }
+        self.display(document);
     }
 
     fn rule(&mut self, path: &dyn Fn(&str) -> String, rule: &Rule) {

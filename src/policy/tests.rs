@@ -20,6 +20,9 @@ fn rule(name: &str, tools: &[&str], when: &str, effect: RuleEffect) -> Rule {
         agents: Vec::new(),
         labels: BTreeMap::new(),
         when: when.into(),
+        summary: Vec::new(),
+        redact: Vec::new(),
+        reject_reasons: Vec::new(),
         effect: Some(effect),
     }
 }
@@ -43,7 +46,7 @@ fn policy(document: Document) -> Policy {
 }
 
 fn of(rules: Vec<Rule>) -> Policy {
-    policy(Document { tools: vec!["pay".into()], unlisted_tools: Some(approve()), rules })
+    policy(Document { tools: vec!["pay".into()], unlisted_tools: Some(approve()), rules, ..Document::default() })
 }
 
 fn judged(policy: &Policy, tool_name: &str, args: &Json) -> Judgement {
@@ -255,6 +258,8 @@ fn every_problem_is_told() {
         tools: vec!["b{".into(), "t".repeat(129)],
         unlisted_tools: Some(RuleEffect::AutoReject { message: "\u{1b}".into() }),
         rules: vec![wrong, nothing, rule("same", &["*"], "", approve()), rule("same", &["*"], "", approve())],
+        redact: vec!["card".into()],
+        ..Document::default()
     };
     let found = problems(document);
     for expected in [
@@ -273,10 +278,11 @@ fn every_problem_is_told() {
         "rules[1]: has no effect; set auto_approve, require_approval or auto_reject",
         "rules[3].name: \"same\" is already the name of rules[2]",
         "unlisted_tools.message: contains U+001B",
+        "redact[0]: the path \"card\" must begin with `args`",
     ] {
         assert!(found.iter().any(|found| found.starts_with(expected)), "{expected} is missing in {found:#?}");
     }
-    assert_eq!(found.len(), 15, "{found:#?}");
+    assert_eq!(found.len(), 16, "{found:#?}");
 }
 
 #[test]
@@ -398,7 +404,7 @@ fn a_rejection_is_remembered_as_the_strictest_rules_say() {
         assert_eq!(remembered(&spans), None, "one of them wants to be asked each time");
     }
     let unlisted_tools = Some(asks(&json!({"remember_rejection": "30s"})));
-    let document = Document { tools: vec!["listed".into()], unlisted_tools, rules: Vec::new() };
+    let document = Document { tools: vec!["listed".into()], unlisted_tools, ..Document::default() };
     let by_default = |tool| judged(&policy(document.clone()), tool, &json!({})).effect.requirement().remember_rejection;
     assert_eq!((by_default("x"), by_default("listed")), (Some(Duration::from_secs(30)), None));
     // A rule whose evaluation fails asks as if it matched, also here.

@@ -34,6 +34,10 @@ pub(crate) struct Staged {
     damaged: std::sync::Mutex<std::collections::BTreeSet<ApprovalId>>,
     /// Whether the index of deadlines is damaged.
     pub(crate) deadlines_damaged: std::sync::atomic::AtomicBool,
+    /// Policies that were read.
+    pub(crate) policies_read: std::sync::atomic::AtomicUsize,
+    /// Whether policies cannot be read.
+    pub(crate) policies_fail: std::sync::atomic::AtomicBool,
 }
 
 impl Default for Staged {
@@ -46,6 +50,8 @@ impl Default for Staged {
             ambush: std::sync::Mutex::default(),
             damaged: std::sync::Mutex::default(),
             deadlines_damaged: std::sync::atomic::AtomicBool::new(false),
+            policies_read: std::sync::atomic::AtomicUsize::new(0),
+            policies_fail: std::sync::atomic::AtomicBool::new(false),
         }
     }
 }
@@ -149,6 +155,11 @@ impl PolicyStore for Staged {
     }
 
     async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        use std::sync::atomic::Ordering;
+        self.policies_read.fetch_add(1, Ordering::Relaxed);
+        if self.policies_fail.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("the test says so".into()));
+        }
         self.inner.policy(version).await
     }
 

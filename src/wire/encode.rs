@@ -8,6 +8,7 @@ use crate::{
         Actor, Agent, Approval, ApprovalId, Claim, Decision, Effect, Outcome, Panel, Provenance, Requirement,
         Revocation, RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
     },
+    policy::RedactedArguments,
     proto::v1,
 };
 
@@ -26,6 +27,34 @@ pub use tokens::{caller, token};
 /// Encodes the current state of an approval.
 #[must_use]
 pub fn approval(approval: &Approval) -> v1::Approval {
+    v1::Approval {
+        arguments_schema: approval.request.schema.as_deref().map(structs::from_json),
+        policy: Some(policy(&approval.verdict)),
+        ..with_arguments(approval, structs::from_json(approval.arguments.as_json()))
+    }
+}
+
+/// Encodes the current state of an approval for a list. `redacted`: its arguments, if something in them is redacted.
+#[must_use]
+pub fn listed_approval(approval: &Approval, redacted: Option<&RedactedArguments>) -> v1::Approval {
+    let Some(redacted) = redacted else { return self::approval(approval) };
+    // A schema can name a value as its only one, and the error of a condition can quote one.
+    let mut policy = policy(&approval.verdict);
+    for rule in policy.trace.iter_mut().filter(|rule| rule.outcome == i32::from(v1::RuleOutcome::Failed)) {
+        rule.detail = FAILED.to_owned();
+    }
+    v1::Approval {
+        policy: Some(policy),
+        redacted_paths: redacted.paths().to_vec(),
+        ..with_arguments(approval, structs::from_redacted(redacted))
+    }
+}
+
+/// The detail of a failed rule in place of its error.
+const FAILED: &str = "the condition failed; the whole approval shows why";
+
+/// Everything but what could repeat an argument: the schema and the policy's evaluation.
+fn with_arguments(approval: &Approval, arguments: prost_types::Struct) -> v1::Approval {
     let request = &approval.request;
     // A call that the policy decided immediately has no panels.
     let asked = approval.asks_people().then(|| approval.requirement());
@@ -36,17 +65,17 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         request_id: request.request_id.clone(),
         caller: Some(actor(&request.caller)),
         tool_name: request.tool_name.clone(),
-        arguments: Some(structs::from_json(approval.arguments.as_json())),
+        arguments: Some(arguments),
         digest: approval.digest.to_string(),
         agent: agent(&request.agent),
         reason: request.reason.clone(),
         labels: request.labels.clone().into_iter().collect(),
-        arguments_schema: request.schema.as_deref().map(structs::from_json),
+        arguments_schema: None,
         timeout: Some(between(approval.created_at, approval.deadline)),
         create_time: Some(moment(approval.created_at)),
         update_time: Some(moment(approval.updated_at)),
         deadline: Some(moment(approval.deadline)),
-        policy: Some(policy(&approval.verdict)),
+        policy: None,
         votes: approval.votes.iter().map(vote).collect(),
         quorum: asked.map_or(0, Requirement::quorum),
         decision: approval.decision.as_ref().map(|made| decision(made, &approval.verdict)),
@@ -60,6 +89,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         edits_allowed: asked.is_some_and(|asked| asked.allow_edits),
         priority: approval.priority().to_wire().into(),
         revocation: approval.revocation.as_ref().map(revocation),
+        redacted_paths: Vec::new(),
     }
 }
 

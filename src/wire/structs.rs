@@ -10,6 +10,7 @@ use serde::{
 use serde_json::{Map, Number, Value};
 
 use super::{field_path, violations::Checker};
+use crate::policy::{REDACTED, RedactedArguments, RedactedValue};
 
 /// Converts a Struct with at most `depth` levels to an object. The Struct itself is the first level.
 ///
@@ -186,6 +187,31 @@ impl<'de> Visitor<'de> for ReadVisitor {
         }
         Ok(Kind::StructValue(object))
     }
+}
+
+/// Converts arguments without their redacted values, which become the text `[redacted]`.
+#[must_use]
+pub fn from_redacted(arguments: &RedactedArguments) -> Struct {
+    let field = |(name, value): (&String, &RedactedValue)| (name.clone(), from_redacted_value(value));
+    Struct { fields: arguments.members().iter().map(field).collect() }
+}
+
+fn from_redacted_value(value: &RedactedValue) -> ProtoValue {
+    let kind = match value {
+        RedactedValue::Redacted => Kind::StringValue(REDACTED.to_owned()),
+        RedactedValue::Null => Kind::NullValue(0),
+        RedactedValue::Bool(flag) => Kind::BoolValue(*flag),
+        RedactedValue::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
+        RedactedValue::Text(text) => Kind::StringValue(text.clone()),
+        RedactedValue::List(items) => {
+            Kind::ListValue(ListValue { values: items.iter().map(from_redacted_value).collect() })
+        }
+        RedactedValue::Object(members) => {
+            let field = |(name, value): (&String, &RedactedValue)| (name.clone(), from_redacted_value(value));
+            Kind::StructValue(Struct { fields: members.iter().map(field).collect() })
+        }
+    };
+    ProtoValue { kind: Some(kind) }
 }
 
 fn from_value(value: Value) -> ProtoValue {

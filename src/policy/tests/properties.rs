@@ -75,8 +75,8 @@ proptest! {
         tool in prop::sample::select(vec!["x", "y", "z"]),
     ) {
         let tools = vec!["y".to_owned()];
-        let one = reachable(&Document { tools: tools.clone(), unlisted_tools: unlisted_tools.clone(), rules });
-        let other = reachable(&Document { tools, unlisted_tools, rules: shuffled });
+        let one = reachable(&Document { tools: tools.clone(), unlisted_tools: unlisted_tools.clone(), rules, ..Document::default() });
+        let other = reachable(&Document { tools, unlisted_tools, rules: shuffled, ..Document::default() });
         prop_assert_eq!(one.is_some(), other.is_some());
         if let (Some(one), Some(other)) = (one, other) {
             prop_assert_eq!(judged(&one, tool, &args), judged(&other, tool, &args));
@@ -92,7 +92,7 @@ proptest! {
     ) {
         another.effect = Some(approve());
         another.name = "a-new-one".into();
-        let before = Document { tools: vec!["y".into()], unlisted_tools, rules };
+        let before = Document { tools: vec!["y".into()], unlisted_tools, rules, ..Document::default() };
         let mut after = before.clone();
         after.rules.push(another);
         if let (Some(before), Some(after)) = (reachable(&before), reachable(&after)) {
@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn nothing_is_approved_where_a_rule_failed(rules in any_rules(), args in any_args(), unlisted_tools in any_default()) {
-        if let Some(policy) = reachable(&Document { tools: Vec::new(), unlisted_tools, rules }) {
+        if let Some(policy) = reachable(&Document { tools: Vec::new(), unlisted_tools, rules, ..Document::default() }) {
             for tool in ["x", "y"] {
                 let judgement = judged(&policy, tool, &args);
                 let failed = judgement.trace.iter().any(|one| one.outcome == RuleOutcome::Failed);

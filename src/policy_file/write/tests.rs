@@ -35,6 +35,8 @@ fn a_policy_looks_as_people_write_it() {
         tools: vec!["send_email".into(), "{a,b}".into()],
         unlisted_tools: Some(v1::UnlistedTools { effect: Some(effect) }),
         rules: vec![first, second],
+        summary: vec!["args.amount".into(), r#"args["a.b"]"#.into()],
+        ..v1::Policy::default()
     };
     let expected = r#"tools:
   - send_email
@@ -70,6 +72,9 @@ rules:
     when: '"a" == tool'
     auto_reject:
       message: "b\u202e\tc"
+summary:
+  - args.amount
+  - 'args["a.b"]'
 "#;
     assert_eq!(write(&policy), expected);
     assert_eq!(read::<v1::Policy>(expected).finish().unwrap(), policy);
@@ -172,8 +177,9 @@ fn any_rule() -> impl Strategy<Value = v1::PolicyRule> {
         text().prop_map(|message| Effect::AutoReject(v1::AutoReject { message })),
     ];
     let labels = proptest::collection::hash_map(text(), text(), 0..4);
-    (text(), text(), texts(), texts(), labels, text(), proptest::option::of(effect)).prop_map(
-        |(name, description, tools, agents, labels, when, effect)| v1::PolicyRule {
+    let shown = (texts(), texts(), texts());
+    (text(), text(), texts(), texts(), labels, text(), proptest::option::of(effect), shown).prop_map(
+        |(name, description, tools, agents, labels, when, effect, (summary, redact, reject_reasons))| v1::PolicyRule {
             name,
             description,
             tools,
@@ -181,6 +187,9 @@ fn any_rule() -> impl Strategy<Value = v1::PolicyRule> {
             labels,
             when,
             effect,
+            summary,
+            redact,
+            reject_reasons,
         },
     )
 }
@@ -193,8 +202,17 @@ fn any_policy() -> impl Strategy<Value = v1::Policy> {
         text().prop_map(|message| Effect::AutoReject(v1::AutoReject { message })),
     ];
     let unlisted = proptest::option::of(proptest::option::of(effect).prop_map(|effect| v1::UnlistedTools { effect }));
-    (texts(), unlisted, proptest::collection::vec(any_rule(), 0..4))
-        .prop_map(|(tools, unlisted_tools, rules)| v1::Policy { tools, unlisted_tools, rules })
+    let shown = (texts(), texts(), texts());
+    (texts(), unlisted, proptest::collection::vec(any_rule(), 0..4), shown).prop_map(
+        |(tools, unlisted_tools, rules, (summary, redact, reject_reasons))| v1::Policy {
+            tools,
+            unlisted_tools,
+            rules,
+            summary,
+            redact,
+            reject_reasons,
+        },
+    )
 }
 
 fn any_value() -> impl Strategy<Value = Any> {

@@ -24,11 +24,11 @@ const CASES_MAX: usize = 1_000;
 #[must_use]
 pub fn document(message: v1::Policy) -> (Document, Vec<Violation>) {
     let mut check = Checker::default();
-    let v1::Policy { tools, unlisted_tools, rules } = message;
+    let v1::Policy { tools, unlisted_tools, rules, summary, redact, reject_reasons } = message;
     let unlisted_tools = unlisted_tools.and_then(|unlisted| check.unlisted_tools(unlisted));
     let rules = rules.into_iter().enumerate();
     let rules = rules.map(|(index, rule)| check.within(&field_path::at("rules", index), |check| check.rule(rule)));
-    let document = Document { tools, unlisted_tools, rules: rules.collect() };
+    let document = Document { tools, unlisted_tools, rules: rules.collect(), summary, redact, reject_reasons };
     (document, check.into_violations())
 }
 
@@ -89,13 +89,15 @@ impl Checker {
 
     fn rule(&mut self, from: v1::PolicyRule) -> Rule {
         use v1::policy_rule::Effect as Wire;
-        let v1::PolicyRule { name, description, tools, agents, labels, when, effect } = from;
+        let v1::PolicyRule { name, description, tools, agents, labels, when, effect, summary, redact, reject_reasons } =
+            from;
         let effect = effect.map(|effect| match effect {
             Wire::AutoApprove(v1::AutoApprove {}) => RuleEffect::AutoApprove {},
             Wire::AutoReject(v1::AutoReject { message }) => RuleEffect::AutoReject { message },
             Wire::RequireApproval(asks) => self.require_approval(asks),
         });
-        Rule { name, description, tools, agents, labels: labels.into_iter().collect(), when, effect }
+        let labels = labels.into_iter().collect();
+        Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, effect }
     }
 
     fn require_approval(&mut self, from: v1::RequireApproval) -> RuleEffect {

@@ -54,17 +54,21 @@ pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
         timeout: verdict.effect.requirement().timeout.map(span),
         claim_window: Some(span(verdict.claim_window)),
         passed: case.passes(verdict),
+        ..v1::PolicyTestResult::default()
     }
 }
 
 /// Encodes a policy as its authors wrote it.
 #[must_use]
 pub fn document(document: &Document) -> v1::Policy {
-    let Document { tools, unlisted_tools, rules } = document;
+    let Document { tools, unlisted_tools, rules, summary, redact, reject_reasons } = document;
     v1::Policy {
         tools: tools.clone(),
         unlisted_tools: unlisted_tools.as_ref().map(self::unlisted_tools),
         rules: rules.iter().map(rule).collect(),
+        summary: summary.clone(),
+        redact: redact.clone(),
+        reject_reasons: reject_reasons.clone(),
     }
 }
 
@@ -80,13 +84,14 @@ fn unlisted_tools(effect: &RuleEffect) -> v1::UnlistedTools {
 
 fn rule(rule: &Rule) -> v1::PolicyRule {
     use v1::policy_rule::Effect as Wire;
-    let Rule { name, description, tools, agents, labels, when, effect } = rule.clone();
+    let Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, effect } = rule.clone();
     let effect = effect.as_ref().map(|effect| match Effect::from(effect) {
         Effect::AutoApprove(effect) => Wire::AutoApprove(effect),
         Effect::RequireApproval(effect) => Wire::RequireApproval(effect),
         Effect::AutoReject(effect) => Wire::AutoReject(effect),
     });
-    v1::PolicyRule { name, description, tools, agents, labels: labels.into_iter().collect(), when, effect }
+    let labels = labels.into_iter().collect();
+    v1::PolicyRule { name, description, tools, agents, labels, when, effect, summary, redact, reject_reasons }
 }
 
 fn require_approval(asks: Asks) -> v1::RequireApproval {

@@ -40,7 +40,8 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
         remembering(span(86_401, 0)),
         remembering(span(86_400, 0)),
     ];
-    let message = v1::Policy { tools: vec!["[".into()], unlisted_tools: Some(v1::UnlistedTools { effect }), rules };
+    let unlisted_tools = Some(v1::UnlistedTools { effect });
+    let message = v1::Policy { tools: vec!["[".into()], unlisted_tools, rules, ..v1::Policy::default() };
     let (document, violations) = decode::document(message);
     let expected = [
         "unlisted_tools.require_approval.timeout: is 0 s; it must be from 1s to 7d",
@@ -154,19 +155,31 @@ fn any_document() -> impl Strategy<Value = Document> {
     let texts = || proptest::collection::vec(any::<String>(), 0..3);
     let labels = proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3);
     let effect = proptest::option::of(any_effect());
-    let rule = (any::<String>(), any::<String>(), texts(), texts(), labels, any::<String>(), effect).prop_map(
-        |(name, description, tools, agents, labels, when, effect)| Rule {
+    let shown = || (texts(), texts(), texts());
+    let rule = (any::<String>(), any::<String>(), texts(), texts(), labels, any::<String>(), shown(), effect).prop_map(
+        |(name, description, tools, agents, labels, when, (summary, redact, reject_reasons), effect)| Rule {
             name,
             description,
             tools,
             agents,
             labels,
             when,
+            summary,
+            redact,
+            reject_reasons,
             effect,
         },
     );
-    (texts(), proptest::option::of(any_effect()), proptest::collection::vec(rule, 0..4))
-        .prop_map(|(tools, unlisted_tools, rules)| Document { tools, unlisted_tools, rules })
+    (texts(), proptest::option::of(any_effect()), proptest::collection::vec(rule, 0..4), shown()).prop_map(
+        |(tools, unlisted_tools, rules, (summary, redact, reject_reasons))| Document {
+            tools,
+            unlisted_tools,
+            rules,
+            summary,
+            redact,
+            reject_reasons,
+        },
+    )
 }
 
 proptest! {
