@@ -7,6 +7,7 @@ mod due;
 mod error;
 mod follow;
 mod lists;
+mod observe;
 mod queue;
 mod request;
 mod revoke;
@@ -33,6 +34,7 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
+pub use observe::Observer;
 pub use queue::{Queue, QueueChange};
 pub use revoke::Revoked;
 

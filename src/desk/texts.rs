@@ -4,6 +4,8 @@
 //! The words are those of the API, the commands and the messages: *Approve*, *Reject*, *Revoke*, *Cancelled*,
 //! *Timed out*.
 
+pub(super) mod approval;
+
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";
 

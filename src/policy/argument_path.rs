@@ -73,7 +73,7 @@ impl ArgumentPath {
     }
 
     /// The path of a member of the arguments.
-    pub(super) fn member(name: &str) -> Self {
+    pub(crate) fn member(name: &str) -> Self {
         Self(vec![Step::Member(name.to_owned())])
     }
 

@@ -1,0 +1,2 @@
+// The page of one approval.
+import { connect } from "./desk.js";
