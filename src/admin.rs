@@ -126,6 +126,24 @@ impl Admin {
         Ok(self.standing().await?)
     }
 
+    /// The freezes that were thawed, the last thawed first. The store keeps the most recent ones.
+    ///
+    /// # Errors
+    /// [`Error::Access`], or a failure of the store.
+    pub async fn thawed(&self, by: &Principal) -> Result<Vec<Freeze>, Error> {
+        by.require_role(Method::ListFreezes)?;
+        let mut freezes = self.store.freezes().await?;
+        freezes.retain(|freeze| !freeze.stands());
+        freezes.sort_by_key(|freeze| std::cmp::Reverse((freeze.thawed.as_ref().map(|end| end.at), freeze.id)));
+        Ok(freezes)
+    }
+
+    /// Whether only another operator than the one who froze may thaw.
+    #[must_use]
+    pub const fn thaw_requires_other_operator(&self) -> bool {
+        self.settings.thaw_requires_other_operator
+    }
+
     /// The server's status.
     ///
     /// # Errors

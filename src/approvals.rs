@@ -6,12 +6,15 @@ mod disconnect_tracker;
 mod due;
 mod error;
 mod follow;
+mod history;
 mod lists;
 mod observe;
 mod queue;
+mod recent;
 mod request;
 mod revoke;
 mod wait;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -34,9 +37,12 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
+pub use history::{HistoryQuery, SearchableArguments, text_of};
 pub use observe::Observer;
 pub use queue::{Queue, QueueChange};
+pub use recent::{Failure, Recent};
 pub use revoke::Revoked;
+pub use waiting::{WAITING_MAX, Waiting, WaitingApproval};
 
 /// Maximum number of pages of snapshots that are read at the same time.
 const SNAPSHOTS: usize = 16;

@@ -9,9 +9,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::PublicUrl;
 use crate::identity::{CertificateRoles, RoleGroups};
 use crate::tls::TlsConfig;
 
+mod desk;
 mod duration;
 mod entry;
 mod error;
@@ -28,6 +30,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use desk::DeskSettings;
 pub(crate) use duration::parse_duration;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use limits::Limits;
@@ -47,6 +50,11 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Whether to serve without TLS on an address that is not loopback.
     pub plaintext: bool,
+    /// The origin at which people reach the server. Without it, links and sign-in with OpenID do not work, except in
+    /// development mode, which uses the address that it listens on.
+    pub public_url: Option<PublicUrl>,
+    /// The reviewers' desk.
+    pub desk: DeskSettings,
     /// Directory of the store, relative to the working directory unless absolute.
     pub data_dir: PathBuf,
     /// Retention of decided approvals, at least an hour; `None` keeps them forever.
@@ -88,6 +96,8 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7766)),
             tls: TlsConfig::default(),
             plaintext: false,
+            public_url: None,
+            desk: DeskSettings::default(),
             data_dir: PathBuf::from("./signoff-data"),
             retain: None,
             heartbeat: Duration::from_secs(15),

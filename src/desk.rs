@@ -13,16 +13,25 @@ mod cookies;
 mod csrf;
 mod dev_link;
 mod error;
+mod form;
+mod freezes;
 mod headers;
 mod hosts;
 mod layout;
 mod live;
 mod moment;
 mod next;
+mod phrase;
+mod queue;
 mod sign_in;
+mod span;
+mod status;
 mod submitted;
 mod texts;
 mod viewer;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -39,6 +48,7 @@ use crate::{
     clock::Clock,
     domain::limits::RequestLimits,
     grpc::{Admission, Streams},
+    identity::oidc::{CALLBACK_PATH, SignIn},
     policies::Policies,
     sessions::Sessions,
     tokens::Tokens,
@@ -72,6 +82,8 @@ pub struct Desk {
     pub limits: RequestLimits,
     /// The names by which browsers may address the desk.
     pub hosts: Hosts,
+    /// Sign-in with an OpenID provider.
+    pub sign_in: Option<Arc<SignIn>>,
     /// The sign-in link of development mode.
     pub dev_link: Option<Arc<DevLink>>,
 }
@@ -79,10 +91,16 @@ pub struct Desk {
 /// The pages. They answer on the same port as the API.
 pub fn router(desk: Arc<Desk>) -> Router {
     let pages = Router::new()
+        .route("/", get(queue::waiting))
+        .route("/pending", get(queue::pending))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))
+        .route("/sign-in/openid", get(sign_in::openid::begin))
+        .route(CALLBACK_PATH, get(sign_in::openid::finish))
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
+        .merge(freezes::routes())
+        .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES));
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages

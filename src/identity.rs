@@ -1,6 +1,7 @@
 //! Authentication and roles. A [`Principal`] comes from the credentials of a call, never from a request body.
 
 mod authorization;
+mod blocked_subjects;
 mod certificate;
 mod certificate_name;
 mod credential_verifier;
@@ -12,6 +13,7 @@ mod revocation;
 mod role_grants;
 mod role_matrix;
 mod secret;
+mod session_registry;
 mod token_registry;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -19,9 +21,10 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use async_trait::async_trait;
 
 use self::oidc::Rejection;
-use crate::domain::{Actor, Approval, Assurance, DecidesFor, Grant, Permission, Role, Time, Token, name};
+use crate::domain::{Actor, Approval, Assurance, DecidesFor, Grant, Permission, Role, Time, Token, TokenId, name};
 
 pub use authorization::AccessDenied;
+pub use blocked_subjects::BlockedSubjects;
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
 pub use credential_verifier::CredentialVerifier;
@@ -32,6 +35,7 @@ pub use revocation::Revocation;
 pub use role_grants::{CertificateRoles, RoleGrants, RoleGroups};
 pub use role_matrix::{Method, Reach, reference_markdown};
 pub use secret::Secret;
+pub use session_registry::{SessionRegistry, SignedIn};
 pub use token_registry::TokenRegistry;
 
 /// Issuer of actors that only this server knows: by its own tokens, or by name from a caller.
@@ -61,6 +65,8 @@ pub struct Principal {
     pub expires_at: Option<Time>,
     /// Whether its credentials were revoked, which can happen while its calls are open.
     pub revocation: Revocation,
+    /// The token of this server that it authenticated with, directly or at the sign-in of its session.
+    pub token: Option<TokenId>,
 }
 
 /// Methods of authentication.
@@ -74,10 +80,10 @@ pub enum AuthenticationMethod {
     Oidc,
     /// The client certificate of the connection.
     Certificate,
+    /// A session of the desk. No call of gRPC accepts its secret.
+    Session,
     /// Access to the data directory of a stopped server.
     DataDirectory,
-    /// A session at the desk.
-    Session,
 }
 
 impl AuthenticationMethod {
@@ -106,6 +112,7 @@ impl Principal {
             authenticated_at,
             expires_at: None,
             revocation: Revocation::default(),
+            token: None,
         }
     }
 
@@ -126,22 +133,38 @@ impl Principal {
         let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();
         let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
         let owner = Self::new(actor, AuthenticationMethod::Token, token.created_at);
-        Self { roles, groups, on_behalf_of, permissions, decides_for, expires_at: token.expires_at, ..owner }
+        Self {
+            roles,
+            groups,
+            on_behalf_of,
+            permissions,
+            decides_for,
+            expires_at: token.expires_at,
+            token: Some(token.id),
+            ..owner
+        }
     }
 
     /// Requires that its credentials are still valid: they may expire between a call's headers and its message.
     ///
     /// # Errors
-    /// When they expired or were revoked.
+    /// When they expired or were revoked, or their subject is blocked.
     pub fn check(&self, now: Time) -> Result<(), Unrecognised> {
+        if self.revocation.is_blocked() {
+            return Err(Unrecognised::SubjectBlocked);
+        }
         if self.revocation.is_revoked() {
-            return Err(Unrecognised::TokenRevoked);
+            return Err(match self.method {
+                AuthenticationMethod::Session => Unrecognised::SessionEnded,
+                _ => Unrecognised::TokenRevoked,
+            });
         }
         if self.expires_at.is_none_or(|end| now < end) {
             return Ok(());
         }
         Err(match self.method {
             AuthenticationMethod::Certificate => Unrecognised::CertificateExpired,
+            AuthenticationMethod::Session => Unrecognised::SessionExpired,
             _ => Unrecognised::TokenExpired,
         })
     }
@@ -208,6 +231,15 @@ pub enum Unrecognised {
     /// A revoked token of this server.
     #[error("the token was revoked")]
     TokenRevoked,
+    /// An operator has blocked the caller.
+    #[error("the caller is blocked; ask an operator")]
+    SubjectBlocked,
+    /// An expired session.
+    #[error("the session has expired; sign in again")]
+    SessionExpired,
+    /// An ended session.
+    #[error("the session was ended; sign in again")]
+    SessionEnded,
     /// A rejected token of the provider.
     #[error("{0}")]
     Rejected(Rejection),

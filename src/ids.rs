@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-use crate::domain::{ApprovalId, ClaimId, FreezeId, Time, TokenId};
+use crate::domain::{ApprovalId, BlockId, ClaimId, FreezeId, SessionId, Time, TokenId};
 
 /// Maximum time by which the newest id may be ahead of the clock; beyond it, ids follow the clock back. Lists by time
 /// allow for the same difference.
@@ -42,6 +42,14 @@ impl IdGenerator {
 
     pub(crate) fn freeze(&self, now: Time) -> FreezeId {
         FreezeId::new(self.next(now))
+    }
+
+    pub(crate) fn session(&self, now: Time) -> SessionId {
+        SessionId::new(self.next(now))
+    }
+
+    pub(crate) fn block(&self, now: Time) -> BlockId {
+        BlockId::new(self.next(now))
     }
 
     fn next(&self, now: Time) -> Uuid {

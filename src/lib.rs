@@ -6,8 +6,8 @@
 //! - [`server`] assembles everything and serves it on one port; [`grpc`] answers calls, [`desk`] has the pages for
 //!   people. Neither makes decisions.
 //! - [`wire`] converts between the API's messages and the domain, for calls, files and commands alike.
-//! - [`approvals`], [`policies`], [`tokens`], [`sessions`] and [`admin`] hold the use-cases: the only places where [`domain`],
-//!   [`policy`], [`store`], [`identity`] and [`clock`] meet.
+//! - [`approvals`], [`policies`], [`tokens`], [`sessions`] and [`admin`] hold the use-cases: the only places where
+//!   [`domain`], [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
 //! - [`tls`] reloads certificates while the server runs, and provides the current one to new connections.

@@ -30,7 +30,7 @@ use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 pub use argument_path::{ARGUMENT_PATH_MAX, ArgumentPath, ArgumentPathError};
 pub use change::{PolicyChange, Tried};
 pub use display::{
-    Display, PanelProgress, REDACTED, RedactedApproval, RedactedArguments, RedactedDecision, RedactedValue,
+    Display, PanelProgress, Preview, REDACTED, RedactedApproval, RedactedArguments, RedactedDecision, RedactedValue,
     RedactedVote, SummaryItem,
 };
 pub use display_problems::{REDACT_MAX, REJECT_REASON_MAX, REJECT_REASONS_MAX, SUMMARY_MAX};

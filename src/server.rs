@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod file_limit;
 mod observer;
+mod openid;
 mod policy_status;
 mod preauth_rate_limit;
 mod probes;
@@ -36,9 +37,11 @@ use crate::{
     config::Config,
     connections::Connections,
     desk::{self, Desk, DevLink, Hosts},
+    domain::PublicUrl,
     grpc::{Admission, Streams},
     identity::{DevEnvFiles, DevTokens},
     policies::PolicyStatus,
+    sessions::Sessions,
     store::{self, Health, Store, StoreConfig},
     telemetry::{ApprovalLog, Metrics},
     tls::{LiveTls, TlsFiles},
@@ -58,6 +61,7 @@ pub struct Server {
     dev_env_files: Option<DevEnvFiles>,
     dev_link: Option<String>,
     tokens: Arc<Tokens>,
+    sessions: Arc<Sessions>,
     approvals: Arc<Approvals>,
     store: Arc<dyn Store>,
     log: Arc<ApprovalLog>,
@@ -93,7 +97,10 @@ impl Server {
         let (policy, policy_file) = files.policy.unzip();
         let use_cases = UseCases::load(&config, &store, &clock, policy).await?;
         live_policy.get_or_init(|| use_cases.policies.status());
-        let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), &clock)?;
+        let oidc = openid::verifier(&config, &clock)?;
+        let public_url = openid::public_url(&config, scheme(&config), address);
+        let sign_in = openid::sign_in(&config, oidc.clone(), public_url.clone(), &clock).await?;
+        let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), oidc, &clock);
         let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&clock));
         let admission = Admission::new(authenticator, clocks, &config.limits.calls, metrics.clone());
 
@@ -114,7 +121,13 @@ impl Server {
             streams,
             clock: Arc::clone(&clock),
             limits: config.limits.request.clone(),
-            hosts: Hosts::new(address, config.tls.certificate.is_some(), None, &[]),
+            hosts: Hosts::new(
+                address,
+                config.tls.certificate.is_some(),
+                public_url.as_ref().map(PublicUrl::origin),
+                &config.desk.allowed_hosts,
+            ),
+            sign_in,
             dev_link: dev_link.map(Arc::new),
         };
         let routes = routes.merge(desk::router(Arc::new(desk)));
@@ -125,7 +138,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, policies, approvals, admin: _, sessions: _ } = use_cases;
+        let UseCases { tokens, sessions, policies, approvals, admin: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let mut workers = JoinSet::new();
@@ -134,6 +147,7 @@ impl Server {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
         workers.spawn(workers::keep_token_uses(Arc::clone(&tokens)));
+        workers.spawn(workers::tidy_sessions(Arc::clone(&sessions)));
         workers.spawn(accept::sweep(connections, Arc::clone(&clock)));
         workers.spawn(policy_status::report(policy.clone(), metrics.clone(), health.clone()));
         if let Some(file) = policy_file {
@@ -148,6 +162,7 @@ impl Server {
             dev_env_files,
             dev_link: dev_link_path.map(|path| format!("{scheme}://{address}{path}")),
             tokens,
+            sessions,
             approvals,
             store,
             log,
@@ -253,10 +268,14 @@ impl Server {
             let _ = tokio::time::timeout(patience, &mut self.serving).await; // idle connections may outlast it
         }
         self.serving.abort();
-        match tokio::time::timeout(self.write_timeout, self.tokens.keep_uses()).await {
+        let keep = async {
+            self.tokens.keep_uses().await?;
+            self.sessions.keep_uses().await
+        };
+        match tokio::time::timeout(self.write_timeout, keep).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "cannot save the last use of tokens"),
-            Err(_) => tracing::warn!("cannot save the last use of tokens: the disk is slow"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot save the last use of tokens and sessions"),
+            Err(_) => tracing::warn!("cannot save the last use of tokens and sessions: the disk is slow"),
         }
         self.store.close().await;
         let log = self.log;

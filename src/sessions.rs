@@ -1,87 +1,466 @@
-//! Sessions of people who signed in at the desk. Interim: in memory. The durable ones replace this file.
+//! Sessions of people who signed in at the desk, and blocks of subjects. The store has them all, and registries in
+//! memory recognise cookies and reject the blocked.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+mod blocks;
+mod error;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Mutex;
+use tracing::Instrument as _;
 
 use crate::{
-    domain::SecretHash,
-    identity::{AccessDenied, AuthenticationMethod, Principal, Secret},
-    store::StoreError,
+    clock::Clock,
+    domain::{
+        Actor, Ended, Role, SESSION_MAX, Session, SessionId, SessionState, SignIn, SubjectName, Time, after, truncate,
+    },
+    identity::{
+        AuthenticationMethod, Method, Principal, Secret, SessionRegistry, SignedIn, TokenRegistry, Unrecognised,
+    },
+    ids::IdGenerator,
+    store::{Store, StoreError},
 };
 
-/// The id of a session.
-pub type SessionId = uuid::Uuid;
+pub use error::Error;
 
-/// Why a session was not started or ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The caller may not do this.
-    #[error(transparent)]
-    Access(#[from] AccessDenied),
-    /// These credentials cannot sign in at the desk.
-    #[error("{0}")]
-    NotForTheDesk(&'static str),
-    /// A bug, or no random numbers.
-    #[error("internal error: {0}")]
-    Internal(String),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// Maximum number of active sessions of one person. One more ends the oldest.
+const PER_PERSON: usize = 20;
+
+/// Maximum number of stored sessions. They are forgotten once they have expired, and earlier if there is no room.
+const SESSIONS_MAX: usize = 10_000;
+
+/// Maximum number of sessions in one commit: other commits wait for it.
+const BATCH: usize = 200;
+
+/// Size at which a page ends early: by default, clients reject messages of more than 4 MiB.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// The roles of people at the desk. Agents have nothing to do there.
+const AT_THE_DESK: [Role; 3] = [Role::Reviewer, Role::Auditor, Role::Operator];
+
+/// Settings of sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Sessions expire that are not used for this long.
+    pub idle: Duration,
+    /// Maximum age of a session.
+    pub max: Duration,
+    /// Whether the tokens of development mode are accepted.
+    pub dev: bool,
+    /// The issuer at which people sign in.
+    pub issuer: Option<String>,
 }
 
-/// A recognised session.
-#[derive(Clone, Debug)]
-pub struct SignedIn {
-    /// The person.
-    pub principal: Arc<Principal>,
-    /// The session.
-    pub session: SessionId,
+impl Default for Settings {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(60 * 60), max: SESSION_MAX, dev: false, issuer: None }
+    }
 }
 
-/// Sessions in memory.
-#[derive(Default)]
-pub struct Sessions(Mutex<HashMap<SecretHash, SignedIn>>);
+/// Which sessions to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// One session.
+    One(SessionId),
+    /// All sessions of a person.
+    Person(SubjectName),
+    /// All sessions.
+    Everyone,
+}
+
+impl Whose {
+    fn covers(&self, session: &Session) -> bool {
+        match self {
+            Self::One(id) => session.id == *id,
+            Self::Person(person) => SubjectName::from(&session.actor).is(person),
+            Self::Everyone => true,
+        }
+    }
+}
+
+/// For logs.
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::One(id) => write!(f, "session {id}"),
+            Self::Person(person) => write!(f, "sessions of {person}"),
+            Self::Everyone => f.write_str("all sessions"),
+        }
+    }
+}
+
+/// A page of sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The sessions with their states, the newest first.
+    pub sessions: Vec<(Session, SessionState)>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// The use-cases of sessions and blocks.
+pub struct Sessions {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: IdGenerator,
+    tokens: Arc<TokenRegistry>,
+    registry: SessionRegistry,
+    settings: Settings,
+    limit: usize,
+    /// Held while sessions or blocks change: nobody signs in between a block and the end of the subject's sessions.
+    changing: Mutex<()>,
+}
 
 impl Sessions {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SecretHash, SignedIn>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts a session.
+    /// Reads the sessions and blocks of a store. `tokens` must have its tokens.
     ///
     /// # Errors
-    /// When the credentials are not for the desk.
-    pub async fn start(&self, principal: &Principal) -> Result<(SessionId, Secret), Error> {
-        let secret = Secret::generate().map_err(|error| Error::Internal(error.to_string()))?;
-        let session = uuid::Uuid::new_v4();
-        let principal = Principal { method: AuthenticationMethod::DevToken, ..principal.clone() };
-        self.lock().insert(secret.hash(), SignedIn { principal: Arc::new(principal), session });
-        Ok((session, secret))
+    /// A failure of the store.
+    pub async fn load(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<TokenRegistry>,
+        settings: Settings,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::load_up_to(SESSIONS_MAX, store, clock, tokens, settings).await
     }
 
-    /// The session of a secret.
+    async fn load_up_to(
+        limit: usize,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<TokenRegistry>,
+        settings: Settings,
+    ) -> Result<Arc<Self>, StoreError> {
+        let blocks: Vec<_> = store.blocks().await?.into_iter().filter(|block| block.stands()).collect();
+        tokens.blocked().replace(blocks.iter().map(|block| &block.subject));
+        let registry = SessionRegistry::new(Arc::clone(&tokens), settings.idle);
+        let (mut ended, mut gone) = (Vec::new(), Vec::new());
+        for mut session in store.sessions().await? {
+            if !settings.accepts(&session) {
+                gone.push(session.id);
+                continue;
+            }
+            // After a crash between a block and the end of the sessions, or an import: an end of the block must not
+            // bring the sessions back.
+            let block = blocks.iter().find(|block| block.subject.is(&SubjectName::from(&session.actor)));
+            if let Some(block) = block.filter(|_| session.ended.is_none()) {
+                session.ended = Some(Ended { actor: block.actor.clone(), at: block.at, request_id: None });
+                ended.push(session.clone());
+            }
+            registry.insert(session);
+        }
+        for ended in ended.chunks(BATCH) {
+            store.save_sessions(ended.to_vec()).await?;
+        }
+        for gone in gone.chunks(BATCH) {
+            store.forget_sessions(gone.to_vec()).await?;
+        }
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            ids: IdGenerator::default(),
+            tokens,
+            registry,
+            settings,
+            limit,
+            changing: Mutex::default(),
+        }))
+    }
+
+    /// Starts the session of a person who has just authenticated, as `sign_in` says. Only this result contains its
+    /// secret. A person has at most 20 sessions: the oldest ends.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`], [`Error::NoRole`], [`Error::NotASignIn`], [`Error::TooMany`], or a failure of the store.
+    pub async fn start(self: &Arc<Self>, principal: &Principal, sign_in: SignIn) -> Result<(Session, Secret), Error> {
+        let matches = match sign_in {
+            SignIn::Token(id) => principal.method == AuthenticationMethod::Token && principal.token == Some(id),
+            SignIn::DevToken => principal.method == AuthenticationMethod::DevToken,
+            SignIn::Oidc => principal.method == AuthenticationMethod::Oidc,
+        };
+        if !matches {
+            return Err(Error::NotASignIn);
+        }
+        if !AT_THE_DESK.iter().any(|role| principal.roles.contains(role)) {
+            return Err(Error::NoRole(principal.actor.to_string()));
+        }
+        let (this, principal) = (Arc::clone(self), principal.clone());
+        // In its own task: a session that is recorded must reach the registry, even if the browser leaves.
+        detached(async move {
+            let _changing = this.changing.lock().await;
+            let now = truncate(this.clock.wall());
+            principal.check(now)?;
+            // A principal that no authenticator made does not watch its subject.
+            if this.tokens.blocked().contains(&principal.actor) {
+                return Err(Unrecognised::SubjectBlocked.into());
+            }
+            this.make_room(now).await?;
+            let secret = Secret::of_session().map_err(|error| Error::Internal(error.to_string()))?;
+            let longest = after(now, this.settings.max.min(SESSION_MAX));
+            let session = Session {
+                id: this.ids.session(now),
+                secret: secret.hash(),
+                actor: principal.actor,
+                roles: principal.roles,
+                groups: principal.groups,
+                on_behalf_of: principal.on_behalf_of,
+                permissions: principal.permissions,
+                sign_in,
+                created_at: now,
+                last_used_at: now,
+                expires_at: principal.expires_at.map_or(longest, |end| truncate(end).min(longest)),
+                ended: None,
+            };
+            let mut changed = this.beyond_the_limit_of(&session.actor, now);
+            changed.push(session.clone());
+            this.save(changed).await?;
+            // As a string, which the log quotes: names contain spaces and punctuation.
+            let (id, by) = (session.id, session.actor.to_string());
+            let method = match sign_in {
+                SignIn::Token(_) => "token",
+                SignIn::DevToken => "dev",
+                SignIn::Oidc => "oidc",
+            };
+            tracing::info!(session = %id, by = by.as_str(), method, "signed in");
+            Ok((session, secret))
+        })
+        .await
+    }
+
+    /// The person whose cookie has this secret; `None` if it belongs to no active session. Counts as a use of the
+    /// session. Reads no disk.
     #[must_use]
     pub fn recognise(&self, secret: &str) -> Option<SignedIn> {
-        self.lock().get(&SecretHash::of(secret)).cloned()
+        self.registry.recognise(secret, self.clock.wall())
     }
 
-    /// Ends one of the person's own sessions.
+    /// Whether a session is still active, for a stream that has been open for a while. Does not count as a use.
+    #[must_use]
+    pub fn is_active(&self, id: SessionId) -> bool {
+        self.registry.state(id, self.clock.wall()) == Some(SessionState::Active)
+    }
+
+    /// The active sessions of a person, for the person: the newest first.
+    #[must_use]
+    pub fn mine(&self, by: &Principal) -> Vec<Session> {
+        self.active_of(&by.actor, self.clock.wall())
+    }
+
+    /// Sessions that are older than `before`, or all; the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Access`].
+    pub fn list(
+        &self,
+        by: &Principal,
+        before: Option<SessionId>,
+        limit: usize,
+        active_only: bool,
+    ) -> Result<SessionPage, Error> {
+        by.require_role(Method::ListSessions)?;
+        let wanted = |_: &Session, state| !active_only || state == SessionState::Active;
+        let mut sessions = self.registry.before(before, self.clock.wall(), limit.saturating_add(1), wanted);
+        let mut bytes = 0;
+        let fitting = sessions.iter().take(limit).take_while(|(session, _)| {
+            let fits = bytes < PAGE_BYTES;
+            bytes += weight(session);
+            fits
+        });
+        let fitting = fitting.count();
+        let more = sessions.len() > fitting;
+        sessions.truncate(fitting);
+        Ok(SessionPage { sessions, more })
+    }
+
+    /// Ends a session: an own one (sign out), or as an operator. After this returns, its cookie is rejected, and its
+    /// open streams end. A session that has ended is returned unchanged.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another person's session, or a failure of the store.
+    pub async fn end(self: &Arc<Self>, by: &Principal, id: SessionId) -> Result<Session, Error> {
+        let ended = self.end_sessions(by, Whose::One(id), None).await?;
+        ended.into_iter().next().ok_or(Error::NotFound(id))
+    }
+
+    /// Ends all sessions of a person: one's own (sign out everywhere), or as an operator; or, without a person,
+    /// everybody's. Returns their number.
+    ///
+    /// # Errors
+    /// [`Error::Access`], or a failure of the store.
+    pub async fn end_all(self: &Arc<Self>, by: &Principal, whose: Option<&Actor>) -> Result<usize, Error> {
+        let whose = whose.map_or(Whose::Everyone, |actor| Whose::Person(actor.into()));
+        self.end_sessions(by, whose, None).await.map(|ended| ended.len())
+    }
+
+    /// Ends sessions, as [`end`](Self::end) and [`end_all`](Self::end_all). A repetition, by operator and `request_id`,
+    /// returns the sessions that it ended, and ends none that were started since.
+    ///
+    /// # Errors
+    /// [`Error::Access`], [`Error::NotFound`], [`Error::RequestIdReused`], or a failure of the store.
+    pub async fn end_sessions(
+        self: &Arc<Self>,
+        by: &Principal,
+        whose: Whose,
+        request_id: Option<String>,
+    ) -> Result<Vec<Session>, Error> {
+        match &whose {
+            _ if by.may(Method::EndSessions) => {}
+            Whose::One(id) if self.registry.get(*id).is_some_and(|session| session.actor.is(&by.actor)) => {}
+            Whose::One(id) => return Err(Error::NotFound(*id)),
+            Whose::Person(person) if person.is(&SubjectName::from(&by.actor)) => {}
+            Whose::Person(_) | Whose::Everyone => by.require_role(Method::EndSessions)?,
+        }
+        let (this, principal) = (Arc::clone(self), by.clone());
+        detached(async move {
+            let _changing = this.changing.lock().await;
+            principal.ensure_not_revoked()?;
+            let by = principal.actor;
+            let now = truncate(this.clock.wall());
+            if let Some(key) = &request_id {
+                let before = this.ended_under(&by, key, now);
+                if let Some(other) = before.iter().find(|session| !whose.covers(session)) {
+                    return Err(Error::RequestIdReused { request_id: key.clone(), id: other.id });
+                }
+                if !before.is_empty() {
+                    return Ok(before);
+                }
+            }
+            if let Whose::One(id) = whose {
+                let found = this.registry.get(id).ok_or(Error::NotFound(id))?;
+                if this.registry.state(id, now) != Some(SessionState::Active) {
+                    return Ok(vec![found]);
+                }
+            }
+            this.end_active(&whose, &Ended { actor: by, at: now, request_id }).await
+        })
+        .await
+    }
+
+    /// Stores the last uses, and forgets the sessions that have expired. Open streams of these end.
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn end(&self, _by: &Principal, session: SessionId) -> Result<(), Error> {
-        self.lock().retain(|_, kept| kept.session != session);
-        Ok(())
+    pub async fn tidy(&self) -> Result<(), StoreError> {
+        self.keep_uses().await?;
+        let _changing = self.changing.lock().await;
+        let now = self.clock.wall();
+        // An ended session stays until it would have expired, for operators to see who ended it.
+        let gone = |session: &Session, state| match state {
+            SessionState::Active => false,
+            SessionState::Expired => true,
+            SessionState::Ended => session.expires_at <= now,
+        };
+        self.forget(now, gone).await
     }
 
-    /// Ends all sessions of the person.
+    /// Stores the last uses of sessions that are not in the store yet.
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn end_own(&self, by: &Principal) -> Result<(), Error> {
-        self.lock().retain(|_, kept| !kept.principal.actor.is(&by.actor));
+    pub async fn keep_uses(&self) -> Result<(), StoreError> {
+        // A session that is forgotten meanwhile must not be saved again.
+        let _changing = self.changing.lock().await;
+        for used in self.registry.used().chunks(BATCH) {
+            self.store.save_sessions(used.to_vec()).await?;
+            self.registry.kept(used);
+        }
         Ok(())
     }
+
+    /// Sleeps by the injected clock.
+    pub async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
+    }
+
+    /// Ends the active sessions that `whose` covers.
+    async fn end_active(&self, whose: &Whose, end: &Ended) -> Result<Vec<Session>, Error> {
+        let active = |session: &Session, state| state == SessionState::Active && whose.covers(session);
+        let found = self.registry.before(None, end.at, usize::MAX, active);
+        let ended = found.into_iter().map(|(session, _)| Session { ended: Some(end.clone()), ..session });
+        let ended: Vec<_> = ended.collect();
+        for ended in ended.chunks(BATCH) {
+            self.save(ended.to_vec()).await?;
+        }
+        if !ended.is_empty() {
+            let (whose, count, by) = (whose.to_string(), ended.len(), end.actor.to_string());
+            tracing::info!(whose = whose.as_str(), count, by = by.as_str(), "ended sessions");
+        }
+        Ok(ended)
+    }
+
+    async fn save(&self, sessions: Vec<Session>) -> Result<(), StoreError> {
+        self.store.save_sessions(sessions.clone()).await?;
+        sessions.into_iter().for_each(|session| self.registry.insert(session));
+        Ok(())
+    }
+
+    /// The active sessions of somebody, the newest first.
+    fn active_of(&self, actor: &Actor, now: Time) -> Vec<Session> {
+        let own = |session: &Session, state| state == SessionState::Active && session.actor.is(actor);
+        self.registry.before(None, now, usize::MAX, own).into_iter().map(|(session, _)| session).collect()
+    }
+
+    /// The person's oldest sessions, ended, so that there is room for one more.
+    fn beyond_the_limit_of(&self, actor: &Actor, now: Time) -> Vec<Session> {
+        let ended = Some(Ended { actor: actor.clone(), at: now, request_id: None });
+        let oldest = self.active_of(actor, now).into_iter().skip(PER_PERSON - 1);
+        oldest.map(|session| Session { ended: ended.clone(), ..session }).collect()
+    }
+
+    /// The sessions that somebody ended with this `request_id`.
+    fn ended_under(&self, by: &Actor, request_id: &str, now: Time) -> Vec<Session> {
+        let under = |session: &Session, _| {
+            let ended = session.ended.as_ref();
+            ended.is_some_and(|end| end.request_id.as_deref() == Some(request_id) && end.actor.is(by))
+        };
+        self.registry.before(None, now, usize::MAX, under).into_iter().map(|(session, _)| session).collect()
+    }
+
+    /// At the limit, forgets the sessions that are not active.
+    async fn make_room(&self, now: Time) -> Result<(), Error> {
+        if self.registry.count() >= self.limit {
+            self.forget(now, |_, state| state != SessionState::Active).await?;
+        }
+        if self.registry.count() < self.limit { Ok(()) } else { Err(Error::TooMany { limit: self.limit }) }
+    }
+
+    async fn forget(&self, now: Time, gone: impl Fn(&Session, SessionState) -> bool) -> Result<(), StoreError> {
+        let gone = self.registry.before(None, now, usize::MAX, gone);
+        let gone: Vec<_> = gone.into_iter().map(|(session, _)| session.id).collect();
+        for ids in gone.chunks(BATCH) {
+            self.store.forget_sessions(ids.to_vec()).await?;
+            ids.iter().for_each(|id| self.registry.remove(*id));
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Whether people can still sign in as this person did.
+    fn accepts(&self, session: &Session) -> bool {
+        match session.sign_in {
+            SignIn::Token(_) => true, // the session ends with its token
+            SignIn::DevToken => self.dev,
+            SignIn::Oidc => self.issuer.as_ref() == Some(&session.actor.issuer),
+        }
+    }
+}
+
+/// Approximate size of a session in a message, in bytes.
+fn weight(session: &Session) -> usize {
+    let ender = session.ended.as_ref().map(|ended| &ended.actor);
+    let actors = [Some(&session.actor), session.on_behalf_of.as_ref(), ender].into_iter().flatten();
+    let names: usize = actors.map(|actor| actor.issuer.len() + actor.subject.len()).sum();
+    512 + names + session.groups.iter().map(|group| group.len() + 4).sum::<usize>()
+}
+
+/// Runs work to its end, even if the caller leaves.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }

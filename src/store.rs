@@ -1,4 +1,5 @@
-//! Stores approvals, the versions of the policy that judged them, tokens of callers, and freezes.
+//! Stores approvals, the versions of the policy that judged them, tokens of callers, sessions, freezes, and blocks of
+//! subjects.
 //!
 //! The interface is in terms of approvals, not of keys. Every answer is durable: a store never shows, acknowledges or
 //! publishes a state that a crash could undo. One conformance suite (`testing/conformance.rs`) tests every
@@ -9,7 +10,9 @@
 //! | [`ApprovalStore`] | requests, commands, histories, lists, what is due |
 //! | [`PolicyStore`] | versions of the policy |
 //! | [`TokenStore`] | tokens of callers |
+//! | [`SessionStore`] | sessions of people who signed in |
 //! | [`FreezeStore`] | freezes, which block claims |
+//! | [`BlockStore`] | blocks of subjects, whose credentials are then rejected |
 //! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
@@ -18,7 +21,7 @@
 //! PolicyStore>`. [`open`] opens the store of a [`StoreConfig`]. The engines are `sled/`, and the model in
 //! `testing/memory.rs`.
 //!
-//! **A new concern** (an outbox, sessions) is a trait in its own file, with its types and its part of the suite, and
+//! **A new concern** (an outbox) is a trait in its own file, with its types and its part of the suite, and
 //! one more name in the definition of [`Store`]. Data that must be atomic with a transition, such as the rows of an
 //! outbox, needs no write call of its own: it becomes part of [`Submission`] or of the transition, and the new trait
 //! only reads and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the
@@ -30,6 +33,7 @@
 //! [`SledStore`], [`SledConfig`], [`check`], [`salvage`], [`sync_to_disk`] and their types are specific to sled.
 
 mod approvals;
+mod blocks;
 mod changes;
 mod commit_broadcast;
 mod cursor;
@@ -39,6 +43,7 @@ mod lifecycle;
 mod open;
 mod policies;
 mod query;
+mod sessions;
 mod sled;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -47,6 +52,7 @@ mod transfer;
 
 pub use crate::private_files::PrivacyError;
 pub use approvals::{ApprovalStore, Due, Page, Submission, Submitted, Transitioned};
+pub use blocks::BlockStore;
 pub use changes::{Change, ChangeFeed, ChangePage, FeedError, RecordedChange};
 pub use commit_broadcast::{CommitBroadcast, Subscription};
 pub use cursor::{Cursor, CursorError};
@@ -56,6 +62,7 @@ pub use lifecycle::{Health, Lifecycle, Observer};
 pub use open::{OpenError, StoreConfig, open};
 pub use policies::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, UnchangedPolicy};
 pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
+pub use sessions::SessionStore;
 #[cfg(test)]
 pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
@@ -73,6 +80,20 @@ pub const NAME_MAX: usize = 1_024;
 pub const DOCUMENT_MAX: usize = 1 << 20;
 
 /// Everything that the server stores. Implemented by every type that implements its parts.
-pub trait Store: ApprovalStore + PolicyStore + TokenStore + FreezeStore + ChangeFeed + Transfer + Lifecycle {}
+pub trait Store:
+    ApprovalStore + PolicyStore + TokenStore + SessionStore + FreezeStore + BlockStore + ChangeFeed + Transfer + Lifecycle
+{
+}
 
-impl<T: ApprovalStore + PolicyStore + TokenStore + FreezeStore + ChangeFeed + Transfer + Lifecycle> Store for T {}
+impl<T> Store for T where
+    T: ApprovalStore
+        + PolicyStore
+        + TokenStore
+        + SessionStore
+        + FreezeStore
+        + BlockStore
+        + ChangeFeed
+        + Transfer
+        + Lifecycle
+{
+}

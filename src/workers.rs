@@ -7,6 +7,7 @@
 mod expirer;
 mod policy_file;
 mod pruner;
+mod sessions;
 mod settled_files;
 mod tls_files;
 mod token_uses;
@@ -14,6 +15,7 @@ mod token_uses;
 pub use expirer::expire;
 pub use policy_file::{PolicyFile, follow_policy_file, read_policy_file, settled_policy_file};
 pub use pruner::prune;
+pub use sessions::tidy_sessions;
 pub use settled_files::{SettledFiles, WatchedFiles};
 pub use tls_files::{follow_tls_files, settled_tls_files};
 pub use token_uses::keep_token_uses;

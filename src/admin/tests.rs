@@ -59,6 +59,7 @@ async fn a_freeze_names_its_author_and_time() {
     let end = thawed.thawed.clone().unwrap();
     assert_eq!((end.actor, end.at), (another_operator().actor.clone(), at(9)));
     assert_eq!(fixture.admin.freezes(&operator()).await.unwrap(), [], "only active freezes are listed");
+    assert_eq!(fixture.admin.thawed(&operator()).await.unwrap(), [thawed]);
     let again = fixture.admin.thaw(&operator(), freeze.id, None).await;
     assert_eq!(again, Err(StoreError::Freeze(FreezeError::NotFound(freeze.id)).into()));
 }

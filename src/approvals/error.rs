@@ -1,6 +1,6 @@
 use crate::{
     blocking_pool::PoolError,
-    domain::{ApprovalId, OpenedError, Revision},
+    domain::{ApprovalId, OpenedError, Revision, limits::SEARCH_TEXT_MAX},
     identity::AccessDenied,
     store::StoreError,
 };
@@ -33,6 +33,12 @@ pub enum Error {
     /// The opened parts that a page sent with a decision break a limit.
     #[error(transparent)]
     Opened(#[from] OpenedError),
+    /// The text to search for is too long.
+    #[error("the text to search for has {found} characters; at most {SEARCH_TEXT_MAX} are allowed")]
+    SearchTextTooLong {
+        /// Its length.
+        found: usize,
+    },
     /// An operator who may not read the approval cannot revoke it. Who claimed it and when, or when its window closed,
     /// is not shown to that operator.
     #[error("cannot revoke: {}", if *claimed { "already claimed" } else { "the claim window has closed" })]

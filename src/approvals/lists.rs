@@ -1,19 +1,22 @@
 //! Lists of the approvals that a caller may read.
 
-use std::sync::Arc;
-
-use super::{Approvals, Error};
+use super::{Approvals, Error, history::Search};
 use crate::{
     domain::Approval,
     identity::{Method, Principal},
     store::{Page, Query, weight},
 };
 
-/// Maximum number of approvals that one page may examine to find those that the caller may read.
-const LOOKS: usize = 500;
+/// What one page may examine to find the approvals that belong to it.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// Maximum number of approvals.
+    pub(super) looks: usize,
+    /// Maximum bytes of approvals. The store ends its own pages earlier.
+    pub(super) bytes: usize,
+}
 
-/// Maximum bytes of approvals that one page may examine. The store ends its own pages earlier.
-const LOOK_BYTES: usize = 384 << 10;
+const LIST: Bounds = Bounds { looks: 500, bytes: 384 << 10 };
 
 /// Number of approvals to read together, which is faster than one after the other.
 const STEP: usize = 50;
@@ -27,9 +30,15 @@ impl Approvals {
         &self,
         principal: &Principal,
         method: Method,
-        mut query: Query,
+        query: Query,
         decidable: bool,
     ) -> Result<Page, Error> {
+        self.examine(query, &Shown { principal, method, decidable, search: None }, LIST).await
+    }
+
+    /// One page of the approvals that are shown.
+    pub(super) async fn examine(&self, mut query: Query, shown: &Shown<'_>, bounds: Bounds) -> Result<Page, Error> {
+        let Shown { principal, method, decidable, search } = *shown;
         principal.require_role(method)?;
         if principal.reaches_own_only(method) {
             let own = principal.actor.to_string();
@@ -37,21 +46,24 @@ impl Approvals {
                 return Ok(Page::default());
             }
         }
-        if principal.reaches_all(method) && !decidable {
+        if principal.reaches_all(method) && !decidable && search.is_none() {
             return Ok(self.store.list(query).await?);
         }
-        // There is no index for what a caller may read. So examine a limited number, and leave the rest to the next
-        // call, which continues where this one ends. Most calls fill a page immediately; a caller that may read little
-        // costs no more.
-        let (mut found, wanted, mut looks, mut bytes) = (Page::default(), query.limit, LOOKS, 0);
+        // There is no index for what a caller may read, or for texts. So examine a limited number, and leave the rest
+        // to the next call, which continues where this one ends. Most calls fill a page immediately; a caller that may
+        // read little costs no more.
+        let (mut found, wanted, mut looks, mut bytes) = (Page::default(), query.limit, bounds.looks, 0);
         loop {
             query.limit = (wanted - found.approvals.len()).max(STEP).min(looks);
             let page = self.store.list(query.clone()).await?;
             looks -= page.approvals.len().min(looks);
             bytes += page.approvals.iter().map(|approval| weight(approval)).sum::<usize>();
             let nothing = page.approvals.is_empty(); // the store ended its page without a match
-            let shown = |approval: &Arc<Approval>| shows(principal, method, decidable, approval);
-            found.approvals.extend(page.approvals.into_iter().filter(shown));
+            for approval in page.approvals {
+                if shown.admits(&approval).await {
+                    found.approvals.push(approval);
+                }
+            }
             found.unreadable.extend(page.unreadable);
             found.next = page.next;
             if found.approvals.len() > wanted {
@@ -59,13 +71,33 @@ impl Approvals {
                 found.next = found.approvals.last().map(|last| last.id);
             }
             query.after = found.next;
-            let enough = found.approvals.len() == wanted || looks == 0 || bytes >= LOOK_BYTES || nothing;
+            let enough = found.approvals.len() == wanted || looks == 0 || bytes >= bounds.bytes || nothing;
             if query.after.is_none() || enough {
                 break;
             }
         }
         found.keep_before_next(query.order);
         Ok(found)
+    }
+}
+
+/// Which approvals a list shows.
+pub(super) struct Shown<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) method: Method,
+    /// Only those that the caller can decide now.
+    pub(super) decidable: bool,
+    /// Only those in which a text occurs.
+    pub(super) search: Option<&'a Search<'a>>,
+}
+
+impl Shown<'_> {
+    async fn admits(&self, approval: &Approval) -> bool {
+        shows(self.principal, self.method, self.decidable, approval)
+            && match self.search {
+                Some(search) => search.finds(approval).await,
+                None => true,
+            }
     }
 }
 

@@ -9,10 +9,13 @@ mod matrix;
 mod provenance;
 mod queueing;
 mod reading_once;
+mod recalling;
 mod reviewing;
 mod revoking;
 mod scripted;
+mod searching;
 mod seeing;
+mod sorting;
 mod stopping;
 mod waiting;
 

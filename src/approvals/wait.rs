@@ -50,7 +50,9 @@ impl Approvals {
 /// Checks that the credentials of a caller that has waited are still valid.
 pub(super) fn may_read_on(principal: &Principal, wall: Time) -> Result<(), Error> {
     principal.check(wall).map_err(|ended| match ended {
-        Unrecognised::TokenRevoked => AccessDenied::Revoked.into(),
+        Unrecognised::TokenRevoked | Unrecognised::SessionEnded | Unrecognised::SubjectBlocked => {
+            AccessDenied::Revoked.into()
+        }
         _ => Error::StreamAged, // the caller can continue with other credentials
     })
 }

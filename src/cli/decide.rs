@@ -37,7 +37,8 @@ pub(super) struct RejectArgs {
     decide: DecideArgs,
 }
 
-/// Without --digest and --revision the command shows the approval first, and asks on a terminal.
+/// Before it approves, the command always shows the whole approval: a list may have redacted or cut its arguments.
+/// Without --digest and --revision it also asks, on a terminal.
 #[derive(Debug, Args)]
 struct DecideArgs {
     #[arg(help = ids::HELP)]
@@ -45,10 +46,10 @@ struct DecideArgs {
     /// Comment for the requester
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
-    /// Decide only if the approval has this digest; do not show the approval first
+    /// Decide only if the approval has this digest; do not ask
     #[arg(long, value_name = "DIGEST", conflicts_with = "revision")]
     digest: Option<String>,
-    /// Decide only if the arguments have not changed since this revision; do not show the approval first
+    /// Decide only if the arguments have not changed since this revision; do not ask
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
     /// Show the approval and decide on it without asking
@@ -103,11 +104,14 @@ async fn decide(
     }
     let client = connection.client().await?;
     let approval_id = ids::resolve(&args.id, Waiting::ForMyDecision, &client).await?;
+    // Where the user saw the digest, the arguments may have been redacted. To reject them unseen is safe.
     let seen = match seen {
-        Some(seen) => seen,
-        None => {
-            let review = Review { verb, yes: args.yes, comment: &args.comment, edit: edited_arguments.as_ref() };
-            review.ask(&approval_id, &client, console).await?
+        Some(seen) if choice == VoteChoice::Reject => seen,
+        seen => {
+            let yes = args.yes || seen.is_some();
+            let review = Review { verb, yes, comment: &args.comment, edit: edited_arguments.as_ref() };
+            let shown = review.ask(&approval_id, &client, console).await?;
+            seen.unwrap_or(shown)
         }
     };
     let request = DecideRequest {
@@ -136,7 +140,7 @@ struct Review<'a> {
 }
 
 impl Review<'_> {
-    /// Shows the approval, and asks unless --yes is set. Returns the digest that was shown.
+    /// Shows the approval, and asks unless the options say yes. Returns the digest that was shown.
     async fn ask(&self, id: &str, client: &Client, console: &mut Console) -> Result<Seen, Failure> {
         let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: true };
         let answer = client.approvals().get_approval(unary(request)).await?;

@@ -173,6 +173,17 @@ pub(super) fn compact(arguments: Option<&Struct>) -> String {
     arguments.map_or_else(|| "{}".to_owned(), |arguments| arguments::to_json(arguments).to_string())
 }
 
+/// The arguments of an approval in a list on one line, uncut, and which of them the policy redacts.
+pub(super) fn listed_arguments(approval: &Approval) -> String {
+    let redacted = &approval.redacted_paths;
+    if redacted.iter().any(|path| path == "args") {
+        return "redacted: all arguments".to_owned();
+    }
+    // An argument with the same text is no note: it is in quotes.
+    let note = if redacted.is_empty() { String::new() } else { format!(" redacted: {}", redacted.join(", ")) };
+    escape(&format!("{}{note}", compact(approval.arguments.as_ref())))
+}
+
 /// An object over several lines.
 pub(super) fn pretty(object: Option<&Struct>) -> Vec<String> {
     let json = object.map_or_else(|| serde_json::json!({}), arguments::to_json);

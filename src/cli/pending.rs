@@ -154,6 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn redacted_arguments_are_named() {
+        let row = |paths: &[&str]| {
+            let redacted_paths = paths.iter().map(ToString::to_string).collect();
+            let approval = Approval { redacted_paths, ..approval() };
+            let now = DateTime::from_timestamp(1_000, 0).unwrap();
+            table(&[approval], View { terminal: false, now }).lines(None).remove(1)
+        };
+        let arguments = r#"{"to":"\u{202e}evil\u001b[2J"}"#;
+        let some = row(&["args.card", "args[\"a\u{202e}b\"]"]);
+        assert!(some.contains(&format!(r#"{arguments} redacted: args.card, args["a\u{{202e}}b"]"#)), "{some}");
+        let all = row(&["args"]);
+        assert!(all.contains("  redacted: all arguments  ") && !all.contains("evil"), "{all}");
+    }
+
+    #[test]
     fn a_pipe_gets_whole_ids_times_and_texts() {
         let lines = lines(None);
         assert_eq!(lines.len(), 2);

@@ -158,7 +158,7 @@ pub(super) const AGENT: Column = Column::at_least(12, "AGENT");
 
 /// The arguments on one line, uncut: the table cuts them if necessary.
 pub(super) fn arguments(approval: &Approval) -> Cell {
-    escape(&describe::compact(approval.arguments.as_ref())).into()
+    describe::listed_arguments(approval).into()
 }
 
 /// Time left until the deadline.

@@ -1,7 +1,8 @@
 //! `signoff export` and `signoff import`: a store as JSON Lines.
 //!
 //! In this order: policy versions, SetPolicy calls that changed nothing, tokens (with hashes, not secrets), freezes,
-//! `request_id`s of forgotten approvals, and approvals with their events.
+//! blocks of subjects, `request_id`s of forgotten approvals, and approvals with their events. Sessions do not move:
+//! people sign in again.
 
 use std::{
     fs::File,
@@ -19,7 +20,7 @@ use super::text::escape;
 use crate::{
     bounded_file,
     clock::{OutOfRange, SystemWall},
-    domain::{Freeze, Token},
+    domain::{Block, Freeze, Token},
     private_files,
     store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError, UnchangedPolicy},
 };
@@ -75,6 +76,8 @@ pub(super) struct Trailer {
     pub(super) tokens: usize,
     #[serde(default)]
     pub(super) freezes: usize,
+    #[serde(default)]
+    pub(super) blocks: usize,
     /// `request_id`s of forgotten approvals.
     #[serde(default)]
     pub(super) forgotten: usize,
@@ -82,10 +85,13 @@ pub(super) struct Trailer {
 
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { approvals, policies, unchanged_policies, tokens, freezes, forgotten } = self;
+        let Self { approvals, policies, unchanged_policies, tokens, freezes, blocks, forgotten } = self;
         write!(f, "{approvals} approvals, {policies} policy versions and {tokens} tokens")?;
         if *freezes > 0 {
             write!(f, ", {freezes} freezes")?;
+        }
+        if *blocks > 0 {
+            write!(f, ", {blocks} blocks")?;
         }
         if *unchanged_policies > 0 {
             write!(f, ", {unchanged_policies} request_ids of unchanged policies")?;
@@ -102,6 +108,7 @@ enum Line {
     UnchangedPolicy { unchanged_policy: UnchangedPolicy },
     Token { token: Box<Token> },
     Freeze { freeze: Freeze },
+    Block { block: Block },
     Forgotten { forgotten: Forgotten },
     Approval(History),
     End(Trailer),
@@ -129,6 +136,12 @@ pub(super) struct TokenLine<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct FreezeLine<'a> {
     pub(super) freeze: &'a Freeze,
+}
+
+/// The line of a block of a subject.
+#[derive(Debug, Serialize)]
+pub(super) struct BlockLine<'a> {
+    pub(super) block: &'a Block,
 }
 
 /// The line of the `request_id` of a forgotten approval.
@@ -253,6 +266,9 @@ async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result
     let freezes = store.freezes().await?;
     written.freezes = freezes.len();
     freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze })).map_err(failed)?;
+    let blocks = store.blocks().await?;
+    written.blocks = blocks.len();
+    blocks.iter().try_for_each(|block| line(output, &BlockLine { block })).map_err(failed)?;
     let mut after = None;
     loop {
         let forgotten = store.export_forgotten(after, BATCH).await?;
@@ -299,10 +315,11 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
     }
     SystemWall::check()?;
     let store = store::open(&StoreConfig::in_directory(&args.data_dir), Arc::new(())).await?;
-    let mut ended = Vec::new();
+    let mut ended = EndedHere::default();
     let count = read_from(&*store, &mut lines, &mut ended).await;
     store.close().await;
-    ended.iter().for_each(|freeze| anstream::eprintln!("{}", ending(freeze)));
+    ended.freezes.iter().for_each(|freeze| anstream::eprintln!("{}", ending(freeze)));
+    ended.blocks.iter().for_each(|block| anstream::eprintln!("{}", unblocking(block)));
     count
 }
 
@@ -316,6 +333,16 @@ fn ending(freeze: &Freeze) -> String {
     format!("THAWED: {scope}; freeze {id} was active here, but is thawed in the export{by}")
 }
 
+/// The message for a block that an import ended: its subject can call again.
+fn unblocking(block: &Block) -> String {
+    let (id, subject) = (block.id, escape(&block.subject.to_string()));
+    let by = block.unblocked.as_ref().map_or_else(String::new, |ended| {
+        let at = ended.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        format!(", by {} at {at}", escape(&ended.actor.to_string()))
+    });
+    format!("UNBLOCKED: {subject}; block {id} was active here, but has ended in the export{by}")
+}
+
 /// Lines of one kind, which are imported atomically.
 #[derive(Debug, Default)]
 enum Batch {
@@ -325,6 +352,7 @@ enum Batch {
     UnchangedPolicies(Vec<UnchangedPolicy>),
     Tokens(Vec<Token>),
     Freezes(Vec<Freeze>),
+    Blocks(Vec<Block>),
     Forgotten(Vec<Forgotten>),
     Approvals(Vec<History>),
 }
@@ -338,6 +366,7 @@ impl Batch {
                 Line::UnchangedPolicy { unchanged_policy } => Self::UnchangedPolicies(vec![unchanged_policy]),
                 Line::Token { token } => Self::Tokens(vec![*token]),
                 Line::Freeze { freeze } => Self::Freezes(vec![freeze]),
+                Line::Block { block } => Self::Blocks(vec![block]),
                 Line::Forgotten { forgotten } => Self::Forgotten(vec![forgotten]),
                 Line::Approval(history) => Self::Approvals(vec![history]),
                 end @ Line::End(_) => return Some(end),
@@ -351,6 +380,7 @@ impl Batch {
             }
             (Self::Tokens(all), Line::Token { token }) if all.len() < BATCH => all.push(*token),
             (Self::Freezes(all), Line::Freeze { freeze }) if all.len() < BATCH => all.push(freeze),
+            (Self::Blocks(all), Line::Block { block }) if all.len() < BATCH => all.push(block),
             (Self::Forgotten(all), Line::Forgotten { forgotten }) if all.len() < BATCH => all.push(forgotten),
             (Self::Approvals(all), Line::Approval(history)) if all.len() < BATCH => all.push(history),
             (_, other) => return Some(other),
@@ -366,13 +396,14 @@ impl Batch {
             Self::UnchangedPolicies(all) => read.unchanged_policies += all.len(),
             Self::Tokens(all) => read.tokens += all.len(),
             Self::Freezes(all) => read.freezes += all.len(),
+            Self::Blocks(all) => read.blocks += all.len(),
             Self::Forgotten(all) => read.forgotten += all.len(),
             Self::Approvals(all) => read.approvals += all.len(),
         }
     }
 
-    /// Imports the batch. Counts the new records, and collects the freezes that ended.
-    async fn import(self, store: &dyn Store, new: &mut Trailer, ended: &mut Vec<Freeze>) -> Result<(), StoreError> {
+    /// Imports the batch. Counts the new records, and collects the restrictions that ended.
+    async fn import(self, store: &dyn Store, new: &mut Trailer, ended: &mut EndedHere) -> Result<(), StoreError> {
         match self {
             Self::Empty => {}
             Self::Policies(all) => new.policies += store.import_policies(all).await?,
@@ -381,7 +412,12 @@ impl Batch {
             Self::Freezes(all) => {
                 let imported = store.import_freezes(all).await?;
                 new.freezes += imported.new;
-                ended.extend(imported.ended);
+                ended.freezes.extend(imported.ended);
+            }
+            Self::Blocks(all) => {
+                let imported = store.import_blocks(all).await?;
+                new.blocks += imported.new;
+                ended.blocks.extend(imported.ended);
             }
             Self::Forgotten(all) => new.forgotten += store.import_forgotten(all).await?,
             Self::Approvals(all) => new.approvals += store.import(all).await?,
@@ -390,12 +426,19 @@ impl Batch {
     }
 }
 
-/// Imports all lines; returns the number of new records. `ended` collects the freezes that were active in this store
-/// and are thawed in the export, even if the import fails later.
+/// Freezes and blocks that were active in this store, and have ended in the export.
+#[derive(Debug, Default)]
+struct EndedHere {
+    freezes: Vec<Freeze>,
+    blocks: Vec<Block>,
+}
+
+/// Imports all lines; returns the number of new records. `ended` collects the restrictions that the import ended, even
+/// if it fails later.
 async fn read_from(
     store: &dyn Store,
     lines: &mut Lines<impl BufRead + Send>,
-    ended: &mut Vec<Freeze>,
+    ended: &mut EndedHere,
 ) -> Result<Trailer, TransferError> {
     let (mut new, mut read, mut next) = (Trailer::default(), Trailer::default(), lines.entry()?);
     loop {

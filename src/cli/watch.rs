@@ -164,7 +164,7 @@ fn lines(sign: &str, id: &str, approval: &Approval, time: DateTime<Utc>, console
     facts.push(format!("by {}", describe::actor(approval.caller.as_ref())));
     facts.extend(approval.on_behalf_of.as_ref().map(|person| format!("for {}", describe::actor(Some(person)))));
     facts.extend(approval.agent.as_ref().map(|_| format!("agent {}", describe::agent(approval))));
-    let mut texts = escape(&describe::compact(approval.arguments.as_ref()));
+    let mut texts = describe::listed_arguments(approval);
     if !approval.reason.is_empty() {
         texts = format!("{texts}  reason: {}", escape(&approval.reason));
     }

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw_value::RawValue;
 use super::{Config, LogFormat, ReflectionAccess};
-use crate::domain::{duration_text, name};
+use crate::domain::{PublicUrl, duration_text, host_value, name};
 use crate::identity::{NameGlob, oidc::Algorithm};
 
 /// The place in [`Config`] that a setting fills.
@@ -31,6 +31,10 @@ pub(super) enum Kind {
     Endpoint(Slot<Option<String>>),
     Text(Slot<String>),
     OptionalText(Slot<Option<String>>),
+    OptionalName(Slot<Option<String>>),
+    Origin(Slot<Option<PublicUrl>>),
+    Hosts(Slot<Vec<String>>),
+    Scopes(Slot<String>),
     Names(Slot<Vec<String>>),
     Algorithms(Slot<Vec<Algorithm>>),
     CertificateNames(Slot<Vec<NameGlob>>),
@@ -80,6 +84,13 @@ impl Kind {
                 Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
                 text => put(slot(config), text.and_then(plain).map(Some)),
             },
+            Self::OptionalName(slot) => put(slot(config), given.as_text().and_then(plain).map(Some)),
+            Self::Origin(slot) => match given.as_text() {
+                Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
+                text => put(slot(config), text.and_then(|text| text.parse().ok()).map(Some)),
+            },
+            Self::Hosts(slot) => put(slot(config), given.as_text().and_then(|text| names(text, host_value))),
+            Self::Scopes(slot) => put(slot(config), given.as_text().and_then(scopes)),
             Self::Names(slot) => put(slot(config), given.as_text().and_then(|text| names(text, group))),
             Self::Algorithms(slot) => {
                 put(slot(config), given.as_text().and_then(|text| names(text, |name| name.parse().ok())))
@@ -109,7 +120,14 @@ impl Kind {
             Self::Reflection(_) => REFLECTION.map(|(word, _)| word).join(" or "),
             Self::LogFilter(_) => "tracing filter directives, such as info,signoff=debug".to_owned(),
             Self::Endpoint(_) => "http://host:port".to_owned(),
-            Self::Text(_) | Self::OptionalText(_) => "1–256 characters, no control characters".to_owned(),
+            Self::Origin(_) => {
+                "https://HOST, or http://HOST on loopback, without a path, a query or a fragment".to_owned()
+            }
+            Self::Hosts(_) => "comma-separated hosts, each with its port unless it is the default port".to_owned(),
+            Self::Scopes(_) => "scopes separated by spaces, among them openid; 1–1024 characters".to_owned(),
+            Self::Text(_) | Self::OptionalText(_) | Self::OptionalName(_) => {
+                "1–256 characters, no control characters".to_owned()
+            }
             Self::Names(_) => "comma-separated names of 1–256 visible characters".to_owned(),
             Self::Algorithms(_) => {
                 format!("comma-separated names from {}", Algorithm::ALL.map(Algorithm::name).join(", "))
@@ -134,10 +152,13 @@ impl Kind {
             Self::LogFormat(slot) => quoted(word(&LOG_FORMATS, *slot(config))?),
             Self::Reflection(slot) => quoted(word(&REFLECTION, *slot(config))?),
             Self::LogFilter(slot) => quoted(slot(config)),
-            Self::Endpoint(slot) | Self::OptionalText(slot) => quoted(slot(config).as_deref()?),
-            Self::Text(slot) => quoted(slot(config)),
-            Self::Names(slot) if slot(config).is_empty() => return None,
-            Self::Names(slot) => quoted(&slot(config).join(",")),
+            Self::Origin(slot) => quoted(slot(config).as_ref()?.origin()),
+            Self::Endpoint(slot) | Self::OptionalText(slot) | Self::OptionalName(slot) => {
+                quoted(slot(config).as_deref()?)
+            }
+            Self::Text(slot) | Self::Scopes(slot) => quoted(slot(config)),
+            Self::Hosts(slot) | Self::Names(slot) if slot(config).is_empty() => return None,
+            Self::Hosts(slot) | Self::Names(slot) => quoted(&slot(config).join(",")),
             Self::Algorithms(slot) => {
                 quoted(&slot(config).iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(","))
             }
@@ -181,6 +202,14 @@ fn plain(text: &str) -> Option<String> {
 /// Items between commas, each parsed by `read`.
 fn names<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     text.split(',').map(|name| read(name.trim_matches([' ', '\t']))).collect()
+}
+
+/// Scopes of OAuth (RFC 6749, section 3.3). OpenID requires the first of them.
+fn scopes(text: &str) -> Option<String> {
+    let allowed = |scope: &str| scope.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'));
+    let scopes: Vec<_> = text.split_ascii_whitespace().collect();
+    let scopes = (scopes.contains(&"openid") && scopes.iter().all(|scope| allowed(scope))).then(|| scopes.join(" "))?;
+    (scopes.len() <= 1024).then_some(scopes)
 }
 
 /// A normalized group name.

@@ -9,6 +9,12 @@ use crate::identity::oidc::{Algorithm, KeySource, OidcConfig};
 pub struct OidcSettings {
     /// The `iss` claim of accepted tokens.
     pub issuer: Option<String>,
+    /// Client id of this server at the provider; with `None`, nobody can sign in with OpenID.
+    pub client_id: Option<String>,
+    /// File with the client's secret; with `None`, the server is a public client.
+    pub client_secret_file: Option<PathBuf>,
+    /// Scopes that a sign-in asks for, separated by spaces; `openid` is one of them.
+    pub scopes: String,
     /// Audience that tokens must have in their `aud` claim.
     pub audience: String,
     /// URL or path of the provider's JWKS; with `None`, the discovery document has the URL.
@@ -24,7 +30,18 @@ pub struct OidcSettings {
 impl Default for OidcSettings {
     fn default() -> Self {
         let OidcConfig { audience, groups_claim, clock_skew, algorithms, .. } = OidcConfig::new("", "signoff");
-        Self { issuer: None, audience, keys: None, groups_claim, clock_skew, algorithms }
+        Self {
+            issuer: None,
+            client_id: None,
+            client_secret_file: None,
+            // A provider may refuse scopes that it does not know, and of a person nothing but name and groups is used.
+            scopes: "openid".to_owned(),
+            audience,
+            keys: None,
+            groups_claim,
+            clock_skew,
+            algorithms,
+        }
     }
 }
 

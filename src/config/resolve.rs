@@ -7,8 +7,9 @@ use super::entry::Entry;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
-use super::{Config, ReflectionAccess, file};
+use super::{Config, OidcSettings, ReflectionAccess, file};
 use crate::domain::Role;
+use crate::identity::oidc::OidcConfig;
 
 const ISSUER: &str = "oidc.issuer";
 const CERTIFICATES: [(&str, Role); 4] = [
@@ -64,6 +65,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
         resolved.default_reflection();
         resolved.check_dev();
         resolved.check_oidc();
+        resolved.check_sign_in();
         resolved.check_tls();
         resolved.check_timeouts();
     }
@@ -154,6 +156,37 @@ impl Resolved {
         {
             self.problems.push(ConfigError::NoRoles { place });
         }
+    }
+
+    /// People can sign in with OpenID: the provider is known, and can send them back.
+    fn check_sign_in(&mut self) {
+        const CLIENT: &str = "oidc.client_id";
+        const SECRET: &str = "oidc.client_secret_file";
+        const SCOPES: &str = "oidc.scopes";
+        const PUBLIC: &str = "public_url";
+        if !self.sound(&[CLIENT, SECRET, SCOPES, PUBLIC, ISSUER, "dev"]) {
+            return;
+        }
+        let Config { dev, oidc, public_url, .. } = &self.config;
+        let (client, secret) = (oidc.client_id.is_some(), oidc.client_secret_file.is_some());
+        let needs = [
+            (CLIENT, client, ISSUER, oidc.issuer.is_some()),
+            // In development mode, the address that it listens on is the public one.
+            (CLIENT, client, PUBLIC, public_url.is_some() || *dev),
+            (SECRET, secret, CLIENT, client),
+            (SCOPES, oidc.scopes != OidcSettings::default().scopes, CLIENT, client),
+        ];
+        let missing = needs.into_iter().filter(|(_, given, _, needed)| *given && !needed);
+        let needs = missing.map(|(key, _, needs, _)| ConfigError::Needs { place: self.place(&[key]), key, needs });
+        let mut problems: Vec<_> = needs.collect();
+        // With keys by discovery, `check_oidc` has the same rule.
+        if let (true, Some(issuer), Some(_)) = (client, &oidc.issuer, &oidc.keys)
+            && let Err(error) = OidcConfig::new(issuer, "signoff").check()
+        {
+            let problem = format!("{error}, because sign-in reads its discovery document");
+            problems.push(ConfigError::Oidc { place: self.place(&[ISSUER]), problem });
+        }
+        self.problems.append(&mut problems);
     }
 
     /// Settings that require each other are set together, and plaintext beyond loopback is explicit.

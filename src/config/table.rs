@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::kind::{Kind, Slot};
-use crate::domain::limits;
+use crate::domain::{SESSION_MAX, limits};
 
 /// One setting. Its default is the slot's value in [`Config::default`]; defaults of limits are in `domain/limits.rs`,
 /// `grpc/limits.rs` and `connections/limits.rs`.
@@ -22,6 +22,7 @@ pub(super) struct Setting {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A century: with a longer retention, subtracting it from the current time could overflow.
@@ -57,7 +58,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 59] = [
+pub(super) static TABLE: [Setting; 66] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -72,6 +73,10 @@ pub(super) static TABLE: [Setting; 59] = [
         "Reject connections without a client certificate; requires tls.client_ca"),
     key("plaintext", Kind::Bool(|c| &mut c.plaintext),
         "Serve without TLS on an address that is not loopback, behind a mesh or proxy that encrypts"),
+    key("public_url", Kind::Origin(|c| &mut c.public_url),
+        "Address at which people reach the server, for links and sign-in; default with dev: the address it listens on"),
+    key("desk.allowed_hosts", Kind::Hosts(|c| &mut c.desk.allowed_hosts),
+        "Values of the Host header that pages accept in addition to that of public_url, such as one that a proxy sends"),
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Data directory; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },
@@ -88,6 +93,10 @@ pub(super) static TABLE: [Setting; 59] = [
         "Maximum time for one write to disk; the server exits when a write takes longer"),
     key("thaw_requires_other_operator", Kind::Bool(|c| &mut c.thaw_requires_other_operator),
         "Reject a thaw by the operator who set the freeze; another operator must thaw it"),
+    key("desk.session_idle", Kind::Duration { min: MINUTE, max: SESSION_MAX, slot: |c| &mut c.desk.session_idle },
+        "Idle timeout of a session of the desk"),
+    key("desk.session_max", Kind::Duration { min: MINUTE, max: SESSION_MAX, slot: |c| &mut c.desk.session_max },
+        "Maximum age of a session of the desk; roles and groups are those of the sign-in"),
     key("limits.arguments_bytes", bytes(2, limits::ARGUMENTS_BYTES_MAX, |c| &mut c.limits.request.arguments_bytes),
         "Maximum size of the arguments as canonical JSON"),
     key("limits.arguments_depth", count(1, limits::ARGUMENTS_DEPTH_MAX, |c| &mut c.limits.request.arguments_depth),
@@ -153,6 +162,12 @@ pub(super) static TABLE: [Setting; 59] = [
         "Maximum difference between the clocks of the provider and of this server"),
     key("oidc.algorithms", Kind::Algorithms(|c| &mut c.oidc.algorithms),
         "Signature algorithms that are accepted"),
+    key("oidc.client_id", Kind::OptionalName(|c| &mut c.oidc.client_id),
+        "Client id of this server at the provider: people can sign in with OpenID; requires oidc.issuer and public_url"),
+    key("oidc.client_secret_file", Kind::File(|c| &mut c.oidc.client_secret_file),
+        "File with the client's secret, read at each sign-in; without it, the server is a public client"),
+    key("oidc.scopes", Kind::Scopes(|c| &mut c.oidc.scopes),
+        "Scopes that a sign-in asks for, separated by spaces"),
     key("roles.agent", Kind::Names(|c| &mut c.roles.agent),
         "Groups that grant the agent role"),
     key("roles.reviewer", Kind::Names(|c| &mut c.roles.reviewer),

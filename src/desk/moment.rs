@@ -10,6 +10,13 @@ use crate::domain::Time;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(pub(super) Time);
 
+impl Moment {
+    /// For templates, which pass references.
+    pub(super) const fn of(time: &Time) -> Self {
+        Self(*time)
+    }
+}
+
 impl HtmlSafe for Moment {}
 
 impl fmt::Display for Moment {
@@ -72,12 +79,13 @@ pub(super) fn left_text(left: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::samples::at;
+    use crate::domain::{after, samples::at};
 
     #[test]
     fn times_are_for_machines_and_people() {
+        let later = after(Time::UNIX_EPOCH, Duration::from_secs(90));
         assert_eq!(
-            Moment(at(90)).to_string(),
+            Moment(later).to_string(),
             "<time datetime=\"1970-01-01T00:01:30.000Z\" title=\"1970-01-01 00:01 UTC\">1970-01-01 00:01 UTC</time>"
         );
     }

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+pub(super) mod openid;
+
 use std::sync::Arc;
 
 use askama::Template;
@@ -18,7 +20,12 @@ use super::{
     submitted::{self, Submitted},
     texts,
 };
-use crate::{grpc::error::Failure, identity::Principal, sessions};
+use crate::{
+    domain::SignIn,
+    grpc::error::Failure,
+    identity::{AuthenticationMethod, Principal},
+    sessions,
+};
 
 /// Longest token that a person can enter, in bytes: the longest that the API accepts.
 const TOKEN_BYTES: usize = 16 << 10;
@@ -36,6 +43,8 @@ struct SignInPage {
     next: String,
     problem: Option<String>,
     dev: bool,
+    /// The OpenID provider's name, and the link to it.
+    openid: Option<(String, String)>,
 }
 
 /// `GET /sign-in`.
@@ -45,7 +54,9 @@ pub(super) async fn page(State(desk): State<Arc<Desk>>, Query(wanted): Query<Wan
 
 fn form(desk: &Desk, next: &Next, problem: Option<String>) -> Response {
     let layout = Layout::without_viewer(texts::sign_in::TITLE);
-    rendered(&SignInPage { layout, next: next.as_str().to_owned(), problem, dev: desk.dev_link.is_some() })
+    let openid = desk.sign_in.as_ref().map(|openid| (texts::openid::sign_in_with(openid.provider()), next.openid()));
+    let (next, dev) = (next.as_str().to_owned(), desk.dev_link.is_some());
+    rendered(&SignInPage { layout, next, problem, dev, openid })
 }
 
 /// `POST /sign-in`: with a token of the server.
@@ -73,7 +84,9 @@ pub(super) async fn with_token(State(desk): State<Arc<Desk>>, request: Request) 
     desk.admission.admit_known(&principal, &extensions)?;
     match start(&desk, &principal, &headers, &next).await {
         Ok(response) => Ok(response),
-        Err(sessions::Error::NotForTheDesk(why)) => refused(StatusCode::FORBIDDEN, why.to_string()),
+        Err(error @ (sessions::Error::NoRole(_) | sessions::Error::NotASignIn)) => {
+            refused(StatusCode::FORBIDDEN, texts::sign_in::not_allowed(&error))
+        }
         Err(error) => Err(Failure::from(error).into()),
     }
 }
@@ -107,12 +120,22 @@ pub(super) async fn start(
 ) -> Result<Response, sessions::Error> {
     let cookies = desk.hosts.cookies();
     let before = cookies.session(headers).and_then(|secret| desk.sessions.recognise(&secret));
-    let (_, secret) = desk.sessions.start(principal).await?;
+    let (_, secret) = desk.sessions.start(principal, kind(principal)?).await?;
     if let Some(before) = before {
         desk.sessions.end(&before.principal, before.session).await?;
     }
     let set = [(header::SET_COOKIE, cookies.set_session(secret.reveal()))];
     Ok((set, Redirect::to(next.as_str())).into_response())
+}
+
+/// How a person signed in. Certificates do not: a browser would send one with every request, also of other sites.
+fn kind(principal: &Principal) -> Result<SignIn, sessions::Error> {
+    match (principal.method, principal.token) {
+        (AuthenticationMethod::Token, Some(token)) => Ok(SignIn::Token(token)),
+        (AuthenticationMethod::DevToken, _) => Ok(SignIn::DevToken),
+        (AuthenticationMethod::Oidc, _) => Ok(SignIn::Oidc),
+        _ => Err(sessions::Error::NotASignIn),
+    }
 }
 
 /// `POST /sign-out`.
@@ -123,7 +146,8 @@ pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, form: Submitted) -> 
 
 /// `POST /sign-out/everywhere`: ends all sessions of the person.
 pub(super) async fn sign_out_everywhere(State(desk): State<Arc<Desk>>, form: Submitted) -> Result<Response, Failed> {
-    desk.sessions.end_own(&form.viewer.principal).await.map_err(Failure::from)?;
+    let person = &form.viewer.principal;
+    desk.sessions.end_all(person, Some(&person.actor)).await.map_err(Failure::from)?;
     Ok(signed_out(&desk))
 }
 

@@ -5,6 +5,12 @@
 //! *Timed out*.
 
 pub(super) mod approval;
+pub(super) mod forms;
+pub(super) mod freezes;
+pub(super) mod openid;
+pub(super) mod queue;
+pub(super) mod span;
+pub(super) mod status;
 
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";
@@ -61,6 +67,11 @@ pub(super) mod sign_in {
     pub(in crate::desk) const LINK_USED: &str = "This link was already used";
     pub(in crate::desk) const LINK_USED_HINT: &str = "The link of development mode signs in once. Sign in with the token in reviewer.env, or restart the server for \
          another link.";
+
+    /// Why a person with valid credentials cannot sign in.
+    pub(in crate::desk) fn not_allowed(error: &crate::sessions::Error) -> String {
+        format!("Cannot sign in: {error}.")
+    }
 
     /// Why a token was rejected.
     pub(in crate::desk) fn refused(cause: Unrecognised) -> String {

@@ -8,7 +8,11 @@ use axum::{
 };
 
 use super::{Desk, csrf::CsrfToken, error::Failed, next::Next, texts};
-use crate::{grpc::StreamPermit, identity::Principal, sessions::SessionId};
+use crate::{
+    domain::SessionId,
+    grpc::StreamPermit,
+    identity::{Method, Principal},
+};
 
 /// The signed-in person. A handler that takes it answers nobody else: others are sent to the sign-in page.
 #[derive(Clone, Debug)]
@@ -19,6 +23,16 @@ pub(super) struct Viewer {
     pub(super) session: SessionId,
     /// The token of the session's forms.
     pub(super) csrf: CsrfToken,
+}
+
+impl Viewer {
+    /// Requires that the person may make a call. A page for others does not exist.
+    ///
+    /// # Errors
+    /// The page of paths that do not exist.
+    pub(super) fn sees(&self, method: Method) -> Result<(), Failed> {
+        if self.principal.may(method) { Ok(()) } else { Err(Failed::no_such_page()) }
+    }
 }
 
 impl FromRequestParts<Arc<Desk>> for Viewer {

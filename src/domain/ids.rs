@@ -71,3 +71,11 @@ id! {
     /// The id of a freeze: a UUIDv7.
     FreezeId
 }
+id! {
+    /// The id of a session: a UUIDv7. Not secret.
+    SessionId
+}
+id! {
+    /// The id of a block of a subject: a UUIDv7.
+    BlockId
+}

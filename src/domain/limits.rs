@@ -45,6 +45,8 @@ pub const ARGUMENTS_DEPTH_MAX: u32 = 32;
 pub const SCHEMA_BYTES_MAX: usize = 16 * 1024;
 /// Longest reason, comment or report message, in bytes.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Longest text to search the history for, in characters.
+pub const SEARCH_TEXT_MAX: usize = 256;
 /// Maximum number of parts that a reviewer opened, as recorded with a vote.
 pub const OPENED_MAX: usize = 64;
 /// Longest name of an opened part, in characters.
@@ -53,6 +55,8 @@ pub const OPENED_CHARS_MAX: usize = 128;
 pub const OPENED_BYTES_MAX: usize = 8 * 1024;
 /// Longest reason of a freeze, in bytes.
 pub const FREEZE_REASON_BYTES_MAX: usize = 1_024;
+/// Longest reason of a block, in bytes.
+pub const BLOCK_REASON_BYTES_MAX: usize = 1_024;
 /// Maximum number of labels of an approval, and of a rule.
 pub const LABELS_MAX: u32 = 32;
 /// Maximum number of agents in a chain.

@@ -14,6 +14,7 @@ use crate::{
     approvals::{Approvals, Error, Follower, Message, Queue, QueueChange, Revoked},
     domain::{Actor, Approval, NewRequest, Revision, limits::RequestLimits},
     identity::{Method, Principal},
+    policies::Policies,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
     wire::{
         decode::{self, InvalidRequest},
@@ -29,15 +30,21 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.ApprovalService`.
 pub struct ApprovalApi {
     approvals: Arc<Approvals>,
+    policies: Arc<Policies>,
     limits: RequestLimits,
     streams: Arc<Streams>,
 }
 
 impl ApprovalApi {
-    /// Serves the use-cases to authenticated callers.
+    /// Serves the use-cases to authenticated callers. `policies` says what lists redact.
     #[must_use]
-    pub const fn new(approvals: Arc<Approvals>, limits: RequestLimits, streams: Arc<Streams>) -> Self {
-        Self { approvals, limits, streams }
+    pub const fn new(
+        approvals: Arc<Approvals>,
+        policies: Arc<Policies>,
+        limits: RequestLimits,
+        streams: Arc<Streams>,
+    ) -> Self {
+        Self { approvals, policies, limits, streams }
     }
 }
 
@@ -57,6 +64,16 @@ impl ApprovalApi {
         let decode = move || decode::request(request, &limits, &schemas, None);
         let decoded = self.approvals.blocking_pool().run(by, decode).await;
         Ok(decoded.map_err(Failure::from)?)
+    }
+
+    /// Encodes a page of a list, as its reader may see it there.
+    async fn listed(&self, reader: &Principal, page: &[Arc<Approval>]) -> Vec<pb::Approval> {
+        let mut listed = Vec::with_capacity(page.len());
+        for approval in page {
+            let redacted = self.policies.redactions_for(reader, approval).await;
+            listed.push(encode::listed_approval(approval, redacted.as_ref()));
+        }
+        listed
     }
 
     /// Follows the request that an invalid one repeats, or returns its violations.
@@ -148,7 +165,7 @@ impl ApprovalService for ApprovalApi {
             .await
             .map_err(Failure::from)?;
         Ok(Response::new(pb::ListPendingResponse {
-            approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
+            approvals: self.listed(&principal, &page.approvals).await,
             next_page_token: page.next.map(token).unwrap_or_default(),
             unreadable_approval_ids: page.unreadable.iter().map(ToString::to_string).collect(),
         }))
@@ -160,8 +177,9 @@ impl ApprovalService for ApprovalApi {
         let request = request.into_inner();
         let decidable = request.decidable_by_me;
         let filter = decode::watch_pending(request, &self.limits)?;
+        let reader = Arc::clone(&principal);
         let queue = Arc::clone(&self.approvals).queue(principal, filter, decidable).map_err(Failure::from)?;
-        Ok(Response::new(watch(queue, permit)))
+        Ok(Response::new(watch(queue, reader, Arc::clone(&self.policies), permit)))
     }
 
     async fn list_approvals(&self, request: Request<pb::ListApprovalsRequest>) -> Reply<pb::ListApprovalsResponse> {
@@ -174,7 +192,7 @@ impl ApprovalService for ApprovalApi {
             .await
             .map_err(Failure::from)?;
         Ok(Response::new(pb::ListApprovalsResponse {
-            approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
+            approvals: self.listed(&principal, &page.approvals).await,
             next_page_token: page.next.map(token).unwrap_or_default(),
             unreadable_approval_ids: page.unreadable.iter().map(ToString::to_string).collect(),
         }))
@@ -269,24 +287,31 @@ fn follow<T: Send + 'static>(
     Box::pin(messages.map(move |message| message.map(encode).map_err(failed)))
 }
 
-fn watch(queue: Queue, permit: StreamPermit) -> Messages<pb::WatchPendingResponse> {
+fn watch(
+    queue: Queue,
+    reader: Arc<Principal>,
+    policies: Arc<Policies>,
+    permit: StreamPermit,
+) -> Messages<pb::WatchPendingResponse> {
     use pb::watch_pending_response::{Change, Removal, SnapshotComplete};
-    let encode = |change| {
-        let change = match change {
-            QueueChange::Pending(approval) => Change::Pending(encode::approval(&approval)),
-            QueueChange::Removed(id, status) => {
-                let status = status.map_or(pb::ApprovalStatus::Unspecified, Code::to_wire) as i32;
-                Change::Removed(Removal { approval_id: id.to_string(), status })
-            }
-            QueueChange::SnapshotComplete(count) => Change::SnapshotComplete(SnapshotComplete { count }),
-        };
-        pb::WatchPendingResponse { change: Some(change) }
-    };
-    let changes = stream::try_unfold((queue, permit), |(mut queue, permit)| async move {
-        let change = queue.next().await?;
-        Ok::<_, Error>(Some((change, (queue, permit))))
+    let changes = stream::try_unfold((queue, permit), move |(mut queue, permit)| {
+        let (reader, policies) = (Arc::clone(&reader), Arc::clone(&policies));
+        async move {
+            let change = match queue.next().await? {
+                QueueChange::Pending(approval) => {
+                    let redacted = policies.redactions_for(&reader, &approval).await;
+                    Change::Pending(encode::listed_approval(&approval, redacted.as_ref()))
+                }
+                QueueChange::Removed(id, status) => {
+                    let status = status.map_or(pb::ApprovalStatus::Unspecified, Code::to_wire) as i32;
+                    Change::Removed(Removal { approval_id: id.to_string(), status })
+                }
+                QueueChange::SnapshotComplete(count) => Change::SnapshotComplete(SnapshotComplete { count }),
+            };
+            Ok::<_, Error>(Some((pb::WatchPendingResponse { change: Some(change) }, (queue, permit))))
+        }
     });
-    Box::pin(changes.map(move |change| change.map(encode).map_err(failed)))
+    Box::pin(changes.map(|change| change.map_err(failed)))
 }
 
 fn failed(error: Error) -> Status {

@@ -150,7 +150,9 @@ const fn reservation(method: Method) -> usize {
         | Method::TestPolicy
         | Method::ListTokens
         | Method::ListFreezes
-        | Method::GetStatus => PAGE,
+        | Method::GetStatus
+        | Method::ListSessions
+        | Method::ListBlockedSubjects => PAGE,
         Method::RequestApproval
         | Method::WatchApproval
         | Method::WatchPending
@@ -166,7 +168,10 @@ const fn reservation(method: Method) -> usize {
         | Method::RevokeToken
         | Method::GetCaller
         | Method::Freeze
-        | Method::Thaw => CALL,
+        | Method::Thaw
+        | Method::EndSessions
+        | Method::BlockSubject
+        | Method::UnblockSubject => CALL,
     }
 }
 
@@ -184,6 +189,9 @@ const fn changes(method: Method) -> bool {
             | Method::RevokeToken
             | Method::Freeze
             | Method::Thaw
+            | Method::EndSessions
+            | Method::BlockSubject
+            | Method::UnblockSubject
     )
 }
 

@@ -75,8 +75,9 @@ impl PolicyService for PolicyApi {
         let judged = || cases.iter().zip(&verdicts);
         let tools = judged().filter(|(case, verdict)| case.is_surprised_by(verdict));
         let tools = tools.map(|(case, _)| case.tool_name.clone()).collect();
+        let display = policy.display(verdicts.first().map_or("", |verdict| &verdict.policy_version));
         let warnings = encode::policy_warnings(self.policies.warnings(&principal.actor, policy, tools).await);
-        let results = judged().map(|(case, verdict)| encode::test_result(case, verdict)).collect();
+        let results = judged().map(|(case, verdict)| encode::test_result(case, verdict, &display)).collect();
         Ok(Response::new(pb::TestPolicyResponse { results, warnings }))
     }
 }

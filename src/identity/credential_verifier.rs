@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, RoleGroups, Secret,
-    TokenRegistry, Unrecognised,
+    AuthenticationMethod, Authenticator, BlockedSubjects, CertificateRoles, Credentials, DevTokens, Principal,
+    RoleGroups, Secret, TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
@@ -31,28 +31,49 @@ pub struct CredentialVerifier {
 #[async_trait]
 impl Authenticator for CredentialVerifier {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
+        let principal = self.recognise(credentials).await?;
+        // Everybody here watches the same list, so that no kind of credentials can be forgotten.
+        if principal.revocation.is_blocked() { Err(Unrecognised::SubjectBlocked) } else { Ok(principal) }
+    }
+}
+
+impl CredentialVerifier {
+    async fn recognise(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
+        let blocked = self.tokens.blocked();
         let Some(token) = credentials.bearer else {
             let presented = credentials.certificate.ok_or(Unrecognised::Unknown)?;
-            return presented.recognise(&self.certificates, self.clock.wall());
+            return presented.recognise(&self.certificates, blocked, self.clock.wall());
         };
+        // A session belongs to a browser, which would also send it where a page of another origin wants. Calls of gRPC
+        // have no protection against that, so they must not accept it.
+        if token.starts_with(Secret::SESSION_PREFIX) {
+            return Err(Unrecognised::Unknown);
+        }
         if token.starts_with(Secret::PREFIX) {
             return self.tokens.recognise(token, self.clock.wall()).unwrap_or(Err(Unrecognised::Unknown));
         }
         if let Some(principal) = self.dev.as_ref().and_then(|dev| dev.recognise(token, self.clock.wall())) {
-            return Ok(Arc::new(principal));
+            return Ok(watching(principal, blocked));
         }
         let Some(oidc) = self.oidc.as_ref().filter(|_| looks_like_jwt(token)) else {
             return Err(Unrecognised::Unknown);
         };
-        oidc.principal(token, |verified| bearer(verified, &self.roles)).await.map_err(|rejection| match rejection {
-            Rejection::KeysUnavailable => Unrecognised::Unavailable,
-            rejection => Unrecognised::Rejected(rejection),
+        oidc.principal(token, |verified| watching(bearer(verified, &self.roles), blocked)).await.map_err(|rejection| {
+            match rejection {
+                Rejection::KeysUnavailable => Unrecognised::Unavailable,
+                rejection => Unrecognised::Rejected(rejection),
+            }
         })
     }
 }
 
+/// A principal whose calls end when an operator blocks it.
+fn watching(principal: Principal, blocked: &BlockedSubjects) -> Arc<Principal> {
+    Arc::new(Principal { revocation: blocked.revocation_of(&principal.actor), ..principal })
+}
+
 /// The principal for a verified token of the provider.
-fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
+pub(super) fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
     let roles = roles.roles(|group| verified.groups.contains(group));
     // Providers distinguish people and services; a service with the agent role is an agent here.
     let kind = match verified.kind {

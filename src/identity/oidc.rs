@@ -1,14 +1,17 @@
 //! Bearer tokens of an OpenID provider: signed JWTs, verified with the provider's published keys.
 //!
 //! - `token` parses a JWT, and rejects unsupported tokens before a key is used; `claims` checks the claims of a verified token.
+//! - `id_token` verifies the token of a sign-in; `sign_in` is the sign-in in a browser.
 //! - `jwks` is a set of keys; `source` fetches it, `keys` keeps it fresh; `cache` remembers verified tokens.
 
 mod cache;
 mod claims;
 mod config;
 mod http;
+mod id_token;
 mod jwks;
 mod keys;
+mod sign_in;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -18,7 +21,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use self::{
     cache::{Cache, Known},
-    jwks::Lookup,
+    jwks::{KeySet, Lookup},
     keys::Keys,
     source::Source,
     token::Token,
@@ -31,6 +34,11 @@ use crate::{
 
 pub use self::{
     config::{Algorithm, KeySource, OidcConfig, OidcConfigError, UnknownAlgorithm},
+    id_token::IdTokenError,
+    sign_in::{
+        ATTEMPT_TIME, Answer, Begun, CALLBACK_PATH, ClientSecretError, Denial, Finished, SignIn, SignInConfig,
+        SignInError, SignedIn, check_client_secret_file,
+    },
     source::check_keys_file,
     token::looks_like_jwt,
 };
@@ -127,10 +135,10 @@ impl Oidc {
     pub(super) async fn principal(
         &self,
         token: &str,
-        principal: impl FnOnce(&Verified) -> Principal,
+        principal: impl FnOnce(&Verified) -> Arc<Principal>,
     ) -> Result<Arc<Principal>, Rejection> {
         let known = self.known(token).await?;
-        Ok(Arc::clone(known.principal.get_or_init(|| Arc::new(principal(&known.verified)))))
+        Ok(Arc::clone(known.principal.get_or_init(|| principal(&known.verified))))
     }
 
     async fn known(&self, token: &str) -> Result<Arc<Known>, Rejection> {
@@ -144,11 +152,25 @@ impl Oidc {
             return Ok(known);
         }
         let token = Token::parse(token, &self.config.algorithms)?;
-        let mut set = self.keys.current().await?;
+        let set = self.keys.current().await?;
         // Most fetches bring no other keys; then nothing has to be verified again.
         if let Some(known) = self.cache.get(&digest, set.generation(), self.clock.wall()) {
             return Ok(known);
         }
+        let (claims, generation) = self.signed_claims(&token, set).await?;
+        let now = self.clock.wall(); // read again, because fetching keys may have taken long
+        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, now)?));
+        self.cache.put(digest, generation, Arc::clone(&known), now);
+        Ok(known)
+    }
+
+    /// The claims of a token, if its signature is valid; and the generation of the keys that verified it. Fetches keys if
+    /// the token's key is not in `set`.
+    async fn signed_claims(
+        &self,
+        token: &Token<'_>,
+        mut set: Arc<KeySet>,
+    ) -> Result<(serde_json::Map<String, serde_json::Value>, u64), Rejection> {
         if matches!(set.find(token.kid.as_deref(), token.algorithm), Lookup::Unknown) {
             set = self.keys.newer(set).await?;
         }
@@ -157,11 +179,7 @@ impl Oidc {
             Lookup::Unfit => return Err(Rejection::Algorithm),
             Lookup::Unknown => return Err(Rejection::UnknownKey),
         };
-        let claims = token.verify(key)?;
-        let now = self.clock.wall(); // read again, because fetching keys may have taken long
-        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, now)?));
-        self.cache.put(digest, set.generation(), Arc::clone(&known), now);
-        Ok(known)
+        Ok((token.verify(key)?, set.generation()))
     }
 }
 

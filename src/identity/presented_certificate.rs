@@ -1,6 +1,8 @@
 use std::sync::{Arc, OnceLock};
 
-use super::{AuthenticationMethod, CertificateName, CertificateRoles, PeerCertificate, Principal, Unrecognised};
+use super::{
+    AuthenticationMethod, BlockedSubjects, CertificateName, CertificateRoles, PeerCertificate, Principal, Unrecognised,
+};
 use crate::domain::{Actor, ActorKind, Role, Time};
 
 /// Issuer of actors with client certificates, for every CA.
@@ -25,7 +27,12 @@ impl PresentedCertificate {
     ///
     /// # Errors
     /// When the certificate has expired, or its name grants no role.
-    pub(super) fn recognise(&self, names: &CertificateRoles, now: Time) -> Result<Arc<Principal>, Unrecognised> {
+    pub(super) fn recognise(
+        &self,
+        names: &CertificateRoles,
+        blocked: &BlockedSubjects,
+        now: Time,
+    ) -> Result<Arc<Principal>, Unrecognised> {
         if names.is_empty() {
             return Err(Unrecognised::Unknown);
         }
@@ -33,7 +40,10 @@ impl PresentedCertificate {
         if now >= self.certificate.not_after {
             return Err(Unrecognised::CertificateExpired);
         }
-        let principal = self.principal.get_or_init(|| holder(&self.certificate, names, now).map(Arc::new));
+        let principal = self.principal.get_or_init(|| {
+            let holder = holder(&self.certificate, names, now)?;
+            Some(Arc::new(Principal { revocation: blocked.revocation_of(&holder.actor), ..holder }))
+        });
         principal.clone().ok_or(Unrecognised::CertificateUnknown)
     }
 }
@@ -94,7 +104,7 @@ mod tests {
             (both, "certificate/DNS:both.example.org", ActorKind::Service, "agent, reviewer, operator"),
             (ops, "certificate/email:ann@ops.example.org", ActorKind::Service, "operator"),
         ] {
-            let it = presented.recognise(&some_roles(), START).unwrap();
+            let it = presented.recognise(&some_roles(), &BlockedSubjects::default(), START).unwrap();
             assert_eq!((it.actor.to_string().as_str(), it.role_names().as_str()), (name, roles));
             assert_eq!((it.actor.issuer.as_str(), it.actor.kind), (ISSUER, kind));
             assert!(it.groups.is_empty() && it.permissions.is_empty() && !it.revocation.is_revoked());
@@ -109,18 +119,22 @@ mod tests {
         let second = presented(|it| it.uris = vec!["spiffe://a".into(), "spiffe://example.org/desk".into()]);
         let dns = presented(|it| it.dns_names = vec!["spiffe://example.org/desk".into()]);
         for presented in [presented(|_| {}), second, dns] {
-            assert_eq!(presented.recognise(&some_roles(), START).unwrap_err(), Unrecognised::CertificateUnknown);
+            assert_eq!(
+                presented.recognise(&some_roles(), &BlockedSubjects::default(), START).unwrap_err(),
+                Unrecognised::CertificateUnknown
+            );
         }
         let nobody = CertificateRoles::default();
         let agent = presented(|it| it.uris = vec!["spiffe://example.org/agents/a".into()]);
-        assert_eq!(agent.recognise(&nobody, START).unwrap_err(), Unrecognised::Unknown);
+        assert_eq!(agent.recognise(&nobody, &BlockedSubjects::default(), START).unwrap_err(), Unrecognised::Unknown);
     }
 
     #[test]
     fn a_connection_keeps_its_principal() {
         let agent = presented(|it| it.uris = vec!["spiffe://example.org/agents/a".into()]);
-        let first = agent.recognise(&some_roles(), START).unwrap();
-        let second = agent.recognise(&some_roles(), after(START, Duration::from_secs(60))).unwrap();
+        let first = agent.recognise(&some_roles(), &BlockedSubjects::default(), START).unwrap();
+        let second =
+            agent.recognise(&some_roles(), &BlockedSubjects::default(), after(START, Duration::from_secs(60))).unwrap();
         assert!(Arc::ptr_eq(&first, &second), "{second:?}");
     }
 }

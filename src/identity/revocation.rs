@@ -1,23 +1,66 @@
 use tokio_util::sync::CancellationToken;
 
-/// Whether credentials were revoked. Clones share the state.
+use super::blocked_subjects::BlockWatch;
+
+/// Whether credentials were revoked, or their subject is blocked. Clones share the state.
 #[derive(Clone, Debug, Default)]
-pub struct Revocation(CancellationToken);
+pub struct Revocation {
+    credentials: CancellationToken,
+    /// `None` for principals that no authenticator made.
+    subject: Option<BlockWatch>,
+}
 
 impl Revocation {
+    /// Of credentials of a subject that may be blocked.
+    pub(super) fn watching(subject: BlockWatch) -> Self {
+        Self { credentials: CancellationToken::new(), subject: Some(subject) }
+    }
+
+    /// The revocation of credentials that were derived from these: it is revoked with them, or alone.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { credentials: self.credentials.child_token(), subject: self.subject.clone() }
+    }
+
     /// Revokes the credentials permanently.
     pub fn revoke(&self) {
-        self.0.cancel();
+        self.credentials.cancel();
     }
 
-    /// Whether they were revoked.
+    /// Whether they are revoked, or their subject is blocked.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        self.0.is_cancelled()
+        self.credentials.is_cancelled() || self.is_blocked()
     }
 
-    /// Waits until they are revoked.
+    /// Whether their subject is blocked.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.subject.as_ref().is_some_and(BlockWatch::is_blocked)
+    }
+
+    /// Waits until they are revoked, or their subject is blocked.
     pub async fn revoked(&self) {
-        self.0.cancelled().await;
+        let Some(subject) = &self.subject else { return self.credentials.cancelled().await };
+        tokio::select! {
+            () = self.credentials.cancelled() => {}
+            () = subject.blocked() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_child_is_revoked_with_its_parent_or_alone() {
+        let parent = Revocation::default();
+        let (one, other) = (parent.child(), parent.child());
+        one.revoke();
+        assert_eq!([&parent, &one, &other].map(Revocation::is_revoked), [false, true, false]);
+        parent.revoke();
+        other.revoked().await;
+        assert!(other.is_revoked() && parent.child().is_revoked() && !other.is_blocked());
     }
 }

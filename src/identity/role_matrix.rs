@@ -45,11 +45,16 @@ pub enum Method {
     Thaw,
     ListFreezes,
     GetStatus,
+    ListSessions,
+    EndSessions,
+    BlockSubject,
+    UnblockSubject,
+    ListBlockedSubjects,
 }
 
 impl Method {
     /// Every call.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::RequestApproval,
         Self::WatchApproval,
         Self::GetApproval,
@@ -74,6 +79,11 @@ impl Method {
         Self::Thaw,
         Self::ListFreezes,
         Self::GetStatus,
+        Self::ListSessions,
+        Self::EndSessions,
+        Self::BlockSubject,
+        Self::UnblockSubject,
+        Self::ListBlockedSubjects,
     ];
 
     /// The call's name on the wire.
@@ -104,6 +114,11 @@ impl Method {
             Self::Thaw => "Thaw",
             Self::ListFreezes => "ListFreezes",
             Self::GetStatus => "GetStatus",
+            Self::ListSessions => "ListSessions",
+            Self::EndSessions => "EndSessions",
+            Self::BlockSubject => "BlockSubject",
+            Self::UnblockSubject => "UnblockSubject",
+            Self::ListBlockedSubjects => "ListBlockedSubjects",
         }
     }
 
@@ -113,7 +128,15 @@ impl Method {
         match self {
             Self::GetPolicy | Self::ListPolicyVersions | Self::SetPolicy | Self::TestPolicy => "PolicyService",
             Self::CreateToken | Self::ListTokens | Self::RevokeToken | Self::GetCaller => "AccessService",
-            Self::Freeze | Self::Thaw | Self::ListFreezes | Self::GetStatus => "AdminService",
+            Self::Freeze
+            | Self::Thaw
+            | Self::ListFreezes
+            | Self::GetStatus
+            | Self::ListSessions
+            | Self::EndSessions
+            | Self::BlockSubject
+            | Self::UnblockSubject
+            | Self::ListBlockedSubjects => "AdminService",
             _ => "ApprovalService",
         }
     }
@@ -151,8 +174,10 @@ impl Method {
             (Self::ListPending | Self::WatchPending, Auditor)
             | (Self::GetPolicy | Self::ListPolicyVersions, Reviewer | Auditor | Operator)
             | (Self::ListTokens | Self::ListFreezes | Self::GetStatus, Auditor | Operator)
+            | (Self::ListSessions | Self::ListBlockedSubjects, Auditor | Operator)
             | (Self::SetPolicy | Self::TestPolicy | Self::CreateToken | Self::RevokeToken, Operator)
             | (Self::RevokeApproval | Self::Freeze | Self::Thaw, Operator)
+            | (Self::EndSessions | Self::BlockSubject | Self::UnblockSubject, Operator)
             | (Self::GetCaller, _) => Some(All),
             _ => None,
         }

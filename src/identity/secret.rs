@@ -7,22 +7,37 @@ use crate::domain::SecretHash;
 /// Number of random bytes in a secret.
 const RANDOM: usize = 32;
 
-/// The secret of a token: `signoff_` and 256 random bits in base64url. It is never stored.
+/// The secret of a token or of a session: a prefix and 256 random bits in base64url. It is never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Prefix of every secret, by which scanners find leaked ones.
+    /// Prefix of the secrets of tokens, by which scanners find leaked ones.
     pub const PREFIX: &str = "signoff_";
 
-    /// A new secret.
+    /// Prefix of the secrets of sessions. No secret of a token has it.
+    pub const SESSION_PREFIX: &str = "signoff-session_";
+
+    /// A new secret of a token.
     ///
     /// # Errors
     /// When the system has no random numbers.
     pub fn generate() -> Result<Self, getrandom::Error> {
+        Self::random(Self::PREFIX)
+    }
+
+    /// A new secret of a session.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn of_session() -> Result<Self, getrandom::Error> {
+        Self::random(Self::SESSION_PREFIX)
+    }
+
+    fn random(prefix: &str) -> Result<Self, getrandom::Error> {
         let mut bytes = [0; RANDOM];
         getrandom::fill(&mut bytes)?;
-        Ok(Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes))))
+        Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
     /// The text, to be shown only once.
@@ -58,5 +73,8 @@ mod tests {
         let shown = format!("{one:?} {:?} {:?}", one.hash(), token(1));
         let hash = serde_json::to_string(&one.hash()).unwrap();
         assert!(!shown.contains(&one.reveal()[8..]) && !shown.contains(hash.trim_matches('"')), "{shown}");
+        let session = Secret::of_session().unwrap();
+        assert!(session.reveal().starts_with("signoff-session_") && session.reveal().len() == 59);
+        assert!(!session.reveal().starts_with(Secret::PREFIX) && !one.reveal().starts_with(Secret::SESSION_PREFIX));
     }
 }

@@ -8,12 +8,15 @@ use std::{
 
 use chrono::DateTime;
 
-use super::{Principal, Unrecognised};
+use super::{BlockedSubjects, Principal, Revocation, Unrecognised};
 use crate::domain::{SecretHash, Time, Token, TokenId, TokenState, to_micros};
 
 /// The server's own tokens in memory: authentication does not read the disk.
 #[derive(Debug, Default)]
-pub struct TokenRegistry(RwLock<Known>);
+pub struct TokenRegistry {
+    known: RwLock<Known>,
+    blocked: BlockedSubjects,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -62,12 +65,26 @@ impl TokenRegistry {
         })
     }
 
+    /// The blocked subjects. The owners of tokens watch this list, and so do the callers with other credentials.
+    #[must_use]
+    pub const fn blocked(&self) -> &BlockedSubjects {
+        &self.blocked
+    }
+
+    /// The revocation of a session that was started with a token. Without the token, it is revoked already.
+    pub(super) fn revocation_of_child(&self, id: TokenId) -> Revocation {
+        self.read(|known| known.by_id.get(&id).map(|entry| entry.principal.revocation.child())).unwrap_or_else(|| {
+            let gone = Revocation::default();
+            gone.revoke();
+            gone
+        })
+    }
+
     /// Adds or updates a token. A revoked token ends its open calls.
     pub(crate) fn insert(&self, token: Token) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.by_id.get(&token.id);
-        let principal =
-            before.map_or_else(|| Arc::new(Principal::from_token(&token)), |before| Arc::clone(&before.principal));
+        let principal = before.map_or_else(|| self.owner(&token), |before| Arc::clone(&before.principal));
         let uses = before.map_or_else(Arc::default, |before| Arc::clone(&before.uses));
         uses.kept.fetch_max(token.last_used_at.map_or(0, to_micros), Ordering::Relaxed);
         if token.revoked.is_some() {
@@ -81,7 +98,7 @@ impl TokenRegistry {
 
     /// Removes a token, and ends its open calls.
     pub(crate) fn remove(&self, id: TokenId) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = known.by_id.remove(&id) {
             entry.principal.revocation.revoke();
             known.by_secret.remove(&entry.token.secret);
@@ -138,8 +155,13 @@ impl TokenRegistry {
         });
     }
 
+    fn owner(&self, token: &Token) -> Arc<Principal> {
+        let owner = Principal::from_token(token);
+        Arc::new(Principal { revocation: self.blocked.revocation_of(&owner.actor), ..owner })
+    }
+
     fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{Policies, stored::document};
@@ -18,11 +21,15 @@ const KEPT: usize = 32;
 
 /// The most recently used versions. Versions never change, so an entry never expires.
 #[derive(Debug, Default)]
-pub(super) struct Displays(Mutex<VecDeque<(u64, Arc<Display>)>>);
+pub(super) struct Displays {
+    kept: Mutex<VecDeque<(u64, Arc<Display>)>>,
+    /// The version of the last failure in the log: a list would otherwise log each of its rows.
+    logged: AtomicU64,
+}
 
 impl Displays {
     fn find(&self, version: u64) -> Option<Arc<Display>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.iter().position(|(known, _)| *known == version)?;
         let found = kept.remove(at)?;
         let display = Arc::clone(&found.1);
@@ -31,7 +38,7 @@ impl Displays {
     }
 
     fn keep(&self, version: u64, display: &Arc<Display>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(known, _)| *known != version);
         kept.push_front((version, Arc::clone(display)));
         kept.truncate(KEPT);
@@ -63,7 +70,9 @@ impl Policies {
             version => match self.stored(version).await {
                 Ok(stored) => document(&stored),
                 Err(error) => {
-                    tracing::warn!(version, %error, "cannot read a version of the policy: lists redact all its arguments");
+                    if self.displays.logged.swap(version, Ordering::Relaxed) != version {
+                        tracing::warn!(version, %error, "cannot read a version of the policy: lists redact its calls");
+                    }
                     return Arc::new(Display::unreadable(label));
                 }
             },
@@ -72,7 +81,7 @@ impl Policies {
             .map_err(|error| error.to_string())
             .and_then(|document| Display::new(label, &document).map_err(|error| error.to_string()));
         let display = Arc::new(display.unwrap_or_else(|error| {
-            tracing::error!(version, error, "cannot use a version of the policy: lists redact all its arguments");
+            tracing::error!(version, error, "cannot use a version of the policy: lists redact its calls");
             Display::unreadable(label)
         }));
         self.displays.keep(version, &display);

@@ -73,7 +73,8 @@ impl ArgumentPath {
     }
 
     /// The path of a member of the arguments.
-    pub(crate) fn member(name: &str) -> Self {
+    #[must_use]
+    pub fn member(name: &str) -> Self {
         Self(vec![Step::Member(name.to_owned())])
     }
 

@@ -56,6 +56,17 @@ pub struct SummaryItem {
     pub value: RedactedValue,
 }
 
+/// How a call is shown: the result of a test.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Preview {
+    /// The summary of the rule that decided, else the policy's. Empty if neither has one.
+    pub summary: Vec<SummaryItem>,
+    /// The arguments, without redacted values.
+    pub arguments: RedactedArguments,
+    /// Common reasons to reject.
+    pub reject_reasons: Vec<String>,
+}
+
 impl Fields {
     fn new(summary: &[String], redact: &[String], reject_reasons: &[String]) -> Result<Self, ArgumentPathError> {
         let paths = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
@@ -109,6 +120,12 @@ impl Display {
         self.summary_in(approval, &self.redacted_arguments(approval))
     }
 
+    /// Like [`summary_of`](Self::summary_of), with redacted values: only for the approval's own page.
+    #[must_use]
+    pub fn whole_summary_of(&self, approval: &Approval) -> Vec<SummaryItem> {
+        self.summary_in(approval, &RedactedArguments::new(approval.arguments.to_object(), &BTreeSet::new()))
+    }
+
     /// The current arguments, without redacted values.
     #[must_use]
     pub fn redacted_arguments(&self, approval: &Approval) -> RedactedArguments {
@@ -132,6 +149,14 @@ impl Display {
             Some(paths) => RedactedArguments::new(arguments.to_object(), &paths),
             None => RedactedArguments::everything(),
         }
+    }
+
+    /// How a call with this verdict is shown.
+    #[must_use]
+    pub fn preview(&self, verdict: &Verdict, arguments: &Arguments) -> Preview {
+        let arguments = self.redact(verdict, arguments);
+        let reject_reasons = self.deciding(verdict, |fields| &fields.reject_reasons).to_vec();
+        Preview { summary: self.own_summary(verdict, &arguments).unwrap_or_default(), arguments, reject_reasons }
     }
 
     /// The approval for messages, rows and logs.
@@ -169,20 +194,19 @@ impl Display {
     }
 
     fn summary_in(&self, approval: &Approval, arguments: &RedactedArguments) -> Vec<SummaryItem> {
-        if arguments.is_all_redacted() {
-            return Vec::new();
-        }
-        let paths = self.deciding(&approval.verdict, |fields| &fields.summary);
-        if paths.is_empty() {
-            return default_summary(arguments);
-        }
+        self.own_summary(&approval.verdict, arguments).unwrap_or_else(|| default_summary(arguments))
+    }
+
+    /// The summary of the rule that decided, else the policy's. `None` if neither has one.
+    fn own_summary(&self, verdict: &Verdict, arguments: &RedactedArguments) -> Option<Vec<SummaryItem>> {
+        let paths = self.deciding(verdict, |fields| &fields.summary);
         let item = |path: &ArgumentPath| {
             let (first, steps) = path.steps().split_first()?;
             let Step::Member(name) = first else { return None };
             let value = follow(arguments.members().get(name)?, steps)?;
             Some(SummaryItem { path: path.to_string(), value })
         };
-        paths.iter().filter_map(item).collect()
+        (!paths.is_empty()).then(|| paths.iter().filter_map(item).collect())
     }
 }
 

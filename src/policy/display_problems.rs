@@ -78,10 +78,9 @@ impl Problems {
 
     fn hides_shown(&mut self, hidden: &Placed<'_>, policy_summary: &[Placed<'_>]) {
         if let Some(shown) = policy_summary.iter().find(|shown| hidden.path.covers(&shown.path)) {
-            let (text, Placed { place, text: of, .. }) = (hidden.text, shown);
-            let message = format!(
-                "{text} redacts {of}, which the policy's {place} shows; set a summary for this rule without it"
-            );
+            let Placed { place, text: of, .. } = shown;
+            let message =
+                format!("redacts {of}, which the policy's {place} shows; set a summary for this rule without it");
             self.add(&*hidden.place, message);
         }
     }

@@ -215,6 +215,14 @@ mod tests {
         assert_eq!(serde_json::to_value(Document::default()).unwrap(), json!({}));
     }
 
+    /// Stored policies are compared as texts with what this build writes: the order of fields must not change.
+    #[test]
+    fn fields_keep_their_order() {
+        let text = r#"{"tools":["pay"],"unlisted_tools":{"auto_approve":{}},"rules":[{"name":"a","description":"d","tools":["*"],"agents":["x"],"labels":{"env":"prod"},"when":"true","summary":["args.a"],"redact":["args.b"],"reject_reasons":["no"],"auto_reject":{"message":"no"}}],"summary":["args.a"],"redact":["args.b"],"reject_reasons":["no"]}"#;
+        let document: Document = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&document).unwrap(), text);
+    }
+
     #[test]
     fn spans_are_whole_or_refused() {
         let of = |text: &str| serde_json::from_value::<RuleEffect>(json!({"require_approval": {"timeout": text}}));

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Asks, Call, Document, Rule, RuleEffect,
+    Asks, Call, Display, Document, Rule, RuleEffect,
     condition::{Condition, Scope, StepBudget},
     globs::GlobIndex,
 };
@@ -44,6 +44,12 @@ impl Policy {
     #[must_use]
     pub const fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// How calls are shown that it judges as this version.
+    #[must_use]
+    pub fn display(&self, version: &str) -> Display {
+        Display::new(version, &self.document).unwrap_or_else(|_| Display::unreadable(version))
     }
 
     pub(super) fn matchers(&self) -> &[Matcher] {

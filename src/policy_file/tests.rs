@@ -110,12 +110,12 @@ rules:
 ";
     let expected = [
         "1:8: tools: is \"send_email\"; it must be a list",
-        "2:1: rulez: is unknown; known: tools, unlisted_tools, rules",
+        "2:1: rulez: is unknown; known: tools, unlisted_tools, rules, summary, redact, reject_reasons",
         "4:11: rules[0].name: is a number; it must be a string: write \"5\"",
         "5:16: rules[0].tools[1]: is a number; it must be a string: write \"7\"",
         "6:11: rules[0].when: is a boolean; it must be a string: write \"true\"",
         "7:5: rules[0].wen: is unknown; known: name, description, tools, agents, labels, when, auto_approve, \
-         require_approval, auto_reject",
+         require_approval, auto_reject, summary, redact, reject_reasons",
         "8:5: rules[0].name: is set twice; the first is at 4:5",
         "10:16: rules[0].require_approval.timeout: is \"5m\"; it must be a duration in seconds: write 300s",
         "11:21: rules[0].require_approval.claim_window: is a number without a unit; write 300s",
@@ -124,7 +124,7 @@ rules:
          require_approval, auto_reject",
         "14:7: rules[0].auto_reject.mesage: is unknown; did you mean message? Known: message",
         "15:5: rules[1]: is \"nonsense\"; it must be a mapping with the fields name, description, tools, agents, labels, \
-         when, auto_approve, require_approval, auto_reject",
+         when, auto_approve, require_approval, auto_reject, summary, redact, reject_reasons",
         "16:19: rules[2].labels[\"env\"]: is a number; it must be a string: write \"1\"",
         "16:22: rules[2].labels: a key is a number; it must be a string: write \"2\"",
         "16:37: rules[2].labels[\"env\"]: is set twice; the first is at 16:14",
@@ -138,9 +138,9 @@ rules:
 fn a_misspelled_field_is_read_as_the_similar_one() {
     let text = "rule:\n  - name: a\n    toools: [5]\n    auto_aprove: {}\n    autoApprove: {}\n";
     let expected = [
-        "1:1: rule: is unknown; did you mean rules? Known: tools, unlisted_tools, rules",
+        "1:1: rule: is unknown; did you mean rules? Known: tools, unlisted_tools, rules, summary, redact, reject_reasons",
         "3:5: rules[0].toools: is unknown; did you mean tools? Known: name, description, tools, agents, labels, when, \
-         auto_approve, require_approval, auto_reject",
+         auto_approve, require_approval, auto_reject, summary, redact, reject_reasons",
         "3:14: rules[0].tools[0]: is a number; it must be a string: write \"5\"",
     ];
     let found = wrong(text);
@@ -229,7 +229,9 @@ fn problems_beyond_a_hundred_are_counted() {
 #[test]
 fn the_root_must_be_a_mapping() {
     for (text, given) in [("- a", "a list"), ("a", "\"a\""), ("5", "a number (\"5\")")] {
-        let expected = format!("1:1: is {given}; it must be a mapping with the fields tools, unlisted_tools, rules");
+        let expected = format!(
+            "1:1: is {given}; it must be a mapping with the fields tools, unlisted_tools, rules, summary, redact, reject_reasons"
+        );
         assert_eq!(wrong(text), [expected]);
     }
 }
@@ -389,4 +391,33 @@ proptest! {
         let read = read::<v1::Policy>(EXAMPLE);
         prop_assert!(read.place(&path).line >= 1);
     }
+}
+
+#[test]
+fn problems_of_paths_have_their_position() {
+    let text = "\
+summary: [args.to, args.card.number]
+redact:
+  - args.card
+  - card
+rules:
+  - name: a
+    tools: [pay]
+    redact: ['args[\"a.b\"', args.to]
+    reject_reasons:
+      - \"\"
+    require_approval: {}
+";
+    let found = load(std::path::Path::new("p.yaml"), text.as_bytes()).unwrap_err();
+    let expected = [
+        "p.yaml:1:20: summary[1]: args.card.number is redacted by redact[0], args.card; a summary cannot show redacted \
+         arguments",
+        "p.yaml:4:5: redact[1]: the path \"card\" must begin with `args`, such as args.card.number",
+        "p.yaml:8:14: rules[0].redact[0]: the path \"args[\\\"a.b\\\"\" has invalid brackets at character 5; write \
+         [\"any name\"], [0] or [*]",
+        "p.yaml:8:29: rules[0].redact[1]: redacts args.to, which the policy's summary[0] shows; set a summary \
+         for this rule without it",
+        "p.yaml:10:9: rules[0].reject_reasons[0]: is empty; a reason has 1 to 128 characters",
+    ];
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
 }

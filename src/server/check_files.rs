@@ -6,7 +6,7 @@ use rustix::fs::{Access, access};
 
 use crate::{
     config::Config,
-    identity::oidc,
+    identity::oidc::{self, check_client_secret_file},
     policy_file,
     tls::{LiveTls, TlsFiles},
     workers::read_policy_file,
@@ -23,6 +23,10 @@ pub async fn check_files(config: &Config) -> Vec<String> {
     if let Some(path) = config.oidc.keys_file() {
         let unusable = oidc::check_keys_file(&path).await.err();
         problems.extend(unusable.map(|error| format!("oidc.keys: {}: {error}", path.display())));
+    }
+    if let Some(path) = &config.oidc.client_secret_file {
+        let unusable = check_client_secret_file(path).await.err();
+        problems.extend(unusable.map(|error| format!("oidc.client_secret_file: {error}")));
     }
     if let Some(path) = &config.policy {
         match read_policy_file(path).await {
@@ -88,6 +92,7 @@ mod tests {
             oidc: OidcSettings {
                 issuer: Some("https://id.example.org".into()),
                 keys: Some(path("keys.json").display().to_string()),
+                client_secret_file: Some(path("client-secret")),
                 ..OidcSettings::default()
             },
             ..Config::default()
@@ -98,6 +103,7 @@ mod tests {
             "data_dir: file is not a directory",
             "tls: tls.crt: No such file",
             "tls: tls.key: No such file",
+            "oidc.client_secret_file: client-secret: No such file",
             "oidc.keys: keys.json: the key set has no usable key",
             "policy: policy.yaml:3:5: rules[0].tols: is unknown",
             "policy: policy.yaml:4:11: rules[0].when: column 4: unexpected end of the condition",

@@ -4,7 +4,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     clock::OutOfRange,
-    identity::{DevTokensError, oidc::OidcConfigError},
+    identity::{
+        DevTokensError,
+        oidc::{ClientSecretError, OidcConfigError},
+    },
     policies::PolicyError,
     store::{OpenError, StoreError},
     tls::TlsError,
@@ -30,6 +33,9 @@ pub enum StartError {
     /// The stored tokens cannot be read.
     #[error("cannot read the tokens: {0}")]
     StoredTokens(StoreError),
+    /// The stored sessions cannot be read.
+    #[error("cannot read the sessions: {0}")]
+    StoredSessions(StoreError),
     /// No call could authenticate.
     #[error(
         "no authentication is configured: there is no active token, and neither oidc.issuer nor certificates.… is \
@@ -47,6 +53,9 @@ pub enum StartError {
     /// The OpenID configuration is invalid.
     #[error("oidc: {0}")]
     Oidc(#[from] OidcConfigError),
+    /// The client's secret for sign-in with OpenID cannot be read.
+    #[error("oidc.client_secret_file: {0}")]
+    ClientSecret(#[from] ClientSecretError),
     /// The certificate, its key or the client authorities cannot be loaded.
     #[error("cannot load the TLS files:\n{0}")]
     Tls(#[from] TlsError),

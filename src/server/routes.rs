@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{Extensions, StatusCode, header::CONTENT_TYPE},
+    middleware::{Next, from_fn},
     response::Response,
     routing::get,
 };
@@ -124,10 +125,22 @@ pub(super) async fn routes(
         .layer(RpcLayer::new(layered, traces))
         .layer(GrpcWebLayer::new()) // what is inside sees plain gRPC
         .layer(MapRequestLayer::new(without_doubtful_type))
+        .layer(from_fn(calls_only)) // the gRPC-Web layer would answer a missing page with an empty 400
         .layer(MapResponseLayer::new(metered::<axum::body::Body>)) // outermost: counts the bytes that are sent
         .route("/metrics", get(exposition))
         .merge(probes(&health));
     Ok((health, router))
+}
+
+/// Answers with a page where nothing is, unless the request is a call: its content type says so, or its path, which
+/// begins with the name of a package.
+async fn calls_only(request: Request, next: Next) -> Response {
+    let service = request.uri().path().split('/').nth(1).unwrap_or_default();
+    if service.contains('.') || telemetry::is_grpc(request.headers()) {
+        next.run(request).await
+    } else {
+        no_such_page().await
+    }
 }
 
 /// The answer where nothing is: an error of gRPC for calls, else a page.

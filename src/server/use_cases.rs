@@ -12,7 +12,7 @@ use crate::{
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
-    sessions::Sessions,
+    sessions::{self, Sessions},
     store::{Store, TokenStore},
     tokens::Tokens,
 };
@@ -31,14 +31,14 @@ pub(super) struct Apis {
 /// The use-cases.
 pub(super) struct UseCases {
     pub(super) tokens: Arc<Tokens>,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
     pub(super) admin: Arc<Admin>,
-    pub(super) sessions: Arc<Sessions>,
 }
 
 impl UseCases {
-    /// Loads tokens and the policy from the store. A policy file takes precedence.
+    /// Loads tokens, sessions and the policy from the store. A policy file takes precedence.
     pub(super) async fn load(
         config: &Config,
         store: &Arc<dyn Store>,
@@ -50,6 +50,15 @@ impl UseCases {
         if !config.has_authentication() && !tokens.any_active() {
             return Err(StartError::NoAuthentication { data_dir: config.data_dir.clone() });
         }
+        let settings = sessions::Settings {
+            idle: config.desk.session_idle,
+            max: config.desk.session_max,
+            dev: config.dev,
+            issuer: config.oidc.issuer.clone(),
+        };
+        let (stored, dated) = (Arc::clone(store), Arc::clone(clock));
+        let sessions = Sessions::load(stored, dated, tokens.registry(), settings).await;
+        let sessions = sessions.map_err(StartError::StoredSessions)?;
         let (stored, dated) = (Arc::clone(store), Arc::clone(clock));
         let policies = match policy {
             None => Policies::from_store(stored, dated, config.claim_window).await?,
@@ -69,14 +78,19 @@ impl UseCases {
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
-        Ok(Self { tokens, policies, approvals, admin, sessions: Arc::default() })
+        Ok(Self { tokens, sessions, policies, approvals, admin })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, policies, approvals, admin, sessions: _ } = self;
+        let Self { tokens, sessions: _, policies, approvals, admin } = self;
         Apis {
-            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), Arc::clone(streams)),
+            approvals: ApprovalApi::new(
+                Arc::clone(approvals),
+                Arc::clone(policies),
+                limits.request.clone(),
+                Arc::clone(streams),
+            ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
             admin: AdminApi::new(Arc::clone(admin)),
@@ -88,9 +102,9 @@ impl UseCases {
         &self,
         config: &Config,
         dev: Option<DevTokens>,
+        oidc: Option<Arc<Oidc>>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Arc<dyn Authenticator>, StartError> {
-        let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(clock))).transpose()?;
+    ) -> Arc<dyn Authenticator> {
         let authenticator = CredentialVerifier {
             tokens: self.tokens.registry(),
             dev,
@@ -99,6 +113,6 @@ impl UseCases {
             certificates: config.certificates.clone(),
             clock: Arc::<dyn Clock>::clone(clock),
         };
-        Ok(Arc::new(RecordingAuthenticator { authenticator, seen: self.policies.seen_reviewers() }))
+        Arc::new(RecordingAuthenticator { authenticator, seen: self.policies.seen_reviewers() })
     }
 }

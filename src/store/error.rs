@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DOCUMENT_MAX, NAME_MAX};
-use crate::domain::{ApprovalId, FreezeError, Refusal, ReplayError, TokenId};
+use crate::domain::{ApprovalId, BlockError, FreezeError, Refusal, ReplayError, SessionId, TokenId};
 
 /// Why a store operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,15 @@ pub enum StoreError {
     /// A token that cannot be stored.
     #[error("token {0} is invalid: {1}")]
     BadToken(TokenId, &'static str),
+    /// Another session is stored under this id.
+    #[error("another session is stored under the id {0}")]
+    SessionConflict(SessionId),
+    /// A session that cannot be stored.
+    #[error("session {0} is invalid: {1}")]
+    BadSession(SessionId, &'static str),
+    /// Blocking or unblocking a subject failed.
+    #[error(transparent)]
+    Block(#[from] BlockError),
     /// A freeze or a thaw failed.
     #[error(transparent)]
     Freeze(#[from] FreezeError),

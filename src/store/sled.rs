@@ -6,6 +6,7 @@
 //! why values are small.
 
 mod approvals;
+mod blocks;
 mod catch_panic;
 mod change_feed;
 mod check;
@@ -32,6 +33,7 @@ mod prepared_submission;
 mod records;
 mod salvage;
 mod schemas;
+mod sessions;
 mod tokens;
 mod tombstones;
 mod transfer;
@@ -77,10 +79,11 @@ use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBro
 use crate::domain::Time;
 
 /// Version of the keys and records. Raise it when a build cannot read what an older one wrote, or the reverse.
-const SCHEMA: u32 = 4;
+const SCHEMA: u32 = 5;
 
-/// The previous schema version. Its records are valid in this one.
-const UPGRADED: u32 = 3;
+/// Earlier schema versions, whose records are valid in this one. Version 4 added freezes and revocations, and version 5
+/// sessions and blocks.
+const UPGRADED: [u32; 2] = [3, 4];
 
 /// Capacity of the writer's queue. Senders wait when it is full.
 const QUEUE: usize = 4_096;
@@ -202,6 +205,8 @@ impl SledStore {
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
         // An unreadable freeze could not block claims, so the store must not open.
         let freezes = records::freezes(&pages).map_err(unreadable)?;
+        // The same holds for a block, whose subject could call.
+        let blocks = records::blocks(&pages).map_err(unreadable)?;
         observer.pending(pending.total(), pending.oldest());
         observer.frozen(&freezes);
         let shared = Arc::new(Shared {
@@ -229,6 +234,7 @@ impl SledStore {
             sync,
             pending,
             freezes,
+            blocks,
             tip,
             mark,
             shared: Arc::clone(&shared),

@@ -31,7 +31,7 @@ const fn quiet(name: &'static str, shape: Shape) -> Method {
 }
 
 /// Every method, the busiest first, and [`OTHER`] last.
-pub(super) const METHODS: [Method; 29] = [
+pub(super) const METHODS: [Method; 34] = [
     method("signoff.v1.ApprovalService/RequestApproval", Shape::Streaming),
     method("signoff.v1.ApprovalService/Decide", Shape::Unary),
     method("signoff.v1.ApprovalService/ClaimExecution", Shape::Unary),
@@ -56,6 +56,11 @@ pub(super) const METHODS: [Method; 29] = [
     method("signoff.v1.AdminService/ListFreezes", Shape::Unary),
     method("signoff.v1.AdminService/Freeze", Shape::Unary),
     method("signoff.v1.AdminService/Thaw", Shape::Unary),
+    method("signoff.v1.AdminService/ListSessions", Shape::Unary),
+    method("signoff.v1.AdminService/EndSessions", Shape::Unary),
+    method("signoff.v1.AdminService/ListBlockedSubjects", Shape::Unary),
+    method("signoff.v1.AdminService/BlockSubject", Shape::Unary),
+    method("signoff.v1.AdminService/UnblockSubject", Shape::Unary),
     quiet("grpc.health.v1.Health/Check", Shape::Unary),
     quiet("grpc.health.v1.Health/Watch", Shape::Streaming),
     quiet("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),

@@ -7,13 +7,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Freeze, ImportedFreezes, NewFreeze, NewThaw, Revision, Time,
-        Token, TokenId,
+        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
+        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
-        Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query, StoreError, Submission,
-        Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
+        Health, History, Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query,
+        SessionStore, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
+        UnchangedPolicy,
     },
 };
 
@@ -242,6 +243,40 @@ impl FreezeStore for Staged {
 
     async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         self.inner.import_freezes(freezes).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for Staged {
+    async fn save_sessions(&self, sessions: Vec<Session>) -> Result<usize, StoreError> {
+        self.inner.save_sessions(sessions).await
+    }
+
+    async fn forget_sessions(&self, ids: Vec<SessionId>) -> Result<(), StoreError> {
+        self.inner.forget_sessions(ids).await
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        self.inner.sessions().await
+    }
+}
+
+#[async_trait]
+impl BlockStore for Staged {
+    async fn block(&self, new: NewBlock) -> Result<Block, StoreError> {
+        self.inner.block(new).await
+    }
+
+    async fn unblock(&self, new: NewUnblock) -> Result<Block, StoreError> {
+        self.inner.unblock(new).await
+    }
+
+    async fn blocks(&self) -> Result<Vec<Block>, StoreError> {
+        self.inner.blocks().await
+    }
+
+    async fn import_blocks(&self, blocks: Vec<Block>) -> Result<ImportedBlocks, StoreError> {
+        self.inner.import_blocks(blocks).await
     }
 }
 

@@ -20,6 +20,7 @@ mod oidc;
 mod policy;
 mod queue;
 mod races;
+mod redaction;
 mod relay;
 mod remember;
 mod reviewers;

@@ -1,4 +1,6 @@
-//! Tokens of a real OpenID provider, the program tests/oidc-provider.
+//! Tokens of a real OpenID provider, the program tests/oidc-provider, and sign-in with it.
+
+mod sign_in;
 
 use std::{path::Path, process::Stdio, sync::Arc};
 

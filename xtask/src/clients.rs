@@ -65,11 +65,16 @@ impl Client {
     }
 
     fn with_server(&self, script: &str, args: &[String]) -> Result<Step, Failure> {
-        let here = env::current_exe().map_err(|error| Failure::File("xtask".into(), error))?;
-        let server = here.with_file_name("signoff");
-        let command = [format!("SIGNOFF_BIN={}", server.display()), self.script(script)];
-        Ok(Step::new(&[], "env").args(&command).args(args))
+        against_server(self.script(script), args)
     }
+}
+
+/// A script that tests the server which was built beside this program.
+pub(crate) fn against_server(script: String, args: &[String]) -> Result<Step, Failure> {
+    let here = env::current_exe().map_err(|error| Failure::File("xtask".into(), error))?;
+    let server = here.with_file_name("signoff");
+    let command = [format!("SIGNOFF_BIN={}", server.display()), script];
+    Ok(Step::new(&[], "env").args(&command).args(args))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`setup`]: the tools that the other commands need.
 //! - [`mod@test`]: all tests of the workspace and of the [`clients`], with their total.
+//! - [`desk`]: the tests of the desk in a browser.
 //! - [`adapters`]: the tests of the adapters for agent frameworks.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
@@ -18,6 +19,7 @@
 mod adapters;
 mod breaking;
 mod clients;
+mod desk;
 mod failure;
 mod faults;
 mod fuzz;
@@ -42,6 +44,7 @@ const COMMANDS: &[Command] = &[
     ("setup", "", "install missing tools; the other commands install those that they need", setup::run),
     ("test", "[ARGS...]", "run all tests, or with ARGS only `cargo test` with them", test::run),
     ("clients", "[NAMES...]", "run the tests of the named clients, or of all", test::run_named_clients),
+    ("desk", "[SCENARIOS...] [OPTIONS]", "run the named scenarios of the desk in Chromium, or all", test::run_desk),
     (
         "adapters",
         "--all | LANGUAGE [FRAMEWORK [VERSION]]",

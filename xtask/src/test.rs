@@ -1,9 +1,10 @@
-//! `cargo xtask test`: every test of the workspace and of the clients in one command, and their total.
+//! `cargo xtask test`: every test of the workspace, of the clients and of the desk in one command, and their total.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use crate::clients::{self, CLIENTS, Client};
+use crate::desk;
 use crate::failure::Failure;
 use crate::node_modules;
 use crate::step::Step;
@@ -12,23 +13,44 @@ use crate::tools;
 /// Unit, integration and documentation tests. Cargo builds the `signoff` binary that the integration tests start.
 const COMMAND: &str = "cargo test --workspace --locked --no-fail-fast";
 
-/// Runs all tests; `args` go to `cargo test`, and with any the clients' are left out.
+/// Builds the `signoff` program that the tests in other languages start.
+const BUILD: &str = "cargo build --locked --bin signoff";
+
+/// Runs all tests; `args` go to `cargo test`, and with any the clients' and the desk's are left out.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    let clients = if args.is_empty() { CLIENTS } else { &[] };
-    let clients: Vec<&Client> = clients.iter().collect();
-    tools::ensure(clients.iter().flat_map(|client| client.tools).chain(tools::NODE))?;
-    node_modules::install()?;
+    let whole = args.is_empty();
+    let clients: Vec<&Client> = if whole { CLIENTS.iter().collect() } else { Vec::new() };
+    let desk = if whole { desk::tools().collect() } else { Vec::new() };
+    tools::ensure(clients.iter().flat_map(|client| client.tools).chain(tools::NODE).chain(desk))?;
+    node_modules::install(node_modules::OIDC_PROVIDER)?;
     let mut total = Total::default();
-    let result =
-        count(&Step::new(&[], COMMAND).args(args), &mut total).and_then(|()| run_clients(&clients, &mut total));
+    let result = count(&Step::new(&[], COMMAND).args(args), &mut total)
+        .and_then(|()| run_clients(&clients, &mut total))
+        .and_then(|()| if whole { run_scenarios(&[], &mut total) } else { Ok(()) });
     total.end(result)
+}
+
+/// `cargo xtask desk`: the scenarios of the desk that are named, or all; options go to Node.js's test runner.
+pub(crate) fn run_desk(args: &[String]) -> Result<(), Failure> {
+    desk::check(args)?;
+    tools::ensure(desk::tools())?;
+    node_modules::install(node_modules::OIDC_PROVIDER)?;
+    Step::new(&[], BUILD).run()?;
+    let mut total = Total::default();
+    let result = run_scenarios(args, &mut total);
+    total.end(result)
+}
+
+fn run_scenarios(args: &[String], total: &mut Total) -> Result<(), Failure> {
+    node_modules::install(node_modules::DESK)?;
+    count(&desk::scenarios(args)?, total)
 }
 
 /// `cargo xtask clients`: the tests of the clients that are named, or of all.
 pub(crate) fn run_named_clients(args: &[String]) -> Result<(), Failure> {
     let clients = clients::named(args)?;
     tools::ensure(clients.iter().flat_map(|client| client.tools))?;
-    Step::new(&[], "cargo build --locked --bin signoff").run()?;
+    Step::new(&[], BUILD).run()?;
     let mut total = Total::default();
     let result = run_clients(&clients, &mut total);
     total.end(result)

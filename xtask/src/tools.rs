@@ -125,7 +125,7 @@ const NODE_WHEEL: Source = Source::Wheel(
     ],
 );
 
-/// For the TypeScript client, and for the OpenID provider of the server's tests.
+/// For the TypeScript client, the OpenID provider of the server's tests, and the tests of the desk.
 pub(crate) const NODE: &[Tool] = &[
     Tool {
         name: "node",
@@ -136,6 +136,15 @@ pub(crate) const NODE: &[Tool] = &[
     },
     Tool { name: "npm", probe: "npm --version", minimum: None, source: NODE_WHEEL, elsewhere: "https://nodejs.org" },
 ];
+
+/// For the tests of the desk. Playwright would download a browser of its own from outside of any registry.
+pub(crate) const CHROMIUM: &[Tool] = &[Tool {
+    name: "chromium",
+    probe: "chromium --version",
+    minimum: None,
+    source: Source::Debian(&["chromium"]),
+    elsewhere: "https://www.chromium.org/getting-involved/download-chromium",
+}];
 
 /// For the Go client.
 pub(crate) const GO: &[Tool] = &[Tool {

@@ -43,7 +43,9 @@ pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure>
             return Err(wrong(&problems.join("\n")));
         }
     };
-    let results: Vec<_> = cases.iter().map(|case| encode::test_result(case, &judge(&policy, case))).collect();
+    let display = policy.display("");
+    let result = |case: &TestCase| encode::test_result(case, &judge(&policy, case), &display);
+    let results: Vec<_> = cases.iter().map(result).collect();
     let found = policy.warnings(&known(&policy, &cases));
     warnings(console, &policy_file::place_warnings(&args.file.path, &text, &found))?;
     if console.json {
@@ -84,6 +86,8 @@ fn table(cases: &[TestCase], results: &[PolicyTestResult]) -> Table {
         Column::whole("STATUS"),
         Column::at_least(12, "RULE"),
         Column::at_least(16, "EXPECTED"),
+        Column::detail(24, "SUMMARY"),
+        Column::detail(16, "REDACTED"),
     ]);
     for (case, result) in cases.iter().zip(results) {
         let (word, colour) = if result.passed { ("pass", AnsiColor::Green) } else { ("FAIL", AnsiColor::Red) };
@@ -94,6 +98,8 @@ fn table(cases: &[TestCase], results: &[PolicyTestResult]) -> Table {
             describe::cell(result.status),
             rule.into(),
             if result.passed { Cell::default() } else { expected(case).into() },
+            escape(&result.summary.join(", ")).into(),
+            escape(&result.redacted_paths.join(", ")).into(),
         ]);
     }
     table

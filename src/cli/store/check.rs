@@ -44,11 +44,13 @@ pub(super) fn run(args: &CheckArgs, as_json: bool) -> ExitCode {
 }
 
 fn print(findings: &Findings) {
-    let Findings { approvals, events, policies, tokens, freezes, groups, faults, notes } = findings;
-    let frozen = if *freezes == 0 { String::new() } else { format!("{freezes} freezes, ") };
+    let Findings { approvals, events, policies, tokens, freezes, sessions, blocks, groups, faults, notes } = findings;
+    let some = |count: u64, name: &str| if count == 0 { String::new() } else { format!("{count} {name}, ") };
+    let (frozen, signed_in) = (some(*freezes, "freezes"), some(*sessions, "sessions"));
+    let blocked = some(*blocks, "blocked subjects");
     anstream::println!(
         "intact: {approvals} approvals with {events} events, {policies} policy versions, {tokens} tokens, \
-         {frozen}{groups} commit groups"
+         {frozen}{signed_in}{blocked}{groups} commit groups"
     );
     for fault in faults {
         let what = escape(&fault.what);

@@ -11,7 +11,9 @@ use crate::{
     cli::{
         json,
         text::escape,
-        transfer::{ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, UnchangedPolicyLine, line},
+        transfer::{
+            BlockLine, ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, UnchangedPolicyLine, line,
+        },
     },
     clock::{SystemWall, WallClock as _},
     private_files,
@@ -26,7 +28,7 @@ Reads the files without changing them, even if the server cannot open them. The 
 Saves an approval only with all its acknowledged events. Names, and leaves out, every approval that may have a later \
 decision or claim. The request_id of such an approval counts as forgotten for 8 days: its tool may have run, so the \
 server rejects a repeated request. If any record is unreadable, all tokens are left out, because a revoked token could \
-become valid again. A thawed freeze may become active again.
+become valid again. A thawed freeze, or an ended block, may become active again. Sessions are never saved.
 
 Exit codes: 0 nothing left out; 1 records left out, or the store cannot be read.";
 
@@ -56,6 +58,7 @@ pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
             "policies": written.policies,
             "tokens": written.tokens,
             "freezes": written.freezes,
+            "blocks": written.blocks,
             "forgotten": written.forgotten,
             "left_out": salvaged.left_out,
         });
@@ -101,7 +104,8 @@ fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> 
 }
 
 fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
-    let Salvaged { policies, unchanged_policies, tokens, freezes, forgotten, histories, left_out: _ } = salvaged;
+    let Salvaged { policies, unchanged_policies, tokens, freezes, blocks, forgotten, histories, left_out: _ } =
+        salvaged;
     line(output, &Header::current())?;
     policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
     unchanged_policies
@@ -109,6 +113,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
         .try_for_each(|unchanged_policy| line(output, &UnchangedPolicyLine { unchanged_policy }))?;
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token }))?;
     freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze }))?;
+    blocks.iter().try_for_each(|block| line(output, &BlockLine { block }))?;
     forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
     histories.iter().try_for_each(|history| line(output, history))?;
     let written = Trailer {
@@ -117,6 +122,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
         unchanged_policies: unchanged_policies.len(),
         tokens: tokens.len(),
         freezes: freezes.len(),
+        blocks: blocks.len(),
         forgotten: forgotten.len(),
     };
     line(output, &written)?;

@@ -130,20 +130,34 @@ async fn without_a_terminal_nothing_is_decided_unseen() {
 }
 
 #[tokio::test]
-async fn a_digest_or_revision_is_taken_as_given() {
+async fn a_digest_or_revision_is_taken_as_given_and_what_is_approved_is_shown() {
     let server = Server::start().await;
+    let pending = Approval { edits_allowed: true, ..approval(1, ApprovalStatus::Pending) };
+    server.fake.get.answers(shown(pending));
     for _ in 0..2 {
         server.fake.decide.answers(Ok(DecideResponse { approval: Some(approval(2, ApprovalStatus::Pending)) }));
     }
     let line = ["approve", ID, "--digest", "sha256:bb", "--edit", r#"{"to":"z"}"#];
     let ran = signoff(&server.address, &line).await;
     assert_eq!((ran.code, ran.out.as_str()), (0, "vote recorded; still PENDING, 0 of 2 approving votes\n"));
+    // A list may have redacted them.
+    assert!(ran.err.contains("\"to\": \"x\\u{202e}y@example.com\"") && !ran.err.contains("[y/N]"), "{ran:?}");
+    assert_eq!(server.fake.get.asked().len(), 1);
     assert_eq!(signoff(&server.address, &["reject", ID, "--revision", "7"]).await.code, 0);
     let asked = server.fake.decide.asked();
     assert_eq!(asked[0].seen, Some(Seen::Digest("sha256:bb".to_owned())));
     assert_eq!(arguments::to_json(asked[0].edited_arguments.as_ref().unwrap()).to_string(), r#"{"to":"z"}"#);
     assert_eq!((&asked[1].seen, asked[1].choice()), (&Some(Seen::Revision(7)), VoteChoice::Reject));
-    assert!(server.fake.get.asked().is_empty());
+    assert!(server.fake.get.asked().len() <= 1, "to reject needs no look");
+}
+
+#[tokio::test]
+async fn what_cannot_be_shown_is_not_approved() {
+    let server = Server::start().await;
+    server.fake.get.answers(Err(refusal(Code::NotFound, "APPROVAL_NOT_FOUND", &[])));
+    let ran = signoff(&server.address, &["approve", ID, "--digest", &digest()]).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(server.fake.decide.asked().is_empty());
 }
 
 #[tokio::test]
@@ -153,6 +167,7 @@ async fn a_late_decider_is_told_who_won() {
     let ran = at_terminal(&server, &["approve", ID], "y\n").await;
     assert_eq!((ran.code, ran.err.as_str()), (1, "error: already REJECTED by dev/alice: because\n"));
     let metadata = [("status", "APPROVED"), ("decided_by", "dev/bob"), ("approval_id", ID)];
+    server.fake.get.answers(shown(approval(1, ApprovalStatus::Pending)));
     server.fake.decide.answers(Err(refusal(Code::FailedPrecondition, "ALREADY_DECIDED", &metadata)));
     let ran = signoff(&server.address, &["approve", ID, "--revision", "1"]).await;
     assert_eq!(ran.code, 1);
@@ -163,6 +178,7 @@ async fn a_late_decider_is_told_who_won() {
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_with_the_same_request_id() {
     let server = Server::start().await;
+    server.fake.get.answers(shown(approval(1, ApprovalStatus::Pending)));
     server.fake.decide.answers(Err(Status::unavailable("gone")));
     server.fake.decide.answers(decided(ApprovalStatus::Approved));
     let ran = signoff(&server.address, &["approve", ID, "--revision", "1"]).await;

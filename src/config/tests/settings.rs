@@ -10,13 +10,19 @@ use crate::identity::oidc::Algorithm;
 /// Each setting with a value that is not its default, as text and as TOML, and its effect.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 58] = [
+const EXAMPLES: [Example; 63] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
     ("tls.client_ca", "ca.crt", "\"ca.crt\"", |c| c.tls.client_ca = Some("ca.crt".into())),
     ("tls.require_client_certificate", "true", "true", |c| c.tls.require_client_certificate = true),
     ("plaintext", "true", "true", |c| c.plaintext = true),
+    ("public_url", "https://A.example/", "\"https://a.example\"", |c| {
+        c.public_url = Some("https://a.example".parse().unwrap());
+    }),
+    ("desk.allowed_hosts", "10.0.0.1:80, B", "\"10.0.0.1:80,b\"", |c| {
+        c.desk.allowed_hosts = vec!["10.0.0.1:80".into(), "b".into()];
+    }),
     ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
     ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
     ("heartbeat", "50ms", "'50ms'", |c| c.heartbeat = Duration::from_millis(50)),
@@ -65,6 +71,9 @@ const EXAMPLES: [Example; 58] = [
     ("oidc.algorithms", "PS256, RS512", "\"PS256,RS512\"", |c| {
         c.oidc.algorithms = vec![Algorithm::Ps256, Algorithm::Rs512];
     }),
+    ("oidc.client_id", "desk@a", "\"desk@a\"", |c| c.oidc.client_id = Some("desk@a".into())),
+    ("oidc.client_secret_file", "/secret", "\"/secret\"", |c| c.oidc.client_secret_file = Some("/secret".into())),
+    ("oidc.scopes", "openid  groups", "\"openid groups\"", |c| c.oidc.scopes = "openid groups".into()),
     ("roles.agent", "bots", "\"bots\"", |c| c.roles.agent = vec!["bots".into()]),
     ("roles.reviewer", "a b,c", "\"a b, c\"", |c| c.roles.reviewer = vec!["a b".into(), "c".into()]),
     ("roles.auditor", "x", "\"x\"", |c| c.roles.auditor = vec!["x".into()]),
@@ -96,6 +105,8 @@ fn companions(key: &str) -> &'static [&'static str] {
         | "certificates.reviewer"
         | "certificates.auditor"
         | "certificates.operator" => &["tls.certificate", "tls.key", "tls.client_ca"],
+        "oidc.client_id" => &["oidc.issuer"],
+        "oidc.client_secret_file" | "oidc.scopes" => &["oidc.issuer", "oidc.client_id"],
         _ => &[],
     }
 }
@@ -200,6 +211,9 @@ fn values_without_a_range_are_checked() {
         "log.format=text",
         "log.filter=signoff[{id}]=trace,off",
         "otlp.endpoint=http://collector:4317/",
+        "public_url=http://localhost:7766",
+        "desk.allowed_hosts=signoff.internal,[::1]:7766",
+        "oidc.scopes=openid https://graph.microsoft.com/User.Read",
         "certificates.agent=URI:spiffe://example.org/agents/*, DNS:*.agents.example.org ,email:bot@example.org",
     ];
     for set in good {
@@ -227,6 +241,20 @@ fn values_without_a_range_are_checked() {
         "otlp.endpoint=http://collector:65536",
         "otlp.endpoint=http://collector:4317/v1/traces",
         "otlp.endpoint=http://collector:4317?x",
+        "public_url=",
+        "public_url=signoff.example.org",
+        "public_url=http://signoff.example.org",
+        "public_url=https://signoff.example.org/desk",
+        "public_url=https://signoff.example.org/?a",
+        "public_url=https://signoff.example.org/#a",
+        "desk.allowed_hosts=",
+        "desk.allowed_hosts=*",
+        "desk.allowed_hosts=https://a",
+        "oidc.client_id=",
+        "oidc.client_secret_file=",
+        "oidc.scopes=",
+        "oidc.scopes=profile",
+        "oidc.scopes=openid \"",
         "roles.agent=",
         "roles.agent=a,,b",
         "roles.agent=\u{a0}a",
@@ -325,6 +353,45 @@ fn tls_settings_must_fit_together() {
         "flag --set plaintext: plaintext: true is not allowed with tls.certificate; remove one of them"
     );
     assert_eq!(refused(&["tls.certificate="]).lines().count(), 1, "a rejected value causes no second problem");
+}
+
+#[test]
+fn sign_in_settings_must_fit_together() {
+    let refused = |set: &[&str]| {
+        let flags = ServeFlags { set: set.iter().map(ToString::to_string).collect(), ..ServeFlags::default() };
+        load(&flags, env(&[])).map_or_else(|errors| errors.to_string(), |_| String::new())
+    };
+    let needs = |key: &str, needs: &str| {
+        format!("flag --set {key}: {key} is set without {needs}; set {needs}, or remove {key}")
+    };
+    let (issuer, roles) = ("oidc.issuer=https://idp", "roles.reviewer=finance");
+    let (client, public) = ("oidc.client_id=desk", "public_url=https://a.example");
+    assert_eq!(refused(&[issuer, roles, client, public, "oidc.client_secret_file=s", "oidc.scopes=openid x"]), "");
+    assert_eq!(refused(&[client, public]), needs("oidc.client_id", "oidc.issuer"));
+    assert_eq!(refused(&[issuer, roles, client]), needs("oidc.client_id", "public_url"));
+    assert_eq!(
+        refused(&[client]),
+        [needs("oidc.client_id", "oidc.issuer"), needs("oidc.client_id", "public_url")].join("\n")
+    );
+    assert_eq!(
+        refused(&[issuer, roles, "oidc.client_secret_file=s", "oidc.scopes=openid x"]),
+        [needs("oidc.client_secret_file", "oidc.client_id"), needs("oidc.scopes", "oidc.client_id")].join("\n")
+    );
+    assert_eq!(refused(&[client, "public_url=a"]).lines().count(), 1, "a rejected value causes no second problem");
+    let local = ["oidc.issuer=http://idp", "oidc.keys=/jwks.json", roles, client, public];
+    assert_eq!(
+        refused(&local),
+        "flag --set oidc.issuer: oidc: the issuer must be an https URL, or an http URL on loopback, without a user \
+         name or password, because sign-in reads its discovery document"
+    );
+    let dev = load(&dev(&[issuer, client]), env(&[])).unwrap();
+    assert_eq!(dev.public_url, None, "the server uses the address that it listens on");
+}
+
+#[test]
+fn a_password_in_the_public_url_is_not_shown() {
+    let errors = message(load(&dev(&["public_url=https://me:secret@a"]), env(&[])));
+    assert!(errors.contains("a URL with a user name or password") && !errors.contains("secret"), "{errors}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use super::{Answer, REATTACH, UPGRADE};
 use crate::{
-    domain::{ApprovalId, FreezeError, Outcome, Permission, Refusal, Time},
+    domain::{ApprovalId, BlockError, FreezeError, Outcome, Permission, Refusal, Time},
     proto::v1::ErrorReason,
     store::StoreError,
     wire::enums::Code as _,
@@ -32,12 +32,15 @@ impl Answer {
                     .with("field", field)
             }
             StoreError::Freeze(error) => Self::freeze(error),
+            StoreError::Block(error) => Self::block(error),
             StoreError::Conflict(_)
             | StoreError::BadHistory(..)
             | StoreError::PolicyConflict(_)
             | StoreError::BadPolicy(..)
             | StoreError::TokenConflict(_)
             | StoreError::BadToken(..)
+            | StoreError::SessionConflict(_)
+            | StoreError::BadSession(..)
             | StoreError::BadForgotten(..) => Self::internal(&error),
             StoreError::Corrupt(cause) => {
                 tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
@@ -69,6 +72,24 @@ impl Answer {
                     .with("freeze_id", id)
             }
             FreezeError::Conflict(_) | FreezeError::Bad(..) => Self::internal(&message),
+        }
+    }
+
+    fn block(error: BlockError) -> Self {
+        let message = error.to_string();
+        match error {
+            BlockError::NotBlocked(subject) => Self::new(Code::NotFound, ErrorReason::SubjectNotBlocked, message)
+                .with("issuer", subject.issuer)
+                .with("subject", subject.subject),
+            BlockError::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyBlockedSubjects, message).with("limit", limit)
+            }
+            BlockError::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("block_id", id)
+            }
+            BlockError::Conflict(_) | BlockError::Bad(..) => Self::internal(&message),
         }
     }
 

@@ -19,7 +19,7 @@ const REFUSALS: usize = 23;
 const STORE_ERRORS: usize = 15;
 const FREEZE_ERRORS: usize = 5;
 const ADMIN_ERRORS: usize = 4;
-const ERRORS: usize = 12;
+const ERRORS: usize = 13;
 const POLICY_ERRORS: usize = 6;
 const TOKEN_ERRORS: usize = 7;
 const DENIALS: usize = 4;
@@ -107,6 +107,7 @@ fn nth_error(error: &approvals::Error) -> usize {
         Error::Pool(_) => 8,
         Error::NotRevocable { .. } => 9,
         Error::Opened(_) => 10,
+        Error::SearchTextTooLong { .. } => 11,
         Error::Store(_) => ERRORS - 1,
     }
 }

@@ -37,8 +37,11 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
-            // Only pages send them: a gRPC call has none.
+            // Only pages send opened parts and search for texts.
             Error::Opened(_) => Self::invalid(vec![Violation { field: "opened".to_owned(), description: message }]),
+            Error::SearchTextTooLong { .. } => {
+                Self::invalid(vec![Violation { field: "text".to_owned(), description: message }])
+            }
             Error::NotRevocable { id, claimed } => {
                 let reason = if claimed { ErrorReason::AlreadyClaimed } else { ErrorReason::ClaimWindowClosed };
                 Self::new(Code::FailedPrecondition, reason, message).on(Some(id))
@@ -73,7 +76,18 @@ impl Answer {
         let message = error.to_string();
         match error {
             Error::Access(denied) => Self::denied(denied),
-            Error::NotForTheDesk(_) => Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message),
+            Error::Credentials(cause) => Self::of(cause.into()),
+            Error::NoRole(_) | Error::NotASignIn | Error::OwnSubject => {
+                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+            }
+            Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::Unspecified, message).with("session_id", id),
+            Error::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::Unspecified, message).with("limit", limit)
+            }
+            Error::RequestIdReused { request_id, .. } => {
+                Self::new(Code::FailedPrecondition, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+            }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),
         }

@@ -1,8 +1,11 @@
 use std::{error::Error, io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header::ACCEPT};
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http::{
+    HeaderValue, Method, Request, StatusCode, Uri,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -20,9 +23,10 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum size of a document: a key has about a kilobyte.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 
-/// Fetches documents. Follows no redirects: the provider must publish its keys at the URL that it states.
+/// Fetches documents, and sends forms. Follows no redirects: the provider must publish its keys at the URL that it
+/// states, and secrets go nowhere else.
 pub(super) struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -82,18 +86,46 @@ impl Client {
         timeout(&*self.clock, FETCH_TIMEOUT, self.get_allowed(uri)).await.unwrap_or(Err(HttpError::Late))
     }
 
-    async fn get_allowed(&self, uri: Uri) -> Result<Bytes, HttpError> {
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = uri;
-        request.headers_mut().insert(ACCEPT, http::HeaderValue::from_static("application/json"));
-        let response = self.http.request(request).await?;
-        if response.status() != StatusCode::OK {
-            return Err(HttpError::Status(response.status()));
+    /// Posts a form; the result is the response with any status. The form and the credentials must not be logged.
+    pub(super) async fn post_form(
+        &self,
+        url: &str,
+        form: String,
+        authorization: Option<HeaderValue>,
+    ) -> Result<(StatusCode, Bytes), HttpError> {
+        let mut request = Request::new(Full::new(Bytes::from(form)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = allowed(url).ok_or(HttpError::Url)?;
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, form);
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
         }
+        timeout(&*self.clock, FETCH_TIMEOUT, self.send(request)).await.unwrap_or(Err(HttpError::Late))
+    }
+
+    async fn get_allowed(&self, uri: Uri) -> Result<Bytes, HttpError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = uri;
+        match self.send(request).await? {
+            (StatusCode::OK, body) => Ok(body),
+            (status, _) => Err(HttpError::Status(status)),
+        }
+    }
+
+    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), HttpError> {
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let response = self.http.request(request).await?;
+        let status = response.status();
         match Limited::new(response.into_body(), BYTES_MAX).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
+            Ok(body) => Ok((status, body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge),
             Err(error) => Err(HttpError::Body(error)),
         }
     }
+}
+
+/// The address of an issuer's discovery document.
+pub(super) fn discovery_url(issuer: &str) -> String {
+    format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))
 }

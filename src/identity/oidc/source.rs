@@ -93,8 +93,7 @@ impl Source {
         let take = |json: &[u8]| take(json).map(Some).map_err(SourceError::KeySet);
         match self {
             Self::Discovery { client, issuer } => {
-                let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-                let json = client.get(&url).await.map_err(SourceError::Configuration)?;
+                let json = client.get(&http::discovery_url(issuer)).await.map_err(SourceError::Configuration)?;
                 let found: Configuration = serde_json::from_slice(&json).map_err(SourceError::Json)?;
                 if found.issuer != *issuer {
                     return Err(SourceError::Issuer);

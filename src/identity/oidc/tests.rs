@@ -1,7 +1,9 @@
-//! Attacks on tokens, checks of claims, and changes of keys over time.
+//! Attacks on tokens and sign-ins, checks of claims, and changes of keys over time.
 
 mod attacks;
 mod claims;
+mod codes;
 mod keys;
 mod provider;
+mod sign_in;
 mod signing;

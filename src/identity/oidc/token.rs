@@ -11,6 +11,8 @@ pub(super) const BYTES_MAX: usize = 16 * 1024;
 pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
+    /// Whether its type says that it is an access token (RFC 9068), and therefore not an ID token.
+    pub(super) is_for_access: bool,
     /// Header and claims: the signed text.
     message: &'a str,
     claims: &'a str,
@@ -54,10 +56,12 @@ impl<'a> Token<'a> {
         if !allowed.contains(&algorithm) {
             return Err(Rejection::Algorithm);
         }
-        if header.crit || !header.typ.as_deref().is_none_or(is_access_token) || !looks_like_jwt(token) {
+        let typ = header.typ.as_deref().map(short);
+        if header.crit || !matches!(typ.as_deref(), None | Some("jwt" | ACCESS_TOKEN)) || !looks_like_jwt(token) {
             return Err(Rejection::NotAJwt);
         }
-        Ok(Self { algorithm, kid: header.kid, message, claims, signature })
+        let is_for_access = typ.as_deref() == Some(ACCESS_TOKEN);
+        Ok(Self { algorithm, kid: header.kid, is_for_access, message, claims, signature })
     }
 
     /// Verifies the signature, and returns the claims.
@@ -76,8 +80,11 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Whether a type is that of an access token. Providers sign other tokens with the same keys, such as logout tokens.
-fn is_access_token(typ: &str) -> bool {
+/// The type of access tokens. Providers sign other tokens with the same keys, such as logout tokens.
+const ACCESS_TOKEN: &str = "at+jwt";
+
+/// A type in lower case, without the part that may be left out.
+fn short(typ: &str) -> String {
     let typ = typ.to_ascii_lowercase();
-    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+    typ.strip_prefix("application/").unwrap_or(&typ).to_owned()
 }

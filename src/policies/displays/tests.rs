@@ -78,7 +78,7 @@ async fn a_version_is_read_once_and_a_failure_is_not_kept() {
     assert_eq!(reads(), before);
     for version in 2..=KEPT + 1 {
         paths(&policies, &version.to_string()).await;
-        assert!(policies.displays.0.lock().unwrap().len() <= KEPT);
+        assert!(policies.displays.kept.lock().unwrap().len() <= KEPT);
     }
     let before = reads();
     assert_eq!(paths(&policies, "1").await, "args.a", "used longest ago, so read again");

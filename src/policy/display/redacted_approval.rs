@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Display, RedactedArguments, SummaryItem};
 use crate::domain::{
-    Actor, Agent, Approval, ApprovalId, Choice, ExecutionResult, Panel, Priority, Revision, Status, Time, moment,
-    optional_moment,
+    Actor, Agent, Approval, ApprovalId, Assurance, Choice, ExecutionResult, Panel, Priority, Revision, Status, Surface,
+    Time, moment, optional_moment,
 };
 
 /// An approval as it may be shown outside its own page. It cannot hold the full arguments, nor what could reveal a
@@ -101,6 +101,10 @@ pub struct RedactedVote {
     /// When.
     #[serde(with = "moment")]
     pub at: Time,
+    /// Where the reviewer voted, if that is recorded.
+    pub surface: Option<Surface>,
+    /// How the reviewer was authenticated, if that is recorded.
+    pub assurance: Option<Assurance>,
 }
 
 /// A decision, without the digest of the arguments.
@@ -157,6 +161,8 @@ impl RedactedApproval {
                     choice: vote.choice,
                     comment: vote.comment.clone(),
                     at: vote.at,
+                    surface: vote.provenance.as_ref().map(|provenance| provenance.surface),
+                    assurance: vote.provenance.as_ref().map(|provenance| provenance.assurance),
                 })
                 .collect(),
             edits: *edits,

@@ -182,7 +182,7 @@ fn a_summary_follows_paths_and_never_shows_what_is_redacted() {
         "items": [{"price": 1, "sku": "a"}, {"sku": "b"}, 7],
         "to": "bob",
     });
-    let items = display(fields).summary_of(&approval(&args, reached(&[])));
+    let items = display(fields.clone()).summary_of(&approval(&args, reached(&[])));
     assert_eq!(
         summary(&items),
         json!({
@@ -193,6 +193,8 @@ fn a_summary_follows_paths_and_never_shows_what_is_redacted() {
         })
     );
     assert_eq!(items[0].path, "args.amount", "in the order of the policy");
+    let whole = display(fields).whole_summary_of(&approval(&args, reached(&[])));
+    assert_eq!(summary(&whole)["args.card"], args["card"], "the approval's own page");
     // Another rule that matched may redact what this rule's summary shows.
     let rules = [rule("a", &json!({"summary": ["args.to"]})), rule("b", &json!({"redact": ["args.to"]}))];
     let trace = [("a", RuleOutcome::Matched), ("b", RuleOutcome::Matched)];
@@ -291,6 +293,7 @@ fn full_life(args: &Value, verdict: Arc<Verdict>) -> Approval {
         at: at(1),
         seen: 1,
         digest,
+        provenance: None,
     }];
     approval.decision = Some(Decision {
         status: Status::Approved,
@@ -301,6 +304,7 @@ fn full_life(args: &Value, verdict: Arc<Verdict>) -> Approval {
         seen: 1,
         digest,
         revision: 2,
+        provenance: None,
     });
     let outcome = Outcome { result: crate::domain::ExecutionResult::Succeeded, message: "done".into(), at: at(3) };
     approval.claim = Some(crate::domain::Claim { id: claim_id(1), actor: by, at: at(2), outcome: Some(outcome) });

@@ -94,7 +94,7 @@ fn a_summary_cannot_show_what_is_redacted() {
         assert_eq!(both(json!({}), together), [text("rules[0].summary[0]", "rules[0].redact[0]")]);
         assert_eq!(both(hidden.clone(), shown.clone()), [text("rules[0].summary[0]", "redact[0]")]);
         let expected = format!(
-            "rules[0].redact[0]: {redact} redacts {summary}, which the policy's summary[0] shows; set a summary for \
+            "rules[0].redact[0]: redacts {summary}, which the policy's summary[0] shows; set a summary for \
              this rule without it"
         );
         assert_eq!(both(shown.clone(), hidden.clone()), [expected]);

@@ -74,7 +74,7 @@ rules:
       message: "b\u202e\tc"
 summary:
   - args.amount
-  - 'args["a.b"]'
+  - args["a.b"]
 "#;
     assert_eq!(write(&policy), expected);
     assert_eq!(read::<v1::Policy>(expected).finish().unwrap(), policy);

@@ -72,12 +72,13 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
         && let Ok(salvaged) = salvage(path, chrono::DateTime::UNIX_EPOCH)
     {
         findings.notes.push(format!(
-            "`signoff store salvage` would save {} approvals, {} versions of the policy, {} tokens and {} freezes, and \
-             leave out {}",
+            "`signoff store salvage` would save {} approvals, {} versions of the policy, {} tokens, {} freezes \
+             and {} blocks, and leave out {}",
             salvaged.histories.len(),
             salvaged.policies.len(),
             salvaged.tokens.len(),
             salvaged.freezes.len(),
+            salvaged.blocks.len(),
             salvaged.left_out.len(),
         ));
     }

@@ -16,7 +16,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{ApprovalId, Digest, FreezeId, Revision, Time, TokenId},
+    domain::{ApprovalId, BlockId, Digest, FreezeId, Revision, SessionId, Time, TokenId},
     store::StoreError,
 };
 
@@ -29,8 +29,8 @@ pub(super) const KEPT: u64 = 10_000;
 pub(super) struct GroupRecord {
     /// 1, 2, 3…
     pub(super) counter: u64,
-    /// The newest time of an event, a version of the policy or a freeze, in this group or before it, in microseconds
-    /// since 1970.
+    /// The newest time of an event, a version of the policy, a freeze or a block, in this group or before it, in
+    /// microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) newest_us: Option<i64>,
     /// Approvals that changed, with their newest revisions.
@@ -55,6 +55,18 @@ pub(super) struct GroupRecord {
     /// Freezes that were forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forgotten_freezes: Vec<FreezeId>,
+    /// New or changed sessions, with the hashes of their payloads, for the same reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) sessions: Vec<(SessionId, Digest)>,
+    /// Sessions that were forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) forgotten_sessions: Vec<SessionId>,
+    /// New or ended blocks, with the hashes of their payloads, for the same reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) blocks: Vec<(BlockId, Digest)>,
+    /// Blocks that were forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) forgotten_blocks: Vec<BlockId>,
 }
 
 /// The newest group, which the next one follows.
@@ -81,7 +93,7 @@ pub(super) struct Checkpoint {
     pub(super) standing: Standing,
 }
 
-/// Policies, tokens and freezes in the store, according to the records of groups.
+/// Policies, tokens, sessions, freezes and blocks in the store, according to the records of groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Standing {
@@ -92,6 +104,12 @@ pub(super) struct Standing {
     /// All freezes that were not forgotten, with the hashes of their payloads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) freezes: BTreeMap<FreezeId, Digest>,
+    /// All sessions that were not forgotten, with the hashes of their payloads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) sessions: BTreeMap<SessionId, Digest>,
+    /// All blocks that were not forgotten, with the hashes of their payloads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) blocks: BTreeMap<BlockId, Digest>,
 }
 
 impl Standing {
@@ -102,6 +120,14 @@ impl Standing {
         self.tokens.extend(record.tokens.iter().copied());
         self.freezes.retain(|id, _| !record.forgotten_freezes.contains(id));
         self.freezes.extend(record.freezes.iter().copied());
+        for id in &record.forgotten_sessions {
+            self.sessions.remove(id);
+        }
+        self.sessions.extend(record.sessions.iter().copied());
+        for id in &record.forgotten_blocks {
+            self.blocks.remove(id);
+        }
+        self.blocks.extend(record.blocks.iter().copied());
     }
 }
 

@@ -4,7 +4,7 @@
 //! command has run. But two commands of a group may concern the same approval: the second decision must see the first
 //! one, or both would win. So a group holds an overlay: maps of everything that its commands changed so far. A lookup
 //! reads the overlay first, and then the tree. Overlays exist for approvals, their events, `request_id`s, remembered
-//! rejections, forgotten approvals, policies, tokens, schemas and freezes.
+//! rejections, forgotten approvals, policies, tokens, sessions, schemas, freezes and blocks.
 //!
 //! A command that fails must leave no trace in the batch, because the other commands of the group are still committed.
 //! So a command reads, checks and encodes before it changes the overlay and the batch.
@@ -21,6 +21,7 @@ use std::{
 use sled::Batch;
 
 use super::{
+    blocks::GroupBlocks,
     commit_log::{GroupRecord, Tip},
     frame::{self, Encoded},
     freezes::GroupFreezes,
@@ -30,12 +31,15 @@ use super::{
     prepared_submission::PreparedSubmission,
     records::{self, Named, Stored},
     schemas::{self, Schemas},
+    sessions::Sessions,
     tokens::Tokens,
     tombstones,
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Digest, Event, Freezes, Refusal, Revision, Time, step_unless_frozen},
+    domain::{
+        Approval, ApprovalId, Blocks, Command, Digest, Event, Freezes, Refusal, Revision, Time, step_unless_frozen,
+    },
     store::{Change, Observer, StoreError, Submitted, Transitioned},
 };
 
@@ -46,7 +50,9 @@ pub(super) struct Group<'a> {
     batch: Batch,
     pub(super) policies: Policies<'a>,
     pub(super) tokens: Tokens<'a>,
+    pub(super) sessions: Sessions<'a>,
     pub(super) freezes: GroupFreezes<'a>,
+    pub(super) blocks: GroupBlocks<'a>,
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
@@ -112,14 +118,21 @@ impl Commit {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(pages: &'a TreeReader, pending: &'a mut PendingCounts, freezes: &'a mut Freezes) -> Self {
+    pub(super) fn new(
+        pages: &'a TreeReader,
+        pending: &'a mut PendingCounts,
+        freezes: &'a mut Freezes,
+        blocks: &'a mut Blocks,
+    ) -> Self {
         Self {
             pages,
             pending,
             batch: Batch::default(),
             policies: Policies::new(pages),
             tokens: Tokens::new(pages),
+            sessions: Sessions::new(pages),
             freezes: GroupFreezes::new(pages, freezes),
+            blocks: GroupBlocks::new(pages, blocks),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
@@ -146,7 +159,9 @@ impl<'a> Group<'a> {
         let keeps_calls = self.policies.keeps_calls();
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
+        self.sessions.write(&mut self.batch, &mut record);
         newest = newest.max(self.freezes.write(&mut self.batch, &mut record));
+        newest = newest.max(self.blocks.write(&mut self.batch, &mut record));
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
         let froze = !(record.freezes.is_empty() && record.forgotten_freezes.is_empty());
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();

@@ -6,7 +6,10 @@ use tokio::sync::oneshot;
 
 use super::prepared_submission::PreparedSubmission;
 use crate::{
-    domain::{ApprovalId, Command, Freeze, ImportedFreezes, NewFreeze, NewThaw, Time, Token, TokenId},
+    domain::{
+        ApprovalId, Block, Command, Freeze, ImportedBlocks, ImportedFreezes, NewBlock, NewFreeze, NewThaw, NewUnblock,
+        Session, SessionId, Time, Token, TokenId,
+    },
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned, UnchangedPolicy},
 };
 
@@ -26,6 +29,11 @@ pub(super) enum Job {
     ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
     SaveTokens(Vec<Token>, Reply<usize>),
     ForgetTokens(Vec<TokenId>, Reply<()>),
+    SaveSessions(Vec<Session>, Reply<usize>),
+    ForgetSessions(Vec<SessionId>, Reply<()>),
+    Block(NewBlock, Reply<Block>),
+    Unblock(NewUnblock, Reply<Block>),
+    ImportBlocks(Vec<Block>, Reply<ImportedBlocks>),
     Freeze(NewFreeze, Reply<Freeze>),
     Thaw(NewThaw, Reply<Freeze>),
     ImportUnchangedPolicies(Vec<UnchangedPolicy>, Reply<usize>),

@@ -17,7 +17,10 @@
 use std::ops::{Bound, RangeInclusive};
 
 use crate::{
-    domain::{Actor, ApprovalId, Digest, FreezeId, Revision, Status, Time, TokenId, name::composed, to_micros},
+    domain::{
+        Actor, ApprovalId, BlockId, Digest, FreezeId, Revision, SessionId, Status, Time, TokenId, name::composed,
+        to_micros,
+    },
     store::Forgotten,
 };
 use uuid::Uuid;
@@ -37,6 +40,8 @@ const GROUP: u8 = b'g';
 const SCHEMA_TEXT: u8 = b'j';
 const FREEZE: u8 = b'z';
 const REJECTION: u8 = b'n';
+const SESSION: u8 = b'a';
+const BLOCK: u8 = b'b';
 
 /// The schema version: four bytes. Every build writes and reads it in this form.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -310,6 +315,62 @@ pub(super) fn freeze_of(key: &[u8]) -> Option<FreezeId> {
     Some(FreezeId::new(Uuid::from_slice(id).ok()?))
 }
 
+/// A session; further pieces of a large one have longer keys.
+pub(super) fn session(id: SessionId) -> Vec<u8> {
+    let mut key = vec![SESSION];
+    key.extend_from_slice(id.uuid().as_bytes());
+    key
+}
+
+/// Length of that key.
+pub(super) const SESSION_LEN: usize = 1 + ID;
+
+/// All keys of sessions.
+pub(super) fn sessions() -> std::ops::Range<Vec<u8>> {
+    vec![SESSION]..vec![SESSION + 1]
+}
+
+/// A session's key and those of its further pieces.
+pub(super) fn pieces_of_session(id: SessionId) -> RangeInclusive<Vec<u8>> {
+    let first = session(id);
+    let last = [&first[..], &[0xff]].concat();
+    first..=last
+}
+
+/// The session in a session's key.
+pub(super) fn session_of(key: &[u8]) -> Option<SessionId> {
+    let id = key.strip_prefix(&[SESSION]).filter(|_| key.len() == SESSION_LEN)?;
+    Some(SessionId::new(Uuid::from_slice(id).ok()?))
+}
+
+/// A block of a subject; further pieces of a large one have longer keys.
+pub(super) fn block(id: BlockId) -> Vec<u8> {
+    let mut key = vec![BLOCK];
+    key.extend_from_slice(id.uuid().as_bytes());
+    key
+}
+
+/// Length of that key.
+pub(super) const BLOCK_LEN: usize = 1 + ID;
+
+/// All keys of blocks.
+pub(super) fn blocks() -> std::ops::Range<Vec<u8>> {
+    vec![BLOCK]..vec![BLOCK + 1]
+}
+
+/// A block's key and those of its further pieces.
+pub(super) fn pieces_of_block(id: BlockId) -> RangeInclusive<Vec<u8>> {
+    let first = block(id);
+    let last = [&first[..], &[0xff]].concat();
+    first..=last
+}
+
+/// The block in a block's key.
+pub(super) fn block_of(key: &[u8]) -> Option<BlockId> {
+    let id = key.strip_prefix(&[BLOCK]).filter(|_| key.len() == BLOCK_LEN)?;
+    Some(BlockId::new(Uuid::from_slice(id).ok()?))
+}
+
 /// The record of a group of commits.
 pub(super) fn group(counter: u64) -> Vec<u8> {
     numbered(GROUP, counter)
@@ -398,7 +459,7 @@ pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
 
 /// Whether a key belongs to a record or to a piece of one. Index entries can be rebuilt; records cannot.
 pub(super) fn is_record(key: &[u8]) -> bool {
-    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE];
+    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE, SESSION, BLOCK];
     key.first().is_some_and(|prefix| records.contains(prefix)) || key.starts_with(CHECKPOINT)
 }
 
@@ -410,6 +471,8 @@ pub(super) fn is_whole_record(key: &[u8]) -> bool {
         || token_of(key).is_some()
         || group_of(key).is_some()
         || freeze_of(key).is_some()
+        || session_of(key).is_some()
+        || block_of(key).is_some()
 }
 
 /// The version in the key of a policy's head.

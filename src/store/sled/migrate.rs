@@ -23,7 +23,7 @@ use super::{
     watermark::{Mark, State, Watermark},
 };
 use crate::{
-    domain::{ApprovalId, Event, Freezes, Revision, Token},
+    domain::{ApprovalId, Blocks, Event, Freezes, Revision, Token},
     store::{History, PolicyVersion, StoreError},
 };
 
@@ -49,6 +49,7 @@ pub(super) fn migrate(directory: &Directory, old: &TreeReader) -> Result<Mark, O
         pages: TreeReader::new(Tree::clone(&db)),
         pending: PendingCounts::default(),
         freezes: Freezes::default(),
+        blocks: Blocks::default(),
         tip: Tip::NONE,
     };
     let mut batch = Batch::default();
@@ -108,6 +109,7 @@ struct New {
     pages: TreeReader,
     pending: PendingCounts,
     freezes: Freezes,
+    blocks: Blocks,
     tip: Tip,
 }
 
@@ -137,7 +139,7 @@ impl New {
     }
 
     fn commit(&mut self, run: impl FnOnce(&mut Group<'_>) -> Result<usize, StoreError>) -> Result<(), StoreError> {
-        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes);
+        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks);
         run(&mut group)?;
         let commit = group.into_commit(&self.tip)?;
         if let Some(tip) = commit.tip {

@@ -80,7 +80,9 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
             drop((pages, db));
             marked(directory, mark, write_timeout, sync)
         }
-        Some(SCHEMA | UPGRADED) => Err(unreadable(directory, "WATERMARK is missing".into())),
+        Some(schema) if schema == SCHEMA || UPGRADED.contains(&schema) => {
+            Err(unreadable(directory, "WATERMARK is missing".into()))
+        }
         Some(found) => Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA }),
         None => Err(unreadable(directory, "sled has data, but no schema version".into())),
     }
@@ -121,7 +123,7 @@ fn marked(
     sync: &mut SyncFile,
 ) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
-    if ![SCHEMA, UPGRADED].contains(&mark.schema) {
+    if mark.schema != SCHEMA && !UPGRADED.contains(&mark.schema) {
         return Err(OpenError::Schema { path: directory.path().to_owned(), found: mark.schema, known: SCHEMA });
     }
     match mark.state {
@@ -147,7 +149,7 @@ fn marked(
     let tip = end_of(&pages, &mark).map_err(|error| unreadable(directory, error.to_string()))?;
     match schema_of(&pages).map_err(|error| unreadable(directory, error.to_string()))? {
         Some(SCHEMA) => {}
-        Some(UPGRADED) if mark.schema == UPGRADED => raise(directory, &db, write_timeout)?,
+        Some(from) if UPGRADED.contains(&from) && mark.schema == from => raise(directory, &db, from, write_timeout)?,
         found => {
             let found = found.unwrap_or(0);
             return Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA });
@@ -172,9 +174,9 @@ fn marked(
     Ok(Opened { db, pages, file, tip, mark: watermark })
 }
 
-/// Upgrades a store of the previous version. Its records stay valid; only the version changes. The caller syncs.
-fn raise(directory: &Directory, db: &Db, write_timeout: Duration) -> Result<(), OpenError> {
-    tracing::info!(path = %directory.path().display(), from = UPGRADED, to = SCHEMA, "upgrading the store");
+/// Upgrades a store of an earlier version. Its records stay valid; only the version changes. The caller syncs.
+fn raise(directory: &Directory, db: &Db, from: u32, write_timeout: Duration) -> Result<(), OpenError> {
+    tracing::info!(path = %directory.path().display(), from, to = SCHEMA, "upgrading the store");
     let mut batch = Batch::default();
     batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
     write_out(directory, db, batch, write_timeout)

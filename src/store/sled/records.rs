@@ -8,8 +8,10 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+mod blocks;
 mod freezes;
 mod policies;
+mod sessions;
 mod tokens;
 
 use super::{
@@ -25,12 +27,14 @@ use crate::{
     store::StoreError,
 };
 
+pub(super) use blocks::{block, blocks, encode_block};
 pub(super) use frame::Encoded;
 pub(super) use freezes::{encode_freeze, freeze, freezes};
 pub(super) use policies::{
     NamedPolicy, PolicyRecord, decode_policy_request_id, encode_policy, encode_unchanged_policy, policies,
     policies_after, policy, policy_request_id, unchanged_policies,
 };
+pub(super) use sessions::{encode_session, session, sessions};
 pub(super) use tokens::{encode_token, token, tokens};
 
 /// The part of an approval that changes.

@@ -5,6 +5,8 @@
 //! is, or what around it is lost. Data that may be older than the acknowledged state is omitted: an approval that may
 //! have been decided or claimed since must not reappear in its earlier state.
 
+mod restrictions;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     io,
@@ -26,7 +28,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, EventKind, Freeze, Revision, Time, Token},
+    domain::{Approval, ApprovalId, Block, Digest, Event, EventKind, Freeze, Revision, Time, Token},
     store::{Forgotten, History, PolicyVersion, StoreError, UnchangedPolicy},
 };
 
@@ -44,6 +46,8 @@ pub struct Salvaged {
     pub tokens: Vec<Token>,
     /// Freezes, in order. If anything is damaged, a thawed freeze may be active again, which only blocks calls.
     pub freezes: Vec<Freeze>,
+    /// Blocks, in order. If anything is damaged, an ended block may be active again, which only rejects callers.
+    pub blocks: Vec<Block>,
     /// Readable `request_id`s of forgotten approvals.
     pub forgotten: Vec<Forgotten>,
     /// Approvals with all of their events, in order.
@@ -192,7 +196,7 @@ impl Found {
         self.policies(&recorded, &mut salvaged);
         self.unchanged_policies(&mut salvaged);
         self.tokens(&recorded, &mut salvaged);
-        self.freezes(&recorded, &mut salvaged);
+        self.restrictions(&recorded, &mut salvaged);
         let kept = self.approvals(&recorded, &mut salvaged);
         let now = recorded.newest.map_or(now, |newest| newest.max(now));
         salvaged.forgotten = self.forgotten(&recorded, &kept, now);
@@ -278,28 +282,6 @@ impl Found {
             match token.filter(|token| token.id == *id && token.fault().is_none()) {
                 Some(token) => salvaged.tokens.push(token),
                 None => salvaged.leave(format!("Token {id}: it is unreadable, or differs from the acknowledged one.")),
-            }
-        }
-    }
-
-    /// Saves every readable freeze, in its newest readable state.
-    fn freezes(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
-        if !recorded.complete {
-            salvaged.leave("A freeze may be lost. Check `signoff freezes` before agents run.");
-        }
-        let found = self.values.range(keys::freezes()).filter_map(|(key, _)| keys::freeze_of(key));
-        let ids: BTreeSet<_> = found.chain(recorded.standing.freezes.keys().copied()).collect();
-        for id in ids {
-            if recorded.complete && !recorded.standing.freezes.contains_key(&id) {
-                continue; // forgotten
-            }
-            let payload = self.payload(&keys::freeze(id));
-            let freeze = payload.and_then(|payload| records::decode::<Freeze>(&payload).ok());
-            match freeze.filter(|freeze| freeze.id == id && freeze.fault().is_none()) {
-                Some(freeze) => salvaged.freezes.push(freeze),
-                None => salvaged.leave(format!(
-                    "Freeze {id}: it is unreadable. The calls that it stopped could run: freeze them again."
-                )),
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Verifies a whole store by comparing its records with each other. `signoff store check` uses it, and opening when
 //! sled's files raise doubts.
 
+mod listed;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
@@ -17,7 +19,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Revision, Status},
+    domain::{Approval, ApprovalId, Revision, Status},
     store::{PolicyHead, StoreError},
 };
 
@@ -34,6 +36,10 @@ pub struct Findings {
     pub tokens: u64,
     /// Intact freezes.
     pub freezes: u64,
+    /// Intact sessions.
+    pub sessions: u64,
+    /// Intact blocks of subjects.
+    pub blocks: u64,
     /// Records of commit groups. Their chain is intact unless a fault says otherwise.
     pub groups: u64,
     /// The damage, in the order in which it was found.
@@ -76,8 +82,7 @@ pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     check_events(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
     check_unchanged_policies(pages, &mut findings);
-    check_tokens(pages, &recorded, &mut findings);
-    check_freezes(pages, &recorded, &mut findings);
+    listed::check(pages, &recorded, &mut findings);
     for faults in [tombstones::faults(pages), schemas::faults(pages)] {
         let faults = findings.take(faults).unwrap_or_default();
         faults.into_iter().for_each(|fault| findings.fault(fault));
@@ -105,7 +110,7 @@ impl Recorded {
 }
 
 fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) {
-    let known = [Some(SCHEMA), mark.map(|mark| mark.schema).filter(|schema| *schema == UPGRADED)];
+    let known = [Some(SCHEMA), mark.map(|mark| mark.schema).filter(|schema| UPGRADED.contains(schema))];
     match findings.take(pages.get(keys::SCHEMA)) {
         // An upgrade raises the version in sled first, then in the mark.
         Some(Some(schema)) if known.into_iter().flatten().any(|known| *schema == known.to_be_bytes()) => {}
@@ -349,69 +354,5 @@ fn check_unchanged_policies(pages: &TreeReader, findings: &mut Findings) {
         if let Err(error) = call.check(version.as_ref()) {
             findings.fault(format!("a request_id of SetPolicy: {error}"));
         }
-    }
-}
-
-fn check_tokens(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) {
-    let mut kept = BTreeSet::new();
-    for key in pages.keys(keys::tokens()) {
-        let Some(key) = findings.take(key) else { break };
-        let Some(id) = keys::token_of(&key) else { continue };
-        kept.insert(id);
-        match records::token(pages, id) {
-            Ok(Some(token)) => match token.fault() {
-                None => findings.tokens += 1,
-                Some(fault) => findings.fault(format!("token {id}: {fault}")),
-            },
-            Ok(None) => findings.fault(format!("token {id} is missing")),
-            Err(error) => {
-                findings.fault(format!("token {id}: {error}"));
-                continue;
-            }
-        }
-        let Some(payload) = findings.take(frame::get(pages, &key)) else { continue };
-        let hash = payload.map(|payload| Digest::of_bytes(&payload));
-        match recorded.standing.tokens.get(&id) {
-            _ if !recorded.whole => {}
-            None => findings.fault(format!("token {id} was forgotten, but is still stored")),
-            Some(recorded) if Some(*recorded) == hash => {}
-            Some(_) => {
-                findings.fault(format!("token {id} differs from the acknowledged one: a revocation may be lost"))
-            }
-        }
-    }
-    for id in recorded.standing.tokens.keys().filter(|id| recorded.whole && !kept.contains(*id)) {
-        findings.fault(format!("token {id} was acknowledged, but is missing"));
-    }
-}
-
-fn check_freezes(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) {
-    let mut kept = BTreeSet::new();
-    for key in pages.keys(keys::freezes()) {
-        let Some(key) = findings.take(key) else { break };
-        let Some(id) = keys::freeze_of(&key) else { continue };
-        kept.insert(id);
-        match records::freeze(pages, id) {
-            Ok(Some(freeze)) => match freeze.fault() {
-                None => findings.freezes += 1,
-                Some(fault) => findings.fault(format!("freeze {id}: {fault}")),
-            },
-            Ok(None) => findings.fault(format!("freeze {id} is missing")),
-            Err(error) => {
-                findings.fault(format!("freeze {id}: {error}"));
-                continue;
-            }
-        }
-        let Some(payload) = findings.take(frame::get(pages, &key)) else { continue };
-        let hash = payload.map(|payload| Digest::of_bytes(&payload));
-        match recorded.standing.freezes.get(&id) {
-            _ if !recorded.whole => {}
-            None => findings.fault(format!("freeze {id} was forgotten, but is still stored")),
-            Some(recorded) if Some(*recorded) == hash => {}
-            Some(_) => findings.fault(format!("freeze {id} differs from the acknowledged one")),
-        }
-    }
-    for id in recorded.standing.freezes.keys().filter(|id| recorded.whole && !kept.contains(*id)) {
-        findings.fault(format!("freeze {id} was acknowledged, but is missing: calls that it stopped could run"));
     }
 }

@@ -44,7 +44,7 @@ use super::{
     watermark::{State, Watermark},
 };
 use crate::{
-    domain::Freezes,
+    domain::{Blocks, Freezes},
     store::{Health, StoreError},
 };
 
@@ -79,6 +79,7 @@ pub(super) struct Writer {
     pub(super) sync: SyncFile,
     pub(super) pending: PendingCounts,
     pub(super) freezes: Freezes,
+    pub(super) blocks: Blocks,
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
     pub(super) shared: Arc<Shared>,
@@ -115,8 +116,8 @@ impl Writer {
 
     /// Runs a group, and answers it once it is durable.
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Next, Arc<str>> {
-        let (mut group, mut answers, mut next) =
-            (Group::new(&self.pages, &mut self.pending, &mut self.freezes), Vec::new(), Next::More);
+        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks);
+        let (mut answers, mut next) = (Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
                 Job::Submit(opening, reply) => answer(reply, group.submit(opening)),
@@ -131,6 +132,11 @@ impl Writer {
                 Job::ImportUnchangedPolicies(calls, reply) => answer(reply, group.policies.import_unchanged(calls)),
                 Job::SaveTokens(tokens, reply) => answer(reply, group.tokens.save(tokens)),
                 Job::ForgetTokens(ids, reply) => answer(reply, group.tokens.forget(ids)),
+                Job::SaveSessions(sessions, reply) => answer(reply, group.sessions.save(sessions)),
+                Job::ForgetSessions(ids, reply) => answer(reply, group.sessions.forget(ids)),
+                Job::Block(new, reply) => answer(reply, group.blocks.block(new)),
+                Job::Unblock(new, reply) => answer(reply, group.blocks.unblock(new)),
+                Job::ImportBlocks(blocks, reply) => answer(reply, group.blocks.import(blocks)),
                 Job::Freeze(new, reply) => answer(reply, group.freezes.freeze(new)),
                 Job::Thaw(new, reply) => answer(reply, group.freezes.thaw(new)),
                 Job::ImportFreezes(freezes, reply) => answer(reply, group.freezes.import(freezes)),

@@ -193,11 +193,22 @@ pub(in crate::store) fn oldest_first(filter: Filter) -> Query {
     Query { filter, order: Order::OldestFirst, after: None, limit: 1_000 }
 }
 
+/// All approvals that match a filter, over as many pages as they need.
+pub(in crate::store) async fn listed(store: &dyn Store, filter: Filter) -> Vec<Approval> {
+    let (mut approvals, mut query) = (Vec::new(), oldest_first(filter));
+    loop {
+        let page = store.list(query.clone()).await.unwrap();
+        approvals.extend(page.approvals.iter().map(|approval| Approval::clone(approval)));
+        query.after = page.next;
+        if query.after.is_none() {
+            return approvals;
+        }
+    }
+}
+
 /// Everything that a store returns about its approvals, except filtered lists.
 pub(in crate::store) async fn everything(store: &dyn Store) -> (Vec<Approval>, Vec<History>, Due, u64) {
-    let page = store.list(oldest_first(Filter::default())).await.unwrap();
-    assert_eq!(page.next, None);
-    let approvals = page.approvals.iter().map(|approval| Approval::clone(approval)).collect();
+    let approvals = listed(store, Filter::default()).await;
     let histories = store.export(None, usize::MAX).await.unwrap();
     (approvals, histories, store.due(at(1 << 30), usize::MAX).await.unwrap(), store.pending())
 }

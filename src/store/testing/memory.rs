@@ -1,8 +1,10 @@
 //! The simplest store that follows the rules: the model that other stores are compared with, and a store for tests.
 
+mod blocks;
 mod changes;
 mod freezes;
 mod policies;
+mod sessions;
 mod tokens;
 mod transfer;
 
@@ -17,8 +19,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Freezes, Refusal, Revision, Status, Time, Token, TokenId, Verdict,
-        name::composed, request, step_unless_frozen,
+        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, Refusal, Revision, Session, SessionId, Status,
+        Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -49,7 +51,9 @@ struct State {
     policies: Vec<Arc<PolicyVersion>>,
     unchanged_policies: BTreeMap<Key, UnchangedPolicy>,
     tokens: BTreeMap<TokenId, Token>,
+    sessions: BTreeMap<SessionId, Session>,
     freezes: Freezes,
+    blocks: Blocks,
     /// The newest time of an event or a version of the policy, including those of forgotten approvals.
     newest: Option<Time>,
 }

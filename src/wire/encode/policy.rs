@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{actor, moment, policy, span};
 use crate::{
     domain::{Time, Verdict},
-    policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect, TestCase},
+    policy::{Asks, Display, Document, Escalate, Preview, Problem, Rule, RuleEffect, SummaryItem, TestCase},
     proto::v1,
     store::PolicyHead,
     wire::enums::Code,
@@ -44,9 +44,10 @@ pub fn policy_warnings(warnings: Vec<Problem>) -> Vec<v1::PolicyWarning> {
     warnings.into_iter().map(warning).collect()
 }
 
-/// Encodes the result of a test case.
+/// Encodes the result of a test case. `display`: that of the tested policy.
 #[must_use]
-pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
+pub fn test_result(case: &TestCase, verdict: &Verdict, display: &Display) -> v1::PolicyTestResult {
+    let Preview { summary, arguments, reject_reasons } = display.preview(verdict, &case.arguments);
     v1::PolicyTestResult {
         name: case.name.clone(),
         status: verdict.effect.status().to_wire().into(),
@@ -54,8 +55,15 @@ pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
         timeout: verdict.effect.requirement().timeout.map(span),
         claim_window: Some(span(verdict.claim_window)),
         passed: case.passes(verdict),
-        ..v1::PolicyTestResult::default()
+        summary: summary.iter().map(summary_item).collect(),
+        redacted_paths: arguments.paths().to_vec(),
+        reject_reasons,
     }
+}
+
+fn summary_item(item: &SummaryItem) -> String {
+    let value = serde_json::to_string(&item.value).unwrap_or_default(); // cannot fail: its keys are texts
+    format!("{} = {value}", item.path)
 }
 
 /// Encodes a policy as its authors wrote it.

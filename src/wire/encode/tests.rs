@@ -1,4 +1,5 @@
 mod largest;
+mod redacted;
 
 use std::sync::Arc;
 

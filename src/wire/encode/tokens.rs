@@ -47,8 +47,8 @@ pub fn caller(principal: &Principal) -> v1::Caller {
         AuthenticationMethod::Token => v1::AuthenticationMethod::Token,
         AuthenticationMethod::Oidc => v1::AuthenticationMethod::Oidc,
         AuthenticationMethod::Certificate => v1::AuthenticationMethod::Certificate,
-        // These make no calls.
-        AuthenticationMethod::DataDirectory | AuthenticationMethod::Session => v1::AuthenticationMethod::Unspecified,
+        // Neither makes calls of gRPC.
+        AuthenticationMethod::Session | AuthenticationMethod::DataDirectory => v1::AuthenticationMethod::Unspecified,
     };
     v1::Caller {
         actor: Some(actor(&principal.actor)),

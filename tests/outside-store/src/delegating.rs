@@ -10,13 +10,13 @@ use std::sync::{
 use async_trait::async_trait;
 use signoff::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Freeze, ImportedFreezes, NewFreeze, NewThaw, Revision, Time,
-        Token, TokenId,
+        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
+        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
-        Lifecycle, Page, PolicyVersion, Query, Store, StoreError, Submission, Submitted, Subscription, TokenStore,
-        Transfer, Transitioned, UnchangedPolicy,
+        ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
+        Health, History, Lifecycle, Page, PolicyVersion, Query, SessionStore, Store, StoreError, Submission, Submitted,
+        Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -110,6 +110,40 @@ impl FreezeStore for Delegating {
 
     async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         self.store.import_freezes(freezes).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for Delegating {
+    async fn save_sessions(&self, sessions: Vec<Session>) -> Result<usize, StoreError> {
+        self.store.save_sessions(sessions).await
+    }
+
+    async fn forget_sessions(&self, ids: Vec<SessionId>) -> Result<(), StoreError> {
+        self.store.forget_sessions(ids).await
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        self.store.sessions().await
+    }
+}
+
+#[async_trait]
+impl BlockStore for Delegating {
+    async fn block(&self, new: NewBlock) -> Result<Block, StoreError> {
+        self.store.block(new).await
+    }
+
+    async fn unblock(&self, new: NewUnblock) -> Result<Block, StoreError> {
+        self.store.unblock(new).await
+    }
+
+    async fn blocks(&self) -> Result<Vec<Block>, StoreError> {
+        self.store.blocks().await
+    }
+
+    async fn import_blocks(&self, blocks: Vec<Block>) -> Result<ImportedBlocks, StoreError> {
+        self.store.import_blocks(blocks).await
     }
 }
 

@@ -175,7 +175,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "workers",
-                holds: "reconcilers: time out and escalate approvals, forget old ones, reload the policy and certificate files, save the last use of tokens",
+                holds: "reconcilers: time out and escalate approvals, forget old ones, reload the policy and certificate files, save the last use of tokens and sessions, forget expired sessions",
                 may_use: &[
                     "approvals",
                     "bounded_file",
@@ -183,6 +183,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "domain",
                     "policies",
                     "policy_file",
+                    "sessions",
                     "store",
                     "tls",
                     "tokens",
@@ -214,7 +215,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "sessions",
-                holds: "sessions of people who signed in at the desk: start, recognise, end",
+                holds: "sessions of people who signed in at the desk: start, recognise, list, end; blocks of subjects",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
@@ -254,7 +255,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "store",
-                holds: "stores approvals, versions of the policy, tokens and freezes: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
+                holds: "stores approvals, versions of the policy, tokens, sessions, freezes and blocks: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
                 may_use: &["bounded_file", "domain", "private_files"],
                 tests_may_use: &[],
             },
@@ -272,7 +273,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "identity",
-                holds: "authentication: tokens of the server, development tokens, `oidc/`, client certificates; `role_matrix.rs` is the table of roles and calls",
+                holds: "authentication: tokens of the server, development tokens, `oidc/`, client certificates, sessions; who is blocked; `role_matrix.rs` is the table of roles and calls",
                 may_use: &["bounded_file", "clock", "domain", "private_files"],
                 tests_may_use: &["proto", "telemetry"],
             },
@@ -290,7 +291,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "ids",
-                holds: "generates the ids of approvals, claims, tokens and freezes, with the time of the injected clock",
+                holds: "generates the ids of approvals, claims, tokens, sessions, freezes and blocks, with the time of the injected clock",
                 may_use: &["domain"],
                 tests_may_use: &[],
             },

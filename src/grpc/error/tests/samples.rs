@@ -229,6 +229,7 @@ pub(super) fn errors() -> Vec<Sample<approvals::Error>> {
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
         (range, Code::OutOfRange, Reason::RevisionOutOfRange, &["approval_id", "revision"]),
         (OpenedError::TooMany { found: 65 }.into(), Code::InvalidArgument, Reason::InvalidRequest, &[]),
+        (Error::SearchTextTooLong { found: 257 }, Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (
             Error::NotRevocable { id: id(0, 7), claimed: true },

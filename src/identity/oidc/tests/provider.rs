@@ -1,4 +1,4 @@
-//! A test provider on loopback that serves keys, and a verifier of its tokens with a manual clock.
+//! A test provider on loopback that serves keys and redeems codes (`codes.rs`), and a verifier of its tokens with a manual clock.
 
 use std::{
     sync::{Arc, Mutex},
@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::signing::Signer;
+use super::{codes::Codes, signing::Signer};
 use crate::{
     clock::{ManualClock, WallClock as _},
     domain::Time,
@@ -26,6 +26,10 @@ struct Answers {
     keys: String,
     down: bool,
     fetches: usize,
+    discoveries: usize,
+    /// Fields of the discovery document that differ.
+    metadata: serde_json::Map<String, Value>,
+    codes: Codes,
 }
 
 pub(super) struct Provider {
@@ -37,7 +41,15 @@ impl Provider {
     pub(super) async fn start(signers: &[&Signer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let answers = Answers { issuer: issuer.clone(), keys: String::new(), down: false, fetches: 0 };
+        let answers = Answers {
+            issuer: issuer.clone(),
+            keys: String::new(),
+            down: false,
+            fetches: 0,
+            discoveries: 0,
+            metadata: serde_json::Map::new(),
+            codes: Codes::default(),
+        };
         let provider = Self { issuer, answers: Arc::new(Mutex::new(answers)) };
         provider.publish(signers);
         let (answers, address) = (Arc::clone(&provider.answers), provider.issuer.clone());
@@ -65,6 +77,21 @@ impl Provider {
         self.answers.lock().unwrap().down = down;
     }
 
+    /// Changes a field of the discovery document.
+    pub(super) fn announce(&self, name: &str, value: Value) {
+        self.answers.lock().unwrap().metadata.insert(name.to_owned(), value);
+    }
+
+    /// Number of fetches of the discovery document.
+    pub(super) fn discoveries(&self) -> usize {
+        self.answers.lock().unwrap().discoveries
+    }
+
+    /// Its codes.
+    pub(super) fn codes<T>(&self, of: impl FnOnce(&mut Codes) -> T) -> T {
+        of(&mut self.answers.lock().unwrap().codes)
+    }
+
     /// Number of fetches of the key set.
     pub(super) fn fetches(&self) -> usize {
         self.answers.lock().unwrap().fetches
@@ -76,13 +103,29 @@ async fn answer(mut stream: TcpStream, answers: &Mutex<Answers>, address: &str) 
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await?);
     }
+    let head = String::from_utf8_lossy(&request).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut form = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
+    stream.read_exact(&mut form).await?;
     let (status, body) = {
         let mut answers = answers.lock().unwrap();
         match request.split(|byte| *byte == b' ').nth(1) {
             _ if answers.down => ("503 Service Unavailable", String::new()),
             Some(b"/.well-known/openid-configuration") => {
-                let keys = format!("{address}/keys");
-                ("200 OK", json!({"issuer": answers.issuer, "jwks_uri": keys}).to_string())
+                answers.discoveries += 1;
+                let mut document = json!({
+                    "issuer": answers.issuer,
+                    "jwks_uri": format!("{address}/keys"),
+                    "authorization_endpoint": format!("{address}/authorize"),
+                    "token_endpoint": format!("{address}/token"),
+                });
+                document.as_object_mut().unwrap().extend(answers.metadata.clone());
+                ("200 OK", document.to_string())
+            }
+            Some(b"/token") => {
+                let original = String::from_utf8_lossy(&request);
+                let basic = original.lines().find_map(|line| line.strip_prefix("authorization: Basic "));
+                answers.codes.redeem(&form, basic)
             }
             Some(b"/keys") => {
                 answers.fetches += 1;

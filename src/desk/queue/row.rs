@@ -1,0 +1,134 @@
+//! A row: what a person must know of a pending request before opening it.
+
+use crate::{
+    desk::{Desk, moment::Countdown, texts},
+    domain::{Approval, ApprovalId, Choice, Priority, Revision, Time},
+    identity::{Method, Principal},
+    unicode,
+};
+
+use super::{
+    cut::Cut,
+    fold::{Foldable, Kin},
+    order::SortKey,
+    summary::Summary,
+};
+
+/// Longest name of a tool in a row, in characters: the longest that there is.
+const TOOL: usize = crate::domain::limits::TOOL_NAME_MAX;
+
+/// Longest name of an agent in a row, in characters.
+const AGENT: usize = 60;
+
+/// Maximum number of delegating agents in a row.
+const CHAIN: usize = 3;
+
+/// Longest reason in a row, in characters.
+const REASON: usize = 200;
+
+/// A pending request in a list.
+#[derive(Clone, Debug)]
+pub(in crate::desk) struct Row {
+    pub(in crate::desk) id: ApprovalId,
+    pub(in crate::desk) revision: Revision,
+    pub(in crate::desk) sort: SortKey,
+    pub(in crate::desk) priority: Priority,
+    pub(in crate::desk) tool: Cut,
+    pub(in crate::desk) countdown: Countdown,
+    pub(in crate::desk) summary: Summary,
+    pub(in crate::desk) agent: Cut,
+    pub(in crate::desk) chain: Vec<Cut>,
+    pub(in crate::desk) more_agents: usize,
+    /// The rules that ask, as far as they have names.
+    pub(in crate::desk) rules: Vec<String>,
+    pub(in crate::desk) reason: Option<Cut>,
+    /// The votes so far, in words.
+    pub(in crate::desk) votes: Vec<String>,
+    /// Whether the viewer can decide it now.
+    pub(in crate::desk) decidable: bool,
+    /// The name of the tool for people who hear the page.
+    pub(in crate::desk) label: String,
+    pub(super) kin: Kin,
+    pub(super) created_at: Time,
+}
+
+impl Row {
+    /// The row of an approval, for a viewer.
+    pub(in crate::desk) async fn new(desk: &Desk, viewer: &Principal, approval: &Approval, now: Time) -> Self {
+        let _ = desk;
+        let request = &approval.request;
+        let agent = &request.agent;
+        // An agent may not say its name; the caller has one.
+        let caller = request.caller.subject.as_str();
+        let panels = &approval.requirement().panels;
+        let decidable = viewer.may(Method::Decide)
+            && approval.is_decidable_by(&viewer.actor, &viewer.groups, viewer.needs_others())
+            && now < approval.deadline;
+        Self {
+            id: approval.id,
+            revision: approval.revision,
+            sort: SortKey::of(approval),
+            priority: approval.priority(),
+            tool: Cut::new(&request.tool_name, TOOL),
+            countdown: Countdown { deadline: approval.deadline, now },
+            summary: Summary::of(approval),
+            agent: Cut::new(if agent.name.is_empty() { caller } else { &agent.name }, AGENT),
+            chain: agent.chain.iter().rev().take(CHAIN).map(|name| Cut::new(name, AGENT)).collect(),
+            more_agents: agent.chain.len().saturating_sub(CHAIN),
+            rules: panels.iter().filter(|panel| !panel.rule.is_empty()).map(|panel| panel.rule.to_string()).collect(),
+            reason: Some(&request.reason).filter(|reason| !reason.is_empty()).map(|reason| Cut::new(reason, REASON)),
+            votes: votes(viewer, approval),
+            decidable,
+            label: unicode::escape(&request.tool_name).into_owned(),
+            kin: Kin::of(approval),
+            created_at: approval.created_at,
+        }
+    }
+
+    /// The word for its priority, unless it is normal.
+    pub(in crate::desk) const fn priority_word(&self) -> Option<&'static str> {
+        texts::queue::priority(self.priority)
+    }
+
+    /// Whether it may be approved together with others: nothing in the row is cut or redacted.
+    pub(in crate::desk) fn is_whole(&self) -> bool {
+        let texts = [&self.tool, &self.agent].into_iter().chain(&self.chain).chain(&self.reason);
+        self.summary.is_whole && self.more_agents == 0 && texts.into_iter().all(Cut::is_whole)
+    }
+}
+
+impl Foldable for Row {
+    fn kin(&self) -> &Kin {
+        &self.kin
+    }
+
+    fn created_at(&self) -> Time {
+        self.created_at
+    }
+
+    fn priority(&self) -> Priority {
+        self.priority
+    }
+}
+
+/// The votes so far: the numbers, unless one vote decides and there is none, then who voted.
+fn votes(viewer: &Principal, approval: &Approval) -> Vec<String> {
+    let panels = &approval.requirement().panels;
+    let one_decides = matches!(panels.as_slice(), [panel] if panel.quorum == 1);
+    if one_decides && approval.votes.is_empty() {
+        return Vec::new();
+    }
+    let numbers = panels.iter().map(|panel| {
+        let rule = if panels.len() > 1 { &*panel.rule } else { "" };
+        texts::queue::votes(rule, approval.approvals_for(panel), panel.quorum)
+    });
+    let voters = approval.votes.iter().map(|vote| {
+        let approved = vote.choice == Choice::Approve;
+        match (vote.actor.is(&viewer.actor), approved) {
+            (true, true) => texts::queue::YOU_APPROVED.to_owned(),
+            (true, false) => texts::queue::YOU_REJECTED.to_owned(),
+            (false, _) => texts::queue::voted(&unicode::escape(&vote.actor.subject), approved),
+        }
+    });
+    numbers.chain(voters).collect()
+}

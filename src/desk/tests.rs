@@ -1,0 +1,228 @@
+//! The pages over the in-memory store, with a clock and a policy that the tests control. Tests of every page use
+//! [`World`]; they are in files of `tests/`.
+
+mod queue;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::{Desk, Hosts, csrf::CsrfToken, router};
+use crate::{
+    admin::{self, Admin},
+    approvals::{self, Approvals, Message},
+    clock::{Clock, ManualClock, WallClock},
+    domain::{
+        Agent, Approval, ApprovalId, NewRequest, SignIn,
+        limits::RequestLimits,
+        samples::{arguments, at},
+    },
+    grpc::{Admission, CallLimits, Streams},
+    identity::{AuthenticationMethod, Authenticator, Credentials, Principal, Unrecognised},
+    policies::Policies,
+    policy::{Policy, PolicyChange},
+    sessions::{self, Sessions},
+    store::{ApprovalStore as _, Store},
+    telemetry::Metrics,
+    test_support::{Staged, agent, operator},
+    tokens::Tokens,
+};
+
+/// The desk and its environment.
+pub(super) struct World {
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) store: Arc<Staged>,
+    pub(super) desk: Arc<Desk>,
+    router: Router,
+}
+
+/// A signed-in person's browser.
+pub(super) struct Person {
+    secret: String,
+}
+
+/// A response.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+/// Knows nobody: people sign in without it.
+struct Nobody;
+
+#[async_trait]
+impl Authenticator for Nobody {
+    async fn authenticate(&self, _: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
+        Err(Unrecognised::Unknown)
+    }
+}
+
+impl World {
+    /// With a policy that asks any reviewer about every call.
+    pub(super) async fn new() -> Self {
+        Self::with_policy(json!({"unlisted_tools": {"require_approval": {}}})).await
+    }
+
+    /// With a policy, as its document.
+    pub(super) async fn with_policy(document: Value) -> Self {
+        let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
+        let shared = Arc::clone(&store) as Arc<dyn Store>;
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let window = Duration::from_secs(300);
+        let policies = Policies::from_store(Arc::clone(&shared), Arc::clone(&time), window).await.unwrap();
+        let settings = approvals::Settings {
+            heartbeat: Duration::from_secs(15),
+            max_stream_age: Duration::from_secs(3_600),
+            pending_per_caller: 100_000,
+        };
+        let judge = Arc::clone(&policies) as Arc<dyn crate::policy::Judge>;
+        let approvals = Approvals::new(Arc::clone(&shared), judge, Arc::clone(&time), settings);
+        let process = admin::Process { policy_version: Box::new(|| 1), draining: CancellationToken::new() };
+        let thawing = admin::Settings { thaw_requires_other_operator: false };
+        let limits = CallLimits::default();
+        let clocks = (Arc::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&time));
+        let store_of_tokens = Arc::clone(&store) as Arc<dyn crate::store::TokenStore>;
+        let tokens = Tokens::load(store_of_tokens, Arc::clone(&time)).await.unwrap();
+        let settings = sessions::Settings { dev: true, ..sessions::Settings::default() };
+        let sessions =
+            Sessions::load(Arc::clone(&shared), Arc::clone(&time), tokens.registry(), settings).await.unwrap();
+        let desk = Arc::new(Desk {
+            approvals,
+            policies,
+            tokens,
+            sessions,
+            sign_in: None,
+            admin: Admin::new(shared, Arc::clone(&time), thawing, process),
+            admission: Admission::new(Arc::new(Nobody), clocks, &limits, Metrics::new("test")),
+            streams: Arc::new(Streams::new(&limits)),
+            clock: time,
+            limits: RequestLimits::default(),
+            hosts: Hosts::new("127.0.0.1:7766".parse().unwrap(), false, None, &[]),
+            dev_link: None,
+        });
+        let world = Self { clock, store, router: router(Arc::clone(&desk)), desk };
+        world.set_policy(document).await;
+        world
+    }
+
+    /// Sets a policy, as its document.
+    pub(super) async fn set_policy(&self, document: Value) {
+        let policy = Arc::new(Policy::compile(serde_json::from_value(document).unwrap()).unwrap());
+        let comment = String::new();
+        let change = PolicyChange { request_id: None, policy, expected: None, comment, validate_only: false };
+        self.desk.policies.set(&operator(), change).await.unwrap();
+    }
+
+    /// Requests approval as the agent.
+    pub(super) async fn ask(&self, tool: &str, asked: Value) -> ApprovalId {
+        self.ask_for(asking(tool, asked)).await
+    }
+
+    /// Requests approval as the agent.
+    pub(super) async fn ask_for(&self, new: NewRequest) -> ApprovalId {
+        let mut follower = Arc::clone(&self.desk.approvals).request(agent(), new, 0).await.unwrap();
+        match follower.next().await.unwrap().unwrap() {
+            Message::Update { approval, .. } => approval.id,
+            Message::Progress { .. } => panic!("Progress instead of an update"),
+        }
+    }
+
+    /// The approval on record.
+    pub(super) async fn approval(&self, id: ApprovalId) -> Arc<Approval> {
+        self.store.get(id).await.unwrap()
+    }
+
+    /// Signs a person in.
+    pub(super) async fn sign_in(&self, principal: &Principal) -> Person {
+        let principal = Principal { method: AuthenticationMethod::DevToken, ..principal.clone() };
+        let (_, secret) = self.desk.sessions.start(&principal, SignIn::DevToken).await.unwrap();
+        Person { secret: secret.reveal().to_owned() }
+    }
+
+    /// `GET` of a page.
+    pub(super) async fn get(&self, person: &Person, path: &str) -> Page {
+        self.send(person.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// `POST` of a form from a page of the person.
+    pub(super) async fn post(&self, person: &Person, path: &str, fields: &[(&str, &str)]) -> Page {
+        let csrf = CsrfToken::of_session(&person.secret).to_string();
+        let fields = fields.iter().copied().chain([("csrf", csrf.as_str())]);
+        self.post_fields(person, path, &form(fields)).await
+    }
+
+    /// `POST` of these fields and no others.
+    pub(super) async fn post_fields(&self, person: &Person, path: &str, form: &str) -> Page {
+        let request = person
+            .request("POST", path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(Body::from(form.to_owned())).unwrap()).await
+    }
+
+    /// Any request.
+    pub(super) async fn send(&self, request: Request<Body>) -> Page {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 16 << 20).await.unwrap();
+        Page { status: parts.status, headers: parts.headers, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// The body of an open stream of events.
+    pub(super) async fn stream(&self, person: &Person, path: &str) -> Body {
+        let request = person.request("GET", path).header(header::ACCEPT, "text/event-stream");
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body()
+    }
+}
+
+impl Person {
+    /// The start of a request with the person's cookie.
+    pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+        let cookie = format!("signoff_session={}", self.secret);
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "127.0.0.1:7766")
+            .header(header::COOKIE, cookie)
+    }
+}
+
+/// A request of the agent "bot" for a tool, with a timeout of 300 s.
+pub(super) fn asking(tool: &str, asked: Value) -> NewRequest {
+    NewRequest {
+        request_id: None,
+        tool_name: tool.into(),
+        arguments: arguments(&asked),
+        agent: Agent { name: "bot".into(), ..Agent::default() },
+        reason: String::new(),
+        labels: [("team".to_owned(), "billing".to_owned())].into(),
+        timeout: Duration::from_secs(300),
+        schema: None,
+        cancel_on_disconnect: false,
+        on_behalf_of: None,
+    }
+}
+
+/// Fields as a browser encodes them.
+pub(super) fn form<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
+    };
+    let fields: Vec<String> = fields.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    fields.join("&")
+}

@@ -1,0 +1,1 @@
+//! Sessions and blocks over the in-memory store.
