@@ -5,8 +5,10 @@
 //! `events.rs` sends it again after each change, and `assets/approval.js` puts the new parts in the places of the old.
 
 mod bar;
+mod before;
 mod decide;
 mod difference;
+mod edit;
 mod events;
 mod history;
 mod marks;
@@ -51,6 +53,8 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/approvals/{id}", get(page).post(again))
         .route("/approvals/{id}/events", get(events::stream))
         .route("/approvals/{id}/decide", post(decide::decide))
+        .route("/approvals/{id}/edit", get(edit::page).post(edit::submit))
+        .route("/approvals/{id}/edit/approve", post(edit::approve))
         .route("/approvals/{id}/revoke", post(revoke::revoke))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
 }

@@ -92,6 +92,11 @@ impl Bar {
         Self { comment: comment.to_owned(), reason: reason.to_owned(), ..self }
     }
 
+    /// Whether the viewer can edit now.
+    pub(super) fn can_edit(&self) -> bool {
+        self.closed.is_none() && self.edit.is_possible()
+    }
+
     /// Equal for bars that look the same. A script replaces the bar only when it differs, so that nothing moves under a
     /// finger.
     pub(super) fn state(&self) -> String {

@@ -9,6 +9,8 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 
+use serde_json::{Map, Value};
+
 use super::{View, bar, comment, read, seen, t, with_problem};
 use crate::{
     approvals::Error,
@@ -18,10 +20,10 @@ use crate::{
         layout::Layout,
         submitted::Submitted,
     },
-    domain::{Approval, Arguments, NewDecision, Refusal, Surface, bounded_opened},
+    domain::{Approval, NewDecision, Refusal, Surface, bounded_opened},
     proto::v1::{self, decide_request::Seen},
     store::StoreError,
-    wire::decode,
+    wire::{decode, structs},
 };
 
 #[derive(Template)]
@@ -56,41 +58,50 @@ pub(super) async fn decide(
         }
     }
     let choice = if approves { v1::VoteChoice::Approve } else { v1::VoteChoice::Reject };
-    record(&desk, &form, &approval, choice, None).await
+    record(&desk, &form, &approval, choice).await
 }
 
 /// Records a decision. Refusals become the page with the reason, and what the viewer had entered.
-pub(super) async fn record(
+async fn record(
     desk: &Desk,
     form: &Submitted,
     approval: &Arc<Approval>,
     choice: v1::VoteChoice,
-    edit: Option<Arguments>,
 ) -> Result<Response, Failed> {
-    // The rules for requests are those of the API.
-    let message = v1::DecideRequest {
-        approval_id: approval.id.to_string(),
-        request_id: form.field("request_id").to_owned(),
-        choice: choice.into(),
-        seen: Some(Seen::Revision(seen(form).max(1))),
-        comment: spoken(form, choice),
-        edited_arguments: None,
-        on_behalf_of: None,
-    };
-    let new = match decode::decision(message, &desk.limits) {
+    let new = match decoded(desk, form, approval, choice, None) {
         Ok(new) => new,
-        Err(violations) => {
-            let problems = violations.0.iter().map(|one| format!("{}: {}", one.field, one.description));
-            let problem = t::not_recorded(&problems.collect::<Vec<_>>().join("; "));
-            return with_problem(desk, form, approval, StatusCode::BAD_REQUEST, problem).await;
-        }
+        Err(problem) => return with_problem(desk, form, approval, StatusCode::BAD_REQUEST, problem).await,
     };
-    let opened = bounded_opened(opened(form.field("opened")));
-    let new = NewDecision { surface: Surface::Desk, opened, edit, ..new };
     match desk.approvals.decide(&form.viewer.principal, new).await {
         Ok(approval) => Ok(Redirect::to(&format!("/approvals/{}", approval.id)).into_response()),
         Err(error) => refused(desk, form, approval, error).await,
     }
+}
+
+/// The decision of a form, or what is wrong with it. The rules are those of the API.
+pub(super) fn decoded(
+    desk: &Desk,
+    form: &Submitted,
+    approval: &Approval,
+    choice: v1::VoteChoice,
+    edited: Option<Map<String, Value>>,
+) -> Result<NewDecision, String> {
+    let message = v1::DecideRequest {
+        approval_id: approval.id.to_string(),
+        request_id: form.field("request_id").to_owned(),
+        choice: choice.into(),
+        // A form that does not say what was seen saw nothing: no approval has this revision.
+        seen: Some(Seen::Revision(form.field("seen").parse().ok().filter(|seen| *seen > 0).unwrap_or(u64::MAX))),
+        comment: spoken(form, choice),
+        edited_arguments: edited.map(structs::from_object),
+        on_behalf_of: None,
+    };
+    let new = decode::decision(message, &desk.limits).map_err(|violations| {
+        let problems = violations.0.iter().map(|one| format!("{}: {}", one.field, one.description));
+        t::not_recorded(&problems.collect::<Vec<_>>().join("; "))
+    })?;
+    let opened = bounded_opened(opened(form.field("opened")));
+    Ok(NewDecision { surface: Surface::Desk, opened, ..new })
 }
 
 /// The page that says why a decision was not recorded.
@@ -135,7 +146,7 @@ fn opened(field: &str) -> Vec<String> {
 }
 
 /// Whether the form's page showed the current arguments.
-fn is_current(approval: &Approval, form: &Submitted) -> bool {
+pub(super) fn is_current(approval: &Approval, form: &Submitted) -> bool {
     (approval.arguments_revision..=approval.revision).contains(&seen(form))
 }
 

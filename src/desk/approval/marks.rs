@@ -44,7 +44,7 @@ impl Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<span class=\"notice\">")?;
+        f.write_str("<span class=\"odd\">")?;
         for piece in &self.0 {
             match piece {
                 Piece::Ours(text) => {
@@ -284,6 +284,6 @@ mod tests {
     #[test]
     fn a_quoted_text_cannot_be_markup() {
         let html = notices("<b>GmbH\u{200b}")[0].to_string();
-        assert!(html.contains("&lt;b&gt;GmbH") && html.starts_with("<span class=\"notice\">"), "{html}");
+        assert!(html.contains("&lt;b&gt;GmbH") && html.starts_with("<span class=\"odd\">"), "{html}");
     }
 }

@@ -52,7 +52,7 @@ struct Fold {
     size: String,
 }
 
-/// A number, in groups of three digits where it is a long whole one. A copy of it has no gaps.
+/// A number, in groups of three digits. A script and styles keep the separators out of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Digits(Vec<String>);
 
@@ -159,13 +159,17 @@ impl Digits {
     fn of(number: &Number) -> Self {
         let text = number.to_string();
         let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
-        if digits.len() < 5 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let (whole, rest) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
+        // An exponent says how large it is; groups would hide it.
+        if whole.len() < 4 || rest.contains('e') {
             return Self(vec![text]);
         }
-        let head = digits.len() % 3;
-        let (first, rest) = digits.split_at(if head == 0 { 3 } else { head });
+        let (first, others) = whole.split_at((whole.len() - 1) % 3 + 1);
         let mut groups = vec![format!("{sign}{first}")];
-        groups.extend(rest.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned()));
+        groups.extend(others.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned()));
+        if let Some(last) = groups.last_mut() {
+            last.push_str(rest);
+        }
         Self(groups)
     }
 }
@@ -183,17 +187,19 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_copy_without_gaps() {
         for (number, groups) in [
-            (json!(1234), vec!["1234"]),
+            (json!(123), vec!["123"]),
+            (json!(1234), vec!["1", "234"]),
             (json!(12400), vec!["12", "400"]),
             (json!(-123_456), vec!["-123", "456"]),
             (json!(1_234_567), vec!["1", "234", "567"]),
-            (json!(12345.5), vec!["12345.5"]),
+            (json!(12345.5), vec!["12", "345.5"]),
+            (json!(-0.0001), vec!["-0.0001"]),
             (json!(1e300), vec!["1e+300"]),
         ] {
             let Value::Number(number) = number else { panic!() };
             assert_eq!(Digits::of(&number).0, groups);
         }
-        assert!(html(&json!(12400)).contains("<span>12</span><span>400</span>"));
+        assert!(html(&json!(12400)).contains("12<span class=\"group\">,</span>400"));
     }
 
     #[test]

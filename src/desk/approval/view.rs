@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     bar::Bar,
+    before::{self, Before, BeforeRow},
     difference::Edited,
     history::{self, EventRow},
     outcome::{Outcome, Stop},
@@ -64,6 +65,7 @@ pub(super) struct View {
     /// Rejecting votes so far and needed, if more than one is.
     pub(super) against: Option<String>,
     pub(super) escalation: Option<Moment>,
+    pub(super) before: Before,
     pub(super) rules: Rules,
     /// The arguments as indented JSON.
     pub(super) raw: String,
@@ -93,7 +95,8 @@ impl View {
         let now = desk.approvals.now();
         let read = Read { approval, events: &events, display: &display, rules: &rules };
         let since = seen.and_then(|seen| Edited::since(seen, approval, &events));
-        Ok(Self { waiting, stopped, since, ..Self::new(&read, viewer, now) })
+        let before = before(desk, viewer, approval).await?;
+        Ok(Self { waiting, stopped, since, before, ..Self::new(&read, viewer, now) })
     }
 
     fn new(read: &Read<'_>, viewer: &Viewer, now: crate::domain::Time) -> Self {
@@ -154,6 +157,7 @@ impl View {
             votes: panels::votes(approval, &viewer.principal),
             against: (requirement.reject_threshold > 1).then(|| texts::against(rejections, requirement.reject_threshold)),
             escalation: approval.next_escalation().map(|(at, _)| Moment(at)),
+            before: Before::default(),
             rules: Rules::of(approval, rules),
             raw: format!("{:#}", Value::Object(arguments)),
             digest: approval.digest.to_string(),
@@ -220,6 +224,17 @@ async fn rules_of(desk: &Desk, viewer: &Viewer, approval: &Approval) -> Vec<Rule
     let Ok(version) = approval.verdict.policy_version.parse() else { return Vec::new() };
     let read = desk.policies.get(&viewer.principal, Some(version)).await;
     read.map(|policy| policy.document.rules).unwrap_or_default()
+}
+
+/// What was decided before on calls like this one.
+async fn before(desk: &Desk, viewer: &Viewer, approval: &Approval) -> Result<Before, Error> {
+    let recent = desk.approvals.recent_of(&viewer.principal, approval, before::SHOWN).await?;
+    let mut rows = Vec::new();
+    for earlier in before::approvals(&recent) {
+        rows.push(BeforeRow::of(earlier, &*desk.policies.display(earlier).await));
+    }
+    let failure = recent.failure.as_ref().and_then(|failure| rows.pop().map(|row| (row, failure.succeeded_since)));
+    Ok(Before { rows, failure })
 }
 
 /// The freeze that blocks its claim.

@@ -1,13 +1,10 @@
 //! The other requests that wait for the viewer: where this one is among them, and which one is next.
 
-use std::cmp::Reverse;
-
 use crate::{
     approvals::{Approvals, Error},
     desk::texts::approval as texts,
-    domain::{Approval, ApprovalId},
+    domain::ApprovalId,
     identity::{Method, Principal},
-    store::{Filter, Order, Query},
 };
 
 /// Maximum number of requests to look at.
@@ -58,17 +55,12 @@ impl Waiting {
     }
 }
 
-/// The first requests that wait for the viewer: the most urgent first, then the nearest deadline.
+/// The most urgent requests that wait for the viewer, and whether there are more.
 async fn queue(approvals: &Approvals, viewer: &Principal) -> Result<(Vec<ApprovalId>, bool), Error> {
-    if !viewer.may(Method::Decide) {
+    if !viewer.may(Method::Decide) || !viewer.may(Method::ListPending) {
         return Ok((Vec::new(), false));
     }
-    let (filter, order) = (Filter::pending(), Order::OldestFirst);
-    let query = Query { filter, order, after: None, limit: LOOKED_AT };
-    let page = approvals.list(viewer, Method::ListPending, query, true).await?;
-    let now = approvals.now();
-    let mut waiting = page.approvals;
-    waiting.retain(|approval| approval.deadline > now);
-    waiting.sort_by_key(|approval: &std::sync::Arc<Approval>| (Reverse(approval.priority()), approval.deadline, approval.id));
-    Ok((waiting.iter().map(|approval| approval.id).collect(), page.next.is_some()))
+    let waiting = approvals.waiting(viewer, LOOKED_AT).await?;
+    let mine = waiting.approvals.iter().filter(|one| one.decidable).map(|one| one.approval.id);
+    Ok((mine.collect(), waiting.more || waiting.decidable > LOOKED_AT))
 }

@@ -240,7 +240,6 @@ pub(in crate::desk) const COMMENT_REQUIRED: &str = "Comment (required)";
 pub(in crate::desk) const REASON_TO_REJECT: &str = "Reason to reject";
 pub(in crate::desk) const NO_REASON_CHOSEN: &str = "Reason…";
 pub(in crate::desk) const APPROVE: &str = "Approve";
-pub(in crate::desk) const APPROVE_ASKS: &str = "Approve…";
 pub(in crate::desk) const REJECT: &str = "Reject";
 pub(in crate::desk) const EDIT: &str = "Edit…";
 pub(in crate::desk) const REVOKE: &str = "Revoke…";
@@ -323,3 +322,51 @@ pub(in crate::desk) const KEY_LIST: [(&str, &str); 8] = [
     ("u", "All that wait for you"),
     ("?", "This list"),
 ];
+
+// Editing
+pub(in crate::desk) const EDIT_TITLE: &str = "Edit the arguments";
+pub(in crate::desk) const EDIT_EXPLAINED: &str = "You see the difference before it counts.";
+pub(in crate::desk) const AS_JSON: &str = "Edit as JSON";
+pub(in crate::desk) const AS_FORM: &str = "Edit as a form";
+pub(in crate::desk) const ARGUMENTS_JSON: &str = "Arguments as JSON";
+pub(in crate::desk) const SEE_DIFFERENCE: &str = "See the difference";
+pub(in crate::desk) const LEAVE_OUT: &str = "Leave out";
+pub(in crate::desk) const JSON: &str = "JSON";
+pub(in crate::desk) const WHOLE_NUMBER: &str = "whole number";
+pub(in crate::desk) const NUMBER: &str = "number";
+pub(in crate::desk) const REVIEW_TITLE: &str = "Approve with these changes?";
+pub(in crate::desk) const REVIEW_EXPLAINED: &str =
+    "Approving records the edit, and your approval of it if the policy asks you about the new arguments. Earlier votes no longer count.";
+pub(in crate::desk) const APPROVE_EDITED: &str = "Approve with changes";
+pub(in crate::desk) const CHANGE_MORE: &str = "Change more";
+pub(in crate::desk) const NOTHING_EDITED: &str = "These are the current arguments. Change one, or go back and approve them.";
+pub(in crate::desk) const NO_FORM: &str = "There is no form for these arguments. Edit them as JSON.";
+pub(in crate::desk) const NOT_AN_OBJECT: &str = "Arguments are an object: { … } with a name for each.";
+pub(in crate::desk) const NOT_A_NUMBER: &str = "not a number, such as 12 or -0.5, that can be kept exactly";
+pub(in crate::desk) const NOT_WHOLE: &str = "not a whole number, such as 12, that can be kept exactly";
+pub(in crate::desk) const NOT_A_CHOICE: &str = "choose one of the values";
+pub(in crate::desk) const TOO_LARGE: &str = "the number is too large";
+
+pub(in crate::desk) fn mistake(line: usize, column: usize, what: &str) -> String {
+    format!("Line {line}, column {column}: {what}")
+}
+
+pub(in crate::desk) fn twice(name: &str) -> String {
+    format!("the name {name:?} is given twice")
+}
+
+pub(in crate::desk) fn not_exact(number: i128) -> String {
+    format!("the number {number} cannot be kept exactly")
+}
+
+// What was decided before
+pub(in crate::desk) const BEFORE_HEADING: &str = "Before";
+pub(in crate::desk) const BEFORE_OF: &str = "last decisions on this tool and agent";
+pub(in crate::desk) const LAST_FAILURE: &str = "The last call of this tool by this caller that failed:";
+pub(in crate::desk) const SUCCEEDED_SINCE: &str = "A later one succeeded.";
+pub(in crate::desk) const NOTHING_BEFORE: &str = "Nothing was decided before on this tool and agent.";
+pub(in crate::desk) const BECAME_SUCCEEDED: &str = "succeeded";
+pub(in crate::desk) const BECAME_FAILED: &str = "failed";
+pub(in crate::desk) const BECAME_CLAIMED: &str = "claimed, no result reported";
+pub(in crate::desk) const BECAME_REVOKED: &str = "revoked";
+pub(in crate::desk) const BECAME_UNCLAIMED: &str = "not claimed";
