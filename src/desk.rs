@@ -22,12 +22,14 @@ mod live;
 mod moment;
 mod next;
 mod phrase;
+mod policy;
 mod queue;
 mod sign_in;
 mod span;
 mod status;
 mod submitted;
 mod texts;
+mod tokens;
 mod viewer;
 
 #[cfg(test)]
@@ -100,8 +102,10 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route(CALLBACK_PATH, get(sign_in::openid::finish))
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
         .merge(freezes::routes())
+        .merge(tokens::routes())
         .merge(status::routes())
-        .layer(DefaultBodyLimit::max(FORM_BYTES));
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .merge(policy::routes());
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages
         .merge(approval::routes())

@@ -183,6 +183,15 @@ impl Tokens {
         Ok(TokenPage { tokens, more, at: now })
     }
 
+    /// A token.
+    ///
+    /// # Errors
+    /// [`Error::Access`], or [`Error::NotFound`].
+    pub fn get(&self, by: &Principal, id: TokenId) -> Result<Token, Error> {
+        by.require_role(Method::ListTokens)?;
+        self.registry.get(id).ok_or(Error::NotFound(id))
+    }
+
     /// Revokes a token. After this returns, every call with it is rejected, and its open streams end. An already
     /// revoked token is returned unchanged.
     ///

@@ -37,6 +37,12 @@ impl Phrase {
         self
     }
 
+    /// Adds another sentence.
+    pub(super) fn join(mut self, other: Self) -> Self {
+        self.0.push_str(&other.0);
+        self
+    }
+
     /// Adds several texts of people or agents, separated by commas.
     pub(super) fn list<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
         for (index, text) in texts.into_iter().enumerate() {

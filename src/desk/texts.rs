@@ -8,9 +8,11 @@ pub(super) mod approval;
 pub(super) mod forms;
 pub(super) mod freezes;
 pub(super) mod openid;
+pub(super) mod policy;
 pub(super) mod queue;
 pub(super) mod span;
 pub(super) mod status;
+pub(super) mod tokens;
 
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";
