@@ -19,7 +19,7 @@ struct Asset {
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-static ASSETS: [Asset; 3] = [
+static ASSETS: [Asset; 4] = [
     Asset { name: "style.css", content_type: CSS, content: include_str!("assets/style.css") },
     Asset { name: "copy.js", content_type: SCRIPT, content: include_str!("assets/copy.js") },
     Asset { name: "desk.js", content_type: SCRIPT, content: include_str!("assets/desk.js") },
