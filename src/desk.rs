@@ -7,6 +7,7 @@
 //! Pages work without scripts. Scripts keep an open page current (`live.rs`), and count down.
 
 mod agent_text;
+mod approval;
 mod assets;
 mod cookies;
 mod csrf;
@@ -110,6 +111,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(policy::routes());
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages
+        .merge(approval::routes())
         .merge(assets)
         .layer(from_fn_with_state(Arc::clone(&desk), hosts::check))
         .layer(from_fn(headers::add))
