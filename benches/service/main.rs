@@ -14,6 +14,7 @@ mod auto;
 mod bare;
 mod cpu;
 mod decisions;
+mod desk;
 mod gate;
 mod load;
 mod memory;
@@ -76,6 +77,8 @@ enum Measure {
     Memory,
     /// First page of ListPending
     Pending,
+    /// Pages for people
+    Desk,
     /// Start-up with many stored approvals
     Startup,
     /// Effect of unauthenticated attacks on an authenticated caller
@@ -93,6 +96,7 @@ impl Measure {
             Self::Wake => wake::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,
+            Self::Desk => desk::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,
             Self::Strangers => strangers::measure(sizes, table).await,
         }
@@ -113,6 +117,10 @@ struct Sizes {
     pending: usize,
     /// Calls for that page.
     pages: u64,
+    /// Pending approvals when a page for people is loaded.
+    rows: usize,
+    /// Loads of that page, and requests that appear on it.
+    loads: u64,
     /// Approvals stored when the server starts.
     stored: usize,
 }
@@ -124,11 +132,22 @@ const FULL: Sizes = Sizes {
     streams: 10_000,
     pending: 100_000,
     pages: 2_000,
+    rows: 1_000,
+    loads: 200,
     stored: 1_000_000,
 };
 
-const QUICK: Sizes =
-    Sizes { seconds: 0.2, callers: &[1, 16], to_decide: 500, streams: 100, pending: 200, pages: 20, stored: 1_000 };
+const QUICK: Sizes = Sizes {
+    seconds: 0.2,
+    callers: &[1, 16],
+    to_decide: 500,
+    streams: 100,
+    pending: 200,
+    pages: 20,
+    rows: 60,
+    loads: 10,
+    stored: 1_000,
+};
 
 fn main() -> ExitCode {
     let options = Options::parse();

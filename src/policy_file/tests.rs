@@ -415,7 +415,7 @@ rules:
         "p.yaml:4:5: redact[1]: the path \"card\" must begin with `args`, such as args.card.number",
         "p.yaml:8:14: rules[0].redact[0]: the path \"args[\\\"a.b\\\"\" has invalid brackets at character 5; write \
          [\"any name\"], [0] or [*]",
-        "p.yaml:8:29: rules[0].redact[1]: redacts args.to, which the policy's summary[0] shows; set a summary \
+        "p.yaml:8:28: rules[0].redact[1]: redacts args.to, which the policy's summary[0] shows; set a summary \
          for this rule without it",
         "p.yaml:10:9: rules[0].reject_reasons[0]: is empty; a reason has 1 to 128 characters",
     ];

@@ -80,8 +80,8 @@ pub(in crate::desk) async fn finish(
     // A repeated parameter is as good as none.
     let answer = answer.map(|Query(answer)| answer).unwrap_or_default();
     let Finished { cookie, result } = sign_in.finish(&answer, &headers).await;
-    let response = signed_in(&desk, sign_in, result, &headers, &extensions).await?;
-    Ok(with_cookies(response, cookie))
+    let answered = signed_in(&desk, sign_in, result, &headers, &extensions).await;
+    Ok(with_cookies(answered.unwrap_or_else(Failed::into_page), cookie))
 }
 
 async fn signed_in(

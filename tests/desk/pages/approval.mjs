@@ -24,10 +24,17 @@ export class ApprovalPage {
     return this.page.getByRole('main');
   }
 
-  /** Approves; a page that asks for a second tap gets it. */
+  /** Waits until nothing can be decided any more. */
+  async closed() {
+    await this.page.getByRole('button', { name: /^(Approve|Reject|Edit)/ }).first().waitFor({ state: 'hidden' });
+  }
+
+  /** Approves; what asks for a second tap gets it. */
   async approve(comment) {
     if (comment) await this.comment.fill(comment);
-    await this.button('Approve').click();
+    const asks = await this.button('Approve…').count();
+    await this.button(asks ? 'Approve…' : 'Approve').click();
+    if (asks) await this.confirm();
   }
 
   async reject(comment) {
@@ -45,22 +52,28 @@ export class ApprovalPage {
     await this.page.getByRole('combobox', { name: /reason/i }).selectOption(reason);
   }
 
-  /** Waits for the second tap that is asked for, and for what it says. */
+  /** Waits for the second question, and for what it says. */
   async confirms(sentence) {
-    await this.page.getByRole('dialog').getByText(sentence).waitFor();
+    await this.page.getByRole('heading', { name: 'Approve?' }).waitFor();
+    await this.says(sentence);
   }
 
+  /** Answers the second question. */
   async confirm() {
-    await this.page.getByRole('dialog').getByRole('button', { name: /approve/i }).click();
+    await this.page.getByRole('heading', { name: 'Approve?' }).waitFor();
+    await this.button('Approve').click();
   }
 
+  /** Revokes, with the question in between. */
   async revoke(reason) {
+    await this.button('Revoke…').click();
+    await this.page.getByRole('heading', { name: 'Revoke?' }).waitFor();
     await this.page.getByRole('textbox', { name: /reason/i }).fill(reason);
     await this.button('Revoke').click();
   }
 
   async edit() {
-    await this.page.getByRole('link', { name: /^edit/i }).click();
+    await this.button('Edit…').click();
   }
 
   /** Sends an edit, to see the difference. */
