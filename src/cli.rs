@@ -34,10 +34,12 @@ mod revoke;
 mod rows;
 mod serve;
 mod server_time;
+mod session;
 mod show;
 mod shutdown_watchdog;
 mod status;
 mod store;
+mod subject;
 mod table;
 mod text;
 mod token;
@@ -90,6 +92,12 @@ enum ClientCommand {
     /// Create, list, and revoke the server's tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// List and end sessions of people who signed in at the desk
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    /// Block people and programs, whatever credentials they have; unblock and list them
+    #[command(subcommand)]
+    Subject(subject::SubjectCommand),
     /// Show the identity that the server sees for your credentials
     Whoami,
     /// Check whether the server is serving; exit 0 if it is, 1 if not
@@ -153,6 +161,8 @@ async fn execute(
         ClientCommand::History(args) => history::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Policy(command) => policy::run(command, connection, console).await,
         ClientCommand::Token(command) => token::run(command, connection, console).await.map(|()| 0),
+        ClientCommand::Session(command) => session::run(command, connection, console).await.map(|()| 0),
+        ClientCommand::Subject(command) => subject::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Whoami => whoami::run(connection, console).await.map(|()| 0),
         ClientCommand::Health(args) => health::run(args, connection, console).await,
         ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),

@@ -72,7 +72,7 @@ pub use schemas::{KnownSchema, Schemas};
 pub use server_status::ServerStatus;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use session::samples as session_samples;
-pub use session::{Ended, SESSION_MAX, Session, SessionState, SignIn};
+pub use session::{Ended, SESSION_MAX, Session, SessionScope, SessionState, SignIn};
 pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, duration_text, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};

@@ -15,7 +15,8 @@ use tracing::Instrument as _;
 use crate::{
     clock::Clock,
     domain::{
-        Actor, Ended, Role, SESSION_MAX, Session, SessionId, SessionState, SignIn, SubjectName, Time, after, truncate,
+        Actor, Ended, Role, SESSION_MAX, Session, SessionId, SessionScope, SessionState, SignIn, SubjectName, Time,
+        after, truncate,
     },
     identity::{
         AuthenticationMethod, Method, Principal, Secret, SessionRegistry, SignedIn, TokenRegistry, Unrecognised,
@@ -57,38 +58,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { idle: Duration::from_secs(60 * 60), max: SESSION_MAX, dev: false, issuer: None }
-    }
-}
-
-/// Which sessions to end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// One session.
-    One(SessionId),
-    /// All sessions of a person.
-    Person(SubjectName),
-    /// All sessions.
-    Everyone,
-}
-
-impl Whose {
-    fn covers(&self, session: &Session) -> bool {
-        match self {
-            Self::One(id) => session.id == *id,
-            Self::Person(person) => SubjectName::from(&session.actor).is(person),
-            Self::Everyone => true,
-        }
-    }
-}
-
-/// For logs.
-impl std::fmt::Display for Whose {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::One(id) => write!(f, "session {id}"),
-            Self::Person(person) => write!(f, "sessions of {person}"),
-            Self::Everyone => f.write_str("all sessions"),
-        }
     }
 }
 
@@ -277,13 +246,12 @@ impl Sessions {
     }
 
     /// Ends a session: an own one (sign out), or as an operator. After this returns, its cookie is rejected, and its
-    /// open streams end. A session that has ended is returned unchanged.
+    /// open streams end. A session that has ended stays as it is.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another person's session, or a failure of the store.
-    pub async fn end(self: &Arc<Self>, by: &Principal, id: SessionId) -> Result<Session, Error> {
-        let ended = self.end_sessions(by, Whose::One(id), None).await?;
-        ended.into_iter().next().ok_or(Error::NotFound(id))
+    pub async fn end(self: &Arc<Self>, by: &Principal, id: SessionId) -> Result<(), Error> {
+        self.end_sessions(by, SessionScope::One(id), None).await.map(drop)
     }
 
     /// Ends all sessions of a person: one's own (sign out everywhere), or as an operator; or, without a person,
@@ -292,27 +260,27 @@ impl Sessions {
     /// # Errors
     /// [`Error::Access`], or a failure of the store.
     pub async fn end_all(self: &Arc<Self>, by: &Principal, whose: Option<&Actor>) -> Result<usize, Error> {
-        let whose = whose.map_or(Whose::Everyone, |actor| Whose::Person(actor.into()));
-        self.end_sessions(by, whose, None).await.map(|ended| ended.len())
+        let whose = whose.map_or(SessionScope::All, |actor| SessionScope::Person(actor.into()));
+        self.end_sessions(by, whose, None).await
     }
 
-    /// Ends sessions, as [`end`](Self::end) and [`end_all`](Self::end_all). A repetition, by operator and `request_id`,
-    /// returns the sessions that it ended, and ends none that were started since.
+    /// Ends sessions, as [`end`](Self::end) and [`end_all`](Self::end_all). Returns how many it ended. A repetition, by
+    /// operator and `request_id`, returns the same, and ends no session that was started since.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::NotFound`], [`Error::RequestIdReused`], or a failure of the store.
     pub async fn end_sessions(
         self: &Arc<Self>,
         by: &Principal,
-        whose: Whose,
+        whose: SessionScope,
         request_id: Option<String>,
-    ) -> Result<Vec<Session>, Error> {
+    ) -> Result<usize, Error> {
         match &whose {
             _ if by.may(Method::EndSessions) => {}
-            Whose::One(id) if self.registry.get(*id).is_some_and(|session| session.actor.is(&by.actor)) => {}
-            Whose::One(id) => return Err(Error::NotFound(*id)),
-            Whose::Person(person) if person.is(&SubjectName::from(&by.actor)) => {}
-            Whose::Person(_) | Whose::Everyone => by.require_role(Method::EndSessions)?,
+            SessionScope::One(id) if self.registry.get(*id).is_some_and(|session| session.actor.is(&by.actor)) => {}
+            SessionScope::One(id) => return Err(Error::NotFound(*id)),
+            SessionScope::Person(person) if person.is(&SubjectName::from(&by.actor)) => {}
+            SessionScope::Person(_) | SessionScope::All => by.require_role(Method::EndSessions)?,
         }
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
@@ -326,14 +294,13 @@ impl Sessions {
                     return Err(Error::RequestIdReused { request_id: key.clone(), id: other.id });
                 }
                 if !before.is_empty() {
-                    return Ok(before);
+                    return Ok(before.len());
                 }
             }
-            if let Whose::One(id) = whose {
-                let found = this.registry.get(id).ok_or(Error::NotFound(id))?;
-                if this.registry.state(id, now) != Some(SessionState::Active) {
-                    return Ok(vec![found]);
-                }
+            if let SessionScope::One(id) = whose
+                && this.registry.get(id).is_none()
+            {
+                return Err(Error::NotFound(id));
             }
             this.end_active(&whose, &Ended { actor: by, at: now, request_id }).await
         })
@@ -377,7 +344,7 @@ impl Sessions {
     }
 
     /// Ends the active sessions that `whose` covers.
-    async fn end_active(&self, whose: &Whose, end: &Ended) -> Result<Vec<Session>, Error> {
+    async fn end_active(&self, whose: &SessionScope, end: &Ended) -> Result<usize, Error> {
         let active = |session: &Session, state| state == SessionState::Active && whose.covers(session);
         let found = self.registry.before(None, end.at, usize::MAX, active);
         let ended = found.into_iter().map(|(session, _)| Session { ended: Some(end.clone()), ..session });
@@ -389,7 +356,7 @@ impl Sessions {
             let (whose, count, by) = (whose.to_string(), ended.len(), end.actor.to_string());
             tracing::info!(whose = whose.as_str(), count, by = by.as_str(), "ended sessions");
         }
-        Ok(ended)
+        Ok(ended.len())
     }
 
     async fn save(&self, sessions: Vec<Session>) -> Result<(), StoreError> {

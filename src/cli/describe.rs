@@ -12,7 +12,7 @@ use super::{
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, Assurance, AuthenticationMethod, DecidesFor, Decision, DecisionSurface,
     Event, ExecutionOutcome, ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation,
-    Role, RuleOutcome, RuleTrace, TokenState, VoteChoice, event::Kind,
+    Role, RuleOutcome, RuleTrace, SessionState, TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix. An unknown value is `UNKNOWN(number)`.
@@ -48,6 +48,8 @@ words! {
     kind(ActorKind) = "ACTOR_KIND_";
     /// The state of a token, for example `ACTIVE`.
     token_state(TokenState) = "TOKEN_STATE_";
+    /// The state of a session, for example `ENDED`.
+    session_state(SessionState) = "SESSION_STATE_";
     /// How a caller was authenticated, for example `CERTIFICATE`.
     method(AuthenticationMethod) = "AUTHENTICATION_METHOD_";
     /// Where a person acted, for example `DESK`.

@@ -57,6 +57,11 @@ printed! {
     v1::FreezeResponse => "signoff.v1.FreezeResponse",
     v1::ThawResponse => "signoff.v1.ThawResponse",
     v1::Freeze => "signoff.v1.Freeze",
+    v1::Session => "signoff.v1.Session",
+    v1::EndSessionsResponse => "signoff.v1.EndSessionsResponse",
+    v1::BlockSubjectResponse => "signoff.v1.BlockSubjectResponse",
+    v1::UnblockSubjectResponse => "signoff.v1.UnblockSubjectResponse",
+    v1::BlockedSubject => "signoff.v1.BlockedSubject",
     v1::GetStatusResponse => "signoff.v1.GetStatusResponse",
     tonic_health::pb::HealthCheckResponse => "grpc.health.v1.HealthCheckResponse",
 }

@@ -7,6 +7,7 @@ mod ids;
 mod lists;
 mod options;
 mod reviewing;
+mod sessions;
 mod waiting;
 
 use std::{

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Actor, Block, BlockError, BlockId, NewBlock, NewUnblock, SubjectName, Time, Unblocked};
 
-/// Maximum number of active blocks. Imported blocks may exceed it: a restriction must not be lost.
-pub const BLOCKS_MAX: usize = 1_000;
+/// Maximum number of active blocks. With the longest names and reasons they fit into 4 MiB, the default limit of gRPC
+/// clients. Imported blocks may exceed it: a restriction must not be lost.
+pub const BLOCKS_MAX: usize = 500;
 
 /// Maximum number of ended blocks to keep. The newest are kept, for repeated calls and exports.
 const ENDED_KEPT: usize = 1_000;

@@ -3,11 +3,11 @@
 //! A session holds roles and groups as of the sign-in, so it is short: at most [`SESSION_MAX`], and never longer than
 //! the credentials of the sign-in. It is recorded once, and ends at most once.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Permission, Role, SecretHash, SessionId, Time, TokenId, after, moment};
+use super::{Actor, Permission, Role, SecretHash, SessionId, SubjectName, Time, TokenId, after, moment};
 
 /// Longest session.
 pub const SESSION_MAX: Duration = Duration::from_secs(12 * 60 * 60);
@@ -63,6 +63,40 @@ pub enum SignIn {
     DevToken,
     /// At the OpenID provider.
     Oidc,
+}
+
+/// Which sessions to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionScope {
+    /// One session.
+    One(SessionId),
+    /// All sessions of a person.
+    Person(SubjectName),
+    /// All sessions.
+    All,
+}
+
+impl SessionScope {
+    /// Whether it covers a session.
+    #[must_use]
+    pub fn covers(&self, session: &Session) -> bool {
+        match self {
+            Self::One(id) => session.id == *id,
+            Self::Person(person) => SubjectName::from(&session.actor).is(person),
+            Self::All => true,
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for SessionScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(id) => write!(f, "session {id}"),
+            Self::Person(person) => write!(f, "sessions of {person}"),
+            Self::All => f.write_str("all sessions"),
+        }
+    }
 }
 
 /// The end of a session before its time.

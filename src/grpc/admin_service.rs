@@ -5,8 +5,10 @@ use tonic::{Request, Response, Status};
 use super::{auth::principal, error::Failure};
 use crate::{
     admin::Admin,
+    domain::limits::RequestLimits,
     proto::v1::{self as pb, admin_service_server::AdminService},
-    wire::{decode, encode},
+    sessions::Sessions,
+    wire::{decode, encode, page_token},
 };
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -14,13 +16,15 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.AdminService`.
 pub struct AdminApi {
     admin: Arc<Admin>,
+    sessions: Arc<Sessions>,
+    limits: RequestLimits,
 }
 
 impl AdminApi {
     /// Serves the use-cases to authenticated callers.
     #[must_use]
-    pub const fn new(admin: Arc<Admin>) -> Self {
-        Self { admin }
+    pub const fn new(admin: Arc<Admin>, sessions: Arc<Sessions>, limits: RequestLimits) -> Self {
+        Self { admin, sessions, limits }
     }
 }
 
@@ -48,5 +52,46 @@ impl AdminService for AdminApi {
     async fn get_status(&self, request: Request<pb::GetStatusRequest>) -> Reply<pb::GetStatusResponse> {
         let status = self.admin.status(&*principal(&request)?).await.map_err(Failure::from)?;
         Ok(Response::new(pb::GetStatusResponse { status: Some(encode::server_status(&status)) }))
+    }
+
+    async fn list_sessions(&self, request: Request<pb::ListSessionsRequest>) -> Reply<pb::ListSessionsResponse> {
+        let principal = principal(&request)?;
+        let page = decode::sessions(&request.into_inner(), &self.limits)?;
+        let decode::SessionsPage { before, limit, active_only } = page;
+        let page = self.sessions.list(&principal, before, limit, active_only).map_err(Failure::from)?;
+        let last = page.sessions.last().filter(|_| page.more);
+        let next = last.map(|(last, _)| page_token::encode_session(last.id, active_only));
+        let sessions = page.sessions.iter().map(|(session, state)| encode::session(session, *state)).collect();
+        Ok(Response::new(pb::ListSessionsResponse { sessions, next_page_token: next.unwrap_or_default() }))
+    }
+
+    async fn end_sessions(&self, request: Request<pb::EndSessionsRequest>) -> Reply<pb::EndSessionsResponse> {
+        let principal = principal(&request)?;
+        let decode::EndSessionsCall { request_id, scope } = decode::end_sessions(request.into_inner())?;
+        let ended = self.sessions.end_sessions(&principal, scope, request_id).await.map_err(Failure::from)?;
+        Ok(Response::new(pb::EndSessionsResponse { ended_count: i32::try_from(ended).unwrap_or(i32::MAX) }))
+    }
+
+    async fn block_subject(&self, request: Request<pb::BlockSubjectRequest>) -> Reply<pb::BlockSubjectResponse> {
+        let principal = principal(&request)?;
+        let decode::BlockCall { request_id, subject, reason } = decode::block(request.into_inner())?;
+        let block = self.sessions.block(&principal, subject, reason, request_id).await.map_err(Failure::from)?;
+        Ok(Response::new(pb::BlockSubjectResponse { block: Some(encode::blocked_subject(&block)) }))
+    }
+
+    async fn unblock_subject(&self, request: Request<pb::UnblockSubjectRequest>) -> Reply<pb::UnblockSubjectResponse> {
+        let principal = principal(&request)?;
+        let decode::UnblockCall { request_id, subject } = decode::unblock(request.into_inner())?;
+        let block = self.sessions.unblock(&principal, subject, request_id).await.map_err(Failure::from)?;
+        Ok(Response::new(pb::UnblockSubjectResponse { block: Some(encode::blocked_subject(&block)) }))
+    }
+
+    async fn list_blocked_subjects(
+        &self,
+        request: Request<pb::ListBlockedSubjectsRequest>,
+    ) -> Reply<pb::ListBlockedSubjectsResponse> {
+        let blocks = self.sessions.blocks(&*principal(&request)?).await.map_err(Failure::from)?;
+        let blocks = blocks.iter().map(encode::blocked_subject).collect();
+        Ok(Response::new(pb::ListBlockedSubjectsResponse { blocks }))
     }
 }

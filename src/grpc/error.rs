@@ -172,15 +172,15 @@ impl From<tokens::Error> for Failure {
     }
 }
 
-impl From<sessions::Error> for Failure {
-    fn from(error: sessions::Error) -> Self {
-        Self::Session(error)
-    }
-}
-
 impl From<admin::Error> for Failure {
     fn from(error: admin::Error) -> Self {
         Self::Admin(error)
+    }
+}
+
+impl From<sessions::Error> for Failure {
+    fn from(error: sessions::Error) -> Self {
+        Self::Session(error)
     }
 }
 

@@ -22,6 +22,9 @@ pub enum AccessDenied {
     /// The caller may decide for others, but not for this person.
     #[error(transparent)]
     OutsideScope(#[from] OutsideScope),
+    /// The caller may decide for others, but an operator has blocked this person.
+    #[error("{0} is blocked, so nobody may decide for them")]
+    SubjectBlocked(Actor),
     /// The caller's credentials were revoked.
     #[error("the credentials of this call were revoked")]
     Revoked,
@@ -61,9 +64,10 @@ impl Principal {
     /// Requires that it may decide for a person, and may assert that the person is in these groups.
     ///
     /// # Errors
-    /// [`AccessDenied::PermissionRequired`] or [`AccessDenied::OutsideScope`].
+    /// [`AccessDenied::PermissionRequired`], [`AccessDenied::OutsideScope`] or [`AccessDenied::SubjectBlocked`].
     pub fn require_decides_for(&self, person: &Actor, groups: &BTreeSet<String>) -> Result<(), AccessDenied> {
         self.require_permission(Permission::DecideForOthers)?;
-        Ok(self.decides_for.check(person, groups)?)
+        self.decides_for.check(person, groups)?;
+        if self.revocation.blocks(person) { Err(AccessDenied::SubjectBlocked(person.clone())) } else { Ok(()) }
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::{Actor, SubjectName};
 /// The blocked subjects in memory: authentication does not read the disk. Clones share the state.
 ///
 /// Every principal watches its own subject, so that a block also ends open streams. Blocks are rare, and there are at
-/// most a thousand: to wake every stream at a change costs less than a list of streams by subject.
+/// most a few hundred: to wake every stream at a change costs less than a list of streams by subject.
 #[derive(Clone, Debug)]
 pub struct BlockedSubjects(Arc<watch::Sender<HashSet<SubjectName>>>);
 
@@ -60,6 +60,10 @@ impl BlockWatch {
         contains(&self.blocked.borrow(), &self.subject)
     }
 
+    pub(super) fn blocks(&self, actor: &Actor) -> bool {
+        contains(&self.blocked.borrow(), &SubjectName::from(actor).composed())
+    }
+
     /// Waits until it is blocked.
     pub(super) async fn blocked(&self) {
         let mut blocked = self.blocked.clone();
@@ -97,7 +101,7 @@ mod tests {
         blocked.replace([&SubjectName::from(&person("Jos\u{e9}"))]);
         open.await.unwrap();
         assert!(other.is_revoked() && other.is_blocked() && blocked.contains(&jose));
-        assert!(!one.is_revoked() && !blocked.contains(&alice));
+        assert!(!one.is_revoked() && !blocked.contains(&alice) && one.blocks(&jose) && !one.blocks(&alice));
         let service = Actor { kind: ActorKind::Service, ..jose };
         assert!(blocked.contains(&service), "the kind of actor does not matter");
         blocked.replace([]);

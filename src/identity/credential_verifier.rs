@@ -53,7 +53,7 @@ impl CredentialVerifier {
             return self.tokens.recognise(token, self.clock.wall()).unwrap_or(Err(Unrecognised::Unknown));
         }
         if let Some(principal) = self.dev.as_ref().and_then(|dev| dev.recognise(token, self.clock.wall())) {
-            return Ok(watching(principal, blocked));
+            return Ok(Arc::new(watching(principal, blocked)));
         }
         let Some(oidc) = self.oidc.as_ref().filter(|_| looks_like_jwt(token)) else {
             return Err(Unrecognised::Unknown);
@@ -68,8 +68,8 @@ impl CredentialVerifier {
 }
 
 /// A principal whose calls end when an operator blocks it.
-fn watching(principal: Principal, blocked: &BlockedSubjects) -> Arc<Principal> {
-    Arc::new(Principal { revocation: blocked.revocation_of(&principal.actor), ..principal })
+fn watching(principal: Principal, blocked: &BlockedSubjects) -> Principal {
+    Principal { revocation: blocked.revocation_of(&principal.actor), ..principal }
 }
 
 /// The principal for a verified token of the provider.

@@ -135,10 +135,10 @@ impl Oidc {
     pub(super) async fn principal(
         &self,
         token: &str,
-        principal: impl FnOnce(&Verified) -> Arc<Principal>,
+        principal: impl FnOnce(&Verified) -> Principal,
     ) -> Result<Arc<Principal>, Rejection> {
         let known = self.known(token).await?;
-        Ok(Arc::clone(known.principal.get_or_init(|| principal(&known.verified))))
+        Ok(Arc::clone(known.principal.get_or_init(|| Arc::new(principal(&known.verified)))))
     }
 
     async fn known(&self, token: &str) -> Result<Arc<Known>, Rejection> {

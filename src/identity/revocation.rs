@@ -1,6 +1,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::blocked_subjects::BlockWatch;
+use crate::domain::Actor;
 
 /// Whether credentials were revoked, or their subject is blocked. Clones share the state.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +38,12 @@ impl Revocation {
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.subject.as_ref().is_some_and(BlockWatch::is_blocked)
+    }
+
+    /// Whether an operator has blocked somebody else, for whom the owner of these credentials would act.
+    #[must_use]
+    pub fn blocks(&self, actor: &Actor) -> bool {
+        self.subject.as_ref().is_some_and(|subject| subject.blocks(actor))
     }
 
     /// Waits until they are revoked, or their subject is blocked.

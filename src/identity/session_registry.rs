@@ -250,9 +250,9 @@ mod tests {
             assert!(registry.recognise(bad, at(10)).is_none(), "{bad}");
         }
         // Each use keeps it from being idle, up to its greatest age.
-        assert!((1..=6).all(|n| knows(&registry, 1, 10 + n * 599)));
-        assert!(!knows(&registry, 1, 3_604));
-        assert_eq!(registry.state(session(1).id, at(3_604)), Some(SessionState::Expired));
+        assert!((1..=5).all(|n| knows(&registry, 1, 10 + n * 599)) && knows(&registry, 1, 3_600));
+        assert!(!knows(&registry, 1, 3_601));
+        assert_eq!(registry.state(session(1).id, at(3_601)), Some(SessionState::Expired));
         registry.insert(session(2));
         assert!(!knows(&registry, 2, 602) && knows(&registry, 2, 601));
     }

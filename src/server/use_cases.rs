@@ -83,7 +83,7 @@ impl UseCases {
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, sessions: _, policies, approvals, admin } = self;
+        let Self { tokens, sessions, policies, approvals, admin } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),
@@ -93,7 +93,7 @@ impl UseCases {
             ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
-            admin: AdminApi::new(Arc::clone(admin)),
+            admin: AdminApi::new(Arc::clone(admin), Arc::clone(sessions), limits.request.clone()),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Error, Sessions, Whose, detached};
+use super::{Error, Sessions, detached};
 use crate::{
-    domain::{Block, Ended, NewBlock, NewUnblock, SubjectName, truncate},
+    domain::{Block, Ended, NewBlock, NewUnblock, Session, SessionScope, SubjectName, truncate},
     identity::{Method, Principal},
 };
 
@@ -89,13 +89,13 @@ impl Sessions {
     /// Ends the sessions of a blocked subject. They are not recognised any more; this keeps them from coming back with
     /// the end of the block.
     async fn end_blocked(&self, block: &Block) -> Result<(), Error> {
-        let whose = Whose::Person(block.subject.clone());
+        let whose = SessionScope::Person(block.subject.clone());
         let end = Ended { actor: block.actor.clone(), at: truncate(self.clock.wall()), request_id: None };
         let left = self
             .registry
             .before(None, end.at, usize::MAX, |session, _| session.ended.is_none() && whose.covers(session));
         for (session, _) in left {
-            self.save(vec![crate::domain::Session { ended: Some(end.clone()), ..session }]).await?;
+            self.save(vec![Session { ended: Some(end.clone()), ..session }]).await?;
         }
         Ok(())
     }

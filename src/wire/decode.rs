@@ -16,6 +16,7 @@ mod policy;
 mod policy_calls;
 mod request;
 mod scalars;
+mod sessions;
 mod tokens;
 
 pub use actions::{Wait, cancellation, claim, decision, report, revocation, wait};
@@ -24,6 +25,7 @@ pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{document, policy, test_cases};
 pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};
 pub use request::{InvalidRequest, known_schema, request};
+pub use sessions::{BlockCall, EndSessionsCall, SessionsPage, UnblockCall, block, end_sessions, sessions, unblock};
 pub use tokens::{TokensPage, new_token, token_id, tokens};
 
 /// Decodes the `approval_id` of a call without other fields to check.

@@ -16,12 +16,14 @@ mod admin;
 mod events;
 mod policy;
 mod progress;
+mod sessions;
 mod tokens;
 
 pub use admin::{freeze, server_status};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};
 pub use progress::progress;
+pub use sessions::{blocked_subject, session};
 pub use tokens::{caller, token};
 
 /// Encodes the current state of an approval.

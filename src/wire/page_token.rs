@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    domain::{ApprovalId, TokenId},
+    domain::{ApprovalId, SessionId, TokenId},
     store::{Filter, Order},
 };
 
@@ -75,9 +75,7 @@ const TOKENS: [u8; 2] = [3, 4];
 /// The page token for the page of access tokens older than `last`.
 #[must_use]
 pub fn encode_token(last: TokenId, active_only: bool) -> String {
-    let mut bytes = [TOKENS[usize::from(active_only)]; 1 + ID];
-    bytes[1..].copy_from_slice(last.uuid().as_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
+    encode_id(TOKENS[usize::from(active_only)], last.uuid())
 }
 
 /// The last access token of the previous page.
@@ -85,12 +83,39 @@ pub fn encode_token(last: TokenId, active_only: bool) -> String {
 /// # Errors
 /// When the page token does not belong to this list.
 pub fn decode_token(token: &str, active_only: bool) -> Result<TokenId, InvalidPageToken> {
+    decode_id(TOKENS[usize::from(active_only)], token).map(TokenId::new)
+}
+
+/// First byte of page tokens for lists of sessions: all sessions, or only active ones.
+const SESSIONS: [u8; 2] = [5, 6];
+
+/// The page token for the page of sessions older than `last`.
+#[must_use]
+pub fn encode_session(last: SessionId, active_only: bool) -> String {
+    encode_id(SESSIONS[usize::from(active_only)], last.uuid())
+}
+
+/// The last session of the previous page.
+///
+/// # Errors
+/// When the page token does not belong to this list.
+pub fn decode_session(token: &str, active_only: bool) -> Result<SessionId, InvalidPageToken> {
+    decode_id(SESSIONS[usize::from(active_only)], token).map(SessionId::new)
+}
+
+fn encode_id(list: u8, id: Uuid) -> String {
+    let mut bytes = [list; 1 + ID];
+    bytes[1..].copy_from_slice(id.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn decode_id(list: u8, token: &str) -> Result<Uuid, InvalidPageToken> {
     let mut bytes = [0; 1 + ID];
     let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).map_err(|_| InvalidPageToken)?;
-    if length != bytes.len() || bytes[0] != TOKENS[usize::from(active_only)] {
+    if length != bytes.len() || bytes[0] != list {
         return Err(InvalidPageToken);
     }
-    Uuid::from_slice(&bytes[1..]).map(TokenId::new).map_err(|_| InvalidPageToken)
+    Uuid::from_slice(&bytes[1..]).map_err(|_| InvalidPageToken)
 }
 
 fn hash(filter: &Filter, order: Order) -> [u8; HASH] {

@@ -138,7 +138,12 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::Freeze
         | Method::Thaw
         | Method::ListFreezes
-        | Method::GetStatus => told(id, method, caller.require_role(method).map_err(Error::from)),
+        | Method::GetStatus
+        | Method::ListSessions
+        | Method::EndSessions
+        | Method::BlockSubject
+        | Method::UnblockSubject
+        | Method::ListBlockedSubjects => told(id, method, caller.require_role(method).map_err(Error::from)),
     }
 }
 

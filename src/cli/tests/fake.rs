@@ -19,14 +19,16 @@ use tonic::{
 };
 
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalUpdate, Caller, CancelApprovalRequest, CancelApprovalResponse,
-    ClaimExecutionRequest, ClaimExecutionResponse, CreateTokenRequest, CreateTokenResponse, DecideRequest,
-    DecideResponse, FreezeRequest, FreezeResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest,
-    GetCallerResponse, GetStatusRequest, GetStatusResponse, ListApprovalsRequest, ListApprovalsResponse,
-    ListFreezesRequest, ListFreezesResponse, ListPendingRequest, ListPendingResponse, ListTokensRequest,
-    ListTokensResponse, ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest,
-    RequestApprovalResponse, RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse,
-    ThawRequest, ThawResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
+    Actor, ActorKind, Approval, ApprovalUpdate, BlockSubjectRequest, BlockSubjectResponse, Caller,
+    CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest, ClaimExecutionResponse, CreateTokenRequest,
+    CreateTokenResponse, DecideRequest, DecideResponse, EndSessionsRequest, EndSessionsResponse, FreezeRequest,
+    FreezeResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest, GetCallerResponse, GetStatusRequest,
+    GetStatusResponse, ListApprovalsRequest, ListApprovalsResponse, ListBlockedSubjectsRequest,
+    ListBlockedSubjectsResponse, ListFreezesRequest, ListFreezesResponse, ListPendingRequest, ListPendingResponse,
+    ListSessionsRequest, ListSessionsResponse, ListTokensRequest, ListTokensResponse, ReportExecutionRequest,
+    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, RevokeApprovalRequest,
+    RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse, ThawRequest, ThawResponse, UnblockSubjectRequest,
+    UnblockSubjectResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
     WatchPendingRequest, WatchPendingResponse,
     access_service_server::{AccessService, AccessServiceServer},
     admin_service_server::{AdminService, AdminServiceServer},
@@ -85,6 +87,11 @@ pub(super) struct Fake {
     pub(super) cancel: Method<CancelApprovalRequest, Result<CancelApprovalResponse, Status>>,
     pub(super) revoke: Method<RevokeApprovalRequest, Result<RevokeApprovalResponse, Status>>,
     pub(super) freezes: Method<ListFreezesRequest, Result<ListFreezesResponse, Status>>,
+    pub(super) list_sessions: Method<ListSessionsRequest, Result<ListSessionsResponse, Status>>,
+    pub(super) end_sessions: Method<EndSessionsRequest, Result<EndSessionsResponse, Status>>,
+    pub(super) block: Method<BlockSubjectRequest, Result<BlockSubjectResponse, Status>>,
+    pub(super) unblock: Method<UnblockSubjectRequest, Result<UnblockSubjectResponse, Status>>,
+    pub(super) blocks: Method<ListBlockedSubjectsRequest, Result<ListBlockedSubjectsResponse, Status>>,
     /// Claims are answered only once this is notified, if it is there.
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
@@ -304,6 +311,41 @@ impl AdminService for FakeAdmin {
 
     async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         missing()
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        self.0.list_sessions.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn end_sessions(
+        &self,
+        request: Request<EndSessionsRequest>,
+    ) -> Result<Response<EndSessionsResponse>, Status> {
+        self.0.end_sessions.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn block_subject(
+        &self,
+        request: Request<BlockSubjectRequest>,
+    ) -> Result<Response<BlockSubjectResponse>, Status> {
+        self.0.block.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn unblock_subject(
+        &self,
+        request: Request<UnblockSubjectRequest>,
+    ) -> Result<Response<UnblockSubjectResponse>, Status> {
+        self.0.unblock.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn list_blocked_subjects(
+        &self,
+        request: Request<ListBlockedSubjectsRequest>,
+    ) -> Result<Response<ListBlockedSubjectsResponse>, Status> {
+        self.0.blocks.call(request)?.map(|answer| self.0.dated(answer))
     }
 }
 

@@ -2,18 +2,27 @@ use super::*;
 use crate::{
     domain::{
         Choice, Command, Seen,
+        block_samples::{new_block, new_unblock},
         freeze_samples::{new_freeze, new_thaw, tool},
         samples,
+        session_samples::session,
         token_samples::token,
     },
     store::{
-        ApprovalStore as _, FreezeStore as _, MemoryStore, NewPolicy, PolicyStore as _, Submission, TokenStore as _,
-        Transfer as _,
+        ApprovalStore as _, BlockStore as _, FreezeStore as _, MemoryStore, NewPolicy, PolicyStore as _,
+        SessionStore as _, Submission, TokenStore as _, Transfer as _,
     },
 };
 
-const FILLED: Trailer =
-    Trailer { approvals: 450, policies: 20, tokens: 300, freezes: 210, forgotten: 250, unchanged_policies: 210 };
+const FILLED: Trailer = Trailer {
+    approvals: 450,
+    policies: 20,
+    tokens: 300,
+    freezes: 210,
+    blocks: 3,
+    forgotten: 250,
+    unchanged_policies: 210,
+};
 
 fn submission(n: u64, request_id: &str) -> Submission {
     let (request, arguments) = samples::a_request(request_id);
@@ -38,6 +47,11 @@ async fn filled() -> MemoryStore {
         store.freeze(new_freeze(n, tool("other*"))).await.unwrap();
     }
     store.thaw(new_thaw(7)).await.unwrap();
+    for n in 1..=3 {
+        store.block(new_block(n)).await.unwrap();
+    }
+    store.unblock(new_unblock(2)).await.unwrap();
+    store.save_sessions(vec![session(1)]).await.unwrap();
     for n in 0..450 {
         let id = store.submit(submission(n, &format!("r{n}"))).await.unwrap().approval.id;
         if n % 2 == 0 {
@@ -62,9 +76,9 @@ async fn everything_comes_back() {
     for expected in [FILLED, Trailer::default()] {
         let mut lines = Lines { input: &text[..], number: 0 };
         assert_eq!(lines.next::<Header>().unwrap(), Some(Header::current()));
-        let mut ended = Vec::new();
+        let mut ended = EndedHere::default();
         assert_eq!(read_from(&to, &mut lines, &mut ended).await.unwrap(), expected);
-        assert_eq!(ended, []);
+        assert!(ended.freezes.is_empty() && ended.blocks.is_empty());
     }
     assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
     assert_eq!(to.export_policies(0, 99).await.unwrap(), from.export_policies(0, 99).await.unwrap());
@@ -72,6 +86,8 @@ async fn everything_comes_back() {
     assert_eq!(to.export_unchanged_policies(None, 999).await.unwrap(), calls);
     assert_eq!(to.tokens().await.unwrap(), from.tokens().await.unwrap());
     assert_eq!(to.freezes().await.unwrap(), from.freezes().await.unwrap());
+    assert_eq!(to.blocks().await.unwrap(), from.blocks().await.unwrap());
+    assert_eq!(to.sessions().await.unwrap(), [], "people sign in again");
     assert_eq!(to.export_forgotten(None, 999).await.unwrap(), from.export_forgotten(None, 999).await.unwrap());
 }
 
@@ -83,7 +99,7 @@ async fn an_export_without_policies_and_tokens_is_read() {
     let older: String = text
         .split_inclusive('\n')
         .filter(|line| {
-            !["{\"policy\":", "{\"unchanged_policy\":", "{\"token\":", "{\"freeze\":", "{\"forgotten\":"]
+            !["{\"policy\":", "{\"unchanged_policy\":", "{\"token\":", "{\"freeze\":", "{\"block\":", "{\"forgotten\":"]
                 .iter()
                 .any(|kind| line.starts_with(kind))
         })
@@ -91,8 +107,11 @@ async fn an_export_without_policies_and_tokens_is_read() {
         .collect();
     let mut lines = Lines { input: older.as_bytes(), number: 0 };
     lines.next::<Header>().unwrap();
-    let new = read_from(&MemoryStore::default(), &mut lines, &mut Vec::new()).await.unwrap();
-    assert_eq!(new, Trailer { policies: 0, unchanged_policies: 0, tokens: 0, freezes: 0, forgotten: 0, ..FILLED });
+    let new = read_from(&MemoryStore::default(), &mut lines, &mut EndedHere::default()).await.unwrap();
+    assert_eq!(
+        new,
+        Trailer { policies: 0, unchanged_policies: 0, tokens: 0, freezes: 0, blocks: 0, forgotten: 0, ..FILLED }
+    );
 }
 
 #[tokio::test]
@@ -108,11 +127,11 @@ async fn a_conflict_is_named_and_its_batch_is_not_imported() {
     other_approval.submit(submission(0, "other")).await.unwrap();
     for (store, complaint, policies, approvals) in [
         (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
-        (other_approval, "lines 992 to 1191: approval ", 20, 1),
+        (other_approval, "lines 995 to 1194: approval ", 20, 1),
     ] {
         let mut lines = Lines { input: &text[..], number: 0 };
         lines.next::<Header>().unwrap();
-        let error = read_from(&store, &mut lines, &mut Vec::new()).await.unwrap_err();
+        let error = read_from(&store, &mut lines, &mut EndedHere::default()).await.unwrap_err();
         assert!(error.to_string().starts_with(complaint), "{error}");
         assert_eq!(store.policies(None, 99).await.unwrap().len(), policies);
         assert_eq!(store.export(None, 99).await.unwrap().len(), approvals);
@@ -135,7 +154,7 @@ async fn a_truncated_export_is_rejected() {
     ] {
         let mut lines = Lines { input: text.as_bytes(), number: 0 };
         lines.next::<Header>().unwrap();
-        let error = read_from(&MemoryStore::default(), &mut lines, &mut Vec::new()).await.unwrap_err();
+        let error = read_from(&MemoryStore::default(), &mut lines, &mut EndedHere::default()).await.unwrap_err();
         assert!(error.to_string().contains(complaint), "{error}");
     }
 }
@@ -148,7 +167,7 @@ async fn a_bad_line_is_named() {
     let torn: String = text.split_inclusive('\n').take(3).collect::<String>() + "{\"id\":";
     let mut lines = Lines { input: torn.as_bytes(), number: 0 };
     lines.next::<Header>().unwrap();
-    let error = read_from(&MemoryStore::default(), &mut lines, &mut Vec::new()).await.unwrap_err();
+    let error = read_from(&MemoryStore::default(), &mut lines, &mut EndedHere::default()).await.unwrap_err();
     assert!(error.to_string().starts_with("line 4: "), "{error}");
 }
 
@@ -190,10 +209,10 @@ async fn a_freeze_that_an_import_ends_is_named() {
     let mut text = Vec::new();
     write_to(&from, &mut text).await.unwrap();
     for expected in [vec![freeze.clone()], Vec::new()] {
-        let (mut lines, mut ended) = (Lines { input: &text[..], number: 0 }, Vec::new());
+        let (mut lines, mut ended) = (Lines { input: &text[..], number: 0 }, EndedHere::default());
         lines.next::<Header>().unwrap();
         read_from(&to, &mut lines, &mut ended).await.unwrap();
-        assert_eq!(ended, expected);
+        assert_eq!(ended.freezes, expected);
     }
     let thawed = freeze.thawed.as_ref().unwrap();
     let at = thawed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -202,4 +221,28 @@ async fn a_freeze_that_an_import_ends_is_named() {
         "THAWED: calls of the tool sql.*; freeze {id} was active here, but is thawed in the export, by {by} at {at}"
     );
     assert_eq!(ending(&freeze), expected);
+}
+
+#[tokio::test]
+async fn a_block_that_an_import_ends_is_named() {
+    let (from, to) = (MemoryStore::default(), MemoryStore::default());
+    for store in [&from, &to] {
+        store.block(new_block(1)).await.unwrap();
+    }
+    let block = from.unblock(new_unblock(1)).await.unwrap();
+    let mut text = Vec::new();
+    write_to(&from, &mut text).await.unwrap();
+    for expected in [vec![block.clone()], Vec::new()] {
+        let (mut lines, mut ended) = (Lines { input: &text[..], number: 0 }, EndedHere::default());
+        lines.next::<Header>().unwrap();
+        read_from(&to, &mut lines, &mut ended).await.unwrap();
+        assert_eq!(ended.blocks, expected);
+    }
+    let end = block.unblocked.as_ref().unwrap();
+    let at = end.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let (id, by) = (block.id, &end.actor);
+    let expected = format!(
+        "UNBLOCKED: https://idp/mallory-1; block {id} was active here, but has ended in the export, by {by} at {at}"
+    );
+    assert_eq!(unblocking(&block), expected);
 }

@@ -290,6 +290,8 @@ fn defaults_are_the_documented_ones() {
         "drain_timeout = \"3s\"",
         "write_timeout = \"30s\"",
         "thaw_requires_other_operator = false",
+        "desk.session_idle = \"1h\"",
+        "desk.session_max = \"12h\"",
         "limits.arguments_bytes = 49152",
         "limits.arguments_depth = 32",
         "limits.schema_bytes = 16384",

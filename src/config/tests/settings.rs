@@ -10,7 +10,7 @@ use crate::identity::oidc::Algorithm;
 /// Each setting with a value that is not its default, as text and as TOML, and its effect.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 63] = [
+const EXAMPLES: [Example; 65] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -31,6 +31,8 @@ const EXAMPLES: [Example; 63] = [
     ("drain_timeout", "4s", "\"4s\"", |c| c.drain_timeout = Duration::from_secs(4)),
     ("write_timeout", "2s", "\"2s\"", |c| c.write_timeout = Duration::from_secs(2)),
     ("thaw_requires_other_operator", "true", "true", |c| c.thaw_requires_other_operator = true),
+    ("desk.session_idle", "30m", "'30m'", |c| c.desk.session_idle = Duration::from_secs(1_800)),
+    ("desk.session_max", "8h", "'8h'", |c| c.desk.session_max = Duration::from_secs(8 * 3_600)),
     ("limits.arguments_bytes", "40000", "40_000", |c| c.limits.request.arguments_bytes = 40_000),
     ("limits.arguments_depth", "31", "31", |c| c.limits.request.arguments_depth = 31),
     ("limits.schema_bytes", "0", "0", |c| c.limits.request.schema_bytes = 0),

@@ -75,16 +75,16 @@ fn only_a_blocked_subject_can_be_unblocked() {
 #[test]
 fn the_number_of_blocks_is_limited() {
     let mut blocks = Blocks::default();
-    for n in 0..1_000 {
+    for n in 0..500 {
         blocks.block(new_block(n)).unwrap();
     }
-    assert_eq!(blocks.block(new_block(1_000)).unwrap_err(), BlockError::TooMany { limit: 1_000 });
+    assert_eq!(blocks.block(new_block(500)).unwrap_err(), BlockError::TooMany { limit: 500 });
     // An import may exceed the limit.
-    let more = Block { unblocked: None, id: block_id(1_000), ..Block::clone(&blocks.0[&block_id(1)]) };
+    let more = Block { unblocked: None, id: block_id(500), ..Block::clone(&blocks.0[&block_id(1)]) };
     assert_eq!(blocks.import(vec![more]).unwrap().0.new, 1);
     // The subject has two blocks now, and both end.
     assert_eq!(blocks.unblock(new_unblock(1)).unwrap().1.changed.len(), 2);
-    blocks.block(new_block(1_001)).unwrap();
+    blocks.block(new_block(501)).unwrap();
 }
 
 #[test]

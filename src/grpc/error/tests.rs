@@ -3,26 +3,28 @@ mod samples;
 use std::collections::BTreeSet;
 
 use self::samples::{
-    admin_errors, decided, denials, errors, failures, freeze_errors, policy_errors, refusals, store_errors,
-    token_errors,
+    admin_errors, block_errors, decided, denials, errors, failures, freeze_errors, policy_errors, refusals,
+    session_errors, store_errors, token_errors,
 };
 use super::*;
 use crate::{
     domain::{
-        Claim, ExecutionResult, FreezeError, Outcome, Refusal,
+        BlockError, Claim, ExecutionResult, FreezeError, Outcome, Refusal,
         samples::{agent, at, claim_id, id},
     },
     store::StoreError,
 };
 
 const REFUSALS: usize = 23;
-const STORE_ERRORS: usize = 15;
+const STORE_ERRORS: usize = 18;
 const FREEZE_ERRORS: usize = 5;
+const BLOCK_ERRORS: usize = 5;
+const SESSION_ERRORS: usize = 10;
 const ADMIN_ERRORS: usize = 4;
 const ERRORS: usize = 13;
 const POLICY_ERRORS: usize = 6;
 const TOKEN_ERRORS: usize = 7;
-const DENIALS: usize = 4;
+const DENIALS: usize = 5;
 
 /// The index of a refusal. Add new variants here and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -69,6 +71,9 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::Newer(_) => 11,
         StoreError::BadForgotten(..) => 12,
         StoreError::Freeze(_) => 13,
+        StoreError::SessionConflict(_) => 14,
+        StoreError::BadSession(..) => 15,
+        StoreError::Block(_) => 16,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -80,6 +85,32 @@ fn nth_freeze_error(error: &FreezeError) -> usize {
         FreezeError::RequestIdReused { .. } => 2,
         FreezeError::Conflict(_) => 3,
         FreezeError::Bad(..) => FREEZE_ERRORS - 1,
+    }
+}
+
+fn nth_block_error(error: &BlockError) -> usize {
+    match error {
+        BlockError::NotBlocked(_) => 0,
+        BlockError::TooMany { .. } => 1,
+        BlockError::RequestIdReused { .. } => 2,
+        BlockError::Conflict(_) => 3,
+        BlockError::Bad(..) => BLOCK_ERRORS - 1,
+    }
+}
+
+fn nth_session_error(error: &sessions::Error) -> usize {
+    use sessions::Error;
+    match error {
+        Error::Access(_) => 0,
+        Error::Credentials(_) => 1,
+        Error::NoRole(_) => 2,
+        Error::NotASignIn => 3,
+        Error::NotFound(_) => 4,
+        Error::TooMany { .. } => 5,
+        Error::RequestIdReused { .. } => 6,
+        Error::OwnSubject => 7,
+        Error::Internal(_) => 8,
+        Error::Store(_) => SESSION_ERRORS - 1,
     }
 }
 
@@ -142,6 +173,7 @@ fn nth_denial(denied: &AccessDenied) -> usize {
         AccessDenied::RoleNotAllowed { .. } => 0,
         AccessDenied::PermissionRequired(_) => 1,
         AccessDenied::OutsideScope(_) => 2,
+        AccessDenied::SubjectBlocked(_) => 3,
         AccessDenied::Revoked => DENIALS - 1,
     }
 }
@@ -176,6 +208,8 @@ fn every_variant_is_among_the_samples() {
     count(policy_errors().iter().map(|sample| nth_policy_error(&sample.0)).collect(), POLICY_ERRORS);
     count(token_errors().iter().map(|sample| nth_token_error(&sample.0)).collect(), TOKEN_ERRORS);
     count(freeze_errors().iter().map(|sample| nth_freeze_error(&sample.0)).collect(), FREEZE_ERRORS);
+    count(block_errors().iter().map(|sample| nth_block_error(&sample.0)).collect(), BLOCK_ERRORS);
+    count(session_errors().iter().map(|sample| nth_session_error(&sample.0)).collect(), SESSION_ERRORS);
     count(admin_errors().iter().map(|sample| nth_admin_error(&sample.0)).collect(), ADMIN_ERRORS);
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
@@ -196,7 +230,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&55));
+    assert_eq!(reasons.last(), Some(&64));
 }
 
 #[test]

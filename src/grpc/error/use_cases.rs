@@ -77,7 +77,8 @@ impl Answer {
         match error {
             Error::Access(denied) => Self::denied(denied),
             Error::Credentials(cause) => Self::of(cause.into()),
-            Error::NoRole(_) | Error::NotASignIn | Error::OwnSubject => {
+            Error::OwnSubject => Self::new(Code::FailedPrecondition, ErrorReason::OwnSubject, message),
+            Error::NoRole(_) | Error::NotASignIn => {
                 Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
             }
             Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::Unspecified, message).with("session_id", id),
@@ -153,6 +154,11 @@ impl Answer {
                     OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
                     OutsideScope::Group(group) => answer.with("group", group),
                 }
+            }
+            AccessDenied::SubjectBlocked(person) => {
+                Self::new(Code::PermissionDenied, ErrorReason::SubjectBlocked, message)
+                    .with("issuer", person.issuer)
+                    .with("subject", person.subject)
             }
             AccessDenied::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
         }

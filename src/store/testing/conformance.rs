@@ -1,6 +1,8 @@
 //! The conformance suite: the same tests for every implementation of a store.
 
 #[doc(hidden)]
+pub mod blocks;
+#[doc(hidden)]
 pub mod changes;
 #[doc(hidden)]
 pub mod feed;
@@ -22,6 +24,8 @@ pub mod races;
 pub mod remembering;
 #[doc(hidden)]
 pub mod retention;
+#[doc(hidden)]
+pub mod sessions;
 #[doc(hidden)]
 pub mod submit;
 #[doc(hidden)]
@@ -97,6 +101,11 @@ macro_rules! store_conformance {
                 exported_policies_make_an_equal_store, wrong_policies_import_nothing;
             tokens: tokens_are_kept_in_order, copies_of_a_token_only_add_to_it, another_token_of_the_same_id_keeps_nothing,
                 forgotten_tokens_are_gone, tokens_at_once_disturb_nothing_else;
+            sessions: sessions_are_kept_in_order, copies_of_a_session_only_add_to_it,
+                another_session_of_the_same_id_keeps_nothing, forgotten_sessions_are_gone;
+            blocks: blocks_are_kept_in_order, a_subject_is_blocked_once_at_a_time,
+                a_blocks_request_id_belongs_to_one_call, blocks_at_once_all_count, blocks_move_with_an_export,
+                the_oldest_ended_blocks_are_forgotten;
             freezes: freezes_are_kept_in_order, no_claim_is_granted_while_a_freeze_covers_it,
                 a_new_request_that_is_frozen_is_rejected_for_good, what_began_before_a_freeze_goes_on,
                 a_freezes_request_id_belongs_to_one_call, a_claim_and_a_freeze_at_once_are_in_order,

@@ -63,7 +63,7 @@ pub fn caller(principal: &Principal) -> v1::Caller {
     }
 }
 
-fn roles(roles: &BTreeSet<Role>) -> Vec<i32> {
+pub(super) fn roles(roles: &BTreeSet<Role>) -> Vec<i32> {
     roles.iter().map(|role| role.to_wire().into()).collect()
 }
 

@@ -98,6 +98,12 @@ async fn call(
         Method::Thaw => admin.thaw(ThawRequest { freeze_id: approval_id, ..Default::default() }).await.map(drop),
         Method::ListFreezes => admin.list_freezes(ListFreezesRequest {}).await.map(drop),
         Method::GetStatus => admin.get_status(GetStatusRequest {}).await.map(drop),
+        Method::ListSessions => admin.list_sessions(pb::ListSessionsRequest::default()).await.map(drop),
+        // Without a scope, and without a subject: they end no session, and block nobody.
+        Method::EndSessions => admin.end_sessions(pb::EndSessionsRequest::default()).await.map(drop),
+        Method::BlockSubject => admin.block_subject(pb::BlockSubjectRequest::default()).await.map(drop),
+        Method::UnblockSubject => admin.unblock_subject(pb::UnblockSubjectRequest::default()).await.map(drop),
+        Method::ListBlockedSubjects => admin.list_blocked_subjects(pb::ListBlockedSubjectsRequest {}).await.map(drop),
     }
 }
 

@@ -9,14 +9,17 @@ use crate::{
     admin, approvals,
     blocking_pool::PoolError,
     domain::{
-        ActorKind, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, OpenedError, Outcome, OutsideScope,
+        ActorKind, BlockError, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, OpenedError, Outcome, OutsideScope,
         Permission, Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
+        block_samples::{block_id, subject},
         freeze_samples::freeze_id,
         samples::{a_request, actor, agent, at, claim_id, id},
+        session_samples::session_id,
     },
     identity::{AccessDenied, Unrecognised, oidc::Rejection},
     policies,
     proto::v1::ErrorReason,
+    sessions,
     store::{PolicyFault, StoreError},
     tokens,
 };
@@ -150,6 +153,53 @@ pub(super) fn freeze_errors() -> Vec<Sample<FreezeError>> {
     ]
 }
 
+pub(super) fn block_errors() -> Vec<Sample<BlockError>> {
+    use ErrorReason as Reason;
+    let (id, request_id) = (block_id(1), "r1".to_owned());
+    vec![
+        (
+            BlockError::NotBlocked(subject(1)),
+            Code::NotFound,
+            Reason::SubjectNotBlocked,
+            &["issuer", "subject"] as &[&str],
+        ),
+        (BlockError::TooMany { limit: 9 }, Code::ResourceExhausted, Reason::TooManyBlockedSubjects, &["limit"]),
+        (
+            BlockError::RequestIdReused { request_id, id },
+            Code::AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "block_id"],
+        ),
+        (BlockError::Conflict(id), Code::Internal, Reason::Internal, &[]),
+        (BlockError::Bad(id, "SECRET"), Code::Internal, Reason::Internal, &[]),
+    ]
+}
+
+pub(super) fn session_errors() -> Vec<Sample<sessions::Error>> {
+    use ErrorReason as Reason;
+    use sessions::Error;
+    let (id, request_id) = (session_id(1), "r1".to_owned());
+    let internal = |error| (error, Code::Internal, Reason::Internal, &[] as &[&str]);
+    let mut all = vec![
+        (Error::NotFound(id), Code::NotFound, Reason::SessionNotFound, &["session_id"] as &[&str]),
+        (
+            Error::RequestIdReused { request_id, id },
+            Code::AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "session_id"],
+        ),
+        (Error::OwnSubject, Code::FailedPrecondition, Reason::OwnSubject, &[]),
+        internal(Error::Credentials(Unrecognised::TokenExpired)),
+        internal(Error::NoRole("SECRET".into())),
+        internal(Error::NotASignIn),
+        internal(Error::TooMany { limit: 9 }),
+        internal(Error::Internal("SECRET".into())),
+        (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
+    ];
+    all.extend(within(denials()));
+    all
+}
+
 pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
     use ErrorReason as Reason;
     let internal = |error| (error, Code::Internal, Reason::Internal, &[] as &[&str]);
@@ -166,6 +216,8 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         ),
         internal(StoreError::TokenConflict(token_id())),
         internal(StoreError::BadToken(token_id(), "SECRET")),
+        internal(StoreError::SessionConflict(session_id(1))),
+        internal(StoreError::BadSession(session_id(1), "SECRET")),
         internal(StoreError::BadForgotten("SECRET".into(), "SECRET")),
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
@@ -175,6 +227,7 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
     ];
     all.extend(within(refusals()));
     all.extend(within(freeze_errors()));
+    all.extend(within(block_errors()));
     all
 }
 
@@ -185,6 +238,7 @@ pub(super) fn denials() -> Vec<Sample<AccessDenied>> {
     vec![
         (role, Code::PermissionDenied, Reason::RoleNotAllowed, &["role", "method"] as &[&str]),
         (AccessDenied::Revoked, Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (AccessDenied::SubjectBlocked(agent()), Code::PermissionDenied, Reason::SubjectBlocked, &["issuer", "subject"]),
         (outside(OutsideScope::Anybody), Code::PermissionDenied, Reason::PermissionRequired, &["permission"]),
         (
             outside(OutsideScope::Issuer("https://idp".into())),
@@ -322,6 +376,7 @@ pub(super) fn failures() -> Vec<Sample<Failure>> {
         (Unrecognised::NoBearer.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::CertificateUnknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::CertificateExpired.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::SubjectBlocked.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::Unavailable.into(), Code::Unavailable, Reason::IdentityProviderUnavailable, &[]),
         (
             Failure::RateLimited { limit: 9, retry: std::time::Duration::from_millis(20) },
@@ -356,6 +411,7 @@ pub(super) fn failures() -> Vec<Sample<Failure>> {
     all.extend(within(policy_errors()));
     all.extend(within(token_errors()));
     all.extend(within(admin_errors()));
+    all.extend(within(session_errors()));
     all.extend(
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
     );

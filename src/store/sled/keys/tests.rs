@@ -18,6 +18,8 @@ fn the_keys_are_pinned() {
         (group(3), "670000000000000003".to_owned()),
         (token(TokenId::new(id.uuid())), format!("73{uuid}")),
         (freeze(FreezeId::new(id.uuid())), format!("7a{uuid}")),
+        (session(SessionId::new(id.uuid())), format!("61{uuid}")),
+        (block(BlockId::new(id.uuid())), format!("62{uuid}")),
         (policy(4), "700000000000000004".to_owned()),
         (policy_document(4), "740000000000000004".to_owned()),
         (deadline(at(0), id), format!("64{time}{uuid}")),
@@ -67,6 +69,9 @@ fn keys_tell_what_is_in_them() {
     assert_eq!(policy_of(&policy(9)), Some(9));
     assert_eq!(token_of(&token(TokenId::new(id.uuid()))), Some(TokenId::new(id.uuid())));
     assert_eq!(freeze_of(&freeze(FreezeId::new(id.uuid()))), Some(FreezeId::new(id.uuid())));
+    assert_eq!(session_of(&session(SessionId::new(id.uuid()))), Some(SessionId::new(id.uuid())));
+    assert_eq!(block_of(&block(BlockId::new(id.uuid()))), Some(BlockId::new(id.uuid())));
+    assert!(session_of(&block(BlockId::new(id.uuid()))).is_none());
     for other in [event(id, 7), group(9), policy(9)] {
         let piece = [&other[..], &[1]].concat();
         assert!(event_of(&piece).is_none() && group_of(&piece).is_none() && policy_of(&piece).is_none());

@@ -7,8 +7,13 @@ use super::{
     *,
 };
 use crate::{
-    domain::{Revoked, token_samples::token},
-    store::{MemoryStore, conformance::reject},
+    domain::{
+        Ended, Revoked, Session,
+        block_samples::{new_block, new_unblock},
+        session_samples::session,
+        token_samples::token,
+    },
+    store::{BlockStore as _, MemoryStore, SessionStore as _, conformance::reject},
 };
 
 /// Drops old records except the newest ones, as `retain` does with many more.
@@ -69,13 +74,16 @@ async fn the_checkpoint_proves_what_dropped_groups_proved() {
     store.put_policy(policy(0, "b")).await.unwrap();
     store.save_tokens(vec![token(1), token(2), token(3)]).await.unwrap();
     store.forget_tokens(vec![token(2).id]).await.unwrap();
+    store.save_sessions(vec![session(1), session(2)]).await.unwrap();
+    store.forget_sessions(vec![session(2).id]).await.unwrap();
+    store.block(new_block(1)).await.unwrap();
     // A record of several pieces.
     let other = MemoryStore::default();
     for n in 100..500 {
         other.submit(submission(0, n)).await.unwrap();
     }
     assert_eq!(store.import(other.export(None, 1_000).await.unwrap()).await, Ok(400));
-    assert!(store.pages.contains(frame::piece_key(&keys::group(5), 1)).unwrap());
+    assert!(store.pages.contains(frame::piece_key(&keys::group(8), 1)).unwrap());
     forget_all(&store).await;
     store.submit(submission(1_002, 1)).await.unwrap();
     close(store).await;
@@ -95,7 +103,8 @@ async fn the_checkpoint_proves_what_dropped_groups_proved() {
         assert_eq!(salvaged.left_out, []);
         assert_eq!((salvaged.policies.len(), salvaged.tokens.len()), (2, 2));
         // The loss of data that was only in dropped records is detected.
-        for key in [keys::token(token(1).id), keys::policy(2)] {
+        let listed = [keys::session(session(1).id), keys::block(new_block(1).id)];
+        for key in [keys::token(token(1).id), keys::policy(2)].into_iter().chain(listed) {
             let mut value = None;
             tamper(directory.path(), |db| value = db.remove(&key).unwrap());
             assert!(!checked(&directory).faults.is_empty(), "{}", frame::shown(&key));
@@ -147,6 +156,55 @@ async fn an_older_state_of_a_token_is_detected() {
     let findings = checked(&directory);
     assert!(findings.faults.iter().any(|fault| fault.what.contains("a revocation may be lost")), "{findings:?}");
     assert_eq!(salvage(directory.path(), at(6)).unwrap().tokens, []);
+}
+
+/// Without the hash in its group's record, a session from before its end would look intact, and so would a block from
+/// before its end.
+#[tokio::test]
+async fn an_older_state_of_a_session_or_a_block_is_detected() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    store.save_sessions(vec![session(1), session(2)]).await.unwrap();
+    store.block(new_block(1)).await.unwrap();
+    let keys = [keys::session(session(1).id), keys::block(new_block(1).id)];
+    let older = [0, 1].map(|n: usize| store.pages.get(&keys[n]).unwrap().unwrap().to_vec());
+    let ended = Some(Ended { actor: reviewer(1), at: at(5), request_id: None });
+    store.save_sessions(vec![Session { ended, ..session(1) }]).await.unwrap();
+    store.forget_sessions(vec![session(2).id]).await.unwrap();
+    store.unblock(new_unblock(1)).await.unwrap();
+    close(store).await;
+    let findings = checked(&directory);
+    assert_eq!((findings.faults, findings.sessions, findings.blocks), (vec![], 1, 1));
+    for (key, (older, told)) in keys.into_iter().zip(older.into_iter().zip(["its end may be lost", "differs from"])) {
+        let mut newer = None;
+        tamper(directory.path(), |db| newer = db.insert(&key, older).unwrap());
+        let findings = checked(&directory);
+        assert!(findings.faults.iter().any(|fault| fault.what.contains(told)), "{findings:?}");
+        tamper(directory.path(), |db| drop(db.remove(&key).unwrap()));
+        let findings = checked(&directory);
+        assert!(findings.faults.iter().any(|fault| fault.what.contains("is missing")), "{findings:?}");
+        tamper(directory.path(), |db| drop(db.insert(&key, newer.unwrap()).unwrap()));
+    }
+    let forgotten = keys::session(session(2).id);
+    tamper(directory.path(), |db| {
+        let copy = db.get(keys::session(session(1).id)).unwrap().unwrap();
+        drop(db.insert(forgotten, copy).unwrap());
+    });
+    assert!(!checked(&directory).faults.is_empty(), "a forgotten session is back");
+    // Blocks are saved from a damaged store, and sessions are not.
+    let salvaged = salvage(directory.path(), at(6)).unwrap();
+    assert_eq!(salvaged.blocks.len(), 1);
+}
+
+/// The sled store reads all blocks when it opens: a subject whose block is unreadable could call.
+#[tokio::test]
+async fn a_store_with_an_unreadable_block_does_not_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    store.block(new_block(1)).await.unwrap();
+    close(store).await;
+    tamper(directory.path(), |db| drop(db.insert(keys::block(new_block(1).id), b"x").unwrap()));
+    assert!(matches!(open(&directory), Err(OpenError::Corrupt { .. })));
 }
 
 #[tokio::test]

@@ -16,13 +16,13 @@ use super::{
     *,
 };
 use crate::domain::{
-    Actor, ActorKind, Assurance, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect, Escalation,
+    Actor, ActorKind, Assurance, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect, Ended, Escalation,
     ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, Provenance,
     REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking, Role,
-    RuleOutcome, RuleTrace, Surface, Thawed, ToolGlob, Verdict, Vote, request,
+    RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote, request,
     samples::{from_desk, keyed},
     step,
-    token_samples::token,
+    session_samples::session, token_samples::token,
 };
 use crate::store::UnchangedPolicy;
 
@@ -235,6 +235,8 @@ fn vote_among_others(events: &[Event]) -> Event {
 struct FullRecords {
     token: Token,
     freeze: Freeze,
+    session: Session,
+    block: Block,
     policy: records::PolicyRecord,
     group: GroupRecord,
     checkpoint: Checkpoint,
@@ -268,6 +270,22 @@ impl FullRecords {
             request_id: Some("k".into()),
             thawed: Some(Thawed { actor: reviewer(2), at: at(8), request_id: Some("t".into()) }),
         };
+        let session = Session {
+            groups: ["g".to_owned()].into(),
+            on_behalf_of: Some(reviewer(1)),
+            permissions: [Permission::DecideForOthers].into(),
+            ended: Some(Ended { actor: reviewer(1), at: at(6), request_id: Some("e".into()) }),
+            ..session(1)
+        };
+        let block = Block {
+            id: BlockId::new(uuid::Uuid::from_u128(8)),
+            subject: SubjectName { issuer: "i".into(), subject: "s".into() },
+            reason: "r".into(),
+            actor: reviewer(1),
+            at: at(7),
+            request_id: Some("k".into()),
+            unblocked: Some(Unblocked { actor: reviewer(2), at: at(8), request_id: Some("u".into()) }),
+        };
         let policy = records::PolicyRecord {
             head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
             request_id: Some("r".into()),
@@ -284,10 +302,23 @@ impl FullRecords {
             forgotten: vec![token.id],
             freezes: vec![(freeze.id, digest)],
             forgotten_freezes: vec![freeze.id],
+            sessions: vec![(session.id, digest)],
+            forgotten_sessions: vec![session.id],
+            blocks: vec![(block.id, digest)],
+            forgotten_blocks: vec![block.id],
         };
         let (tokens, freezes) = ([(token.id, digest)].into(), [(freeze.id, digest)].into());
-        let standing = Standing { policies: 2, tokens, freezes };
-        Self { token, freeze, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
+        let (sessions, blocks) = ([(session.id, digest)].into(), [(block.id, digest)].into());
+        let standing = Standing { policies: 2, tokens, freezes, sessions, blocks };
+        Self {
+            token,
+            freeze,
+            session,
+            block,
+            policy,
+            group,
+            checkpoint: Checkpoint { counter: 1, hash: digest, standing },
+        }
     }
 }
 
@@ -313,7 +344,8 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let sign_ins = [SignIn::DevToken, SignIn::Oidc].map(|sign_in| value(&payload(&sign_in)));
     let revoked_head = {
         let (approval, event) = revoked();
         let (encoded, _) = encode(&approval, &[event], Digest::ZERO).unwrap();
@@ -334,6 +366,9 @@ fn every_field_of_every_record_is_pinned() {
         "remembered_verdict": value(&payload(&remembered_verdict())),
         "head": head,
         "freeze": value(&payload(&freeze)),
+        "session": value(&payload(&session)),
+        "sign_ins": sign_ins,
+        "block": value(&payload(&block)),
         "frozen_verdict": value(&payload(&*frozen_verdict())),
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
@@ -488,11 +523,11 @@ fn unknown_fields_of_every_record_are_rejected() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
     let remembered = remembered_verdict();
     let rejection = remembered.remembered_rejection.as_deref().unwrap();
     let (at_the_desk, _) = decided_at_the_desk();
-    let kinds: [(&str, Vec<u8>, IsRead); 15] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 20] = [
         ("provenance", payload(&at_the_desk.votes[0].provenance), is_read_as::<Provenance>),
         ("vote", payload(&at_the_desk.votes[0]), is_read_as::<Vote>),
         ("decision", payload(&at_the_desk.decision), is_read_as::<Decision>),
@@ -502,6 +537,11 @@ fn unknown_fields_of_every_record_are_rejected() {
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),
         ("freeze", payload(&freeze), is_read_as::<Freeze>),
+        ("session", payload(&session), is_read_as::<Session>),
+        ("end of a session", payload(&session.ended), is_read_as::<Ended>),
+        ("block", payload(&block), is_read_as::<Block>),
+        ("subject of a block", payload(&block.subject), is_read_as::<SubjectName>),
+        ("end of a block", payload(&block.unblocked), is_read_as::<Unblocked>),
         ("frozen", payload(&frozen_verdict().frozen), is_read_as::<Frozen>),
         ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),
         ("policy head", payload(&policy.head), is_read_as::<PolicyHead>),

@@ -4,12 +4,14 @@ use super::*;
 use crate::{
     bounded_file,
     domain::{
-        Freeze, Refusal,
+        Block, Freeze, Refusal,
+        block_samples::{new_block, new_unblock},
         freeze_samples::{new_freeze, new_thaw, tool},
+        session_samples::session,
         token_samples::token,
     },
     store::{
-        MemoryStore, NewPolicy,
+        BlockStore as _, MemoryStore, NewPolicy, SessionStore as _,
         conformance::{claim, reject, with},
     },
 };
@@ -34,12 +36,17 @@ async fn filled_and_known() -> (TempDir, Vec<History>) {
     for n in [1, 2, 3] {
         store.freeze(new_freeze(n, tool("other*"))).await.unwrap();
     }
+    for n in [1, 2] {
+        store.block(new_block(n)).await.unwrap();
+    }
     close(store).await;
     let store = open(&directory).unwrap();
     let digest = store.get(id(2, 2)).await.unwrap().digest;
     store.transition(id(2, 2), claim(2, digest), at(21)).await.unwrap();
     store.forget_tokens(vec![token(2).id]).await.unwrap();
     store.thaw(new_thaw(2)).await.unwrap();
+    store.unblock(new_unblock(2)).await.unwrap();
+    store.save_sessions(vec![session(1)]).await.unwrap();
     store.submit(submission(30, 30)).await.unwrap();
     store.transition(id(30, 30), reject(1), at(31)).await.unwrap();
     let known = store.export(None, 99).await.unwrap();
@@ -70,6 +77,8 @@ async fn everything_in_an_intact_store_is_saved() {
     assert_eq!(salvaged.tokens.len(), 1);
     assert_eq!(salvaged.freezes, store.freezes().await.unwrap());
     assert_eq!(salvaged.freezes.len(), 3);
+    assert_eq!(salvaged.blocks, store.blocks().await.unwrap());
+    assert_eq!(salvaged.blocks.len(), 2);
     assert_eq!(salvaged.forgotten, store.export_forgotten(None, 99).await.unwrap());
     assert_eq!(salvaged.forgotten.len(), 1);
 }
@@ -93,6 +102,8 @@ async fn less_proof_saves_less() {
     assert_eq!(salvaged.tokens, []);
     assert_eq!(salvaged.freezes.len(), 3, "freezes are saved, because they only block calls");
     assert!(salvaged.left_out.iter().any(|fault| fault.what.contains("A freeze may")));
+    assert_eq!(salvaged.blocks.len(), 2, "blocks are saved, because they only keep people out");
+    assert!(salvaged.left_out.iter().any(|fault| fault.what.contains("A block may")));
     assert!(salvaged.left_out.iter().any(|fault| fault.approval_id == Some(id(1, 1))));
 }
 
@@ -113,7 +124,7 @@ async fn salvage_without_a_log_asks_for_a_backup() {
 async fn data_saved_from_a_damaged_store_is_unchanged() {
     let (directory, known) = filled_and_known().await;
     let forgotten = token(2).id;
-    let freezes = salvage(directory.path(), at_later()).unwrap().freezes;
+    let Salvaged { freezes, blocks, .. } = salvage(directory.path(), at_later()).unwrap();
     let log = bounded_file::whole(directory.path().join("sled/db"));
     let end = log.iter().rposition(|byte| *byte != 0).unwrap();
     let (mut saved, mut left_out) = (0, 0);
@@ -131,6 +142,12 @@ async fn data_saved_from_a_damaged_store_is_unchanged() {
         let lost = salvaged.freezes.len() < freezes.len();
         let told = salvaged.left_out.iter().any(|fault| fault.what.to_lowercase().contains("freeze"));
         assert!(!lost || told, "byte {at}: a freeze is lost in silence");
+        for block in &salvaged.blocks {
+            let standing = Block { unblocked: None, ..block.clone() };
+            assert!(blocks.contains(block) || blocks.iter().any(|one| one.id == block.id && standing == *block));
+        }
+        let told = salvaged.left_out.iter().any(|fault| fault.what.to_lowercase().contains("block"));
+        assert!(salvaged.blocks.len() == blocks.len() || told, "byte {at}: a block is lost in silence");
         saved += salvaged.histories.len();
         left_out += salvaged.left_out.len();
         let copy = MemoryStore::default();
@@ -203,6 +220,7 @@ async fn a_check_finds_damage_and_changes_nothing() {
     let findings = check(directory.path(), scratch.path()).unwrap();
     assert_eq!((findings.faults, findings.notes), (vec![], vec![]));
     assert_eq!((findings.approvals, findings.policies, findings.tokens, findings.freezes), (10, 2, 1, 3));
+    assert_eq!((findings.blocks, findings.sessions), (2, 1));
     assert_eq!(bytes(), before);
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
     fs::remove_file(directory.path().join("sled/db")).unwrap();

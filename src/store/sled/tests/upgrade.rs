@@ -1,4 +1,5 @@
-//! Stores of schema version 3, which has no freezes and no revocations.
+//! Stores of schema version 3, which has no freezes and no revocations, and of version 4, which has no sessions and no
+//! blocks.
 
 use super::{
     super::{
@@ -8,11 +9,15 @@ use super::{
     *,
 };
 use crate::{
-    domain::freeze_samples::{new_freeze, tool},
-    store::conformance::revoke,
+    domain::{
+        block_samples::new_block,
+        freeze_samples::{new_freeze, tool},
+        session_samples::session,
+    },
+    store::{BlockStore as _, SessionStore as _, conformance::revoke},
 };
 
-/// Gives the closed store in a directory the previous schema version, whose records are valid today.
+/// Gives the closed store in a directory an earlier schema version, whose records are valid today.
 fn aged(directory: &TempDir, tree: u32, mark: u32) {
     tamper(directory.path(), |db| drop(db.insert(keys::SCHEMA, &tree.to_be_bytes()).unwrap()));
     let path = directory.path().join("WATERMARK");
@@ -39,27 +44,31 @@ async fn filled() -> (TempDir, (Vec<Approval>, Vec<History>, crate::store::Due, 
 }
 
 #[tokio::test]
-async fn a_store_of_schema_3_opens_with_everything_in_it() {
+async fn a_store_of_an_earlier_schema_opens_with_everything_in_it() {
     // After a close; and after a crash during the upgrade, before the mark was raised.
-    for (tree, mark) in [(UPGRADED, UPGRADED), (SCHEMA, UPGRADED)] {
+    for (tree, mark) in UPGRADED.into_iter().flat_map(|old| [(old, old), (SCHEMA, old)]) {
         let (directory, before) = filled().await;
         aged(&directory, tree, mark);
         let store = open(&directory).unwrap();
         assert_eq!(everything(&store).await, before);
         store.transition(id(2, 2), revoke(reviewer(1)), at(30)).await.unwrap();
         store.freeze(new_freeze(1, tool("x"))).await.unwrap();
+        store.block(new_block(1)).await.unwrap();
+        store.save_sessions(vec![session(1)]).await.unwrap();
         close(store).await;
         assert_eq!(schemas(&directory), (SCHEMA, SCHEMA));
         let store = open(&directory).unwrap();
         assert!(store.get(id(2, 2)).await.unwrap().revocation.is_some());
         assert_eq!(store.freezes().await.unwrap().len(), 1);
+        assert_eq!(store.blocks().await.unwrap().len(), 1);
+        assert_eq!(store.sessions().await.unwrap(), [session(1)]);
     }
 }
 
 #[tokio::test]
 async fn other_versions_are_rejected_as_before() {
     for (tree, mark, found) in
-        [(UPGRADED, SCHEMA, 3), (SCHEMA + 1, SCHEMA, 5), (SCHEMA, SCHEMA + 1, 5), (2, UPGRADED, 2)]
+        [(3, SCHEMA, 3), (4, SCHEMA, 4), (4, 3, 4), (3, 4, 3), (6, SCHEMA, 6), (SCHEMA, 6, 6), (2, 4, 2)]
     {
         let (directory, _) = filled().await;
         aged(&directory, tree, mark);
@@ -82,13 +91,15 @@ async fn a_check_reports_a_later_schema_version() {
 
 /// A killed server leaves doubts, which verifying the store resolves, with its own schema version.
 #[tokio::test]
-async fn a_store_of_schema_3_is_checked_and_salvaged() {
-    let (directory, before) = filled().await;
-    aged(&directory, UPGRADED, UPGRADED);
-    let scratch = tempfile::tempdir().unwrap();
-    let findings = check(directory.path(), scratch.path()).unwrap();
-    assert_eq!((findings.faults, findings.approvals), (vec![], 10));
-    let salvaged = salvage(directory.path(), at(400)).unwrap();
-    assert_eq!((salvaged.histories, salvaged.left_out), (before.1, vec![]));
-    assert_eq!(schemas(&directory), (UPGRADED, UPGRADED));
+async fn a_store_of_an_earlier_schema_is_checked_and_salvaged() {
+    for old in UPGRADED {
+        let (directory, before) = filled().await;
+        aged(&directory, old, old);
+        let scratch = tempfile::tempdir().unwrap();
+        let findings = check(directory.path(), scratch.path()).unwrap();
+        assert_eq!((findings.faults, findings.approvals), (vec![], 10));
+        let salvaged = salvage(directory.path(), at(400)).unwrap();
+        assert_eq!((salvaged.histories, salvaged.left_out), (before.1, vec![]));
+        assert_eq!(schemas(&directory), (old, old));
+    }
 }
