@@ -145,11 +145,7 @@ async fn confirm_end(
 }
 
 /// `POST /sessions/{id}/end`. After the end of the current one, the next page is that of the sign-in.
-async fn end(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    submitted: Submitted,
-) -> Result<Response, Failed> {
+async fn end(State(desk): State<Arc<Desk>>, Path(id): Path<String>, submitted: Submitted) -> Result<Response, Failed> {
     let viewer = &submitted.viewer;
     let id = own(&desk, viewer, &id)?.id;
     desk.sessions.end(&viewer.principal, id).await?;

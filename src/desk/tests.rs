@@ -5,6 +5,7 @@ mod admin_pages;
 mod freezes;
 mod policy;
 mod queue;
+mod session_pages;
 mod tokens;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -69,7 +69,8 @@ async fn person_page(
 ) -> Result<Response, Failed> {
     let (principal, who) = (&viewer.principal, person.as_ref());
     let sessions = who.map(|who| desk.sessions.of(principal, who)).transpose()?.unwrap_or_default();
-    let block = desk.sessions.blocks(principal).await?.into_iter().find(|block| who.is_some_and(|who| block.subject.is(who)));
+    let block =
+        desk.sessions.blocks(principal).await?.into_iter().find(|block| who.is_some_and(|who| block.subject.is(who)));
     let shown = |session| Shown::of(viewer, session, SessionState::Active);
     Ok(rendered(&PersonPage {
         layout: Layout::of(viewer, words::PERSON_TITLE, Some(Place::Sessions)),

@@ -125,8 +125,8 @@ async fn looking_changes_nothing() {
 #[tokio::test]
 async fn the_status_has_every_figure() {
     let (world, _) = world().await;
-    let person = world.sign_in(&operator()).await;
     world.clock.advance(Duration::from_secs(7_500));
+    let person = world.sign_in(&operator()).await;
     world.ask("pay", json!({})).await;
     let page = world.get(&person, "/status").await;
     page.assert_has(&["Serving", env!("CARGO_PKG_VERSION"), "2 hours 5 minutes", "All calls", "none: operators set"]);

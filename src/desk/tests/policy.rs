@@ -18,7 +18,7 @@ fn first() -> Value {
     json!({
         "tools": ["pay"],
         "rules": [{
-            "name": HOSTILE, "description": HOSTILE, "tools": ["pay"], "when": "args.amount > 10",
+            "name": "large", "description": HOSTILE, "tools": ["pay"], "when": "args.amount > 10",
             "require_approval": {"reviewers": [format!("group:{HOSTILE}")], "quorum": 2, "timeout": "90s", "message": HOSTILE},
         }],
     })
