@@ -39,7 +39,7 @@ enum Command {
     /// Check the configuration, or print its reference
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Export a store as JSON Lines: approvals with their events, policy versions, tokens, and freezes
+    /// Export a store as JSON Lines: approvals with their events, policy versions, tokens, freezes, and blocks
     Export(ExportArgs),
     /// Import an export into a store
     Import(ImportArgs),

@@ -22,8 +22,9 @@ use super::{keys::Field, *};
 use crate::{
     domain::{Approval, ApprovalId, Choice, Command, Deciding, Event, Revision, Seen, Status, Time, Token, samples::*},
     store::{
-        ApprovalStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History, Page, PolicyHead,
-        PolicyStore as _, PolicyVersion, Query, Submission, TokenStore as _, Transfer as _,
+        ApprovalStore as _, BlockStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History, Page,
+        PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _, Submission, TokenStore as _,
+        Transfer as _,
         conformance::{approve, everything, fill, largest, policy, submission},
     },
 };

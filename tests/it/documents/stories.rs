@@ -208,5 +208,13 @@ pub(super) async fn security(script: &mut Script) {
     assert!(frozen.contains("incident 12") && frozen.contains("sql.*"), "{frozen}");
     let freezes = server.admin(secret).list_freezes(ListFreezesRequest::default()).await.unwrap().into_inner().freezes;
     sandbox.run(&format!("{operator}{}", thaw.replace("FREEZE_ID", &freezes[0].id))).await;
+
+    // Nobody is signed in here, so there is no id of a session.
+    let block = script.next("signoff session list");
+    let block: String = block.split_inclusive('\n').filter(|line| !line.contains("end ID")).collect();
+    let ended = sandbox.run(&format!("{operator}{block}")).await;
+    assert_eq!(ended.matches("ended: 0 sessions").count(), 2, "{ended}");
+    let blocked = sandbox.run(&format!("{operator}{}", script.next("signoff subject block"))).await;
+    assert!(blocked.contains("blocked: https://idp ann") && blocked.contains("left the company"), "{blocked}");
     assert!(server.stop().await.success());
 }

@@ -13,7 +13,7 @@ use crate::{
         session_samples::session,
         token_samples::token,
     },
-    store::{BlockStore as _, MemoryStore, SessionStore as _, conformance::reject},
+    store::{MemoryStore, conformance::reject},
 };
 
 /// Drops old records except the newest ones, as `retain` does with many more.

@@ -14,7 +14,7 @@ use crate::{
         freeze_samples::{new_freeze, tool},
         session_samples::session,
     },
-    store::{BlockStore as _, SessionStore as _, conformance::revoke},
+    store::conformance::revoke,
 };
 
 /// Gives the closed store in a directory an earlier schema version, whose records are valid today.
