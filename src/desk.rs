@@ -24,6 +24,7 @@ mod next;
 mod phrase;
 mod policy;
 mod queue;
+mod sessions;
 mod sign_in;
 mod span;
 mod status;
@@ -106,6 +107,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/sign-in/dev/{secret}", get(sign_in::with_dev_link))
         .merge(freezes::routes())
         .merge(tokens::routes())
+        .merge(sessions::routes())
         .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .merge(policy::routes());

@@ -219,6 +219,18 @@ impl Sessions {
         self.active_of(&by.actor, self.clock.wall())
     }
 
+    /// The active sessions of somebody: the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Access`].
+    pub fn of(&self, by: &Principal, person: &SubjectName) -> Result<Vec<Session>, Error> {
+        by.require_role(Method::ListSessions)?;
+        let theirs =
+            |session: &Session, state| state == SessionState::Active && SubjectName::from(&session.actor).is(person);
+        let sessions = self.registry.before(None, self.clock.wall(), usize::MAX, theirs);
+        Ok(sessions.into_iter().map(|(session, _)| session).collect())
+    }
+
     /// Sessions that are older than `before`, or all; the newest first, at most `limit`.
     ///
     /// # Errors

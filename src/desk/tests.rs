@@ -2,9 +2,14 @@
 //! [`World`]; they are in files of `tests/`.
 
 mod approval;
+mod admin_pages;
+mod freezes;
+mod policy;
 mod queue;
+mod session_pages;
+mod tokens;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::{
@@ -45,6 +50,14 @@ pub(super) struct World {
     router: Router,
 }
 
+/// What is not the same on every server.
+#[derive(Debug, Default)]
+pub(super) struct Setup {
+    pub(super) thaw_requires_other_operator: bool,
+    /// The file that governs the policy.
+    pub(super) policy_file: Option<PathBuf>,
+}
+
 /// A signed-in person's browser.
 pub(super) struct Person {
     secret: String,
@@ -76,11 +89,23 @@ impl World {
 
     /// With a policy, as its document.
     pub(super) async fn with_policy(document: Value) -> Self {
+        Self::with_setup(document, Setup::default()).await
+    }
+
+    /// With a policy, as its document, on a server with other settings.
+    pub(super) async fn with_setup(document: Value, setup: Setup) -> Self {
         let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
         let shared = Arc::clone(&store) as Arc<dyn Store>;
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let window = Duration::from_secs(300);
-        let policies = Policies::from_store(Arc::clone(&shared), Arc::clone(&time), window).await.unwrap();
+        let Setup { thaw_requires_other_operator, policy_file } = setup;
+        let governed = policy_file.is_some();
+        let compiled = Policy::compile(serde_json::from_value(document.clone()).unwrap()).unwrap();
+        let (kept, dated) = (Arc::clone(&shared), Arc::clone(&time));
+        let policies = match policy_file {
+            None => Policies::from_store(kept, dated, window).await.unwrap(),
+            Some(path) => Policies::from_file(kept, dated, window, path, compiled).await.unwrap(),
+        };
         let settings = approvals::Settings {
             heartbeat: Duration::from_secs(15),
             max_stream_age: Duration::from_secs(3_600),
@@ -89,7 +114,7 @@ impl World {
         let judge = Arc::clone(&policies) as Arc<dyn crate::policy::Judge>;
         let approvals = Approvals::new(Arc::clone(&shared), judge, Arc::clone(&time), settings);
         let process = admin::Process { policy_version: Box::new(|| 1), draining: CancellationToken::new() };
-        let thawing = admin::Settings { thaw_requires_other_operator: false };
+        let thawing = admin::Settings { thaw_requires_other_operator };
         let limits = CallLimits::default();
         let clocks = (Arc::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&time));
         let store_of_tokens = Arc::clone(&store) as Arc<dyn crate::store::TokenStore>;
@@ -112,7 +137,9 @@ impl World {
             dev_link: None,
         });
         let world = Self { clock, store, router: router(Arc::clone(&desk)), desk };
-        world.set_policy(document).await;
+        if !governed {
+            world.set_policy(document).await;
+        }
         world
     }
 
@@ -185,6 +212,29 @@ impl World {
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.into_body()
+    }
+}
+
+impl Page {
+    /// The value of a hidden field of a form.
+    pub(super) fn hidden(&self, name: &str) -> String {
+        let begin = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
+        let (_, rest) = self.body.split_once(&begin).unwrap_or_else(|| panic!("no {name}: {}", self.body));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// Where a redirect leads to.
+    pub(super) fn location(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.body);
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
+    /// Whether the page has every one of these texts.
+    #[track_caller]
+    pub(super) fn assert_has(&self, texts: &[&str]) {
+        for text in texts {
+            assert!(self.body.contains(text), "no {text:?}: {}", self.body);
+        }
     }
 }
 

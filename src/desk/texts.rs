@@ -10,6 +10,7 @@ pub(super) mod freezes;
 pub(super) mod openid;
 pub(super) mod policy;
 pub(super) mod queue;
+pub(super) mod sessions;
 pub(super) mod span;
 pub(super) mod status;
 pub(super) mod tokens;

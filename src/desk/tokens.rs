@@ -27,7 +27,7 @@ use super::{
     viewer::Viewer,
 };
 use crate::{
-    domain::{Token, TokenId, TokenState},
+    domain::{Token, TokenId},
     identity::{LOCAL_ISSUER, Method},
     proto::v1,
     wire::{decode, page_token},

@@ -8,5 +8,3 @@ pub(in crate::desk) const OLDER: &str = "Older";
 pub(in crate::desk) const NEWEST: &str = "Newest";
 pub(in crate::desk) const COPY: &str = "Copy";
 pub(in crate::desk) const COPIED: &str = "Copied";
-pub(in crate::desk) const OPTIONAL: &str = "optional";
-pub(in crate::desk) const ONE_PER_LINE: &str = "one per line";

@@ -34,7 +34,6 @@ pub(in crate::desk) const TOOLS: &str = "Tools";
 pub(in crate::desk) const AGENTS: &str = "Agents";
 pub(in crate::desk) const LABELS: &str = "Labels";
 pub(in crate::desk) const WHEN: &str = "Condition";
-pub(in crate::desk) const EFFECT: &str = "Effect";
 pub(in crate::desk) const APPROVES: &str = "Approves at once";
 pub(in crate::desk) const ASKS: &str = "Asks reviewers";
 pub(in crate::desk) const REJECTS: &str = "Rejects at once";

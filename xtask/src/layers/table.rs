@@ -165,6 +165,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "policies",
                     "policy",
                     "policy_file",
+                    "proto",
                     "sessions",
                     "store",
                     "tokens",

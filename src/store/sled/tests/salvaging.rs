@@ -11,7 +11,7 @@ use crate::{
         token_samples::token,
     },
     store::{
-        MemoryStore, NewPolicy,
+        BlockStore as _, MemoryStore, NewPolicy, SessionStore as _,
         conformance::{claim, reject, with},
     },
 };
