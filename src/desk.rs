@@ -21,11 +21,8 @@ mod live;
 mod moment;
 mod next;
 mod phrase;
-<<<<<<< HEAD
 mod policy;
-=======
 mod queue;
->>>>>>> desk16
 mod sign_in;
 mod span;
 mod status;

@@ -15,7 +15,8 @@ pub(in crate::desk) const AUTHOR: &str = "Set by";
 pub(in crate::desk) const AT: &str = "Set at";
 pub(in crate::desk) const COMMENT: &str = "Comment";
 pub(in crate::desk) const SEE_LIVE: &str = "See the live version";
-pub(in crate::desk) const FILE: &str = "The server takes the policy from this file. To change the policy, change the file:";
+pub(in crate::desk) const FILE: &str =
+    "The server takes the policy from this file. To change the policy, change the file:";
 pub(in crate::desk) const FILE_FAULT: &str =
     "The content of the file is not valid. The version below stays live until the file is valid again. Problems:";
 
@@ -109,7 +110,8 @@ pub(in crate::desk) const LABELS_HINT: &str = "One per line: key=value.";
 pub(in crate::desk) const LABEL_WRONG: &str = "Labels: each line must be key=value. This one is not:";
 pub(in crate::desk) const LABEL_TWICE: &str = "Labels: this key is set twice:";
 pub(in crate::desk) const CALLER: &str = "Caller";
-pub(in crate::desk) const CALLER_HINT: &str = "ISSUER/SUBJECT, for conditions on the caller. Empty: an agent test/agent.";
+pub(in crate::desk) const CALLER_HINT: &str =
+    "ISSUER/SUBJECT, for conditions on the caller. Empty: an agent test/agent.";
 pub(in crate::desk) const CALLER_WRONG: &str = "Caller: must be ISSUER/SUBJECT, for example local/mailer.";
 pub(in crate::desk) const TRIED_VERSION: &str = "Version";
 pub(in crate::desk) const TRIED_VERSION_HINT: &str = "Empty: the live one.";

@@ -80,7 +80,8 @@ pub(in crate::desk) const DECIDES_FOR_GROUPS_HINT: &str = "One per line.";
 pub(in crate::desk) const TTL: &str = "Expires after";
 pub(in crate::desk) const TTL_UNIT: &str = "Unit";
 pub(in crate::desk) const TTL_HINT: &str = "Empty: it is valid until it is revoked.";
-pub(in crate::desk) const TTL_WRONG: &str = "Expires after: enter a whole number of days, hours or minutes, or nothing.";
+pub(in crate::desk) const TTL_WRONG: &str =
+    "Expires after: enter a whole number of days, hours or minutes, or nothing.";
 /// Units of the time to live: value, seconds, name.
 pub(in crate::desk) const TTL_UNITS: [(&str, u64, &str); 3] =
     [("days", 86_400, "days"), ("hours", 3_600, "hours"), ("minutes", 60, "minutes")];
@@ -106,7 +107,8 @@ pub(in crate::desk) const REVOKE_ITEMS: [&str; 3] = [
     "Calls that it claimed before may be running, and continue.",
     "A revoked token cannot be made valid again.",
 ];
-pub(in crate::desk) const REVOKE_OWN: &str = "You signed in as the owner of this token. If you used it to sign in, your session ends, too.";
+pub(in crate::desk) const REVOKE_OWN: &str =
+    "You signed in as the owner of this token. If you used it to sign in, your session ends, too.";
 pub(in crate::desk) const REVOKE: &str = "Revoke";
 pub(in crate::desk) const REVOKED_BEFORE: &str = "This token was revoked before.";
 

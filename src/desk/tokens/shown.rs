@@ -26,11 +26,14 @@ impl Shown {
     }
 
     pub(super) fn kind(&self) -> &'static str {
-        label(&words::KINDS, match self.token.grant.kind {
-            ActorKind::Person => "PERSON",
-            ActorKind::Service => "SERVICE",
-            ActorKind::Agent | ActorKind::Policy | ActorKind::Server => "AGENT",
-        })
+        label(
+            &words::KINDS,
+            match self.token.grant.kind {
+                ActorKind::Person => "PERSON",
+                ActorKind::Service => "SERVICE",
+                ActorKind::Agent | ActorKind::Policy | ActorKind::Server => "AGENT",
+            },
+        )
     }
 
     pub(super) fn roles(&self) -> String {
