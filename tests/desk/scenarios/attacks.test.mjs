@@ -159,7 +159,7 @@ test('no form of any page can be sent from another origin', async (t) => {
   await mallory.page.goto(`/approvals/${states.pending.id}`);
   const stolen = await mallory.page.locator('input[name="csrf"]').first().inputValue();
   const all = [];
-  for (const path of ['/', `/approvals/${states.pending.id}`, `/approvals/${states.approved.id}`, '/freezes', '/tokens', '/policy']) {
+  for (const path of ['/', `/approvals/${states.pending.id}`, `/approvals/${states.approved.id}`, '/freezes/new', '/tokens/new', '/policy/edit', '/sessions']) {
     await person.page.goto(path);
     all.push(...(await forms(person.page)));
   }

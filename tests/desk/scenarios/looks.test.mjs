@@ -40,6 +40,13 @@ test('every page with all that hurts', async (t) => {
     ['tokens', '/tokens'],
     ['sessions', '/sessions'],
     ['status', '/status'],
+    ['freeze-new', '/freezes/new'],
+    ['policy-versions', '/policy/versions'],
+    ['policy-try', '/policy/try'],
+    ['policy-edit', '/policy/edit'],
+    ['token-new', '/tokens/new'],
+    ['sessions-all', '/sessions/all'],
+    ['no-such-page', '/no-such-page'],
   ]) {
     await look(t, boss, name, path);
   }
