@@ -93,7 +93,7 @@ test('an urgent one is approved by a second tap only, which says what will happe
   const { person, page } = await opened(t, desk, approval);
   await page.says(/URGENT/);
   await page.open(approval.id);
-  await page.button('Approve…').click();
+  await page.approve();
   await page.confirms(/12,400/);
   assert.equal((await desk.agent.get(approval.id)).status, 'APPROVAL_STATUS_PENDING');
   await page.confirm();
