@@ -18,8 +18,8 @@ async function ended(person) {
 test('a page without a session leads to the sign-in and back', async (t) => {
   const desk = await Desk.start(t);
   const person = await Person.arrive(t, desk);
-  await person.signIn(desk.tokens.reviewer, '/history?tool=pay');
-  assert.equal(person.page.url(), `${desk.origin}/history?tool=pay`);
+  await person.signIn(desk.tokens.reviewer, '/pending?x=y&z');
+  assert.equal(person.page.url(), `${desk.origin}/pending?x=y&z`);
   person.guard.check();
 });
 
