@@ -3,7 +3,7 @@ import { chromium } from 'playwright-core';
 import { Guard } from './guard.mjs';
 
 /** How long a page has for something that must happen. Not a measure of how long it takes. */
-const PATIENCE_MS = 12_000;
+const PATIENCE_MS = 30_000;
 
 const options = {
   executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
