@@ -148,8 +148,7 @@ impl<'a> Redactor<'a> {
         let goes_on = |left: &&Left<'_>| {
             matches!(
                 (&value, left.steps.first()),
-                (Value::Object(_), Some(Step::Member(_)))
-                    | (Value::Array(_), Some(Step::Item(_) | Step::EveryItem))
+                (Value::Object(_), Some(Step::Member(_))) | (Value::Array(_), Some(Step::Item(_) | Step::EveryItem))
             )
         };
         let ends: Vec<_> = paths.iter().filter(|left| !goes_on(left)).map(|left| left.path).collect();
