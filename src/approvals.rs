@@ -8,6 +8,7 @@ mod error;
 mod follow;
 mod history;
 mod lists;
+mod observe;
 mod queue;
 mod recent;
 mod request;
@@ -37,6 +38,7 @@ use crate::{
 pub use error::Error;
 pub use follow::{Follower, Message};
 pub use history::{HistoryQuery, SearchableArguments, text_of};
+pub use observe::Observer;
 pub use queue::{Queue, QueueChange};
 pub use recent::{Failure, Recent};
 pub use revoke::Revoked;

@@ -7,6 +7,7 @@
 //! Pages work without scripts. Scripts keep an open page current (`live.rs`), and count down.
 
 mod agent_text;
+mod approval;
 mod assets;
 mod cookies;
 mod csrf;
@@ -95,6 +96,9 @@ pub fn router(desk: Arc<Desk>) -> Router {
     let pages = Router::new()
         .route("/", get(queue::waiting))
         .route("/pending", get(queue::pending))
+        .route("/events", get(queue::events))
+        .route("/bulk", post(queue::bulk::confirm))
+        .route("/bulk/decide", post(queue::bulk::decide))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/sign-out/everywhere", post(sign_in::sign_out_everywhere))
@@ -109,6 +113,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(policy::routes());
     let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
     pages
+        .merge(approval::routes())
         .merge(assets)
         .layer(from_fn_with_state(Arc::clone(&desk), hosts::check))
         .layer(from_fn(headers::add))

@@ -19,10 +19,12 @@ struct Asset {
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-static ASSETS: [Asset; 3] = [
+static ASSETS: [Asset; 5] = [
     Asset { name: "style.css", content_type: CSS, content: include_str!("assets/style.css") },
     Asset { name: "copy.js", content_type: SCRIPT, content: include_str!("assets/copy.js") },
     Asset { name: "desk.js", content_type: SCRIPT, content: include_str!("assets/desk.js") },
+    Asset { name: "queue.js", content_type: SCRIPT, content: include_str!("assets/queue.js") },
+    Asset { name: "approval.js", content_type: SCRIPT, content: include_str!("assets/approval.js") },
 ];
 
 /// Changes with every asset. It is a directory in their paths, so that scripts import each other by relative paths.

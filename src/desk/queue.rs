@@ -1,7 +1,9 @@
 //! The lists of pending requests: those that wait for the viewer, and all that the viewer may read.
 
+pub(super) mod bulk;
 mod cut;
 mod entry;
+mod feed;
 mod fold;
 mod order;
 mod row;
@@ -17,16 +19,24 @@ use axum::{
 };
 use serde::Deserialize;
 
-use self::{entry::Entry, order::SortKey, row::Row};
+pub(super) use self::cut::Cut;
+use self::{
+    entry::{Entry, seen},
+    feed::Feed,
+    order::SortKey,
+    row::Row,
+};
 use super::{
     Desk,
     error::{Failed, rendered},
     layout::{Layout, Place},
+    live,
     moment::Moment,
     texts,
-    viewer::Viewer,
+    viewer::{Streaming, Viewer},
 };
 use crate::{
+    approvals::Waiting,
     domain::{Approval, Status},
     grpc::error::Failure,
     identity::{Method, Principal},
@@ -40,7 +50,8 @@ const ROWS: usize = 50;
 const LATEST: usize = 20;
 
 /// A list of pending requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum View {
     /// Those that the viewer can decide now.
     Waiting,
@@ -70,6 +81,20 @@ impl View {
         }
     }
 
+    const fn place(self) -> Place {
+        match self {
+            Self::Waiting => Place::Waiting,
+            Self::Pending => Place::Pending,
+        }
+    }
+
+    const fn empty(self) -> &'static str {
+        match self {
+            Self::Waiting => texts::queue::EMPTY,
+            Self::Pending => texts::queue::NOTHING_PENDING,
+        }
+    }
+
     const fn is_decidable(self) -> bool {
         matches!(self, Self::Waiting)
     }
@@ -83,14 +108,15 @@ pub(super) struct Wanted {
     after: String,
 }
 
-impl Wanted {
-    fn place(&self) -> Result<Option<SortKey>, Failed> {
-        if self.after.is_empty() {
-            return Ok(None);
-        }
-        let invalid = || Failed::new(StatusCode::BAD_REQUEST, texts::errors::INVALID, texts::queue::INVALID_PAGE);
-        SortKey::parse(&self.after).map(Some).ok_or_else(invalid)
-    }
+/// The query of a page's events.
+#[derive(Debug, Deserialize)]
+pub(super) struct Followed {
+    view: View,
+    #[serde(default)]
+    after: String,
+    /// What the page showed when it was made.
+    #[serde(default)]
+    seen: String,
 }
 
 #[derive(Template)]
@@ -98,15 +124,15 @@ impl Wanted {
 struct QueuePage {
     layout: Layout,
     csrf: String,
-    heading: &'static str,
-    view: &'static str,
-    path: &'static str,
+    view: View,
     after: String,
+    seen: String,
     count: usize,
     shown: usize,
+    may_decide: bool,
+    more: bool,
     unreadable: usize,
     entries: Vec<Entry>,
-    empty: &'static str,
     last_decided: Option<Moment>,
     next: Option<String>,
 }
@@ -134,74 +160,114 @@ pub(super) async fn pending(
     page(&desk, &viewer, View::Pending, &wanted).await
 }
 
+/// `GET /events?view=waiting|pending`: the changes of a list.
+pub(super) async fn events(
+    State(desk): State<Arc<Desk>>,
+    viewer: Viewer,
+    Query(followed): Query<Followed>,
+    Streaming(permit): Streaming,
+) -> Result<Response, Failed> {
+    let Followed { view, after, seen } = followed;
+    if view.is_decidable() {
+        viewer.principal.require_role(Method::Decide).map_err(Failure::from)?;
+    }
+    let feed = Feed::new(&desk, &viewer.principal, view, place(&after)?, seen).map_err(Failure::from)?;
+    Ok(live::respond(feed.events(), permit))
+}
+
+fn place(after: &str) -> Result<Option<SortKey>, Failed> {
+    if after.is_empty() {
+        return Ok(None);
+    }
+    let invalid = || Failed::new(StatusCode::BAD_REQUEST, texts::errors::INVALID, texts::queue::INVALID_PAGE);
+    SortKey::parse(after).map(Some).ok_or_else(invalid)
+}
+
 async fn page(desk: &Desk, viewer: &Viewer, view: View, wanted: &Wanted) -> Result<Response, Failed> {
     let principal = &viewer.principal;
-    let after = wanted.place()?;
-    let listed = listed(desk, principal, view).await?;
-    let count = listed.approvals.len();
-    let from = after.as_ref().map(|after| (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
-    let window: Vec<&Arc<Approval>> = match from {
-        Some(range) => listed.approvals.range(range).take(ROWS).map(|(_, approval)| approval).collect(),
-        None => listed.approvals.values().take(ROWS).collect(),
-    };
+    let after = place(&wanted.after)?;
+    let Window { approvals, has_more, count, read } = window(desk, principal, view, after.as_ref()).await?;
     let now = desk.clock.now();
-    let mut rows = Vec::with_capacity(window.len());
-    for approval in window {
+    let mut rows = Vec::with_capacity(approvals.len());
+    for approval in &approvals {
         rows.push(Row::new(desk, principal, approval, now).await);
     }
-    let last = rows.last().map(|row| row.sort.clone());
-    let is_last = last.as_ref().is_none_or(|last| listed.approvals.last_key_value().is_none_or(|(key, _)| key == last));
-    let next = last.filter(|_| !is_last).map(|last| format!("{}?after={last}", view.path()));
+    let next = rows.last().filter(|_| has_more).map(|last| format!("{}?after={}", view.path(), last.sort));
     let shown = rows.len();
-    let last_decided = if count == 0 { last_decided(desk, principal).await? } else { None };
-    let (title, place) = match view {
-        View::Waiting => (texts::queue::counted(texts::nav::WAITING, count), Place::Waiting),
-        View::Pending => (texts::queue::counted(texts::nav::PENDING, count), Place::Pending),
-    };
+    let entries = Entry::fold(rows);
+    let versions: Vec<String> = entries.iter().map(Entry::version).collect();
+    let title = texts::queue::counted(view.heading(), count);
     Ok(rendered(&QueuePage {
-        layout: Layout::of(viewer, &title, Some(place)),
+        layout: Layout::of(viewer, &title, Some(view.place())).with_script("queue.js"),
         csrf: viewer.csrf.to_string(),
-        heading: view.heading(),
-        view: view.name(),
-        path: view.path(),
+        view,
         after: after.map(|after| after.to_string()).unwrap_or_default(),
+        seen: seen(versions.iter().map(String::as_str)),
         count,
         shown,
-        unreadable: listed.unreadable,
-        entries: Entry::fold(rows),
-        empty: if view == View::Waiting { texts::queue::EMPTY } else { texts::queue::NOTHING_PENDING },
-        last_decided,
+        may_decide: principal.may(Method::Decide),
+        more: read.more,
+        unreadable: read.unreadable.len(),
+        entries,
+        last_decided: last_decided(desk, principal).await?,
         next,
     }))
 }
 
-/// All pending requests of a list, in its order.
-struct Listed {
-    approvals: BTreeMap<SortKey, Arc<Approval>>,
-    unreadable: usize,
+/// The requests of a page.
+struct Window {
+    approvals: Vec<Arc<Approval>>,
+    /// Whether the list continues behind them.
+    has_more: bool,
+    /// The number of all requests in the list.
+    count: usize,
+    read: Waiting,
 }
 
-async fn listed(desk: &Desk, principal: &Principal, view: View) -> Result<Listed, Failure> {
-    let mut found = Listed { approvals: BTreeMap::new(), unreadable: 0 };
-    let mut query = store::Query { filter: Filter::pending(), order: Order::OldestFirst, after: None, limit: 500 };
+async fn window(desk: &Desk, principal: &Principal, view: View, after: Option<&SortKey>) -> Result<Window, Failure> {
+    // One more than a page shows says whether there is a further page. Further pages need more of the list: how much is
+    // known only after reading.
+    let mut limit = ROWS + 1;
     loop {
-        let page = desk.approvals.list(principal, Method::ListPending, query.clone(), view.is_decidable()).await?;
-        let keyed = page.approvals.into_iter().map(|approval| (SortKey::of(&approval), approval));
-        found.approvals.extend(keyed);
-        found.unreadable += page.unreadable.len();
-        query.after = page.next;
-        if query.after.is_none() {
-            return Ok(found);
+        let mut read = desk.approvals.waiting(principal, limit).await?;
+        let count = if view.is_decidable() { read.decidable } else { read.total };
+        let listed = std::mem::take(&mut read.approvals).into_iter();
+        let listed = listed.filter(|one| one.decidable || !view.is_decidable()).map(|one| one.approval);
+        let keyed: BTreeMap<SortKey, Arc<Approval>> =
+            listed.map(|approval| (SortKey::of(&approval), approval)).collect();
+        let is_after = |key: &SortKey| after.is_none_or(|after| key > after);
+        let mut approvals: Vec<_> = keyed.into_iter().filter(|(key, _)| is_after(key)).map(|(_, one)| one).collect();
+        if approvals.len() > ROWS || limit >= count {
+            let has_more = approvals.len() > ROWS;
+            approvals.truncate(ROWS);
+            return Ok(Window { approvals, has_more, count, read });
         }
+        limit *= 4;
     }
 }
 
 /// When the newest requests that the viewer may read were last decided.
 async fn last_decided(desk: &Desk, principal: &Principal) -> Result<Option<Moment>, Failure> {
+    if !principal.may(Method::ListApprovals) {
+        return Ok(None);
+    }
     let statuses = vec![Status::Approved, Status::Rejected];
     let filter = Filter { statuses, ..Filter::default() };
     let query = store::Query { filter, order: Order::NewestFirst, after: None, limit: LATEST };
     let page = desk.approvals.list(principal, Method::ListApprovals, query, false).await?;
     let decisions = page.approvals.iter().filter_map(|approval| approval.decision.as_ref());
     Ok(decisions.map(|decision| decision.at).max().map(Moment))
+}
+
+/// The name of a status for scripts and styles.
+pub(super) const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Approved => "approved",
+        Status::Rejected => "rejected",
+        Status::TimedOut => "timed_out",
+        Status::Cancelled => "cancelled",
+        Status::AutoApproved => "auto_approved",
+        Status::AutoRejected => "auto_rejected",
+    }
 }

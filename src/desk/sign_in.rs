@@ -30,6 +30,9 @@ use crate::{
 /// Longest token that a person can enter, in bytes: the longest that the API accepts.
 const TOKEN_BYTES: usize = 16 << 10;
 
+/// Headers by which browsers say that they fetch a page before the person has asked for it.
+const FETCHED_AHEAD: [&str; 3] = ["sec-purpose", "purpose", "x-purpose"];
+
 /// The query of the sign-in page.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Wanted {
@@ -92,7 +95,7 @@ pub(super) async fn with_token(State(desk): State<Arc<Desk>>, request: Request) 
 }
 
 /// `GET /sign-in/dev/{secret}`: the link that `serve --dev` prints. Signs the reviewer in, once. A `HEAD` request, as
-/// of a program that looks at links, changes nothing.
+/// of a program that looks at links, and a request of a browser that fetches it ahead, change nothing.
 pub(super) async fn with_dev_link(
     State(desk): State<Arc<Desk>>,
     Path(secret): Path<String>,
@@ -102,6 +105,9 @@ pub(super) async fn with_dev_link(
     let Some(link) = desk.dev_link.as_ref() else { return Err(Failed::no_such_page()) };
     if verb != Verb::GET {
         return Ok(StatusCode::OK.into_response());
+    }
+    if FETCHED_AHEAD.iter().any(|header| headers.contains_key(*header)) {
+        return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()); // the browser asks again when the person does
     }
     let Some(token) = link.redeem(&secret) else {
         return Err(Failed::new(StatusCode::GONE, texts::sign_in::LINK_USED, texts::sign_in::LINK_USED_HINT));

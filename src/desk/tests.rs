@@ -1,6 +1,7 @@
 //! The pages over the in-memory store, with a clock and a policy that the tests control. Tests of every page use
 //! [`World`]; they are in files of `tests/`.
 
+mod approval;
 mod admin_pages;
 mod freezes;
 mod policy;

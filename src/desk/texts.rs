@@ -4,6 +4,7 @@
 //! The words are those of the API, the commands and the messages: *Approve*, *Reject*, *Revoke*, *Cancelled*,
 //! *Timed out*.
 
+pub(super) mod approval;
 pub(super) mod forms;
 pub(super) mod freezes;
 pub(super) mod openid;

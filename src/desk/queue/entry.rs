@@ -1,8 +1,10 @@
 //! An entry of a list: one row, or similar ones that open.
 
 use askama::Template;
+use sha2::{Digest as _, Sha256};
 
 use super::{fold::fold, row::Row};
+use crate::domain::{ApprovalId, Revision};
 
 /// One row, or similar ones.
 #[derive(Template, Debug)]
@@ -21,4 +23,21 @@ impl Entry {
     pub(super) fn sort(&self) -> String {
         self.rows.first().map(|row| row.sort.to_string()).unwrap_or_default()
     }
+
+    /// What it shows.
+    pub(super) fn version(&self) -> String {
+        version(self.rows.iter().map(|row| (row.id, row.revision)))
+    }
+}
+
+/// What an entry shows: its requests, and their revisions.
+pub(super) fn version(rows: impl Iterator<Item = (ApprovalId, Revision)>) -> String {
+    let rows: Vec<String> = rows.map(|(id, revision)| format!("{id}:{revision}")).collect();
+    rows.join(",")
+}
+
+/// What a page shows, as a short text: an open page need not get again what it has.
+pub(super) fn seen<'a>(versions: impl Iterator<Item = &'a str>) -> String {
+    let hash = versions.fold(Sha256::new(), |hash, version| hash.chain_update(version).chain_update(";"));
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -46,6 +46,8 @@ pub(in crate::desk) struct Row {
     pub(in crate::desk) votes: Vec<String>,
     /// Whether the viewer can decide it now.
     pub(in crate::desk) decidable: bool,
+    /// Whether it is only repeated, as on a page of results: no countdown, nothing to select.
+    pub(in crate::desk) is_text: bool,
     /// The name of the tool for people who hear the page.
     pub(in crate::desk) label: String,
     pub(super) kin: Kin,
@@ -55,7 +57,7 @@ pub(in crate::desk) struct Row {
 impl Row {
     /// The row of an approval, for a viewer.
     pub(in crate::desk) async fn new(desk: &Desk, viewer: &Principal, approval: &Approval, now: Time) -> Self {
-        let _ = desk;
+        let display = desk.policies.display(approval).await;
         let request = &approval.request;
         let agent = &request.agent;
         // An agent may not say its name; the caller has one.
@@ -71,7 +73,7 @@ impl Row {
             priority: approval.priority(),
             tool: Cut::new(&request.tool_name, TOOL),
             countdown: Countdown { deadline: approval.deadline, now },
-            summary: Summary::of(approval),
+            summary: Summary::of(approval, &display),
             agent: Cut::new(if agent.name.is_empty() { caller } else { &agent.name }, AGENT),
             chain: agent.chain.iter().rev().take(CHAIN).map(|name| Cut::new(name, AGENT)).collect(),
             more_agents: agent.chain.len().saturating_sub(CHAIN),
@@ -79,10 +81,16 @@ impl Row {
             reason: Some(&request.reason).filter(|reason| !reason.is_empty()).map(|reason| Cut::new(reason, REASON)),
             votes: votes(viewer, approval),
             decidable,
+            is_text: false,
             label: unicode::escape(&request.tool_name).into_owned(),
             kin: Kin::of(approval),
             created_at: approval.created_at,
         }
+    }
+
+    /// The row as text.
+    pub(super) fn as_text(self) -> Self {
+        Self { is_text: true, decidable: false, ..self }
     }
 
     /// The word for its priority, unless it is normal.

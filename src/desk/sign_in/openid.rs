@@ -41,8 +41,8 @@ struct FailedPage {
     again: String,
 }
 
-/// `GET /sign-in/openid`: sends the browser to the provider. A `HEAD` request, as of a program that looks at links, does
-/// nothing.
+/// `GET /sign-in/openid`: sends the browser to the provider. A `HEAD` request, as of a program that looks at links,
+/// does nothing.
 pub(in crate::desk) async fn begin(
     State(desk): State<Arc<Desk>>,
     Query(wanted): Query<Wanted>,
@@ -54,7 +54,7 @@ pub(in crate::desk) async fn begin(
     }
     let next = Next::of(wanted.next.as_deref());
     // The provider sends the browser to the public name, to which it must send the cookie back. If a proxy replaces the
-    // name, the second request still has another one; then the browser is at the public name, as far as anyone can tell.
+    // name, the second request still has another one; then the browser is assumed to be at the public name.
     let public = sign_in.public_url();
     if wanted.here.is_none() && hosts::host(&request).is_some_and(|host| !host.eq_ignore_ascii_case(public.host())) {
         return Ok(Redirect::to(&public.join(&next.openid_at_public_url())).into_response());

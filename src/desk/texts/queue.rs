@@ -1,6 +1,10 @@
 //! The lists of pending requests.
 
-use crate::domain::Priority;
+use crate::{
+    approvals::WAITING_MAX,
+    domain::{Priority, Status},
+    unicode,
+};
 
 pub(in crate::desk) const EMPTY: &str = "Nothing waits for you.";
 pub(in crate::desk) const NOTHING_PENDING: &str = "Nothing is pending.";
@@ -12,7 +16,6 @@ pub(in crate::desk) const NO_ARGUMENTS: &str = "no arguments";
 pub(in crate::desk) const REDACTED: &str = "redacted";
 pub(in crate::desk) const FROM: &str = "from";
 pub(in crate::desk) const SAME_MINUTE: &str = "within a minute";
-pub(in crate::desk) const BY: &str = "asked by";
 pub(in crate::desk) const YOU_APPROVED: &str = "you approved";
 pub(in crate::desk) const YOU_REJECTED: &str = "you rejected";
 
@@ -61,6 +64,11 @@ pub(in crate::desk) fn shown(rows: usize, count: usize) -> String {
     format!("{rows} of {count} shown.")
 }
 
+/// More requests are pending than a page reads.
+pub(in crate::desk) fn too_many() -> String {
+    format!("More than {WAITING_MAX} requests are pending. Only the oldest {WAITING_MAX} are listed and counted.")
+}
+
 /// Requests that cannot be read.
 pub(in crate::desk) fn unreadable(count: usize) -> String {
     let what =
@@ -74,3 +82,113 @@ pub(in crate::desk) fn select(tool: &str) -> String {
 }
 
 pub(in crate::desk) const INVALID_PAGE: &str = "The link to this page of the list is not valid. Open the list again.";
+pub(in crate::desk) const UNAVAILABLE: &str = "No longer available.";
+pub(in crate::desk) const NOT_PENDING: &str = "No longer pending.";
+pub(in crate::desk) const NOT_FOR_YOU: &str = "No longer waits for you.";
+
+/// What became of a request that leaves the list.
+pub(in crate::desk) fn fate(status: Status, by: Option<&str>, by_viewer: bool) -> String {
+    let word = match status {
+        Status::Pending => return NOT_FOR_YOU.to_owned(),
+        Status::TimedOut => return "Timed out.".to_owned(),
+        status => status_word(status),
+    };
+    match by {
+        Some(_) if by_viewer => format!("{word} by you."),
+        Some(by) => format!("{word} by {}.", unicode::escape(by)),
+        None => format!("{word}."),
+    }
+}
+
+/// The words of a status, as in messages and commands.
+pub(in crate::desk) const fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "Pending",
+        Status::Approved => "Approved",
+        Status::Rejected => "Rejected",
+        Status::TimedOut => "Timed out",
+        Status::Cancelled => "Cancelled",
+        Status::AutoApproved => "Approved by the policy",
+        Status::AutoRejected => "Rejected by the policy",
+    }
+}
+
+pub(in crate::desk) const PARTIAL: &str = "Open it to approve it: not all of it is shown here.";
+
+/// Texts for the script of the lists. `{n}` is replaced by a number.
+pub(in crate::desk) mod script {
+    pub(in crate::desk) const NEW: &str = "{n} new";
+    pub(in crate::desk) const SELECTED: &str = "{n} selected";
+    pub(in crate::desk) const CHANGED: &str = "Changed since you selected it. Look again.";
+}
+
+/// Deciding several requests together.
+pub(in crate::desk) mod bulk {
+    use crate::domain::Choice;
+
+    pub(in crate::desk) const REGION: &str = "Selected requests";
+    pub(in crate::desk) const COMMENT: &str = "Comment for all selected";
+    pub(in crate::desk) const APPROVE: &str = "Approve selected";
+    pub(in crate::desk) const REJECT: &str = "Reject selected";
+    pub(in crate::desk) const BACK: &str = "Back";
+    pub(in crate::desk) const NOT_INCLUDED: &str = "Not included";
+    pub(in crate::desk) const NOTHING: &str = "None of the selected requests can be decided like this.";
+    pub(in crate::desk) const RESULTS: &str = "Results";
+    pub(in crate::desk) const NOTHING_SELECTED: &str =
+        "Nothing is selected. Select at least one request. Nothing was changed.";
+    pub(in crate::desk) const INVALID_SELECTION: &str =
+        "The form does not say what to decide. Open the list again. Nothing was changed.";
+    pub(in crate::desk) const CHANGED: &str = "Changed since you selected it. Open it and look again.";
+    pub(in crate::desk) const PARTIAL: &str =
+        "Cannot be approved here, because not all of it is shown in a list. Open it to approve it.";
+    pub(in crate::desk) const NOT_AVAILABLE: &str = "This request does not exist, or you may not see it.";
+    pub(in crate::desk) const OPEN: &str = "Open";
+
+    /// The verb of a choice.
+    pub(in crate::desk) const fn verb(choice: Choice) -> &'static str {
+        match choice {
+            Choice::Approve => "Approve",
+            Choice::Reject => "Reject",
+        }
+    }
+
+    /// The question before several requests are decided.
+    pub(in crate::desk) fn question(choice: Choice, count: usize) -> String {
+        let what = if count == 1 { "request" } else { "requests" };
+        format!("{} {count} {what}?", verb(choice))
+    }
+
+    /// The button that decides them.
+    pub(in crate::desk) fn confirm(choice: Choice, count: usize) -> String {
+        format!("{} {count}", verb(choice))
+    }
+
+    /// Too many at the same time.
+    pub(in crate::desk) fn too_many(selected: usize, max: usize) -> String {
+        format!("{selected} requests are selected; at most {max} can be decided together. Nothing was changed.")
+    }
+
+    /// The vote is recorded, and others are needed.
+    pub(in crate::desk) const fn waits(choice: Choice) -> &'static str {
+        match choice {
+            Choice::Approve => "You approved. It waits for others.",
+            Choice::Reject => "You rejected. It waits for others.",
+        }
+    }
+}
+
+/// The sheet of keys.
+pub(in crate::desk) mod keys {
+    pub(in crate::desk) const TITLE: &str = "Keys";
+    pub(in crate::desk) const OPEN: &str = "Keys (?)";
+    pub(in crate::desk) const CLOSE: &str = "Close";
+    pub(in crate::desk) const OFF: &str = "Switch off keys without Ctrl or Alt in this browser";
+    pub(in crate::desk) const ALL: [(&str, &str); 6] = [
+        ("j or ↓", "Next request"),
+        ("k or ↑", "Previous request"),
+        ("Enter", "Open the request"),
+        ("x", "Select the request, or not"),
+        ("n", "Show new requests"),
+        ("?", "Show these keys"),
+    ];
+}

@@ -71,29 +71,6 @@ impl Answer {
         }
     }
 
-    pub(super) fn session(error: sessions::Error) -> Self {
-        use sessions::Error;
-        let message = error.to_string();
-        match error {
-            Error::Access(denied) => Self::denied(denied),
-            Error::Credentials(cause) => Self::of(cause.into()),
-            Error::OwnSubject => Self::new(Code::FailedPrecondition, ErrorReason::OwnSubject, message),
-            Error::NoRole(_) | Error::NotASignIn => {
-                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
-            }
-            Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::Unspecified, message).with("session_id", id),
-            Error::TooMany { limit } => {
-                Self::new(Code::ResourceExhausted, ErrorReason::Unspecified, message).with("limit", limit)
-            }
-            Error::RequestIdReused { request_id, .. } => {
-                Self::new(Code::FailedPrecondition, ErrorReason::RequestIdReused, message)
-                    .with("request_id", request_id)
-            }
-            Error::Internal(cause) => Self::internal(&cause),
-            Error::Store(error) => Self::store(error, None),
-        }
-    }
-
     pub(super) fn token(error: tokens::Error) -> Self {
         use tokens::Error;
         let message = error.to_string();
@@ -128,6 +105,33 @@ impl Answer {
                 Self::new(Code::PermissionDenied, ErrorReason::OtherOperatorRequired, message)
                     .with("freeze_id", id)
                     .with("frozen_by", frozen_by)
+            }
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    pub(super) fn session(error: sessions::Error) -> Self {
+        use sessions::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::NotFound(id) => {
+                Self::new(Code::NotFound, ErrorReason::SessionNotFound, message).with("session_id", id)
+            }
+            Error::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("session_id", id)
+            }
+            Error::OwnSubject => Self::new(Code::FailedPrecondition, ErrorReason::OwnSubject, message),
+            Error::Credentials(cause) => Self::of(cause.into()),
+            // People sign in at the desk, which shows the code and the message.
+            Error::NoRole(_) | Error::NotASignIn => {
+                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+            }
+            Error::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit)
             }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),

@@ -13,6 +13,8 @@ export async function crawl(person, origin, visit, from = ['/']) {
   const queue = [...known];
   while (queue.length > 0) {
     const path = queue.shift();
+    // A stream of events has no end to wait for; the pages that open it do.
+    if (isStream(path)) continue;
     await visit(path);
     const answer = await person.fetch(path);
     const found = [];
@@ -31,6 +33,8 @@ export async function crawl(person, origin, visit, from = ['/']) {
   }
   return [...known];
 }
+
+const isStream = (path) => /\/events(\?|$)/.test(path);
 
 /** Every address in a page: of links, assets, and forms. */
 export function links(html) {

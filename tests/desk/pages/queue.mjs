@@ -51,11 +51,18 @@ export class Queue {
     for (const id of ids) await this.row(id).getByRole('checkbox').check();
   }
 
-  /** Decides the selected rows with one comment. */
+  /** Asks to decide the selected rows with one comment; a page lists them and asks again. */
   async decideSelected(choice, comment) {
-    const bar = this.page.getByRole('region', { name: /selected/i });
+    const bar = this.page.getByRole('region', { name: 'Selected requests' });
     await bar.getByLabel(/comment/i).fill(comment);
-    await bar.getByRole('button', { name: choice }).click();
+    await bar.getByRole('button', { name: `${choice} selected` }).click();
+    await this.page.getByRole('heading', { name: new RegExp(`^${choice} \\d+ requests?\\?$`) }).waitFor();
+  }
+
+  /** Answers the question. */
+  async confirm() {
+    await this.page.getByRole('button', { name: /^(Approve|Reject) \d+$/ }).click();
+    await this.page.getByRole('heading', { name: 'Results' }).waitFor();
   }
 
   /** Waits for the result of one that was selected. */

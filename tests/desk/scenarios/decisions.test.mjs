@@ -14,7 +14,8 @@ unlisted_tools: { require_approval: {} }
 rules:
   - name: payments
     tools: [pay]
-    require_approval: { reject_reasons: ["wrong amount", "unknown recipient"] }
+    require_approval: {}
+    reject_reasons: ["wrong amount", "unknown recipient"]
   - name: two-of-finance
     tools: [wire]
     require_approval: { reviewers: ["group:finance"], quorum: 2 }
@@ -42,7 +43,7 @@ test('approve: the vote says where it was cast, by whom, and on what', async (t)
   const [vote] = decided.votes;
   assert.deepEqual(
     [vote.comment, vote.surface, vote.assurance, vote.revision_seen],
-    ['looks right', 'SURFACE_DESK', 'ASSURANCE_SESSION', 1],
+    ['looks right', 'DECISION_SURFACE_DESK', 'ASSURANCE_SESSION', 1],
   );
   person.guard.check();
 });
@@ -92,7 +93,7 @@ test('an urgent one is approved by a second tap only, which says what will happe
   const { person, page } = await opened(t, desk, approval);
   await page.says(/URGENT/);
   await page.open(approval.id);
-  await page.button('Approve…').click();
+  await page.approve();
   await page.confirms(/12,400/);
   assert.equal((await desk.agent.get(approval.id)).status, 'APPROVAL_STATUS_PENDING');
   await page.confirm();
@@ -198,28 +199,47 @@ test('nothing that approves has the focus or answers to Enter when the page open
   person.guard.check();
 });
 
-test('bulk: one is stale, the others are decided, each has its result', async (t) => {
+test('bulk: two are stale, the others are decided, each has its result', async (t) => {
   const desk = await start(t);
   const asked = [];
-  for (const tool of ['one', 'two', 'three']) asked.push(await desk.agent.ask(tool, { n: tool }));
-  const untouched = await desk.agent.ask('four');
-  // Without scripts the page does not learn that one is decided meanwhile.
+  for (const tool of ['one', 'two', 'three', 'four']) asked.push(await desk.agent.ask(tool, { n: tool }));
+  const untouched = await desk.agent.ask('five');
+  const [one, two, three, four] = asked;
+  // Without scripts the page does not learn that some are decided meanwhile.
   const person = await Person.signedIn(t, desk, desk.tokens.reviewer, { javaScriptEnabled: false });
   const queue = await new Queue(person).open();
-  for (const { id } of asked) await queue.has(id);
-  const [one, two, three] = asked;
   await queue.select(asked.map(({ id }) => id));
   await desk.reviewer.reject(two, 'no');
   await queue.decideSelected('Approve', 'all fine');
+  await queue.result(two.id, /rejected/i);
+  await desk.reviewer.reject(four, 'no');
+  await queue.confirm();
   await queue.result(one.id, /approved/i);
-  await queue.result(two.id, /already|rejected|changed/i);
   await queue.result(three.id, /approved/i);
+  await queue.result(four.id, /rejected|not recorded|already/i);
   const statuses = await Promise.all([...asked, untouched].map(async ({ id }) => (await desk.agent.get(id)).status));
   assert.deepEqual(
     statuses.map((status) => status.replace('APPROVAL_STATUS_', '')),
-    ['APPROVED', 'REJECTED', 'APPROVED', 'PENDING'],
+    ['APPROVED', 'REJECTED', 'APPROVED', 'REJECTED', 'PENDING'],
   );
   assert.equal((await desk.agent.get(one.id)).votes[0].comment, 'all fine');
+  person.guard.check();
+});
+
+test('bulk on a live page: what is decided elsewhere leaves the selection', async (t) => {
+  const desk = await start(t);
+  const [one, two] = [await desk.agent.ask('one'), await desk.agent.ask('two')];
+  const person = await Person.signedIn(t, desk, desk.tokens.reviewer);
+  const queue = await new Queue(person).open();
+  await queue.live();
+  await queue.select([one.id, two.id]);
+  await desk.reviewer.reject(two, 'no');
+  await queue.lacks(two.id);
+  await queue.decideSelected('Approve', '');
+  await queue.page.getByRole('heading', { name: 'Approve 1 request?' }).waitFor();
+  await queue.confirm();
+  await queue.result(one.id, /approved/i);
+  assert.equal((await desk.agent.get(one.id)).status, 'APPROVAL_STATUS_APPROVED');
   person.guard.check();
 });
 

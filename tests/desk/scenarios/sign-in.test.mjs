@@ -18,8 +18,8 @@ async function ended(person) {
 test('a page without a session leads to the sign-in and back', async (t) => {
   const desk = await Desk.start(t);
   const person = await Person.arrive(t, desk);
-  await person.signIn(desk.tokens.reviewer, '/history?tool=pay');
-  assert.equal(person.page.url(), `${desk.origin}/history?tool=pay`);
+  await person.signIn(desk.tokens.reviewer, '/pending?x=y&z');
+  assert.equal(person.page.url(), `${desk.origin}/pending?x=y&z`);
   person.guard.check();
 });
 
@@ -117,8 +117,9 @@ test('the link of development mode signs in once', async (t) => {
   const desk = await Desk.start(t);
   const [, link] = await desk.line(/^ *(http:\/\/127\.0\.0\.1:\d+\/sign-in\/dev\/\S+)$/);
   const first = await Person.arrive(t, desk);
-  // A program that looks at links does not use it up.
+  // A program that looks at links does not use it up, and neither does a browser that fetches it beforehand.
   assert.equal((await first.fetch(link, { method: 'HEAD' })).status(), 200);
+  await first.fetch(link, { headers: { 'sec-purpose': 'prefetch;prerender' } });
   assert.equal(await first.session(), undefined);
   await first.page.goto(link);
   assert.equal(first.page.url(), `${desk.origin}/`);

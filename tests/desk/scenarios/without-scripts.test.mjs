@@ -49,6 +49,7 @@ test('several at once', async (t) => {
   const queue = await new Queue(person).open();
   await queue.select(asked.map(({ id }) => id));
   await queue.decideSelected('Reject', 'not now');
+  await queue.confirm();
   for (const { id } of asked) assert.equal((await desk.agent.decided(id)).decision.comment, 'not now');
   person.guard.check();
 });

@@ -173,9 +173,7 @@ pub(super) async fn policy(script: &mut Script) {
     sandbox.save("work/payment.yaml", script.text("yaml", "redact: [args.password]"));
     sandbox.save("work/cases.yaml", script.text("yaml", "cases:"));
     let shown = sandbox.run(&script.next("signoff policy test payment.yaml")).await;
-    let printed =
-        ["args.amount = 12400", r#"args.items[*].name = ["desk","lamp"]"#, "  args.card.number\n", "1 passed"];
-    assert!(printed.iter().all(|part| shown.contains(part)) && !shown.contains("4111"), "{shown}");
+    assert!(shown.contains(script.text("text", "RESULT")), "{shown}");
     let checked = sandbox.run(&script.next("signoff policy check")).await;
     assert!(checked.contains("0 failed") && sandbox.path("work/policy.schema.json").exists(), "{checked}");
     let server = sandbox.serve(DEV).await;

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::json;
 use signoff::proto::v1::{
-    Actor, ActorKind, Agent, ApprovalStatus, CancelApprovalRequest, ClaimExecutionRequest, DecideRequest,
-    ExecutionResult, ListPendingRequest, PolicyEffect, ReportExecutionRequest, RequestApprovalRequest, RuleOutcome,
-    VoteChoice, WaitApprovalRequest, decide_request::Seen, event::Kind,
+    Actor, ActorKind, Agent, ApprovalStatus, Assurance, CancelApprovalRequest, ClaimExecutionRequest, DecideRequest,
+    DecisionSurface, ExecutionResult, ListPendingRequest, PolicyEffect, ReportExecutionRequest, RequestApprovalRequest,
+    RuleOutcome, VoteChoice, WaitApprovalRequest, decide_request::Seen, event::Kind,
 };
 use tonic::Code;
 
@@ -63,6 +63,9 @@ async fn the_whole_life_of_a_call() {
     assert_eq!((decision.comment.as_str(), decision.revision_seen, decision.revision), ("Fine", 1, 2));
     assert_eq!((&decision.digest, decision.decide_time), (&asked.digest, decided.update_time));
     assert_eq!((decided.votes.len(), decided.votes[0].choice()), (1, VoteChoice::Approve));
+    let arrived = (DecisionSurface::Grpc, Assurance::Token);
+    assert_eq!((decision.surface(), decision.assurance()), arrived);
+    assert_eq!((decided.votes[0].surface(), decided.votes[0].assurance()), arrived);
     assert_eq!(reviewer.decide(call).await.unwrap().into_inner().approval.unwrap(), decided);
 
     let wait = WaitApprovalRequest { approval_id: asked.id.clone(), ..Default::default() };

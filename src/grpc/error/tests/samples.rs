@@ -9,8 +9,8 @@ use crate::{
     admin, approvals,
     blocking_pool::PoolError,
     domain::{
-        ActorKind, BlockError, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, OpenedError, Outcome, OutsideScope,
-        Permission, Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
+        ActorKind, BlockError, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, OpenedError, Outcome,
+        OutsideScope, Permission, Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
         block_samples::{block_id, subject},
         freeze_samples::freeze_id,
         samples::{a_request, actor, agent, at, claim_id, id},

@@ -93,7 +93,7 @@ fn s256(verifier: &str) -> String {
 /// The cookies of sign-ins, one each.
 #[derive(Clone, Copy)]
 pub(super) struct Cookies {
-    /// Whether browsers reach the server over https. Without it, they accept no cookie whose name begins with `__Host-`.
+    /// Whether browsers reach the server over https. Without it, they reject names that begin with `__Host-`.
     pub(super) secure: bool,
 }
 

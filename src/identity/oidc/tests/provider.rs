@@ -1,4 +1,5 @@
-//! A test provider on loopback that serves keys and redeems codes (`codes.rs`), and a verifier of its tokens with a manual clock.
+//! A test provider on loopback that serves keys and redeems codes (`codes.rs`), and a verifier of its tokens with a
+//! manual clock.
 
 use std::{
     sync::{Arc, Mutex},

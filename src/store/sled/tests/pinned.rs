@@ -16,13 +16,15 @@ use super::{
     *,
 };
 use crate::domain::{
-    Actor, ActorKind, Assurance, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect, Ended, Escalation,
-    ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, Provenance,
-    REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking, Role,
-    RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote, request,
+    Actor, ActorKind, Assurance, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect,
+    Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority,
+    Provenance, REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking,
+    Role, RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote,
+    request,
     samples::{from_desk, keyed},
+    session_samples::session,
     step,
-    session_samples::session, token_samples::token,
+    token_samples::token,
 };
 use crate::store::UnchangedPolicy;
 

@@ -1,0 +1,170 @@
+// The page of one approval: kept current while it is open, with keys, and with what the viewer opened. Nothing here
+// decides: forms do, and they work without this file.
+import { connect, count, localize } from "./desk.js";
+
+const page = document.getElementById("approval");
+const byId = (id) => document.getElementById(id);
+
+// What the viewer opened by hand goes along with a decision.
+const opened = new Set();
+function noteOpened(event) {
+  const summary = event.target.closest("summary");
+  const part = summary?.parentElement.dataset.part;
+  if (part && !summary.parentElement.open) opened.add(part);
+}
+function withOpened(event) {
+  const field = event.target.querySelector('input[name="opened"]');
+  if (field && opened.size > 0) field.value = JSON.stringify([...opened]);
+}
+
+// Decisions are off while the page may not be current, after the deadline, and after an edit until the viewer has
+// looked again. The comment stays usable.
+const off = { lost: false, changed: false, over: false };
+function applyOff() {
+  const acts = document.querySelector("#bar .acts");
+  if (acts) acts.disabled = off.lost || off.changed;
+  const bar = document.querySelector("#bar form");
+  if (bar && off.over) {
+    const closed = document.createElement("p");
+    closed.className = "closed";
+    closed.textContent = page.dataset.textTimedOut;
+    bar.replaceWith(closed);
+  }
+  const revoke = byId("revoke");
+  if (revoke) revoke.querySelector("button").disabled = off.lost;
+}
+
+// The revision of the arguments that the viewer has looked at, and the one for which they said so.
+let lookedAt = Number(byId("part-changed")?.dataset.argumentsRevision);
+let answered = 0;
+function showChanged() {
+  const part = byId("part-changed");
+  const looked = byId("looked");
+  const now = Number(part.dataset.argumentsRevision);
+  off.changed = now > lookedAt;
+  part.hidden = looked === null || now === answered;
+  if (looked === null) return;
+  looked.hidden = !off.changed;
+  looked.onclick = () => {
+    lookedAt = now;
+    answered = now;
+    showChanged();
+    applyOff();
+    byId("comment")?.focus({ preventScroll: true });
+  };
+}
+
+// The new parts take the places of the old ones. What is open stays open, and the focus stays.
+function update(html) {
+  const fresh = new DOMParser().parseFromString(`<article>${html}</article>`, "text/html");
+  const open = new Set([...page.querySelectorAll("details[open][data-part]")].map((details) => details.dataset.part));
+  const focused = document.activeElement?.id;
+  localize(fresh);
+  for (const part of fresh.querySelectorAll("[data-live]")) {
+    const old = byId(part.id);
+    if (!old) continue;
+    for (const details of part.querySelectorAll("details[data-part]")) details.open = open.has(details.dataset.part);
+    if (old.innerHTML === part.innerHTML && old.hidden === part.hidden) continue;
+    old.replaceWith(part);
+  }
+  const [bar, newBar] = [byId("bar"), fresh.getElementById("bar")];
+  if (bar && newBar) {
+    const seen = newBar.querySelector('input[name="seen"]');
+    if (bar.dataset.state === newBar.dataset.state && bar.hidden === newBar.hidden) {
+      const field = bar.querySelector('input[name="seen"]');
+      if (field && seen) field.value = seen.value;
+    } else {
+      const [comment, reason] = [bar.querySelector("textarea"), bar.querySelector("select")];
+      if (comment && newBar.querySelector("textarea")) newBar.querySelector("textarea").value = comment.value;
+      if (reason && newBar.querySelector("select")) newBar.querySelector("select").value = reason.value;
+      bar.replaceWith(newBar);
+    }
+  }
+  ready();
+  if (focused && document.activeElement === document.body) byId(focused)?.focus({ preventScroll: true });
+}
+
+// After the first page, and after each update.
+function ready() {
+  localize(page);
+  count(page);
+  for (const button of page.querySelectorAll(".copy")) button.hidden = navigator.clipboard === undefined;
+  showChanged();
+  applyOff();
+}
+
+async function copy(button) {
+  const text = byId(button.dataset.copy);
+  const marked = text.cloneNode(true);
+  // Marks of invisible characters are for the eye: the copy has the characters themselves.
+  for (const mark of marked.querySelectorAll(".invisible")) {
+    mark.replaceWith(String.fromCodePoint(parseInt(mark.textContent.slice(2), 16)));
+  }
+  await navigator.clipboard.writeText(marked.textContent);
+  const label = button.textContent;
+  button.textContent = page.dataset.textCopied;
+  setTimeout(() => { button.textContent = label; }, 2000);
+}
+
+if (page) {
+  document.addEventListener("click", (event) => {
+    noteOpened(event);
+    const button = event.target.closest("button[data-copy]");
+    if (button) copy(button);
+  });
+  document.addEventListener("submit", withOpened);
+  document.addEventListener("desk:lost", () => { off.lost = true; applyOff(); });
+  document.addEventListener("desk:live", () => { off.lost = false; applyOff(); });
+  document.addEventListener("desk:deadline", (event) => {
+    if (event.target.closest("#left")) off.over = true;
+    const claimable = event.target.closest("#window");
+    if (claimable) {
+      claimable.textContent = page.dataset.textWindowOver;
+      byId("revoke")?.remove();
+    }
+    applyOff();
+  });
+  addEventListener("beforeprint", () => {
+    for (const details of page.querySelectorAll("details")) details.open = true;
+  });
+  if (matchMedia("(min-width: 1000px)").matches) {
+    for (const part of ["rules", "history"]) page.querySelector(`details[data-part="${part}"]`).open = true;
+  }
+  ready();
+  connect(page.dataset.events, { update, gone: () => location.reload() });
+}
+
+// Single keys move the focus or the page; none decides. They can be switched off.
+const keys = byId("keys");
+const STORED = "signoff.keys";
+const keysOn = () => localStorage.getItem(STORED) !== "off";
+const focus = (id) => byId(id)?.focus();
+const follow = (selector) => {
+  const link = document.querySelector(selector);
+  if (link) location.assign(link.href);
+};
+const actions = {
+  a: () => focus("approve"),
+  r: () => focus("reject"),
+  e: () => focus("edit"),
+  c: () => focus("comment"),
+  n: () => follow('a[rel="next"], .onward a'),
+  p: () => follow('a[rel="prev"]'),
+  u: () => location.assign("/"),
+};
+if (keys) {
+  const toggle = byId("keys-on");
+  toggle.checked = keysOn();
+  toggle.addEventListener("change", () => localStorage.setItem(STORED, toggle.checked ? "on" : "off"));
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keys.open) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.key === "?") {
+      event.preventDefault();
+      keys.showModal();
+    } else if (keysOn() && Object.hasOwn(actions, event.key)) {
+      event.preventDefault();
+      actions[event.key]();
+    }
+  });
+}
