@@ -61,11 +61,7 @@ pub(in crate::desk) fn invisible(count: usize) -> String {
 }
 
 pub(in crate::desk) fn directional(count: usize) -> String {
-    plural(
-        count,
-        "character that changes the direction of writing",
-        "characters that change the direction of writing",
-    )
+    plural(count, "character that changes the direction of writing", "characters that change the direction of writing")
 }
 
 pub(in crate::desk) fn code_point(code: u32) -> String {
@@ -210,7 +206,8 @@ pub(in crate::desk) const WINDOW_CLOSED: &str = "Never claimed: the claim window
 pub(in crate::desk) const WINDOW_OVER: &str = "Never claimed: the claim window has closed.";
 pub(in crate::desk) const REMEMBERED: &str = "The same call was rejected before, in";
 pub(in crate::desk) const FROZEN_BY: &str = "Frozen by";
-pub(in crate::desk) const FROZEN: &str = "Calls such as this one are frozen: they cannot be claimed until the freeze ends.";
+pub(in crate::desk) const FROZEN: &str =
+    "Calls such as this one are frozen: they cannot be claimed until the freeze ends.";
 
 pub(in crate::desk) fn policy(version: &str) -> String {
     format!("policy version {version}")
@@ -276,8 +273,10 @@ pub(in crate::desk) const REVOKE_NOW: &str = "Revoke";
 // What went wrong with a decision
 pub(in crate::desk) const STALE: &str =
     "The arguments were edited after you opened this page. Your decision was not recorded.";
-pub(in crate::desk) const ALREADY_DECIDED: &str = "It was decided before your decision arrived. Yours was not recorded.";
-pub(in crate::desk) const COMMENT_MISSING: &str = "The policy requires a comment with every vote. Nothing was recorded.";
+pub(in crate::desk) const ALREADY_DECIDED: &str =
+    "It was decided before your decision arrived. Yours was not recorded.";
+pub(in crate::desk) const COMMENT_MISSING: &str =
+    "The policy requires a comment with every vote. Nothing was recorded.";
 pub(in crate::desk) const CHOICE_MISSING: &str = "Choose Approve or Reject. Nothing was recorded.";
 
 /// Why a decision was not recorded.
@@ -335,11 +334,11 @@ pub(in crate::desk) const JSON: &str = "JSON";
 pub(in crate::desk) const WHOLE_NUMBER: &str = "whole number";
 pub(in crate::desk) const NUMBER: &str = "number";
 pub(in crate::desk) const REVIEW_TITLE: &str = "Approve with these changes?";
-pub(in crate::desk) const REVIEW_EXPLAINED: &str =
-    "Approving records the edit, and your approval of it if the policy asks you about the new arguments. Earlier votes no longer count.";
+pub(in crate::desk) const REVIEW_EXPLAINED: &str = "Approving records the edit, and your approval of it if the policy asks you about the new arguments. Earlier votes no longer count.";
 pub(in crate::desk) const APPROVE_EDITED: &str = "Approve with changes";
 pub(in crate::desk) const CHANGE_MORE: &str = "Change more";
-pub(in crate::desk) const NOTHING_EDITED: &str = "These are the current arguments. Change one, or go back and approve them.";
+pub(in crate::desk) const NOTHING_EDITED: &str =
+    "These are the current arguments. Change one, or go back and approve them.";
 pub(in crate::desk) const NO_FORM: &str = "There is no form for these arguments. Edit them as JSON.";
 pub(in crate::desk) const NOT_AN_OBJECT: &str = "Arguments are an object: { … } with a name for each.";
 pub(in crate::desk) const NOT_A_NUMBER: &str = "not a number, such as 12 or -0.5, that can be kept exactly";
