@@ -68,7 +68,6 @@ export class ApprovalPage {
   async revoke(reason) {
     await this.button('Revoke…').click();
     await this.page.getByRole('heading', { name: 'Revoke?' }).waitFor();
-    await this.button('Revoke…').click();
     await this.page.getByRole('textbox', { name: /reason/i }).fill(reason);
     await this.button('Revoke').click();
   }
