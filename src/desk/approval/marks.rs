@@ -59,7 +59,7 @@ impl fmt::Display for Notice {
 
 /// The notices about a text. Empty for nearly all.
 pub(super) fn notices(text: &str) -> Vec<Notice> {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) && !text.contains(punycode::PREFIX) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) && !has_punycode(text) {
         return Vec::new();
     }
     let mut found = invisible(text);
@@ -129,7 +129,8 @@ fn look_alike(text: &str) -> Option<Notice> {
 fn hosts(text: &str) -> Vec<Notice> {
     let mut found = Vec::new();
     let whole = !text.contains(char::is_whitespace);
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.') || (!c.is_ascii() && !c.is_whitespace());
+    let is_part =
+        |c: char| c.is_alphanumeric() || matches!(c, '-' | '.') || (!c.is_ascii() && !unicode::is_invisible(c));
     let mut at = 0;
     for token in text.split(|c: char| !is_part(c)) {
         let start = at;
@@ -164,6 +165,12 @@ fn hosts(text: &str) -> Vec<Notice> {
         }
     }
     found
+}
+
+/// Whether a text may have a label in Punycode, in either case.
+fn has_punycode(text: &str) -> bool {
+    let prefix = punycode::PREFIX.as_bytes();
+    text.as_bytes().windows(prefix.len()).any(|window| window.eq_ignore_ascii_case(prefix))
 }
 
 /// The first letter or digit that is not ASCII and looks like one that is.

@@ -227,7 +227,7 @@ async fn looking_changes_nothing() {
 #[tokio::test]
 async fn markup_in_every_field_stays_text() {
     const EVIL: &str = "\"'><script>alert(1)</script><b>";
-    let rule = json!({"name": "all", "tools": ["*"], "require_approval": {"reject_reasons": [EVIL]}, "when": "args.size() > 0"});
+    let rule = json!({"name": "all", "tools": ["*"], "require_approval": {}, "reject_reasons": [EVIL]});
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
     let person = world.sign_in(&reviewer(1)).await;
     let asked = NewRequest {

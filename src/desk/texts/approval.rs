@@ -11,7 +11,6 @@ pub(in crate::desk) const HANDED_ON: &str = "handed on by";
 pub(in crate::desk) const FOR: &str = "on behalf of";
 pub(in crate::desk) const CALLER: &str = "Caller";
 pub(in crate::desk) const RUN: &str = "Run";
-pub(in crate::desk) const REASON: &str = "Reason";
 pub(in crate::desk) const NO_REASON: &str = "The agent gave no reason.";
 pub(in crate::desk) const LABELS: &str = "Labels";
 pub(in crate::desk) const ARGUMENTS: &str = "Arguments";
@@ -170,7 +169,6 @@ pub(in crate::desk) const REVISION: &str = "Revision";
 pub(in crate::desk) const ASKED_AT: &str = "Asked";
 pub(in crate::desk) const DEADLINE: &str = "Deadline";
 pub(in crate::desk) const BY: &str = "by";
-pub(in crate::desk) const AT: &str = "at";
 pub(in crate::desk) const REQUESTED: &str = "Requested";
 pub(in crate::desk) const EDITED: &str = "Edited";
 pub(in crate::desk) const CLAIMED: &str = "Claimed";
@@ -250,7 +248,6 @@ pub(in crate::desk) const DEADLINE_PASSED: &str = "Timed out: nobody decided bef
 pub(in crate::desk) const SELF_DECISION: &str =
     "You asked for this call, or it is made on your behalf. Somebody else has to decide.";
 pub(in crate::desk) const NOT_ASKED: &str = "The policy does not ask you about these arguments.";
-pub(in crate::desk) const OFF_WHILE_LOST: &str = "Decisions are off until the page is current again.";
 
 pub(in crate::desk) fn too_many_edits(limit: u32) -> String {
     format!("It was edited {limit} times, which is the most.")
