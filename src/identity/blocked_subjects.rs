@@ -2,7 +2,6 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::watch;
 
-use super::Revocation;
 use crate::domain::{Actor, SubjectName};
 
 /// The blocked subjects in memory: authentication does not read the disk. Clones share the state.
@@ -40,11 +39,9 @@ impl BlockedSubjects {
         contains(&self.0.borrow(), &SubjectName::from(actor).composed())
     }
 
-    /// The revocation of new credentials of somebody.
-    #[must_use]
-    pub fn revocation_of(&self, actor: &Actor) -> Revocation {
-        let subject = Arc::new(SubjectName::from(actor).composed());
-        Revocation::watching(BlockWatch { subject, blocked: self.0.subscribe() })
+    /// Watches somebody.
+    pub(super) fn watch(&self, actor: &Actor) -> BlockWatch {
+        BlockWatch { subject: Arc::new(SubjectName::from(actor).composed()), blocked: self.0.subscribe() }
     }
 }
 
@@ -82,7 +79,7 @@ fn contains(blocked: &HashSet<SubjectName>, subject: &SubjectName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ActorKind;
+    use crate::{domain::ActorKind, identity::Revocation};
 
     fn person(subject: &str) -> Actor {
         Actor { kind: ActorKind::Person, issuer: "https://idp".into(), subject: subject.into() }
@@ -92,7 +89,7 @@ mod tests {
     async fn a_block_reaches_open_calls_of_the_subject_only() {
         let blocked = BlockedSubjects::default();
         let [alice, jose] = ["alice", "Jose\u{301}"].map(person);
-        let (one, other) = (blocked.revocation_of(&alice), blocked.revocation_of(&jose));
+        let (one, other) = (Revocation::of(&alice, &blocked), Revocation::of(&jose, &blocked));
         let open = tokio::spawn({
             let other = other.child();
             async move { other.revoked().await }
@@ -112,7 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_outlive_the_list() {
-        let alice = BlockedSubjects::default().revocation_of(&person("alice"));
+        let alice = Revocation::of(&person("alice"), &BlockedSubjects::default());
         let mut revoked = std::pin::pin!(alice.revoked());
         assert!(futures_util::poll!(&mut revoked).is_pending());
     }

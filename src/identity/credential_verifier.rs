@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{
     AuthenticationMethod, Authenticator, BlockedSubjects, CertificateRoles, Credentials, DevTokens, Principal,
-    RoleGroups, Secret, TokenRegistry, Unrecognised,
+    Revocation, RoleGroups, Secret, TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
@@ -69,7 +69,7 @@ impl CredentialVerifier {
 
 /// A principal whose calls end when an operator blocks it.
 fn watching(principal: Principal, blocked: &BlockedSubjects) -> Principal {
-    Principal { revocation: blocked.revocation_of(&principal.actor), ..principal }
+    Principal { revocation: Revocation::of(&principal.actor, blocked), ..principal }
 }
 
 /// The principal for a verified token of the provider.

@@ -1,7 +1,8 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{
-    AuthenticationMethod, BlockedSubjects, CertificateName, CertificateRoles, PeerCertificate, Principal, Unrecognised,
+    AuthenticationMethod, BlockedSubjects, CertificateName, CertificateRoles, PeerCertificate, Principal, Revocation,
+    Unrecognised,
 };
 use crate::domain::{Actor, ActorKind, Role, Time};
 
@@ -42,7 +43,7 @@ impl PresentedCertificate {
         }
         let principal = self.principal.get_or_init(|| {
             let holder = holder(&self.certificate, names, now)?;
-            Some(Arc::new(Principal { revocation: blocked.revocation_of(&holder.actor), ..holder }))
+            Some(Arc::new(Principal { revocation: Revocation::of(&holder.actor, blocked), ..holder }))
         });
         principal.clone().ok_or(Unrecognised::CertificateUnknown)
     }

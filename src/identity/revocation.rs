@@ -1,6 +1,6 @@
 use tokio_util::sync::CancellationToken;
 
-use super::blocked_subjects::BlockWatch;
+use super::blocked_subjects::{BlockWatch, BlockedSubjects};
 use crate::domain::Actor;
 
 /// Whether credentials were revoked, or their subject is blocked. Clones share the state.
@@ -12,9 +12,10 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Of credentials of a subject that may be blocked.
-    pub(super) fn watching(subject: BlockWatch) -> Self {
-        Self { credentials: CancellationToken::new(), subject: Some(subject) }
+    /// Of new credentials of somebody who may be blocked.
+    #[must_use]
+    pub fn of(actor: &Actor, blocked: &BlockedSubjects) -> Self {
+        Self { credentials: CancellationToken::new(), subject: Some(blocked.watch(actor)) }
     }
 
     /// The revocation of credentials that were derived from these: it is revoked with them, or alone.

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::DateTime;
 
-use super::{AuthenticationMethod, Principal, TokenRegistry};
+use super::{AuthenticationMethod, Principal, Revocation, TokenRegistry};
 use crate::domain::{DecidesFor, SecretHash, Session, SessionId, SessionState, SignIn, Time, name, to_micros};
 
 /// The sessions in memory: recognising a cookie does not read the disk.
@@ -185,7 +185,7 @@ impl SessionRegistry {
             SignIn::DevToken | SignIn::Oidc => None,
         };
         let revocation = match token {
-            None => self.tokens.blocked().revocation_of(&actor),
+            None => Revocation::of(&actor, self.tokens.blocked()),
             Some(id) => self.tokens.revocation_of_child(id),
         };
         let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();

@@ -157,7 +157,7 @@ impl TokenRegistry {
 
     fn owner(&self, token: &Token) -> Arc<Principal> {
         let owner = Principal::from_token(token);
-        Arc::new(Principal { revocation: self.blocked.revocation_of(&owner.actor), ..owner })
+        Arc::new(Principal { revocation: Revocation::of(&owner.actor, &self.blocked), ..owner })
     }
 
     fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {

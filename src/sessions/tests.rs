@@ -12,7 +12,7 @@ use crate::{
     },
     identity::{
         AccessDenied, Authenticator as _, CertificateRoles, CredentialVerifier, Credentials, DevTokens, LOCAL_ISSUER,
-        PeerCertificate, PresentedCertificate, RoleGroups,
+        PeerCertificate, PresentedCertificate, Revocation, RoleGroups,
     },
     store::{BlockStore as _, MemoryStore, SessionStore as _, TokenStore},
     test_support::{operator, principal},
@@ -388,7 +388,7 @@ async fn a_blocked_subject_is_kept_out_with_every_credential() {
         let bridge = Principal {
             permissions: [Permission::DecideForOthers].into(),
             decides_for: DecidesFor { issuers: [subject.issuer.clone()].into(), groups: BTreeSet::new() },
-            revocation: fixture.tokens.registry().blocked().revocation_of(&operator().actor),
+            revocation: Revocation::of(&operator().actor, fixture.tokens.registry().blocked()),
             ..of_provider("bridge")
         };
         let denied = AccessDenied::SubjectBlocked(open.actor.clone());

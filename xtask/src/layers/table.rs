@@ -218,7 +218,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 name: "sessions",
                 holds: "sessions of people who signed in at the desk: start, recognise, list, end; blocks of subjects",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
-                tests_may_use: &["test_support"],
+                tests_may_use: &["test_support", "tokens"],
             },
             Row {
                 name: "admin",
