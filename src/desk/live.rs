@@ -16,13 +16,16 @@ pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 /// Delay before a browser connects again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
+/// Data of events that only have a name: browsers do not dispatch an event without data.
+pub(super) const SOMETHING: &str = "-";
+
 /// Streams events to a page until they end. The permit counts the stream.
 pub(super) fn respond(events: impl Stream<Item = Event> + Send + 'static, permit: StreamPermit) -> Response {
-    let first = stream::iter([Event::default().event("hello").retry(RECONNECT).data("")]);
+    let first = stream::iter([Event::default().event("hello").retry(RECONNECT).data(SOMETHING)]);
     let events = first.chain(events).map(move |event| {
         let _counted = &permit;
         Ok::<_, Infallible>(event)
     });
-    let signs = KeepAlive::new().interval(SIGN_OF_LIFE).event(Event::default().event("alive").data(""));
+    let signs = KeepAlive::new().interval(SIGN_OF_LIFE).event(Event::default().event("alive").data(SOMETHING));
     Sse::new(events).keep_alive(signs).into_response()
 }

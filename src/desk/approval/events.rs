@@ -69,7 +69,7 @@ fn events(following: Following) -> impl Stream<Item = Event> + Send {
         let approval = match following.observer.next().await {
             Ok(approval) => approval,
             // The viewer may not see it any more, or it is no longer stored.
-            Err(Error::NotFound(_)) => return Some((Event::default().event("gone").data(""), None)),
+            Err(Error::NotFound(_)) => return Some((Event::default().event("gone").data(live::SOMETHING), None)),
             Err(_) => return None, // the browser connects again
         };
         let view = View::of(&following.desk, &following.viewer, &approval, Some(following.first)).await.ok()?;
