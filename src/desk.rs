@@ -16,6 +16,7 @@ mod error;
 mod form;
 mod freezes;
 mod headers;
+mod history;
 mod hosts;
 mod layout;
 mod live;
@@ -96,6 +97,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
     let pages = Router::new()
         .route("/", get(queue::waiting))
         .route("/pending", get(queue::pending))
+        .route("/history", get(history::page))
         .route("/events", get(queue::events))
         .route("/bulk", post(queue::bulk::confirm))
         .route("/bulk/decide", post(queue::bulk::decide))

@@ -43,6 +43,9 @@ pub(crate) fn longest(rounds: usize) -> Outcome<(Duration, &'static str)> {
             agents: Vec::new(),
             labels: BTreeMap::new(),
             when: when.into(),
+            summary: Vec::new(),
+            redact: Vec::new(),
+            reject_reasons: Vec::new(),
             effect: Some(RuleEffect::AutoApprove {}),
         };
         let document = Document { rules: vec![rule], ..Document::default() };

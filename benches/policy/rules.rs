@@ -43,6 +43,9 @@ pub(crate) fn document(rules: usize, shape: Shape) -> Document {
         agents: Vec::new(),
         labels: BTreeMap::new(),
         when: if shape == Shape::Unconditional { String::new() } else { condition(n) },
+        summary: Vec::new(),
+        redact: Vec::new(),
+        reject_reasons: Vec::new(),
         effect: Some(RuleEffect::AutoApprove {}),
     };
     Document { rules: (0..rules).map(rule).collect(), ..Document::default() }

@@ -43,8 +43,8 @@ use crate::{
     store::{self, Filter, Order},
 };
 
-/// Maximum number of rows on a page.
-const ROWS: usize = 50;
+/// Maximum number of rows on a page: with its styles and scripts it stays below 60 KiB.
+const ROWS: usize = 25;
 
 /// Number of the newest decided requests among which the last decision is searched.
 const LATEST: usize = 20;

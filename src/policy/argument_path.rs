@@ -137,7 +137,7 @@ impl FromStr for ArgumentPath {
             let (step, length) = match found {
                 '.' => plain_member(&rest[1..])
                     .map(|(step, length)| (step, length + 1))
-                    .ok_or_else(|| ArgumentPathError::NoName(at))?,
+                    .ok_or(ArgumentPathError::NoName(at))?,
                 '[' => bracketed(rest).ok_or(ArgumentPathError::BadBrackets(at))?,
                 _ if steps.is_empty() && (found.is_ascii_alphanumeric() || found == '_') => {
                     return Err(ArgumentPathError::NoRoot);

@@ -54,13 +54,6 @@ impl BeforeRow {
     }
 }
 
-impl Before {
-    /// Whether there is nothing to show.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.failure.is_none()
-    }
-}
-
 /// The approvals of which [`Before`] shows something.
 pub(super) fn approvals(recent: &Recent) -> impl Iterator<Item = &Approval> {
     let failed = recent.failure.iter().map(|failure| &*failure.approval);

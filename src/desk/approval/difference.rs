@@ -102,7 +102,9 @@ fn values(changes: &mut Vec<Change>, path: &str, old: Option<&Value>, new: Optio
 
 fn sides(old: Option<&Value>, new: Option<&Value>) -> (Option<Side>, Option<Side>) {
     let whole = |value: &Value| Side::whole(shown(value));
-    let (Some(Value::String(old)), Some(Value::String(new))) = (old, new) else { return (old.map(whole), new.map(whole)) };
+    let (Some(Value::String(old)), Some(Value::String(new))) = (old, new) else {
+        return (old.map(whole), new.map(whole));
+    };
     let [old, new]: [Vec<char>; 2] = [old, new].map(|text| text.chars().collect());
     if old.len() <= WHOLE && new.len() <= WHOLE {
         let side = |text: &[char]| Some(Side::whole(text.iter().collect()));

@@ -183,7 +183,9 @@ async fn not_now(
         return None;
     } else {
         let closed = view.bar.closed.clone().filter(|why| !why.is_empty());
-        closed.unwrap_or_else(|| if view.pending { view.bar.edit.why().to_owned() } else { t::ALREADY_DECIDED.to_owned() })
+        closed.unwrap_or_else(
+            || if view.pending { view.bar.edit.why().to_owned() } else { t::ALREADY_DECIDED.to_owned() },
+        )
     };
     Some(with_problem(desk, form, approval, StatusCode::CONFLICT, why).await)
 }
@@ -231,14 +233,7 @@ fn pretty(arguments: &Map<String, Value>) -> String {
     format!("{:#}", Value::Object(arguments.clone()))
 }
 
-fn edit_page(
-    viewer: &Viewer,
-    view: View,
-    seen: u64,
-    comment: String,
-    input: Input,
-    problems: Vec<String>,
-) -> Response {
+fn edit_page(viewer: &Viewer, view: View, seen: u64, comment: String, input: Input, problems: Vec<String>) -> Response {
     let layout = Layout::of(viewer, t::EDIT_TITLE, None);
     rendered(&EditPage { layout, view, seen, comment, input, problems })
 }

@@ -59,7 +59,7 @@ impl fmt::Display for Notice {
 
 /// The notices about a text. Empty for nearly all.
 pub(super) fn notices(text: &str) -> Vec<Notice> {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) && !text.contains(punycode::PREFIX) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) && !has_punycode(text) {
         return Vec::new();
     }
     let mut found = invisible(text);
@@ -129,7 +129,8 @@ fn look_alike(text: &str) -> Option<Notice> {
 fn hosts(text: &str) -> Vec<Notice> {
     let mut found = Vec::new();
     let whole = !text.contains(char::is_whitespace);
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.') || (!c.is_ascii() && !c.is_whitespace());
+    let is_part =
+        |c: char| c.is_alphanumeric() || matches!(c, '-' | '.') || (!c.is_ascii() && !unicode::is_invisible(c));
     let mut at = 0;
     for token in text.split(|c: char| !is_part(c)) {
         let start = at;
@@ -164,6 +165,12 @@ fn hosts(text: &str) -> Vec<Notice> {
         }
     }
     found
+}
+
+/// Whether a text may have a label in Punycode, in either case.
+fn has_punycode(text: &str) -> bool {
+    let prefix = punycode::PREFIX.as_bytes();
+    text.as_bytes().windows(prefix.len()).any(|window| window.eq_ignore_ascii_case(prefix))
 }
 
 /// The first letter or digit that is not ASCII and looks like one that is.
@@ -265,12 +272,12 @@ mod tests {
     fn host_names_are_also_shown_as_they_are_sent() {
         assert_eq!(said("xn--pple-43d.com"), ["'xn--pple-43d.com' stands for '\u{430}pple.com'"]);
         assert_eq!(said("https://XN--pple-43d.com/a b")[0], "'XN--pple-43d.com' stands for '\u{430}pple.com'");
+        assert_eq!(said("mail bob@\u{430}\u{440}\u{440}.com now"), ["looks like 'app.com', is 'xn--80a6aa.com'"]);
         assert_eq!(
-            said("mail bob@\u{430}\u{440}\u{440}.com now"),
-            ["looks like 'app.com', is 'xn--80a6aa.com'"]
+            said("https://bücher.example/x"),
+            ["'bücher.example' is the host xn--bcher-kva.example"
+                .replace("xn--bcher-kva.example", "'xn--bcher-kva.example'")]
         );
-        assert_eq!(said("https://bücher.example/x"), ["'bücher.example' is the host xn--bcher-kva.example"
-            .replace("xn--bcher-kva.example", "'xn--bcher-kva.example'")]);
         assert!(said("Das Ende.Über uns").is_empty());
     }
 

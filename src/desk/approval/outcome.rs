@@ -115,8 +115,8 @@ impl Stop {
 
 /// Whether the viewer is one of those who can revoke it: the requester, a reviewer whom the policy asks, an operator.
 fn may_revoke(approval: &Approval, viewer: &Principal) -> bool {
-    let asked = viewer.roles.contains(&Role::Reviewer)
-        && !approval.counts_for(&viewer.actor, &viewer.groups).is_empty();
+    let asked =
+        viewer.roles.contains(&Role::Reviewer) && !approval.counts_for(&viewer.actor, &viewer.groups).is_empty();
     let caller = approval.request.caller.is(&viewer.actor);
     viewer.may(Method::RevokeApproval) && (asked || caller || viewer.roles.contains(&Role::Operator))
 }

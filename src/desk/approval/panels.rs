@@ -82,7 +82,11 @@ pub(super) fn votes(approval: &Approval, viewer: &Principal) -> Vec<VoteRow> {
             word,
             at: Moment(vote.at),
             comment: Told::new(vote.comment.as_str()),
-            counts_for: if several && vote.choice == Choice::Approve { vote.counted_for.join(", ") } else { String::new() },
+            counts_for: if several && vote.choice == Choice::Approve {
+                vote.counted_for.join(", ")
+            } else {
+                String::new()
+            },
             how: how(provenance),
             opened: provenance.map(|provenance| provenance.opened.join(", ")).unwrap_or_default(),
         }

@@ -103,7 +103,10 @@ mod tests {
         let verdict = Verdict { trace, trace_omitted: 3, ..Verdict::clone(&samples::quorum(1)) };
         let rules = Rules::of(&samples::opened(Arc::new(verdict)), &[]);
         let names = |rows: &[RuleRow]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
-        assert_eq!((names(&rules.telling), names(&rules.others)), (vec!["yes".into(), "broken".into()], vec!["no".into()]));
+        assert_eq!(
+            (names(&rules.telling), names(&rules.others)),
+            (vec!["yes".into(), "broken".into()], vec!["no".into()])
+        );
         assert_eq!(rules.telling[1].outcome, texts::FAILED_RULE);
         assert_eq!(rules.omitted.as_deref(), Some("3 more rules are not listed."));
     }

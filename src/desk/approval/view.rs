@@ -105,7 +105,9 @@ impl View {
         let arguments = approval.arguments.to_object();
         let edited = Edited::since(1, approval, events);
         let changed = |name: &str| {
-            edited.as_ref().is_some_and(|_| first_asked(events).is_some_and(|asked| asked.get(name) != arguments.get(name)))
+            edited
+                .as_ref()
+                .is_some_and(|_| first_asked(events).is_some_and(|asked| asked.get(name) != arguments.get(name)))
         };
         let summary = display.summary_of(approval);
         let names: Vec<_> = summary.iter().filter_map(|item| whole_argument(item, &arguments)).collect();
@@ -155,7 +157,8 @@ impl View {
             labels,
             panels: panels::panels(approval, &viewer.principal, rules),
             votes: panels::votes(approval, &viewer.principal),
-            against: (requirement.reject_threshold > 1).then(|| texts::against(rejections, requirement.reject_threshold)),
+            against: (requirement.reject_threshold > 1)
+                .then(|| texts::against(rejections, requirement.reject_threshold)),
             escalation: approval.next_escalation().map(|(at, _)| Moment(at)),
             before: Before::default(),
             rules: Rules::of(approval, rules),

@@ -25,11 +25,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Where an approval is in the queue of a viewer who may decide.
-    pub(super) async fn around(
-        approvals: &Approvals,
-        viewer: &Principal,
-        id: ApprovalId,
-    ) -> Result<Self, Error> {
+    pub(super) async fn around(approvals: &Approvals, viewer: &Principal, id: ApprovalId) -> Result<Self, Error> {
         let (ids, more) = queue(approvals, viewer).await?;
         let at = ids.iter().position(|other| *other == id);
         let others = || ids.iter().filter(|other| **other != id);

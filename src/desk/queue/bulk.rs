@@ -25,8 +25,8 @@ use crate::{
     wire::decode,
 };
 
-/// Maximum number of requests to decide together: as many as a page shows.
-const SELECTED: usize = super::ROWS;
+/// Maximum number of requests to decide together. An open page can show more than one page of rows.
+const SELECTED: usize = 50;
 
 /// What the form says.
 struct Selection {

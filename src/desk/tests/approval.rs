@@ -83,7 +83,7 @@ async fn a_repeated_form_is_one_decision() {
     }
     assert_eq!(world.approval(id).await.votes.len(), 1);
     let page = world.get(&person, &path(id)).await;
-    assert!(page.body.contains(texts::YOU_APPROVED) && !page.body.contains("id=\"approve\"") , "{}", page.body);
+    assert!(page.body.contains(texts::YOU_APPROVED) && !page.body.contains("id=\"approve\""), "{}", page.body);
     assert!(page.body.contains("1 of 2 approvals") && page.body.contains("id=\"reject\""));
 }
 
@@ -162,10 +162,15 @@ async fn a_warning_asks_a_second_time_and_repeats_what_matters() {
     let person = world.sign_in(&reviewer(1)).await;
     let id = world.ask("pay", json!({"amount": 12400, "to": "Acme GmbH\u{200b}"})).await;
     let page = world.get(&person, &path(id)).await;
-    assert!(page.body.contains("1 warning<") && page.body.contains("1 invisible character (U+200B zero width space) after "));
+    assert!(
+        page.body.contains("1 warning<")
+            && page.body.contains("1 invisible character (U+200B zero width space) after ")
+    );
     let asked = decide(&world, &person, id, &page, &[("choice", "approve"), ("comment", "mine")]).await;
     assert_eq!((asked.status, world.approval(id).await.revision), (StatusCode::OK, 1));
-    assert!(asked.body.contains(texts::CONFIRM_TITLE) && asked.body.contains("400</span>") && asked.body.contains("mine"));
+    assert!(
+        asked.body.contains(texts::CONFIRM_TITLE) && asked.body.contains("400</span>") && asked.body.contains("mine")
+    );
     // The first button of the form, which Enter presses, goes back.
     let form = asked.body.split("/decide\"").nth(1).unwrap();
     assert!(form[form.find("<button").unwrap()..].starts_with(&format!("<button formaction=\"{}\">", path(id))));
@@ -205,7 +210,9 @@ async fn looking_changes_nothing() {
     let person = world.sign_in(&reviewer(1)).await;
     let id = world.ask("pay", json!({"to": "a\u{200b}"})).await;
     for method in ["GET", "HEAD"] {
-        for page in ["", "/edit", "/events", "/decide", "/revoke", "/edit/approve", "?choice=approve&seen=1&confirmed=yes"] {
+        for page in
+            ["", "/edit", "/events", "/decide", "/revoke", "/edit/approve", "?choice=approve&seen=1&confirmed=yes"]
+        {
             let request = person.request(method, &format!("{}{page}", path(id)));
             if page != "/events" {
                 let answer = world.send(request.body(Body::empty()).unwrap()).await;
@@ -220,7 +227,7 @@ async fn looking_changes_nothing() {
 #[tokio::test]
 async fn markup_in_every_field_stays_text() {
     const EVIL: &str = "\"'><script>alert(1)</script><b>";
-    let rule = json!({"name": "all", "tools": ["*"], "require_approval": {"reject_reasons": [EVIL]}, "when": "args.size() > 0"});
+    let rule = json!({"name": "all", "tools": ["*"], "require_approval": {}, "reject_reasons": [EVIL]});
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
     let person = world.sign_in(&reviewer(1)).await;
     let asked = NewRequest {
@@ -251,7 +258,11 @@ async fn refusals_are_shown_before_a_click() {
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {"allow_edits": false}}})).await;
     let id = world.ask("pay", json!({})).await;
     let page = world.get(&world.sign_in(&reviewer(1)).await, &path(id)).await;
-    assert!(page.body.contains(texts::NO_EDITS) && !page.body.contains("id=\"edit\"") && page.body.contains("id=\"approve\""));
+    assert!(
+        page.body.contains(texts::NO_EDITS)
+            && !page.body.contains("id=\"edit\"")
+            && page.body.contains("id=\"approve\"")
+    );
     let auditor = world.get(&world.sign_in(&operator()).await, &path(id)).await;
     assert!(auditor.body.contains(&texts::role_cannot_decide("auditor, operator")), "{}", auditor.body);
     assert!(!auditor.body.contains("name=\"choice\""));
@@ -269,16 +280,31 @@ async fn an_edit_is_confirmed_by_its_difference() {
     let begun = world.post(&person, &edit, &[("seen", "1"), ("comment", "so")]).await;
     assert!(begun.body.contains("name=\"arg:/amount\" value=\"12400\"") && begun.body.contains("so</textarea>"));
     let fields = |amount: &'static str| {
-        [("seen", "1"), ("as", "form"), ("step", "review"), ("arg:/amount", amount), ("arg:/to", "Acme"), ("comment", "so")]
+        [
+            ("seen", "1"),
+            ("as", "form"),
+            ("step", "review"),
+            ("arg:/amount", amount),
+            ("arg:/to", "Acme"),
+            ("comment", "so"),
+        ]
     };
     for (amount, problem) in [("much", texts::NOT_A_NUMBER), ("12400", texts::NOTHING_EDITED)] {
         let refused = world.post(&person, &edit, &fields(amount)).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-        assert!(refused.body.contains(problem) && refused.body.contains(&format!("value=\"{amount}\"")), "{}", refused.body);
+        assert!(
+            refused.body.contains(problem) && refused.body.contains(&format!("value=\"{amount}\"")),
+            "{}",
+            refused.body
+        );
     }
     let review = world.post(&person, &edit, &fields("1240")).await;
     assert_eq!((review.status, world.approval(id).await.revision), (StatusCode::OK, 1));
-    assert!(review.body.contains("<del>") && review.body.contains(">12400<") && review.body.contains(">1240<"), "{}", review.body);
+    assert!(
+        review.body.contains("<del>") && review.body.contains(">12400<") && review.body.contains(">1240<"),
+        "{}",
+        review.body
+    );
     let edited = form_of(&review, "arguments").replace("&#34;", "\"");
     assert_eq!(edited, r#"{"amount":1240,"to":"Acme"}"#);
     let confirmed = [("seen", "1"), ("arguments", edited.as_str()), ("comment", "so")];
@@ -311,7 +337,8 @@ async fn mistakes_in_an_edit_keep_what_was_typed() {
         assert!(refused.body.contains(&kept), "{kept} in {}", refused.body);
     }
     // The page of the edit is stale as every other page.
-    let stale = world.post(&person, &edit, &[("seen", "7"), ("as", "json"), ("step", "review"), ("arguments", "{}")]).await;
+    let stale =
+        world.post(&person, &edit, &[("seen", "7"), ("as", "json"), ("step", "review"), ("arguments", "{}")]).await;
     assert_eq!(stale.status, StatusCode::CONFLICT);
     assert!(stale.body.contains(texts::STALE));
 }
@@ -337,7 +364,13 @@ async fn what_became_of_the_call_is_told_and_it_can_be_revoked_until_it_is_claim
     let claim_id = world.desk.approvals.claim(&agent(), claimed).await.unwrap().claim.unwrap().id;
     let page = world.get(&person, &path(run)).await;
     assert!(page.body.contains(texts::NOT_REPORTED) && !page.body.contains("id=\"revoke\""));
-    let report = NewReport { id: run, request_id: None, claim_id, result: ExecutionResult::Failed, message: "no <funds>".into() };
+    let report = NewReport {
+        id: run,
+        request_id: None,
+        claim_id,
+        result: ExecutionResult::Failed,
+        message: "no <funds>".into(),
+    };
     world.desk.approvals.report(&agent(), report).await.unwrap();
     let page = world.get(&person, &path(run)).await;
     assert!(page.body.contains(texts::FAILED) && page.body.contains("no &lt;funds&gt;"));

@@ -11,7 +11,6 @@ pub(in crate::desk) const HANDED_ON: &str = "handed on by";
 pub(in crate::desk) const FOR: &str = "on behalf of";
 pub(in crate::desk) const CALLER: &str = "Caller";
 pub(in crate::desk) const RUN: &str = "Run";
-pub(in crate::desk) const REASON: &str = "Reason";
 pub(in crate::desk) const NO_REASON: &str = "The agent gave no reason.";
 pub(in crate::desk) const LABELS: &str = "Labels";
 pub(in crate::desk) const ARGUMENTS: &str = "Arguments";
@@ -61,11 +60,7 @@ pub(in crate::desk) fn invisible(count: usize) -> String {
 }
 
 pub(in crate::desk) fn directional(count: usize) -> String {
-    plural(
-        count,
-        "character that changes the direction of writing",
-        "characters that change the direction of writing",
-    )
+    plural(count, "character that changes the direction of writing", "characters that change the direction of writing")
 }
 
 pub(in crate::desk) fn code_point(code: u32) -> String {
@@ -174,7 +169,6 @@ pub(in crate::desk) const REVISION: &str = "Revision";
 pub(in crate::desk) const ASKED_AT: &str = "Asked";
 pub(in crate::desk) const DEADLINE: &str = "Deadline";
 pub(in crate::desk) const BY: &str = "by";
-pub(in crate::desk) const AT: &str = "at";
 pub(in crate::desk) const REQUESTED: &str = "Requested";
 pub(in crate::desk) const EDITED: &str = "Edited";
 pub(in crate::desk) const CLAIMED: &str = "Claimed";
@@ -210,7 +204,8 @@ pub(in crate::desk) const WINDOW_CLOSED: &str = "Never claimed: the claim window
 pub(in crate::desk) const WINDOW_OVER: &str = "Never claimed: the claim window has closed.";
 pub(in crate::desk) const REMEMBERED: &str = "The same call was rejected before, in";
 pub(in crate::desk) const FROZEN_BY: &str = "Frozen by";
-pub(in crate::desk) const FROZEN: &str = "Calls such as this one are frozen: they cannot be claimed until the freeze ends.";
+pub(in crate::desk) const FROZEN: &str =
+    "Calls such as this one are frozen: they cannot be claimed until the freeze ends.";
 
 pub(in crate::desk) fn policy(version: &str) -> String {
     format!("policy version {version}")
@@ -253,7 +248,6 @@ pub(in crate::desk) const DEADLINE_PASSED: &str = "Timed out: nobody decided bef
 pub(in crate::desk) const SELF_DECISION: &str =
     "You asked for this call, or it is made on your behalf. Somebody else has to decide.";
 pub(in crate::desk) const NOT_ASKED: &str = "The policy does not ask you about these arguments.";
-pub(in crate::desk) const OFF_WHILE_LOST: &str = "Decisions are off until the page is current again.";
 
 pub(in crate::desk) fn too_many_edits(limit: u32) -> String {
     format!("It was edited {limit} times, which is the most.")
@@ -276,8 +270,10 @@ pub(in crate::desk) const REVOKE_NOW: &str = "Revoke";
 // What went wrong with a decision
 pub(in crate::desk) const STALE: &str =
     "The arguments were edited after you opened this page. Your decision was not recorded.";
-pub(in crate::desk) const ALREADY_DECIDED: &str = "It was decided before your decision arrived. Yours was not recorded.";
-pub(in crate::desk) const COMMENT_MISSING: &str = "The policy requires a comment with every vote. Nothing was recorded.";
+pub(in crate::desk) const ALREADY_DECIDED: &str =
+    "It was decided before your decision arrived. Yours was not recorded.";
+pub(in crate::desk) const COMMENT_MISSING: &str =
+    "The policy requires a comment with every vote. Nothing was recorded.";
 pub(in crate::desk) const CHOICE_MISSING: &str = "Choose Approve or Reject. Nothing was recorded.";
 
 /// Why a decision was not recorded.
@@ -335,11 +331,11 @@ pub(in crate::desk) const JSON: &str = "JSON";
 pub(in crate::desk) const WHOLE_NUMBER: &str = "whole number";
 pub(in crate::desk) const NUMBER: &str = "number";
 pub(in crate::desk) const REVIEW_TITLE: &str = "Approve with these changes?";
-pub(in crate::desk) const REVIEW_EXPLAINED: &str =
-    "Approving records the edit, and your approval of it if the policy asks you about the new arguments. Earlier votes no longer count.";
+pub(in crate::desk) const REVIEW_EXPLAINED: &str = "Approving records the edit, and your approval of it if the policy asks you about the new arguments. Earlier votes no longer count.";
 pub(in crate::desk) const APPROVE_EDITED: &str = "Approve with changes";
 pub(in crate::desk) const CHANGE_MORE: &str = "Change more";
-pub(in crate::desk) const NOTHING_EDITED: &str = "These are the current arguments. Change one, or go back and approve them.";
+pub(in crate::desk) const NOTHING_EDITED: &str =
+    "These are the current arguments. Change one, or go back and approve them.";
 pub(in crate::desk) const NO_FORM: &str = "There is no form for these arguments. Edit them as JSON.";
 pub(in crate::desk) const NOT_AN_OBJECT: &str = "Arguments are an object: { … } with a name for each.";
 pub(in crate::desk) const NOT_A_NUMBER: &str = "not a number, such as 12 or -0.5, that can be kept exactly";

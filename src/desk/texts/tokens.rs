@@ -13,8 +13,6 @@ pub(in crate::desk) const ACTIVE: &str = "Active";
 pub(in crate::desk) const EXPIRED: &str = "Expired";
 pub(in crate::desk) const REVOKED: &str = "Revoked";
 
-pub(in crate::desk) const OWNER: &str = "Owner";
-pub(in crate::desk) const STATE: &str = "State";
 pub(in crate::desk) const KIND: &str = "Kind of owner";
 pub(in crate::desk) const ROLES: &str = "Roles";
 pub(in crate::desk) const GROUPS: &str = "Groups";

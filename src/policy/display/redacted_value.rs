@@ -145,10 +145,11 @@ impl<'a> Redactor<'a> {
         if paths.is_empty() {
             return RedactedValue::shown(value);
         }
-        let goes_on = |left: &&Left<'_>| match (&value, left.steps.first()) {
-            (Value::Object(_), Some(Step::Member(_))) => true,
-            (Value::Array(_), Some(Step::Item(_) | Step::EveryItem)) => true,
-            _ => false,
+        let goes_on = |left: &&Left<'_>| {
+            matches!(
+                (&value, left.steps.first()),
+                (Value::Object(_), Some(Step::Member(_))) | (Value::Array(_), Some(Step::Item(_) | Step::EveryItem))
+            )
         };
         let ends: Vec<_> = paths.iter().filter(|left| !goes_on(left)).map(|left| left.path).collect();
         if !ends.is_empty() {

@@ -211,7 +211,8 @@ mod tests {
         "urgent": {"type": "boolean"}, "tags": {"type": "array"}}, "required": ["amount", "to"]}"##;
 
     fn arguments() -> Map<String, Value> {
-        let value = json!({"amount": 12.5, "count": 3, "currency": "EUR", "to": {"iban": "DE89"}, "tags": ["a"], "x": 1});
+        let value =
+            json!({"amount": 12.5, "count": 3, "currency": "EUR", "to": {"iban": "DE89"}, "tags": ["a"], "x": 1});
         value.as_object().unwrap().clone()
     }
 
@@ -238,10 +239,10 @@ mod tests {
         let named: Vec<_> = fields.iter().map(|field| field.pointer.as_str()).collect();
         assert_eq!(named, ["/amount", "/count", "/currency", "/note", "/tags", "/to/iban", "/urgent", "/x"]);
         assert_eq!(fields[0].kind, Kind::Number);
-        assert_eq!(fields[2].kind, Kind::Choice(vec![
-            ("\"EUR\"".into(), "EUR".into()),
-            ("\"USD\"".into(), "USD".into())
-        ]));
+        assert_eq!(
+            fields[2].kind,
+            Kind::Choice(vec![("\"EUR\"".into(), "EUR".into()), ("\"USD\"".into(), "USD".into())])
+        );
         assert_eq!((fields[4].kind.clone(), fields[7].kind.clone()), (Kind::Json, Kind::Json));
         assert!(!fields[0].optional && fields[3].optional && fields[3].left_out);
         assert!(of(None, &arguments()).is_none() && of(Some("true"), &arguments()).is_none());
@@ -259,7 +260,8 @@ mod tests {
             ("omit:/note", "absent"),
             ("arg:/note", "12"),
         ]);
-        let expected = json!({"amount": 10, "currency": "USD", "note": "12", "to": {"iban": "a\nb"}, "tags": [1, 2], "x": 1});
+        let expected =
+            json!({"amount": 10, "currency": "USD", "note": "12", "to": {"iban": "a\nb"}, "tags": [1, 2], "x": 1});
         assert_eq!(edited.unwrap(), expected);
     }
 
