@@ -13,6 +13,7 @@ mod queue;
 mod recent;
 mod request;
 mod revoke;
+mod search;
 mod wait;
 mod waiting;
 
@@ -37,11 +38,12 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
-pub use history::{HistoryQuery, SearchableArguments, text_of};
+pub use history::HistoryQuery;
 pub use observe::Observer;
 pub use queue::{Queue, QueueChange};
 pub use recent::{Failure, Recent};
 pub use revoke::Revoked;
+pub use search::{SearchableArguments, text_of};
 pub use waiting::{WAITING_MAX, Waiting, WaitingApproval};
 
 /// Maximum number of pages of snapshots that are read at the same time.

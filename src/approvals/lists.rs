@@ -1,6 +1,6 @@
 //! Lists of the approvals that a caller may read.
 
-use super::{Approvals, Error, history::Search};
+use super::{Approvals, Error, search::Search};
 use crate::{
     domain::Approval,
     identity::{Method, Principal},

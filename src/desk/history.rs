@@ -161,9 +161,7 @@ impl SearchableArguments for Unredacted<'_> {
     async fn text(&self, approval: &Approval) -> String {
         match self.0.display(approval).await.redactions(approval) {
             None => text_of(&serde_json::Value::Object(approval.arguments.to_object())),
-            Some(redacted) => {
-                serde_json::to_value(&redacted.members()).map(|value| text_of(&value)).unwrap_or_default()
-            }
+            Some(redacted) => serde_json::to_value(redacted.members()).map(|value| text_of(&value)).unwrap_or_default(),
         }
     }
 }

@@ -32,8 +32,9 @@ use super::{
     layout::{Layout, Place},
     live,
     moment::Moment,
+    recognise::Streaming,
     texts,
-    viewer::{Streaming, Viewer},
+    viewer::Viewer,
 };
 use crate::{
     approvals::Waiting,

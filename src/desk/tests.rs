@@ -1,8 +1,8 @@
 //! The pages over the in-memory store, with a clock and a policy that the tests control. Tests of every page use
 //! [`World`]; they are in files of `tests/`.
 
-mod approval;
 mod admin_pages;
+mod approval;
 mod freezes;
 mod policy;
 mod queue;

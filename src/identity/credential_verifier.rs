@@ -3,14 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, BlockedSubjects, CertificateRoles, Credentials, DevTokens, Principal,
-    Revocation, RoleGroups, Secret, TokenRegistry, Unrecognised,
-    oidc::{Oidc, Rejection, Verified, looks_like_jwt},
+    Authenticator, BlockedSubjects, CertificateRoles, Credentials, DevTokens, Principal, Revocation, RoleGroups,
+    Secret, TokenRegistry, Unrecognised,
+    oidc::{Oidc, Rejection, bearer, looks_like_jwt},
 };
-use crate::{
-    clock::WallClock,
-    domain::{Actor, ActorKind, Role},
-};
+use crate::clock::WallClock;
 
 /// Authenticates callers by every configured method.
 pub struct CredentialVerifier {
@@ -70,20 +67,6 @@ impl CredentialVerifier {
 /// A principal whose calls end when an operator blocks it.
 fn watching(principal: Principal, blocked: &BlockedSubjects) -> Principal {
     Principal { revocation: Revocation::of(&principal.actor, blocked), ..principal }
-}
-
-/// The principal for a verified token of the provider.
-pub(super) fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
-    let roles = roles.roles(|group| verified.groups.contains(group));
-    // Providers distinguish people and services; a service with the agent role is an agent here.
-    let kind = match verified.kind {
-        ActorKind::Service if roles.contains(&Role::Agent) => ActorKind::Agent,
-        kind => kind,
-    };
-    let actor = Actor { kind, issuer: verified.issuer.clone(), subject: verified.subject.clone() };
-    let (groups, expires_at) = (verified.groups.clone(), Some(verified.expires_at));
-    let bearer = Principal::new(actor, AuthenticationMethod::Oidc, verified.authenticated_at);
-    Principal { roles, groups, expires_at, ..bearer }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! - `id_token` verifies the token of a sign-in; `sign_in` is the sign-in in a browser.
 //! - `jwks` is a set of keys; `source` fetches it, `keys` keeps it fresh; `cache` remembers verified tokens.
 
+mod bearer;
 mod cache;
 mod claims;
 mod config;
@@ -19,6 +20,7 @@ mod token;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
+pub(in crate::identity) use self::bearer::bearer;
 use self::{
     cache::{Cache, Known},
     jwks::{KeySet, Lookup},

@@ -14,12 +14,7 @@ use serde::Deserialize;
 use super::{View, read, t};
 use crate::{
     approvals::{Error, Observer},
-    desk::{
-        Desk,
-        error::Failed,
-        live,
-        viewer::{Streaming, Viewer},
-    },
+    desk::{Desk, error::Failed, live, recognise::Streaming, viewer::Viewer},
     domain::Revision,
 };
 

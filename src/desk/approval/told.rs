@@ -7,7 +7,7 @@ use askama::{
     filters::{Html, HtmlSafe, escape},
 };
 
-use super::marks::{Notice, notices};
+use crate::desk::marks::{Notice, notices};
 use crate::{
     desk::{agent_text::AgentText, texts::approval as texts},
     domain::{Actor, ActorKind},

@@ -3,10 +3,8 @@
 use askama::{Template, filters::HtmlSafe};
 use serde_json::{Map, Number, Value};
 
-use super::{
-    marks::{Notice, excerpt},
-    told::Told,
-};
+use super::told::Told;
+use crate::desk::marks::{Notice, excerpt};
 use crate::{desk::texts::approval as texts, wire::field_path};
 
 /// A text with more characters is folded.

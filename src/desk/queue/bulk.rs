@@ -181,7 +181,7 @@ async fn selected(desk: &Desk, viewer: &Principal, choice: Choice, picked: Picke
         String::new()
     };
     let status = status_name(approval.status);
-    Ok(Line { id, revision, row: Some(row.as_text()), status, text })
+    Ok(Line { id, revision, row: Some(row.into_text()), status, text })
 }
 
 /// Decides one request.
@@ -208,7 +208,7 @@ async fn one(desk: &Desk, viewer: &Principal, new: NewDecision) -> Line {
             Err(error) => (before.status, why(error)),
         }
     };
-    Line { id, revision, row: Some(row.as_text()), status: status_name(status), text }
+    Line { id, revision, row: Some(row.into_text()), status: status_name(status), text }
 }
 
 fn fate(viewer: &Principal, approval: &Approval) -> String {

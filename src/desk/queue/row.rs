@@ -11,7 +11,7 @@ use super::{
     cut::Cut,
     fold::{Foldable, Kin},
     order::SortKey,
-    summary::Summary,
+    summary::{Summary, is_warned_text},
 };
 
 /// Longest name of a tool in a row, in characters: the longest that there is.
@@ -44,6 +44,8 @@ pub(in crate::desk) struct Row {
     pub(in crate::desk) reason: Option<Cut>,
     /// The votes so far, in words.
     pub(in crate::desk) votes: Vec<String>,
+    /// Whether no text of the request has characters that can deceive.
+    is_plain: bool,
     /// Whether the viewer can decide it now.
     pub(in crate::desk) decidable: bool,
     /// Whether it is only repeated, as on a page of results: no countdown, nothing to select.
@@ -62,6 +64,8 @@ impl Row {
         let agent = &request.agent;
         // An agent may not say its name; the caller has one.
         let caller = request.caller.subject.as_str();
+        let texts = [&request.tool_name, &agent.name, &request.reason];
+        let is_plain = !texts.into_iter().chain(&agent.chain).any(|text| is_warned_text(text));
         let panels = &approval.requirement().panels;
         let decidable = viewer.may(Method::Decide)
             && approval.is_decidable_by(&viewer.actor, &viewer.groups, viewer.needs_others())
@@ -80,6 +84,7 @@ impl Row {
             rules: panels.iter().filter(|panel| !panel.rule.is_empty()).map(|panel| panel.rule.to_string()).collect(),
             reason: Some(&request.reason).filter(|reason| !reason.is_empty()).map(|reason| Cut::new(reason, REASON)),
             votes: votes(viewer, approval),
+            is_plain,
             decidable,
             is_text: false,
             label: unicode::escape(&request.tool_name).into_owned(),
@@ -89,7 +94,7 @@ impl Row {
     }
 
     /// The row as text.
-    pub(super) fn as_text(self) -> Self {
+    pub(super) fn into_text(self) -> Self {
         Self { is_text: true, decidable: false, ..self }
     }
 
@@ -98,10 +103,10 @@ impl Row {
         texts::queue::priority(self.priority)
     }
 
-    /// Whether it may be approved together with others: nothing in the row is cut or redacted.
+    /// Whether it may be approved together with others: nothing in the row is cut or redacted, or needs a warning.
     pub(in crate::desk) fn is_whole(&self) -> bool {
         let texts = [&self.tool, &self.agent].into_iter().chain(&self.chain).chain(&self.reason);
-        self.summary.is_whole && self.more_agents == 0 && texts.into_iter().all(Cut::is_whole)
+        self.summary.is_whole && self.is_plain && self.more_agents == 0 && texts.into_iter().all(Cut::is_whole)
     }
 }
 

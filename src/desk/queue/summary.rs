@@ -1,10 +1,15 @@
 //! The arguments that a row shows: those that the policy names, without redacted values.
 
+use serde_json::Value;
+
 use crate::{
-    desk::queue::cut::Cut,
+    desk::{marks::notices, queue::cut::Cut},
     domain::Approval,
     policy::{Display, RedactedValue},
 };
+
+/// The largest whole number that every client holds exactly. The page warns about larger ones.
+const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Maximum number of arguments in a row.
 const ARGUMENTS: usize = 6;
@@ -22,9 +27,8 @@ pub(in crate::desk) struct Summary {
     pub(in crate::desk) items: Vec<Item>,
     /// Number of arguments of which nothing is shown.
     pub(in crate::desk) left_out: usize,
-    /// Whether something is redacted.
-    pub(in crate::desk) is_redacted: bool,
-    /// Whether every argument is shown whole. What is not cannot be approved from a row.
+    /// Whether every argument is shown whole, and none needs a warning, which only the approval's page has. What is
+    /// not cannot be approved from a row.
     pub(in crate::desk) is_whole: bool,
 }
 
@@ -56,8 +60,25 @@ impl Summary {
         let left_out = arguments.keys().filter(|name| !touched(name)).count();
         let is_redacted = redacted.is_some();
         let items: Vec<Item> = shown.map(|item| Item::new(&item.path, &item.value)).collect();
-        let is_whole = !is_redacted && arguments.keys().all(whole) && items.iter().all(Item::is_whole);
-        Self { items, left_out, is_redacted, is_whole }
+        let is_plain = !arguments.iter().any(|(name, value)| is_warned_text(name) || is_warned(value));
+        let is_whole = !is_redacted && is_plain && arguments.keys().all(whole) && items.iter().all(Item::is_whole);
+        Self { items, left_out, is_whole }
+    }
+}
+
+/// Whether a text has characters that can deceive: its page warns, and a row has no room to.
+pub(super) fn is_warned_text(text: &str) -> bool {
+    !notices(text).is_empty()
+}
+
+/// Whether the approval's page warns about a value.
+fn is_warned(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_warned_text(text),
+        Value::Number(number) => number.as_f64().is_none_or(|number| number.abs() > EXACT_MAX),
+        Value::Array(values) => values.iter().any(is_warned),
+        Value::Object(members) => members.iter().any(|(name, value)| is_warned_text(name) || is_warned(value)),
+        Value::Null | Value::Bool(_) => false,
     }
 }
 

@@ -21,18 +21,18 @@ use self::{
     exchange::Exchange,
     metadata::Discovery,
 };
-use super::{IdTokenError, Oidc, OidcConfigError, http::Client};
+use super::{IdTokenError, Oidc, OidcConfigError, bearer::bearer, http::Client};
 use crate::{
     clock::Clock,
     domain::{ActorKind, PublicUrl},
-    identity::{Principal, RoleGroups, credential_verifier::bearer},
+    identity::{Principal, RoleGroups},
 };
 
 pub use self::{
     answer::{Answer, Denial},
     attempt::ATTEMPT_TIME,
-    error::SignInError,
-    exchange::{ClientSecretError, check_client_secret_file},
+    error::{ClientSecretError, SignInError},
+    exchange::check_client_secret_file,
 };
 
 /// Path to which the provider sends browsers back.

@@ -172,7 +172,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "unicode",
                     "wire",
                 ],
-                tests_may_use: &["test_support"],
+                tests_may_use: &["telemetry", "test_support"],
             },
             Row {
                 name: "workers",

@@ -1,5 +1,16 @@
-use super::{ClientSecretError, Denial};
+use super::Denial;
 use crate::identity::oidc::IdTokenError;
+
+/// Why the client's secret cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientSecretError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// The file has no secret, or more than that.
+    #[error("the file must have one line, with the client's secret in visible ASCII characters")]
+    Content,
+}
 
 /// Why somebody is not signed in. Contains nothing that the provider or a browser sent, except the person's own groups.
 #[derive(Debug, thiserror::Error)]

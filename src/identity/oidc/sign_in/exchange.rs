@@ -6,7 +6,8 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::{
-    SignInConfig, SignInError,
+    SignInConfig,
+    error::{ClientSecretError, SignInError},
     metadata::{ClientAuthentication, Metadata},
 };
 use crate::{bounded_file, identity::oidc::http::Client};
@@ -20,17 +21,6 @@ pub(super) struct Exchange {
     client_id: String,
     secret_file: Option<PathBuf>,
     redirect_uri: String,
-}
-
-/// Why the client's secret cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientSecretError {
-    /// The file cannot be read.
-    #[error("{0}")]
-    File(String),
-    /// The file has no secret, or more than that.
-    #[error("the file must have one line, with the client's secret in visible ASCII characters")]
-    Content,
 }
 
 #[derive(Deserialize)]

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use super::punycode;
-use crate::{
-    desk::{agent_text::AgentText, texts::approval as texts},
-    unicode,
-};
+use super::{agent_text::AgentText, punycode, texts::approval as texts};
+use crate::unicode;
 
 /// Longest excerpt of a text in a notice, in characters.
 const EXCERPT: usize = 24;
