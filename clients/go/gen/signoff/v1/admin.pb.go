@@ -22,6 +22,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether the server accepts a session.
+type SessionState int32
+
+const (
+	// Never sent.
+	SessionState_SESSION_STATE_UNSPECIFIED SessionState = 0
+	// The server accepts it.
+	SessionState_SESSION_STATE_ACTIVE SessionState = 1
+	// It was not used for too long, or reached its maximum age.
+	SessionState_SESSION_STATE_EXPIRED SessionState = 2
+	// Somebody ended it, revoked its token, or blocked the person.
+	SessionState_SESSION_STATE_ENDED SessionState = 3
+)
+
+// Enum value maps for SessionState.
+var (
+	SessionState_name = map[int32]string{
+		0: "SESSION_STATE_UNSPECIFIED",
+		1: "SESSION_STATE_ACTIVE",
+		2: "SESSION_STATE_EXPIRED",
+		3: "SESSION_STATE_ENDED",
+	}
+	SessionState_value = map[string]int32{
+		"SESSION_STATE_UNSPECIFIED": 0,
+		"SESSION_STATE_ACTIVE":      1,
+		"SESSION_STATE_EXPIRED":     2,
+		"SESSION_STATE_ENDED":       3,
+	}
+)
+
+func (x SessionState) Enum() *SessionState {
+	p := new(SessionState)
+	*p = x
+	return p
+}
+
+func (x SessionState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SessionState) Descriptor() protoreflect.EnumDescriptor {
+	return file_signoff_v1_admin_proto_enumTypes[0].Descriptor()
+}
+
+func (SessionState) Type() protoreflect.EnumType {
+	return &file_signoff_v1_admin_proto_enumTypes[0]
+}
+
+func (x SessionState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SessionState.Descriptor instead.
+func (SessionState) EnumDescriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
 // An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
 // rejected.
 type Freeze struct {
@@ -336,12 +393,295 @@ func (x *ServerStatus) GetDraining() bool {
 	return false
 }
 
+// A person or a program: a name at an authority. Every credential of this name belongs to it.
+type Subject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The authority that vouches for the name: the issuer of the OpenID provider, `local` for tokens of this server,
+	// `certificate` for client certificates. At most 256 characters. Required.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The name at that authority. At most 256 characters. Required.
+	Subject       string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subject) Reset() {
+	*x = Subject{}
+	mi := &file_signoff_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subject) ProtoMessage() {}
+
+func (x *Subject) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subject.ProtoReflect.Descriptor instead.
+func (*Subject) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Subject) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Subject) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+// A session of a person who signed in at the desk. Its secret is in the person's browser; the server keeps a hash.
+type Session struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session's id, a UUIDv7. Not secret.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Who signed in: recorded as the author of every action in the session.
+	Person *Actor `protobuf:"bytes,2,opt,name=person,proto3" json:"person,omitempty"`
+	// The person's roles, as of the sign-in.
+	Roles []Role `protobuf:"varint,3,rep,packed,name=roles,proto3,enum=signoff.v1.Role" json:"roles,omitempty"`
+	// The person's groups, as of the sign-in.
+	Groups []string `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
+	// How the person signed in: TOKEN, OIDC or DEV_TOKEN.
+	SignIn AuthenticationMethod `protobuf:"varint,5,opt,name=sign_in,json=signIn,proto3,enum=signoff.v1.AuthenticationMethod" json:"sign_in,omitempty"`
+	// The token of this server by which the person signed in. Empty for other ways. The session ends with the token.
+	TokenId string `protobuf:"bytes,6,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// Whether the server accepts the session.
+	State SessionState `protobuf:"varint,7,opt,name=state,proto3,enum=signoff.v1.SessionState" json:"state,omitempty"`
+	// When the person signed in.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the session was last used. A crash of the server can lose up to the last minute of uses.
+	LastUseTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
+	// When the session expires, however much it is used. An unused one expires earlier (`desk.session_idle`).
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// When somebody ended it. Unset: nobody did.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Who ended it: the person by signing out, or an operator.
+	EndedBy       *Actor `protobuf:"bytes,12,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Session) Reset() {
+	*x = Session{}
+	mi := &file_signoff_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Session) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Session) ProtoMessage() {}
+
+func (x *Session) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Session.ProtoReflect.Descriptor instead.
+func (*Session) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Session) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *Session) GetPerson() *Actor {
+	if x != nil {
+		return x.Person
+	}
+	return nil
+}
+
+func (x *Session) GetRoles() []Role {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Session) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Session) GetSignIn() AuthenticationMethod {
+	if x != nil {
+		return x.SignIn
+	}
+	return AuthenticationMethod_AUTHENTICATION_METHOD_UNSPECIFIED
+}
+
+func (x *Session) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *Session) GetState() SessionState {
+	if x != nil {
+		return x.State
+	}
+	return SessionState_SESSION_STATE_UNSPECIFIED
+}
+
+func (x *Session) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Session) GetLastUseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUseTime
+	}
+	return nil
+}
+
+func (x *Session) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Session) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *Session) GetEndedBy() *Actor {
+	if x != nil {
+		return x.EndedBy
+	}
+	return nil
+}
+
+// A block of a subject.
+type BlockedSubject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The block's id, a UUIDv7.
+	BlockId string `protobuf:"bytes,1,opt,name=block_id,json=blockId,proto3" json:"block_id,omitempty"`
+	// Who is blocked.
+	Subject *Subject `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Why. May be empty.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who blocked.
+	BlockedBy *Actor `protobuf:"bytes,4,opt,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
+	// When it was recorded.
+	BlockTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=block_time,json=blockTime,proto3" json:"block_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockedSubject) Reset() {
+	*x = BlockedSubject{}
+	mi := &file_signoff_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockedSubject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockedSubject) ProtoMessage() {}
+
+func (x *BlockedSubject) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockedSubject.ProtoReflect.Descriptor instead.
+func (*BlockedSubject) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BlockedSubject) GetBlockId() string {
+	if x != nil {
+		return x.BlockId
+	}
+	return ""
+}
+
+func (x *BlockedSubject) GetSubject() *Subject {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *BlockedSubject) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *BlockedSubject) GetBlockedBy() *Actor {
+	if x != nil {
+		return x.BlockedBy
+	}
+	return nil
+}
+
+func (x *BlockedSubject) GetBlockTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BlockTime
+	}
+	return nil
+}
+
 var File_signoff_v1_admin_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16signoff/v1/admin.proto\x12\n" +
-	"signoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xcc\x01\n" +
+	"signoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17signoff/v1/access.proto\x1a\x19signoff/v1/approval.proto\"\xcc\x01\n" +
 	"\x06Freeze\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12-\n" +
 	"\x05scope\x18\x02 \x01(\v2\x17.signoff.v1.FreezeScopeR\x05scope\x12\x16\n" +
@@ -365,7 +705,40 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\rpending_count\x18\x05 \x01(\x04R\fpendingCount\x12J\n" +
 	"\x13oldest_pending_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x11oldestPendingTime\x12,\n" +
 	"\afreezes\x18\a \x03(\v2\x12.signoff.v1.FreezeR\afreezes\x12\x1a\n" +
-	"\bdraining\x18\b \x01(\bR\bdrainingBV\n" +
+	"\bdraining\x18\b \x01(\bR\bdraining\";\n" +
+	"\aSubject\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\"\xb8\x04\n" +
+	"\aSession\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12)\n" +
+	"\x06person\x18\x02 \x01(\v2\x11.signoff.v1.ActorR\x06person\x12&\n" +
+	"\x05roles\x18\x03 \x03(\x0e2\x10.signoff.v1.RoleR\x05roles\x12\x16\n" +
+	"\x06groups\x18\x04 \x03(\tR\x06groups\x129\n" +
+	"\asign_in\x18\x05 \x01(\x0e2 .signoff.v1.AuthenticationMethodR\x06signIn\x12\x19\n" +
+	"\btoken_id\x18\x06 \x01(\tR\atokenId\x12.\n" +
+	"\x05state\x18\a \x01(\x0e2\x18.signoff.v1.SessionStateR\x05state\x12;\n" +
+	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12>\n" +
+	"\rlast_use_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime\x12;\n" +
+	"\vexpire_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x125\n" +
+	"\bend_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12,\n" +
+	"\bended_by\x18\f \x01(\v2\x11.signoff.v1.ActorR\aendedBy\"\xdf\x01\n" +
+	"\x0eBlockedSubject\x12\x19\n" +
+	"\bblock_id\x18\x01 \x01(\tR\ablockId\x12-\n" +
+	"\asubject\x18\x02 \x01(\v2\x13.signoff.v1.SubjectR\asubject\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x120\n" +
+	"\n" +
+	"blocked_by\x18\x04 \x01(\v2\x11.signoff.v1.ActorR\tblockedBy\x129\n" +
+	"\n" +
+	"block_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tblockTime*{\n" +
+	"\fSessionState\x12\x1d\n" +
+	"\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SESSION_STATE_ACTIVE\x10\x01\x12\x19\n" +
+	"\x15SESSION_STATE_EXPIRED\x10\x02\x12\x17\n" +
+	"\x13SESSION_STATE_ENDED\x10\x03BV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (
@@ -380,27 +753,46 @@ func file_signoff_v1_admin_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_admin_proto_rawDescData
 }
 
-var file_signoff_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_signoff_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_signoff_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_signoff_v1_admin_proto_goTypes = []any{
-	(*Freeze)(nil),                // 0: signoff.v1.Freeze
-	(*FreezeScope)(nil),           // 1: signoff.v1.FreezeScope
-	(*ServerStatus)(nil),          // 2: signoff.v1.ServerStatus
-	(*Actor)(nil),                 // 3: signoff.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(SessionState)(0),             // 0: signoff.v1.SessionState
+	(*Freeze)(nil),                // 1: signoff.v1.Freeze
+	(*FreezeScope)(nil),           // 2: signoff.v1.FreezeScope
+	(*ServerStatus)(nil),          // 3: signoff.v1.ServerStatus
+	(*Subject)(nil),               // 4: signoff.v1.Subject
+	(*Session)(nil),               // 5: signoff.v1.Session
+	(*BlockedSubject)(nil),        // 6: signoff.v1.BlockedSubject
+	(*Actor)(nil),                 // 7: signoff.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(Role)(0),                     // 9: signoff.v1.Role
+	(AuthenticationMethod)(0),     // 10: signoff.v1.AuthenticationMethod
 }
 var file_signoff_v1_admin_proto_depIdxs = []int32{
-	1, // 0: signoff.v1.Freeze.scope:type_name -> signoff.v1.FreezeScope
-	3, // 1: signoff.v1.Freeze.frozen_by:type_name -> signoff.v1.Actor
-	4, // 2: signoff.v1.Freeze.freeze_time:type_name -> google.protobuf.Timestamp
-	4, // 3: signoff.v1.ServerStatus.server_time:type_name -> google.protobuf.Timestamp
-	4, // 4: signoff.v1.ServerStatus.start_time:type_name -> google.protobuf.Timestamp
-	4, // 5: signoff.v1.ServerStatus.oldest_pending_time:type_name -> google.protobuf.Timestamp
-	0, // 6: signoff.v1.ServerStatus.freezes:type_name -> signoff.v1.Freeze
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	2,  // 0: signoff.v1.Freeze.scope:type_name -> signoff.v1.FreezeScope
+	7,  // 1: signoff.v1.Freeze.frozen_by:type_name -> signoff.v1.Actor
+	8,  // 2: signoff.v1.Freeze.freeze_time:type_name -> google.protobuf.Timestamp
+	8,  // 3: signoff.v1.ServerStatus.server_time:type_name -> google.protobuf.Timestamp
+	8,  // 4: signoff.v1.ServerStatus.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 5: signoff.v1.ServerStatus.oldest_pending_time:type_name -> google.protobuf.Timestamp
+	1,  // 6: signoff.v1.ServerStatus.freezes:type_name -> signoff.v1.Freeze
+	7,  // 7: signoff.v1.Session.person:type_name -> signoff.v1.Actor
+	9,  // 8: signoff.v1.Session.roles:type_name -> signoff.v1.Role
+	10, // 9: signoff.v1.Session.sign_in:type_name -> signoff.v1.AuthenticationMethod
+	0,  // 10: signoff.v1.Session.state:type_name -> signoff.v1.SessionState
+	8,  // 11: signoff.v1.Session.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 12: signoff.v1.Session.last_use_time:type_name -> google.protobuf.Timestamp
+	8,  // 13: signoff.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 14: signoff.v1.Session.end_time:type_name -> google.protobuf.Timestamp
+	7,  // 15: signoff.v1.Session.ended_by:type_name -> signoff.v1.Actor
+	4,  // 16: signoff.v1.BlockedSubject.subject:type_name -> signoff.v1.Subject
+	7,  // 17: signoff.v1.BlockedSubject.blocked_by:type_name -> signoff.v1.Actor
+	8,  // 18: signoff.v1.BlockedSubject.block_time:type_name -> google.protobuf.Timestamp
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_admin_proto_init() }
@@ -408,6 +800,7 @@ func file_signoff_v1_admin_proto_init() {
 	if File_signoff_v1_admin_proto != nil {
 		return
 	}
+	file_signoff_v1_access_proto_init()
 	file_signoff_v1_approval_proto_init()
 	file_signoff_v1_admin_proto_msgTypes[1].OneofWrappers = []any{
 		(*FreezeScope_All)(nil),
@@ -420,13 +813,14 @@ func file_signoff_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_admin_proto_rawDesc), len(file_signoff_v1_admin_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   3,
+			NumEnums:      1,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_signoff_v1_admin_proto_goTypes,
 		DependencyIndexes: file_signoff_v1_admin_proto_depIdxs,
+		EnumInfos:         file_signoff_v1_admin_proto_enumTypes,
 		MessageInfos:      file_signoff_v1_admin_proto_msgTypes,
 	}.Build()
 	File_signoff_v1_admin_proto = out.File

@@ -398,6 +398,578 @@ func (x *GetStatusResponse) GetStatus() *ServerStatus {
 	return nil
 }
 
+// Selects the sessions to list.
+type ListSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Maximum number of sessions: 1 to 1,000, default 50.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the previous page. Empty: the first page.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only sessions that the server accepts.
+	ActiveOnly    bool `protobuf:"varint,3,opt,name=active_only,json=activeOnly,proto3" json:"active_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSessionsRequest) Reset() {
+	*x = ListSessionsRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSessionsRequest) ProtoMessage() {}
+
+func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListSessionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListSessionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListSessionsRequest) GetActiveOnly() bool {
+	if x != nil {
+		return x.ActiveOnly
+	}
+	return false
+}
+
+// A page of sessions, the newest first.
+type ListSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sessions.
+	Sessions []*Session `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// Token for the next page. Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSessionsResponse) Reset() {
+	*x = ListSessionsResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSessionsResponse) ProtoMessage() {}
+
+func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListSessionsResponse) GetSessions() []*Session {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+func (x *ListSessionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Selects the sessions to end.
+type EndSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Idempotency key of this call. At most 128 characters.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The sessions. Required.
+	//
+	// Types that are valid to be assigned to Scope:
+	//
+	//	*EndSessionsRequest_SessionId
+	//	*EndSessionsRequest_Person
+	//	*EndSessionsRequest_All
+	Scope         isEndSessionsRequest_Scope `protobuf_oneof:"scope"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndSessionsRequest) Reset() {
+	*x = EndSessionsRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndSessionsRequest) ProtoMessage() {}
+
+func (x *EndSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndSessionsRequest.ProtoReflect.Descriptor instead.
+func (*EndSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EndSessionsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *EndSessionsRequest) GetScope() isEndSessionsRequest_Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+func (x *EndSessionsRequest) GetSessionId() string {
+	if x != nil {
+		if x, ok := x.Scope.(*EndSessionsRequest_SessionId); ok {
+			return x.SessionId
+		}
+	}
+	return ""
+}
+
+func (x *EndSessionsRequest) GetPerson() *Subject {
+	if x != nil {
+		if x, ok := x.Scope.(*EndSessionsRequest_Person); ok {
+			return x.Person
+		}
+	}
+	return nil
+}
+
+func (x *EndSessionsRequest) GetAll() bool {
+	if x != nil {
+		if x, ok := x.Scope.(*EndSessionsRequest_All); ok {
+			return x.All
+		}
+	}
+	return false
+}
+
+type isEndSessionsRequest_Scope interface {
+	isEndSessionsRequest_Scope()
+}
+
+type EndSessionsRequest_SessionId struct {
+	// One session, by its id.
+	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3,oneof"`
+}
+
+type EndSessionsRequest_Person struct {
+	// All sessions of a person.
+	Person *Subject `protobuf:"bytes,3,opt,name=person,proto3,oneof"`
+}
+
+type EndSessionsRequest_All struct {
+	// All sessions. Must be true.
+	All bool `protobuf:"varint,4,opt,name=all,proto3,oneof"`
+}
+
+func (*EndSessionsRequest_SessionId) isEndSessionsRequest_Scope() {}
+
+func (*EndSessionsRequest_Person) isEndSessionsRequest_Scope() {}
+
+func (*EndSessionsRequest_All) isEndSessionsRequest_Scope() {}
+
+// The number of sessions that ended.
+type EndSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many sessions the call ended. 0 if none was active.
+	EndedCount    int32 `protobuf:"varint,1,opt,name=ended_count,json=endedCount,proto3" json:"ended_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndSessionsResponse) Reset() {
+	*x = EndSessionsResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndSessionsResponse) ProtoMessage() {}
+
+func (x *EndSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndSessionsResponse.ProtoReflect.Descriptor instead.
+func (*EndSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EndSessionsResponse) GetEndedCount() int32 {
+	if x != nil {
+		return x.EndedCount
+	}
+	return 0
+}
+
+// Blocks a subject.
+type BlockSubjectRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Idempotency key of this call. At most 128 characters.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Whom to block. Required. Not the caller.
+	Subject *Subject `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Why, for other operators. At most 1 KiB.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockSubjectRequest) Reset() {
+	*x = BlockSubjectRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockSubjectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockSubjectRequest) ProtoMessage() {}
+
+func (x *BlockSubjectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockSubjectRequest.ProtoReflect.Descriptor instead.
+func (*BlockSubjectRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *BlockSubjectRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *BlockSubjectRequest) GetSubject() *Subject {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *BlockSubjectRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// The block.
+type BlockSubjectResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The block, as recorded.
+	Block         *BlockedSubject `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockSubjectResponse) Reset() {
+	*x = BlockSubjectResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockSubjectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockSubjectResponse) ProtoMessage() {}
+
+func (x *BlockSubjectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockSubjectResponse.ProtoReflect.Descriptor instead.
+func (*BlockSubjectResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *BlockSubjectResponse) GetBlock() *BlockedSubject {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+// Unblocks a subject.
+type UnblockSubjectRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Idempotency key of this call. At most 128 characters.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Whom to unblock. Required.
+	Subject       *Subject `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnblockSubjectRequest) Reset() {
+	*x = UnblockSubjectRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnblockSubjectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnblockSubjectRequest) ProtoMessage() {}
+
+func (x *UnblockSubjectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnblockSubjectRequest.ProtoReflect.Descriptor instead.
+func (*UnblockSubjectRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UnblockSubjectRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UnblockSubjectRequest) GetSubject() *Subject {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+// The block that ended.
+type UnblockSubjectResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The block, as recorded.
+	Block         *BlockedSubject `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnblockSubjectResponse) Reset() {
+	*x = UnblockSubjectResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnblockSubjectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnblockSubjectResponse) ProtoMessage() {}
+
+func (x *UnblockSubjectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnblockSubjectResponse.ProtoReflect.Descriptor instead.
+func (*UnblockSubjectResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *UnblockSubjectResponse) GetBlock() *BlockedSubject {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+// Lists blocked subjects.
+type ListBlockedSubjectsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBlockedSubjectsRequest) Reset() {
+	*x = ListBlockedSubjectsRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBlockedSubjectsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBlockedSubjectsRequest) ProtoMessage() {}
+
+func (x *ListBlockedSubjectsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBlockedSubjectsRequest.ProtoReflect.Descriptor instead.
+func (*ListBlockedSubjectsRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{16}
+}
+
+// The blocked subjects. At most 500, which fit into 4 MiB; an import can add more.
+type ListBlockedSubjectsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The active blocks, the oldest first.
+	Blocks        []*BlockedSubject `protobuf:"bytes,1,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBlockedSubjectsResponse) Reset() {
+	*x = ListBlockedSubjectsResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBlockedSubjectsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBlockedSubjectsResponse) ProtoMessage() {}
+
+func (x *ListBlockedSubjectsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBlockedSubjectsResponse.ProtoReflect.Descriptor instead.
+func (*ListBlockedSubjectsResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListBlockedSubjectsResponse) GetBlocks() []*BlockedSubject {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
 var File_signoff_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_admin_service_proto_rawDesc = "" +
@@ -422,12 +994,53 @@ const file_signoff_v1_admin_service_proto_rawDesc = "" +
 	"\afreezes\x18\x01 \x03(\v2\x12.signoff.v1.FreezeR\afreezes\"\x12\n" +
 	"\x10GetStatusRequest\"E\n" +
 	"\x11GetStatusResponse\x120\n" +
-	"\x06status\x18\x01 \x01(\v2\x18.signoff.v1.ServerStatusR\x06status2\xa4\x02\n" +
+	"\x06status\x18\x01 \x01(\v2\x18.signoff.v1.ServerStatusR\x06status\"r\n" +
+	"\x13ListSessionsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x1f\n" +
+	"\vactive_only\x18\x03 \x01(\bR\n" +
+	"activeOnly\"o\n" +
+	"\x14ListSessionsResponse\x12/\n" +
+	"\bsessions\x18\x01 \x03(\v2\x13.signoff.v1.SessionR\bsessions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa0\x01\n" +
+	"\x12EndSessionsRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1f\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\tH\x00R\tsessionId\x12-\n" +
+	"\x06person\x18\x03 \x01(\v2\x13.signoff.v1.SubjectH\x00R\x06person\x12\x12\n" +
+	"\x03all\x18\x04 \x01(\bH\x00R\x03allB\a\n" +
+	"\x05scope\"6\n" +
+	"\x13EndSessionsResponse\x12\x1f\n" +
+	"\vended_count\x18\x01 \x01(\x05R\n" +
+	"endedCount\"{\n" +
+	"\x13BlockSubjectRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12-\n" +
+	"\asubject\x18\x02 \x01(\v2\x13.signoff.v1.SubjectR\asubject\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"H\n" +
+	"\x14BlockSubjectResponse\x120\n" +
+	"\x05block\x18\x01 \x01(\v2\x1a.signoff.v1.BlockedSubjectR\x05block\"e\n" +
+	"\x15UnblockSubjectRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12-\n" +
+	"\asubject\x18\x02 \x01(\v2\x13.signoff.v1.SubjectR\asubject\"J\n" +
+	"\x16UnblockSubjectResponse\x120\n" +
+	"\x05block\x18\x01 \x01(\v2\x1a.signoff.v1.BlockedSubjectR\x05block\"\x1c\n" +
+	"\x1aListBlockedSubjectsRequest\"Q\n" +
+	"\x1bListBlockedSubjectsResponse\x122\n" +
+	"\x06blocks\x18\x01 \x03(\v2\x1a.signoff.v1.BlockedSubjectR\x06blocks2\xdb\x05\n" +
 	"\fAdminService\x12?\n" +
 	"\x06Freeze\x12\x19.signoff.v1.FreezeRequest\x1a\x1a.signoff.v1.FreezeResponse\x129\n" +
 	"\x04Thaw\x12\x17.signoff.v1.ThawRequest\x1a\x18.signoff.v1.ThawResponse\x12N\n" +
 	"\vListFreezes\x12\x1e.signoff.v1.ListFreezesRequest\x1a\x1f.signoff.v1.ListFreezesResponse\x12H\n" +
-	"\tGetStatus\x12\x1c.signoff.v1.GetStatusRequest\x1a\x1d.signoff.v1.GetStatusResponseBV\n" +
+	"\tGetStatus\x12\x1c.signoff.v1.GetStatusRequest\x1a\x1d.signoff.v1.GetStatusResponse\x12Q\n" +
+	"\fListSessions\x12\x1f.signoff.v1.ListSessionsRequest\x1a .signoff.v1.ListSessionsResponse\x12N\n" +
+	"\vEndSessions\x12\x1e.signoff.v1.EndSessionsRequest\x1a\x1f.signoff.v1.EndSessionsResponse\x12Q\n" +
+	"\fBlockSubject\x12\x1f.signoff.v1.BlockSubjectRequest\x1a .signoff.v1.BlockSubjectResponse\x12W\n" +
+	"\x0eUnblockSubject\x12!.signoff.v1.UnblockSubjectRequest\x1a\".signoff.v1.UnblockSubjectResponse\x12f\n" +
+	"\x13ListBlockedSubjects\x12&.signoff.v1.ListBlockedSubjectsRequest\x1a'.signoff.v1.ListBlockedSubjectsResponseBV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (
@@ -442,39 +1055,69 @@ func file_signoff_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_admin_service_proto_rawDescData
 }
 
-var file_signoff_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_signoff_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_signoff_v1_admin_service_proto_goTypes = []any{
-	(*FreezeRequest)(nil),       // 0: signoff.v1.FreezeRequest
-	(*FreezeResponse)(nil),      // 1: signoff.v1.FreezeResponse
-	(*ThawRequest)(nil),         // 2: signoff.v1.ThawRequest
-	(*ThawResponse)(nil),        // 3: signoff.v1.ThawResponse
-	(*ListFreezesRequest)(nil),  // 4: signoff.v1.ListFreezesRequest
-	(*ListFreezesResponse)(nil), // 5: signoff.v1.ListFreezesResponse
-	(*GetStatusRequest)(nil),    // 6: signoff.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),   // 7: signoff.v1.GetStatusResponse
-	(*FreezeScope)(nil),         // 8: signoff.v1.FreezeScope
-	(*Freeze)(nil),              // 9: signoff.v1.Freeze
-	(*ServerStatus)(nil),        // 10: signoff.v1.ServerStatus
+	(*FreezeRequest)(nil),               // 0: signoff.v1.FreezeRequest
+	(*FreezeResponse)(nil),              // 1: signoff.v1.FreezeResponse
+	(*ThawRequest)(nil),                 // 2: signoff.v1.ThawRequest
+	(*ThawResponse)(nil),                // 3: signoff.v1.ThawResponse
+	(*ListFreezesRequest)(nil),          // 4: signoff.v1.ListFreezesRequest
+	(*ListFreezesResponse)(nil),         // 5: signoff.v1.ListFreezesResponse
+	(*GetStatusRequest)(nil),            // 6: signoff.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),           // 7: signoff.v1.GetStatusResponse
+	(*ListSessionsRequest)(nil),         // 8: signoff.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),        // 9: signoff.v1.ListSessionsResponse
+	(*EndSessionsRequest)(nil),          // 10: signoff.v1.EndSessionsRequest
+	(*EndSessionsResponse)(nil),         // 11: signoff.v1.EndSessionsResponse
+	(*BlockSubjectRequest)(nil),         // 12: signoff.v1.BlockSubjectRequest
+	(*BlockSubjectResponse)(nil),        // 13: signoff.v1.BlockSubjectResponse
+	(*UnblockSubjectRequest)(nil),       // 14: signoff.v1.UnblockSubjectRequest
+	(*UnblockSubjectResponse)(nil),      // 15: signoff.v1.UnblockSubjectResponse
+	(*ListBlockedSubjectsRequest)(nil),  // 16: signoff.v1.ListBlockedSubjectsRequest
+	(*ListBlockedSubjectsResponse)(nil), // 17: signoff.v1.ListBlockedSubjectsResponse
+	(*FreezeScope)(nil),                 // 18: signoff.v1.FreezeScope
+	(*Freeze)(nil),                      // 19: signoff.v1.Freeze
+	(*ServerStatus)(nil),                // 20: signoff.v1.ServerStatus
+	(*Session)(nil),                     // 21: signoff.v1.Session
+	(*Subject)(nil),                     // 22: signoff.v1.Subject
+	(*BlockedSubject)(nil),              // 23: signoff.v1.BlockedSubject
 }
 var file_signoff_v1_admin_service_proto_depIdxs = []int32{
-	8,  // 0: signoff.v1.FreezeRequest.scope:type_name -> signoff.v1.FreezeScope
-	9,  // 1: signoff.v1.FreezeResponse.freeze:type_name -> signoff.v1.Freeze
-	9,  // 2: signoff.v1.ThawResponse.freeze:type_name -> signoff.v1.Freeze
-	9,  // 3: signoff.v1.ListFreezesResponse.freezes:type_name -> signoff.v1.Freeze
-	10, // 4: signoff.v1.GetStatusResponse.status:type_name -> signoff.v1.ServerStatus
-	0,  // 5: signoff.v1.AdminService.Freeze:input_type -> signoff.v1.FreezeRequest
-	2,  // 6: signoff.v1.AdminService.Thaw:input_type -> signoff.v1.ThawRequest
-	4,  // 7: signoff.v1.AdminService.ListFreezes:input_type -> signoff.v1.ListFreezesRequest
-	6,  // 8: signoff.v1.AdminService.GetStatus:input_type -> signoff.v1.GetStatusRequest
-	1,  // 9: signoff.v1.AdminService.Freeze:output_type -> signoff.v1.FreezeResponse
-	3,  // 10: signoff.v1.AdminService.Thaw:output_type -> signoff.v1.ThawResponse
-	5,  // 11: signoff.v1.AdminService.ListFreezes:output_type -> signoff.v1.ListFreezesResponse
-	7,  // 12: signoff.v1.AdminService.GetStatus:output_type -> signoff.v1.GetStatusResponse
-	9,  // [9:13] is the sub-list for method output_type
-	5,  // [5:9] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	18, // 0: signoff.v1.FreezeRequest.scope:type_name -> signoff.v1.FreezeScope
+	19, // 1: signoff.v1.FreezeResponse.freeze:type_name -> signoff.v1.Freeze
+	19, // 2: signoff.v1.ThawResponse.freeze:type_name -> signoff.v1.Freeze
+	19, // 3: signoff.v1.ListFreezesResponse.freezes:type_name -> signoff.v1.Freeze
+	20, // 4: signoff.v1.GetStatusResponse.status:type_name -> signoff.v1.ServerStatus
+	21, // 5: signoff.v1.ListSessionsResponse.sessions:type_name -> signoff.v1.Session
+	22, // 6: signoff.v1.EndSessionsRequest.person:type_name -> signoff.v1.Subject
+	22, // 7: signoff.v1.BlockSubjectRequest.subject:type_name -> signoff.v1.Subject
+	23, // 8: signoff.v1.BlockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
+	22, // 9: signoff.v1.UnblockSubjectRequest.subject:type_name -> signoff.v1.Subject
+	23, // 10: signoff.v1.UnblockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
+	23, // 11: signoff.v1.ListBlockedSubjectsResponse.blocks:type_name -> signoff.v1.BlockedSubject
+	0,  // 12: signoff.v1.AdminService.Freeze:input_type -> signoff.v1.FreezeRequest
+	2,  // 13: signoff.v1.AdminService.Thaw:input_type -> signoff.v1.ThawRequest
+	4,  // 14: signoff.v1.AdminService.ListFreezes:input_type -> signoff.v1.ListFreezesRequest
+	6,  // 15: signoff.v1.AdminService.GetStatus:input_type -> signoff.v1.GetStatusRequest
+	8,  // 16: signoff.v1.AdminService.ListSessions:input_type -> signoff.v1.ListSessionsRequest
+	10, // 17: signoff.v1.AdminService.EndSessions:input_type -> signoff.v1.EndSessionsRequest
+	12, // 18: signoff.v1.AdminService.BlockSubject:input_type -> signoff.v1.BlockSubjectRequest
+	14, // 19: signoff.v1.AdminService.UnblockSubject:input_type -> signoff.v1.UnblockSubjectRequest
+	16, // 20: signoff.v1.AdminService.ListBlockedSubjects:input_type -> signoff.v1.ListBlockedSubjectsRequest
+	1,  // 21: signoff.v1.AdminService.Freeze:output_type -> signoff.v1.FreezeResponse
+	3,  // 22: signoff.v1.AdminService.Thaw:output_type -> signoff.v1.ThawResponse
+	5,  // 23: signoff.v1.AdminService.ListFreezes:output_type -> signoff.v1.ListFreezesResponse
+	7,  // 24: signoff.v1.AdminService.GetStatus:output_type -> signoff.v1.GetStatusResponse
+	9,  // 25: signoff.v1.AdminService.ListSessions:output_type -> signoff.v1.ListSessionsResponse
+	11, // 26: signoff.v1.AdminService.EndSessions:output_type -> signoff.v1.EndSessionsResponse
+	13, // 27: signoff.v1.AdminService.BlockSubject:output_type -> signoff.v1.BlockSubjectResponse
+	15, // 28: signoff.v1.AdminService.UnblockSubject:output_type -> signoff.v1.UnblockSubjectResponse
+	17, // 29: signoff.v1.AdminService.ListBlockedSubjects:output_type -> signoff.v1.ListBlockedSubjectsResponse
+	21, // [21:30] is the sub-list for method output_type
+	12, // [12:21] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_admin_service_proto_init() }
@@ -483,13 +1126,18 @@ func file_signoff_v1_admin_service_proto_init() {
 		return
 	}
 	file_signoff_v1_admin_proto_init()
+	file_signoff_v1_admin_service_proto_msgTypes[10].OneofWrappers = []any{
+		(*EndSessionsRequest_SessionId)(nil),
+		(*EndSessionsRequest_Person)(nil),
+		(*EndSessionsRequest_All)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_admin_service_proto_rawDesc), len(file_signoff_v1_admin_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

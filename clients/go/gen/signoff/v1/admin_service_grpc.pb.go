@@ -19,17 +19,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_Freeze_FullMethodName      = "/signoff.v1.AdminService/Freeze"
-	AdminService_Thaw_FullMethodName        = "/signoff.v1.AdminService/Thaw"
-	AdminService_ListFreezes_FullMethodName = "/signoff.v1.AdminService/ListFreezes"
-	AdminService_GetStatus_FullMethodName   = "/signoff.v1.AdminService/GetStatus"
+	AdminService_Freeze_FullMethodName              = "/signoff.v1.AdminService/Freeze"
+	AdminService_Thaw_FullMethodName                = "/signoff.v1.AdminService/Thaw"
+	AdminService_ListFreezes_FullMethodName         = "/signoff.v1.AdminService/ListFreezes"
+	AdminService_GetStatus_FullMethodName           = "/signoff.v1.AdminService/GetStatus"
+	AdminService_ListSessions_FullMethodName        = "/signoff.v1.AdminService/ListSessions"
+	AdminService_EndSessions_FullMethodName         = "/signoff.v1.AdminService/EndSessions"
+	AdminService_BlockSubject_FullMethodName        = "/signoff.v1.AdminService/BlockSubject"
+	AdminService_UnblockSubject_FullMethodName      = "/signoff.v1.AdminService/UnblockSubject"
+	AdminService_ListBlockedSubjects_FullMethodName = "/signoff.v1.AdminService/ListBlockedSubjects"
 )
 
 // AdminServiceClient is the client API for AdminService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Stop agents in an emergency, and read the server's status. For operators; auditors may read.
+// Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
 type AdminServiceClient interface {
 	// Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
 	// scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
@@ -45,6 +50,28 @@ type AdminServiceClient interface {
 	ListFreezes(ctx context.Context, in *ListFreezesRequest, opts ...grpc.CallOption) (*ListFreezesResponse, error)
 	// Returns the server's status. Changes nothing.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
+	// Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+	// after it was ended. Changes nothing.
+	ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error)
+	// Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+	// people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+	// Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+	// kept: a repeated call ends no session that was started since.
+	EndSessions(ctx context.Context, in *EndSessionsRequest, opts ...grpc.CallOption) (*EndSessionsResponse, error)
+	// Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+	// this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+	// its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+	// UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+	// returned.
+	// Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+	// request_id).
+	BlockSubject(ctx context.Context, in *BlockSubjectRequest, opts ...grpc.CallOption) (*BlockSubjectResponse, error)
+	// Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+	// ended.
+	// Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+	UnblockSubject(ctx context.Context, in *UnblockSubjectRequest, opts ...grpc.CallOption) (*UnblockSubjectResponse, error)
+	// Lists the blocked subjects, in the order in which they were blocked. Changes nothing.
+	ListBlockedSubjects(ctx context.Context, in *ListBlockedSubjectsRequest, opts ...grpc.CallOption) (*ListBlockedSubjectsResponse, error)
 }
 
 type adminServiceClient struct {
@@ -95,11 +122,61 @@ func (c *adminServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest
 	return out, nil
 }
 
+func (c *adminServiceClient) ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSessionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) EndSessions(ctx context.Context, in *EndSessionsRequest, opts ...grpc.CallOption) (*EndSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EndSessionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_EndSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) BlockSubject(ctx context.Context, in *BlockSubjectRequest, opts ...grpc.CallOption) (*BlockSubjectResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BlockSubjectResponse)
+	err := c.cc.Invoke(ctx, AdminService_BlockSubject_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) UnblockSubject(ctx context.Context, in *UnblockSubjectRequest, opts ...grpc.CallOption) (*UnblockSubjectResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UnblockSubjectResponse)
+	err := c.cc.Invoke(ctx, AdminService_UnblockSubject_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListBlockedSubjects(ctx context.Context, in *ListBlockedSubjectsRequest, opts ...grpc.CallOption) (*ListBlockedSubjectsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListBlockedSubjectsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListBlockedSubjects_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// Stop agents in an emergency, and read the server's status. For operators; auditors may read.
+// Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
 type AdminServiceServer interface {
 	// Stops calls. After the response, the server grants no claim in the scope, and records every new request in the
 	// scope as AUTO_REJECTED by the rule `_freeze`, with the operator as `decided_by`. Calls that were claimed before are
@@ -115,6 +192,28 @@ type AdminServiceServer interface {
 	ListFreezes(context.Context, *ListFreezesRequest) (*ListFreezesResponse, error)
 	// Returns the server's status. Changes nothing.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
+	// Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+	// after it was ended. Changes nothing.
+	ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error)
+	// Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+	// people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+	// Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+	// kept: a repeated call ends no session that was started since.
+	EndSessions(context.Context, *EndSessionsRequest) (*EndSessionsResponse, error)
+	// Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+	// this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+	// its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+	// UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+	// returned.
+	// Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+	// request_id).
+	BlockSubject(context.Context, *BlockSubjectRequest) (*BlockSubjectResponse, error)
+	// Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+	// ended.
+	// Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+	UnblockSubject(context.Context, *UnblockSubjectRequest) (*UnblockSubjectResponse, error)
+	// Lists the blocked subjects, in the order in which they were blocked. Changes nothing.
+	ListBlockedSubjects(context.Context, *ListBlockedSubjectsRequest) (*ListBlockedSubjectsResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -136,6 +235,21 @@ func (UnimplementedAdminServiceServer) ListFreezes(context.Context, *ListFreezes
 }
 func (UnimplementedAdminServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
+}
+func (UnimplementedAdminServiceServer) ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSessions not implemented")
+}
+func (UnimplementedAdminServiceServer) EndSessions(context.Context, *EndSessionsRequest) (*EndSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndSessions not implemented")
+}
+func (UnimplementedAdminServiceServer) BlockSubject(context.Context, *BlockSubjectRequest) (*BlockSubjectResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BlockSubject not implemented")
+}
+func (UnimplementedAdminServiceServer) UnblockSubject(context.Context, *UnblockSubjectRequest) (*UnblockSubjectResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UnblockSubject not implemented")
+}
+func (UnimplementedAdminServiceServer) ListBlockedSubjects(context.Context, *ListBlockedSubjectsRequest) (*ListBlockedSubjectsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListBlockedSubjects not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -230,6 +344,96 @@ func _AdminService_GetStatus_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ListSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListSessions(ctx, req.(*ListSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_EndSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).EndSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_EndSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).EndSessions(ctx, req.(*EndSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_BlockSubject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BlockSubjectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).BlockSubject(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_BlockSubject_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).BlockSubject(ctx, req.(*BlockSubjectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_UnblockSubject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnblockSubjectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).UnblockSubject(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_UnblockSubject_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).UnblockSubject(ctx, req.(*UnblockSubjectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListBlockedSubjects_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListBlockedSubjectsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListBlockedSubjects(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListBlockedSubjects_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListBlockedSubjects(ctx, req.(*ListBlockedSubjectsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -252,6 +456,26 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetStatus",
 			Handler:    _AdminService_GetStatus_Handler,
+		},
+		{
+			MethodName: "ListSessions",
+			Handler:    _AdminService_ListSessions_Handler,
+		},
+		{
+			MethodName: "EndSessions",
+			Handler:    _AdminService_EndSessions_Handler,
+		},
+		{
+			MethodName: "BlockSubject",
+			Handler:    _AdminService_BlockSubject_Handler,
+		},
+		{
+			MethodName: "UnblockSubject",
+			Handler:    _AdminService_UnblockSubject_Handler,
+		},
+		{
+			MethodName: "ListBlockedSubjects",
+			Handler:    _AdminService_ListBlockedSubjects_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

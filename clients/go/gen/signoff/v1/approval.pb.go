@@ -333,6 +333,128 @@ func (RuleOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{4}
 }
 
+// Where a person acts. The server knows it; a request cannot say it.
+type DecisionSurface int32
+
+const (
+	// Not recorded.
+	DecisionSurface_DECISION_SURFACE_UNSPECIFIED DecisionSurface = 0
+	// This API: the `signoff` command, or another program.
+	DecisionSurface_DECISION_SURFACE_GRPC DecisionSurface = 1
+	// The server's pages.
+	DecisionSurface_DECISION_SURFACE_DESK DecisionSurface = 2
+	// A message in Slack.
+	DecisionSurface_DECISION_SURFACE_SLACK DecisionSurface = 3
+	// A one-tap link in a message.
+	DecisionSurface_DECISION_SURFACE_LINK DecisionSurface = 4
+)
+
+// Enum value maps for DecisionSurface.
+var (
+	DecisionSurface_name = map[int32]string{
+		0: "DECISION_SURFACE_UNSPECIFIED",
+		1: "DECISION_SURFACE_GRPC",
+		2: "DECISION_SURFACE_DESK",
+		3: "DECISION_SURFACE_SLACK",
+		4: "DECISION_SURFACE_LINK",
+	}
+	DecisionSurface_value = map[string]int32{
+		"DECISION_SURFACE_UNSPECIFIED": 0,
+		"DECISION_SURFACE_GRPC":        1,
+		"DECISION_SURFACE_DESK":        2,
+		"DECISION_SURFACE_SLACK":       3,
+		"DECISION_SURFACE_LINK":        4,
+	}
+)
+
+func (x DecisionSurface) Enum() *DecisionSurface {
+	p := new(DecisionSurface)
+	*p = x
+	return p
+}
+
+func (x DecisionSurface) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DecisionSurface) Descriptor() protoreflect.EnumDescriptor {
+	return file_signoff_v1_approval_proto_enumTypes[5].Descriptor()
+}
+
+func (DecisionSurface) Type() protoreflect.EnumType {
+	return &file_signoff_v1_approval_proto_enumTypes[5]
+}
+
+func (x DecisionSurface) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DecisionSurface.Descriptor instead.
+func (DecisionSurface) EnumDescriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{5}
+}
+
+// How a person was authenticated. The server knows it; a request cannot say it.
+type Assurance int32
+
+const (
+	// Not recorded.
+	Assurance_ASSURANCE_UNSPECIFIED Assurance = 0
+	// By a session on the server's pages.
+	Assurance_ASSURANCE_SESSION Assurance = 1
+	// By another system that named the person: a chat, or the bridge in `submitted_by`.
+	Assurance_ASSURANCE_CHAT Assurance = 2
+	// By a one-tap link alone.
+	Assurance_ASSURANCE_LINK Assurance = 3
+	// By the credentials of the call: a token, or a client certificate.
+	Assurance_ASSURANCE_TOKEN Assurance = 4
+)
+
+// Enum value maps for Assurance.
+var (
+	Assurance_name = map[int32]string{
+		0: "ASSURANCE_UNSPECIFIED",
+		1: "ASSURANCE_SESSION",
+		2: "ASSURANCE_CHAT",
+		3: "ASSURANCE_LINK",
+		4: "ASSURANCE_TOKEN",
+	}
+	Assurance_value = map[string]int32{
+		"ASSURANCE_UNSPECIFIED": 0,
+		"ASSURANCE_SESSION":     1,
+		"ASSURANCE_CHAT":        2,
+		"ASSURANCE_LINK":        3,
+		"ASSURANCE_TOKEN":       4,
+	}
+)
+
+func (x Assurance) Enum() *Assurance {
+	p := new(Assurance)
+	*p = x
+	return p
+}
+
+func (x Assurance) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Assurance) Descriptor() protoreflect.EnumDescriptor {
+	return file_signoff_v1_approval_proto_enumTypes[6].Descriptor()
+}
+
+func (Assurance) Type() protoreflect.EnumType {
+	return &file_signoff_v1_approval_proto_enumTypes[6]
+}
+
+func (x Assurance) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Assurance.Descriptor instead.
+func (Assurance) EnumDescriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{6}
+}
+
 // A reviewer's choice.
 type VoteChoice int32
 
@@ -370,11 +492,11 @@ func (x VoteChoice) String() string {
 }
 
 func (VoteChoice) Descriptor() protoreflect.EnumDescriptor {
-	return file_signoff_v1_approval_proto_enumTypes[5].Descriptor()
+	return file_signoff_v1_approval_proto_enumTypes[7].Descriptor()
 }
 
 func (VoteChoice) Type() protoreflect.EnumType {
-	return &file_signoff_v1_approval_proto_enumTypes[5]
+	return &file_signoff_v1_approval_proto_enumTypes[7]
 }
 
 func (x VoteChoice) Number() protoreflect.EnumNumber {
@@ -383,7 +505,7 @@ func (x VoteChoice) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VoteChoice.Descriptor instead.
 func (VoteChoice) EnumDescriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{5}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{7}
 }
 
 // The result of running a tool.
@@ -423,11 +545,11 @@ func (x ExecutionResult) String() string {
 }
 
 func (ExecutionResult) Descriptor() protoreflect.EnumDescriptor {
-	return file_signoff_v1_approval_proto_enumTypes[6].Descriptor()
+	return file_signoff_v1_approval_proto_enumTypes[8].Descriptor()
 }
 
 func (ExecutionResult) Type() protoreflect.EnumType {
-	return &file_signoff_v1_approval_proto_enumTypes[6]
+	return &file_signoff_v1_approval_proto_enumTypes[8]
 }
 
 func (x ExecutionResult) Number() protoreflect.EnumNumber {
@@ -436,7 +558,7 @@ func (x ExecutionResult) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExecutionResult.Descriptor instead.
 func (ExecutionResult) EnumDescriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{6}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{8}
 }
 
 // A tool call that waits for a decision, or has one.
@@ -502,7 +624,12 @@ type Approval struct {
 	// The urgency. Escalations raise it.
 	Priority Priority `protobuf:"varint,29,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
 	// Set once the approval is revoked: it can no longer be claimed. The status does not change.
-	Revocation    *Revocation `protobuf:"bytes,30,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	Revocation *Revocation `protobuf:"bytes,30,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	// Paths of the arguments that the policy redacts, in lists and in WatchPending only: their values are `[redacted]`.
+	// `args`: all arguments are redacted, and `arguments` is empty. Such a message has no `arguments_schema`, and no
+	// errors of conditions in `policy.trace`, which could repeat a value. `digest` still covers the full arguments:
+	// read them with GetApproval before you decide. Empty for one's own requests.
+	RedactedPaths []string `protobuf:"bytes,31,rep,name=redacted_paths,json=redactedPaths,proto3" json:"redacted_paths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -743,6 +870,13 @@ func (x *Approval) GetPriority() Priority {
 func (x *Approval) GetRevocation() *Revocation {
 	if x != nil {
 		return x.Revocation
+	}
+	return nil
+}
+
+func (x *Approval) GetRedactedPaths() []string {
+	if x != nil {
+		return x.RedactedPaths
 	}
 	return nil
 }
@@ -1124,7 +1258,14 @@ type Vote struct {
 	// Who submitted the vote for the reviewer, such as a chat bridge. Unset if the reviewer did.
 	SubmittedBy *Actor `protobuf:"bytes,7,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
 	// The policy rules that the vote counts for.
-	CountedFor    []string `protobuf:"bytes,8,rep,name=counted_for,json=countedFor,proto3" json:"counted_for,omitempty"`
+	CountedFor []string `protobuf:"bytes,8,rep,name=counted_for,json=countedFor,proto3" json:"counted_for,omitempty"`
+	// Where the reviewer voted. UNSPECIFIED for a vote from before the server recorded it.
+	Surface DecisionSurface `protobuf:"varint,9,opt,name=surface,proto3,enum=signoff.v1.DecisionSurface" json:"surface,omitempty"`
+	// How the reviewer was authenticated. UNSPECIFIED for a vote from before the server recorded it.
+	Assurance Assurance `protobuf:"varint,10,opt,name=assurance,proto3,enum=signoff.v1.Assurance" json:"assurance,omitempty"`
+	// The parts of the approval that the reviewer opened, as the page reports them: at most 64, of at most 128 characters
+	// each.
+	Opened        []string `protobuf:"bytes,11,rep,name=opened,proto3" json:"opened,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1215,6 +1356,27 @@ func (x *Vote) GetCountedFor() []string {
 	return nil
 }
 
+func (x *Vote) GetSurface() DecisionSurface {
+	if x != nil {
+		return x.Surface
+	}
+	return DecisionSurface_DECISION_SURFACE_UNSPECIFIED
+}
+
+func (x *Vote) GetAssurance() Assurance {
+	if x != nil {
+		return x.Assurance
+	}
+	return Assurance_ASSURANCE_UNSPECIFIED
+}
+
+func (x *Vote) GetOpened() []string {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
+}
+
 // The decision on an approval.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1237,8 +1399,15 @@ type Decision struct {
 	SubmittedBy *Actor `protobuf:"bytes,8,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
 	// The earlier rejection that decided, if the policy remembered one. `policy.rule` is then `_remembered_rejection`.
 	RememberedRejection *RememberedRejection `protobuf:"bytes,9,opt,name=remembered_rejection,json=rememberedRejection,proto3" json:"remembered_rejection,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Where the decider voted. UNSPECIFIED if nobody voted, and for a decision from before the server recorded it.
+	Surface DecisionSurface `protobuf:"varint,10,opt,name=surface,proto3,enum=signoff.v1.DecisionSurface" json:"surface,omitempty"`
+	// How the decider was authenticated. UNSPECIFIED if nobody voted, and for a decision from before the server recorded
+	// it.
+	Assurance Assurance `protobuf:"varint,11,opt,name=assurance,proto3,enum=signoff.v1.Assurance" json:"assurance,omitempty"`
+	// The parts of the approval that the decider opened, as in Vote.
+	Opened        []string `protobuf:"bytes,12,rep,name=opened,proto3" json:"opened,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -1330,6 +1499,27 @@ func (x *Decision) GetSubmittedBy() *Actor {
 func (x *Decision) GetRememberedRejection() *RememberedRejection {
 	if x != nil {
 		return x.RememberedRejection
+	}
+	return nil
+}
+
+func (x *Decision) GetSurface() DecisionSurface {
+	if x != nil {
+		return x.Surface
+	}
+	return DecisionSurface_DECISION_SURFACE_UNSPECIFIED
+}
+
+func (x *Decision) GetAssurance() Assurance {
+	if x != nil {
+		return x.Assurance
+	}
+	return Assurance_ASSURANCE_UNSPECIFIED
+}
+
+func (x *Decision) GetOpened() []string {
+	if x != nil {
+		return x.Opened
 	}
 	return nil
 }
@@ -1620,7 +1810,14 @@ type Event struct {
 	//	*Event_Reported
 	//	*Event_Escalated_
 	//	*Event_Revoked_
-	Kind          isEvent_Kind `protobuf_oneof:"kind"`
+	Kind isEvent_Kind `protobuf_oneof:"kind"`
+	// Where the actor edited or revoked. UNSPECIFIED for other events (a vote and a decision have their own field), and
+	// for events from before the server recorded it.
+	Surface DecisionSurface `protobuf:"varint,12,opt,name=surface,proto3,enum=signoff.v1.DecisionSurface" json:"surface,omitempty"`
+	// How the actor who edited or revoked was authenticated. UNSPECIFIED as `surface`.
+	Assurance Assurance `protobuf:"varint,13,opt,name=assurance,proto3,enum=signoff.v1.Assurance" json:"assurance,omitempty"`
+	// The parts of the approval that the actor opened before editing or revoking, as in Vote.
+	Opened        []string `protobuf:"bytes,14,rep,name=opened,proto3" json:"opened,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1751,6 +1948,27 @@ func (x *Event) GetRevoked() *Event_Revoked {
 		if x, ok := x.Kind.(*Event_Revoked_); ok {
 			return x.Revoked
 		}
+	}
+	return nil
+}
+
+func (x *Event) GetSurface() DecisionSurface {
+	if x != nil {
+		return x.Surface
+	}
+	return DecisionSurface_DECISION_SURFACE_UNSPECIFIED
+}
+
+func (x *Event) GetAssurance() Assurance {
+	if x != nil {
+		return x.Assurance
+	}
+	return Assurance_ASSURANCE_UNSPECIFIED
+}
+
+func (x *Event) GetOpened() []string {
+	if x != nil {
+		return x.Opened
 	}
 	return nil
 }
@@ -2222,7 +2440,7 @@ var File_signoff_v1_approval_proto protoreflect.FileDescriptor
 const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\n" +
 	"\x19signoff/v1/approval.proto\x12\n" +
-	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\v\n" +
+	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\v\n" +
 	"\bApproval\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x122\n" +
@@ -2260,7 +2478,8 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\bpriority\x18\x1d \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x126\n" +
 	"\n" +
 	"revocation\x18\x1e \x01(\v2\x16.signoff.v1.RevocationR\n" +
-	"revocation\x1a9\n" +
+	"revocation\x12%\n" +
+	"\x0eredacted_paths\x18\x1f \x03(\tR\rredactedPaths\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +
@@ -2287,7 +2506,7 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\tRuleTrace\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x121\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x17.signoff.v1.RuleOutcomeR\aoutcome\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xcf\x02\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xd3\x03\n" +
 	"\x04Vote\x120\n" +
 	"\n" +
 	"decided_by\x18\x01 \x01(\v2\x11.signoff.v1.ActorR\tdecidedBy\x12.\n" +
@@ -2298,7 +2517,11 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x124\n" +
 	"\fsubmitted_by\x18\a \x01(\v2\x11.signoff.v1.ActorR\vsubmittedBy\x12\x1f\n" +
 	"\vcounted_for\x18\b \x03(\tR\n" +
-	"countedFor\"\xaa\x03\n" +
+	"countedFor\x125\n" +
+	"\asurface\x18\t \x01(\x0e2\x1b.signoff.v1.DecisionSurfaceR\asurface\x123\n" +
+	"\tassurance\x18\n" +
+	" \x01(\x0e2\x15.signoff.v1.AssuranceR\tassurance\x12\x16\n" +
+	"\x06opened\x18\v \x03(\tR\x06opened\"\xae\x04\n" +
 	"\bDecision\x122\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1a.signoff.v1.ApprovalStatusR\x06status\x120\n" +
 	"\n" +
@@ -2310,7 +2533,11 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x1a\n" +
 	"\brevision\x18\a \x01(\x04R\brevision\x124\n" +
 	"\fsubmitted_by\x18\b \x01(\v2\x11.signoff.v1.ActorR\vsubmittedBy\x12R\n" +
-	"\x14remembered_rejection\x18\t \x01(\v2\x1f.signoff.v1.RememberedRejectionR\x13rememberedRejection\"\x82\x01\n" +
+	"\x14remembered_rejection\x18\t \x01(\v2\x1f.signoff.v1.RememberedRejectionR\x13rememberedRejection\x125\n" +
+	"\asurface\x18\n" +
+	" \x01(\x0e2\x1b.signoff.v1.DecisionSurfaceR\asurface\x123\n" +
+	"\tassurance\x18\v \x01(\x0e2\x15.signoff.v1.AssuranceR\tassurance\x12\x16\n" +
+	"\x06opened\x18\f \x03(\tR\x06opened\"\x82\x01\n" +
 	"\x13RememberedRejection\x12\x1f\n" +
 	"\vapproval_id\x18\x01 \x01(\tR\n" +
 	"approvalId\x120\n" +
@@ -2335,7 +2562,7 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x06result\x18\x01 \x01(\x0e2\x1b.signoff.v1.ExecutionResultR\x06result\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12;\n" +
 	"\vreport_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"reportTime\"\xdb\b\n" +
+	"reportTime\"\xdf\t\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x129\n" +
 	"\n" +
@@ -2349,7 +2576,10 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\breported\x18\t \x01(\v2\x1c.signoff.v1.ExecutionOutcomeH\x00R\breported\x12;\n" +
 	"\tescalated\x18\n" +
 	" \x01(\v2\x1b.signoff.v1.Event.EscalatedH\x00R\tescalated\x125\n" +
-	"\arevoked\x18\v \x01(\v2\x19.signoff.v1.Event.RevokedH\x00R\arevoked\x1ao\n" +
+	"\arevoked\x18\v \x01(\v2\x19.signoff.v1.Event.RevokedH\x00R\arevoked\x125\n" +
+	"\asurface\x18\f \x01(\x0e2\x1b.signoff.v1.DecisionSurfaceR\asurface\x123\n" +
+	"\tassurance\x18\r \x01(\x0e2\x15.signoff.v1.AssuranceR\tassurance\x12\x16\n" +
+	"\x06opened\x18\x0e \x03(\tR\x06opened\x1ao\n" +
 	"\tEscalated\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x1c\n" +
 	"\treviewers\x18\x02 \x03(\tR\treviewers\x120\n" +
@@ -2407,7 +2637,19 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x18RULE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14RULE_OUTCOME_MATCHED\x10\x01\x12\x1c\n" +
 	"\x18RULE_OUTCOME_NOT_MATCHED\x10\x02\x12\x17\n" +
-	"\x13RULE_OUTCOME_FAILED\x10\x03*Z\n" +
+	"\x13RULE_OUTCOME_FAILED\x10\x03*\xa0\x01\n" +
+	"\x0fDecisionSurface\x12 \n" +
+	"\x1cDECISION_SURFACE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15DECISION_SURFACE_GRPC\x10\x01\x12\x19\n" +
+	"\x15DECISION_SURFACE_DESK\x10\x02\x12\x1a\n" +
+	"\x16DECISION_SURFACE_SLACK\x10\x03\x12\x19\n" +
+	"\x15DECISION_SURFACE_LINK\x10\x04*z\n" +
+	"\tAssurance\x12\x19\n" +
+	"\x15ASSURANCE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11ASSURANCE_SESSION\x10\x01\x12\x12\n" +
+	"\x0eASSURANCE_CHAT\x10\x02\x12\x12\n" +
+	"\x0eASSURANCE_LINK\x10\x03\x12\x13\n" +
+	"\x0fASSURANCE_TOKEN\x10\x04*Z\n" +
 	"\n" +
 	"VoteChoice\x12\x1b\n" +
 	"\x17VOTE_CHOICE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -2431,7 +2673,7 @@ func file_signoff_v1_approval_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_approval_proto_rawDescData
 }
 
-var file_signoff_v1_approval_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_signoff_v1_approval_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
 var file_signoff_v1_approval_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_signoff_v1_approval_proto_goTypes = []any{
 	(Priority)(0),                 // 0: signoff.v1.Priority
@@ -2439,95 +2681,103 @@ var file_signoff_v1_approval_proto_goTypes = []any{
 	(ActorKind)(0),                // 2: signoff.v1.ActorKind
 	(PolicyEffect)(0),             // 3: signoff.v1.PolicyEffect
 	(RuleOutcome)(0),              // 4: signoff.v1.RuleOutcome
-	(VoteChoice)(0),               // 5: signoff.v1.VoteChoice
-	(ExecutionResult)(0),          // 6: signoff.v1.ExecutionResult
-	(*Approval)(nil),              // 7: signoff.v1.Approval
-	(*Panel)(nil),                 // 8: signoff.v1.Panel
-	(*Agent)(nil),                 // 9: signoff.v1.Agent
-	(*Actor)(nil),                 // 10: signoff.v1.Actor
-	(*PolicyEvaluation)(nil),      // 11: signoff.v1.PolicyEvaluation
-	(*RuleTrace)(nil),             // 12: signoff.v1.RuleTrace
-	(*Vote)(nil),                  // 13: signoff.v1.Vote
-	(*Decision)(nil),              // 14: signoff.v1.Decision
-	(*RememberedRejection)(nil),   // 15: signoff.v1.RememberedRejection
-	(*Revocation)(nil),            // 16: signoff.v1.Revocation
-	(*Claim)(nil),                 // 17: signoff.v1.Claim
-	(*ExecutionOutcome)(nil),      // 18: signoff.v1.ExecutionOutcome
-	(*Event)(nil),                 // 19: signoff.v1.Event
-	(*Progress)(nil),              // 20: signoff.v1.Progress
-	nil,                           // 21: signoff.v1.Approval.LabelsEntry
-	(*Event_Escalated)(nil),       // 22: signoff.v1.Event.Escalated
-	(*Event_Requested)(nil),       // 23: signoff.v1.Event.Requested
-	(*Event_Edited)(nil),          // 24: signoff.v1.Event.Edited
-	(*Event_Claimed)(nil),         // 25: signoff.v1.Event.Claimed
-	(*Event_Revoked)(nil),         // 26: signoff.v1.Event.Revoked
-	(*structpb.Struct)(nil),       // 27: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(DecisionSurface)(0),          // 5: signoff.v1.DecisionSurface
+	(Assurance)(0),                // 6: signoff.v1.Assurance
+	(VoteChoice)(0),               // 7: signoff.v1.VoteChoice
+	(ExecutionResult)(0),          // 8: signoff.v1.ExecutionResult
+	(*Approval)(nil),              // 9: signoff.v1.Approval
+	(*Panel)(nil),                 // 10: signoff.v1.Panel
+	(*Agent)(nil),                 // 11: signoff.v1.Agent
+	(*Actor)(nil),                 // 12: signoff.v1.Actor
+	(*PolicyEvaluation)(nil),      // 13: signoff.v1.PolicyEvaluation
+	(*RuleTrace)(nil),             // 14: signoff.v1.RuleTrace
+	(*Vote)(nil),                  // 15: signoff.v1.Vote
+	(*Decision)(nil),              // 16: signoff.v1.Decision
+	(*RememberedRejection)(nil),   // 17: signoff.v1.RememberedRejection
+	(*Revocation)(nil),            // 18: signoff.v1.Revocation
+	(*Claim)(nil),                 // 19: signoff.v1.Claim
+	(*ExecutionOutcome)(nil),      // 20: signoff.v1.ExecutionOutcome
+	(*Event)(nil),                 // 21: signoff.v1.Event
+	(*Progress)(nil),              // 22: signoff.v1.Progress
+	nil,                           // 23: signoff.v1.Approval.LabelsEntry
+	(*Event_Escalated)(nil),       // 24: signoff.v1.Event.Escalated
+	(*Event_Requested)(nil),       // 25: signoff.v1.Event.Requested
+	(*Event_Edited)(nil),          // 26: signoff.v1.Event.Edited
+	(*Event_Claimed)(nil),         // 27: signoff.v1.Event.Claimed
+	(*Event_Revoked)(nil),         // 28: signoff.v1.Event.Revoked
+	(*structpb.Struct)(nil),       // 29: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
 }
 var file_signoff_v1_approval_proto_depIdxs = []int32{
 	1,  // 0: signoff.v1.Approval.status:type_name -> signoff.v1.ApprovalStatus
-	10, // 1: signoff.v1.Approval.caller:type_name -> signoff.v1.Actor
-	27, // 2: signoff.v1.Approval.arguments:type_name -> google.protobuf.Struct
-	9,  // 3: signoff.v1.Approval.agent:type_name -> signoff.v1.Agent
-	21, // 4: signoff.v1.Approval.labels:type_name -> signoff.v1.Approval.LabelsEntry
-	27, // 5: signoff.v1.Approval.arguments_schema:type_name -> google.protobuf.Struct
-	28, // 6: signoff.v1.Approval.timeout:type_name -> google.protobuf.Duration
-	29, // 7: signoff.v1.Approval.create_time:type_name -> google.protobuf.Timestamp
-	29, // 8: signoff.v1.Approval.update_time:type_name -> google.protobuf.Timestamp
-	29, // 9: signoff.v1.Approval.deadline:type_name -> google.protobuf.Timestamp
-	11, // 10: signoff.v1.Approval.policy:type_name -> signoff.v1.PolicyEvaluation
-	13, // 11: signoff.v1.Approval.votes:type_name -> signoff.v1.Vote
-	14, // 12: signoff.v1.Approval.decision:type_name -> signoff.v1.Decision
-	17, // 13: signoff.v1.Approval.claim:type_name -> signoff.v1.Claim
-	28, // 14: signoff.v1.Approval.claim_window:type_name -> google.protobuf.Duration
-	10, // 15: signoff.v1.Approval.on_behalf_of:type_name -> signoff.v1.Actor
-	8,  // 16: signoff.v1.Approval.panels:type_name -> signoff.v1.Panel
+	12, // 1: signoff.v1.Approval.caller:type_name -> signoff.v1.Actor
+	29, // 2: signoff.v1.Approval.arguments:type_name -> google.protobuf.Struct
+	11, // 3: signoff.v1.Approval.agent:type_name -> signoff.v1.Agent
+	23, // 4: signoff.v1.Approval.labels:type_name -> signoff.v1.Approval.LabelsEntry
+	29, // 5: signoff.v1.Approval.arguments_schema:type_name -> google.protobuf.Struct
+	30, // 6: signoff.v1.Approval.timeout:type_name -> google.protobuf.Duration
+	31, // 7: signoff.v1.Approval.create_time:type_name -> google.protobuf.Timestamp
+	31, // 8: signoff.v1.Approval.update_time:type_name -> google.protobuf.Timestamp
+	31, // 9: signoff.v1.Approval.deadline:type_name -> google.protobuf.Timestamp
+	13, // 10: signoff.v1.Approval.policy:type_name -> signoff.v1.PolicyEvaluation
+	15, // 11: signoff.v1.Approval.votes:type_name -> signoff.v1.Vote
+	16, // 12: signoff.v1.Approval.decision:type_name -> signoff.v1.Decision
+	19, // 13: signoff.v1.Approval.claim:type_name -> signoff.v1.Claim
+	30, // 14: signoff.v1.Approval.claim_window:type_name -> google.protobuf.Duration
+	12, // 15: signoff.v1.Approval.on_behalf_of:type_name -> signoff.v1.Actor
+	10, // 16: signoff.v1.Approval.panels:type_name -> signoff.v1.Panel
 	0,  // 17: signoff.v1.Approval.priority:type_name -> signoff.v1.Priority
-	16, // 18: signoff.v1.Approval.revocation:type_name -> signoff.v1.Revocation
+	18, // 18: signoff.v1.Approval.revocation:type_name -> signoff.v1.Revocation
 	2,  // 19: signoff.v1.Actor.kind:type_name -> signoff.v1.ActorKind
 	3,  // 20: signoff.v1.PolicyEvaluation.effect:type_name -> signoff.v1.PolicyEffect
-	12, // 21: signoff.v1.PolicyEvaluation.trace:type_name -> signoff.v1.RuleTrace
+	14, // 21: signoff.v1.PolicyEvaluation.trace:type_name -> signoff.v1.RuleTrace
 	4,  // 22: signoff.v1.RuleTrace.outcome:type_name -> signoff.v1.RuleOutcome
-	10, // 23: signoff.v1.Vote.decided_by:type_name -> signoff.v1.Actor
-	5,  // 24: signoff.v1.Vote.choice:type_name -> signoff.v1.VoteChoice
-	29, // 25: signoff.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	10, // 26: signoff.v1.Vote.submitted_by:type_name -> signoff.v1.Actor
-	1,  // 27: signoff.v1.Decision.status:type_name -> signoff.v1.ApprovalStatus
-	10, // 28: signoff.v1.Decision.decided_by:type_name -> signoff.v1.Actor
-	29, // 29: signoff.v1.Decision.decide_time:type_name -> google.protobuf.Timestamp
-	10, // 30: signoff.v1.Decision.submitted_by:type_name -> signoff.v1.Actor
-	15, // 31: signoff.v1.Decision.remembered_rejection:type_name -> signoff.v1.RememberedRejection
-	10, // 32: signoff.v1.RememberedRejection.decided_by:type_name -> signoff.v1.Actor
-	10, // 33: signoff.v1.Revocation.revoked_by:type_name -> signoff.v1.Actor
-	29, // 34: signoff.v1.Revocation.revoke_time:type_name -> google.protobuf.Timestamp
-	10, // 35: signoff.v1.Claim.claimed_by:type_name -> signoff.v1.Actor
-	29, // 36: signoff.v1.Claim.claim_time:type_name -> google.protobuf.Timestamp
-	18, // 37: signoff.v1.Claim.outcome:type_name -> signoff.v1.ExecutionOutcome
-	6,  // 38: signoff.v1.ExecutionOutcome.result:type_name -> signoff.v1.ExecutionResult
-	29, // 39: signoff.v1.ExecutionOutcome.report_time:type_name -> google.protobuf.Timestamp
-	29, // 40: signoff.v1.Event.event_time:type_name -> google.protobuf.Timestamp
-	10, // 41: signoff.v1.Event.actor:type_name -> signoff.v1.Actor
-	23, // 42: signoff.v1.Event.requested:type_name -> signoff.v1.Event.Requested
-	13, // 43: signoff.v1.Event.voted:type_name -> signoff.v1.Vote
-	24, // 44: signoff.v1.Event.edited:type_name -> signoff.v1.Event.Edited
-	14, // 45: signoff.v1.Event.decided:type_name -> signoff.v1.Decision
-	25, // 46: signoff.v1.Event.claimed:type_name -> signoff.v1.Event.Claimed
-	18, // 47: signoff.v1.Event.reported:type_name -> signoff.v1.ExecutionOutcome
-	22, // 48: signoff.v1.Event.escalated:type_name -> signoff.v1.Event.Escalated
-	26, // 49: signoff.v1.Event.revoked:type_name -> signoff.v1.Event.Revoked
-	28, // 50: signoff.v1.Progress.elapsed:type_name -> google.protobuf.Duration
-	28, // 51: signoff.v1.Progress.remaining:type_name -> google.protobuf.Duration
-	0,  // 52: signoff.v1.Event.Escalated.priority:type_name -> signoff.v1.Priority
-	1,  // 53: signoff.v1.Event.Requested.status:type_name -> signoff.v1.ApprovalStatus
-	27, // 54: signoff.v1.Event.Requested.arguments:type_name -> google.protobuf.Struct
-	27, // 55: signoff.v1.Event.Edited.arguments:type_name -> google.protobuf.Struct
-	11, // 56: signoff.v1.Event.Edited.policy:type_name -> signoff.v1.PolicyEvaluation
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	12, // 23: signoff.v1.Vote.decided_by:type_name -> signoff.v1.Actor
+	7,  // 24: signoff.v1.Vote.choice:type_name -> signoff.v1.VoteChoice
+	31, // 25: signoff.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	12, // 26: signoff.v1.Vote.submitted_by:type_name -> signoff.v1.Actor
+	5,  // 27: signoff.v1.Vote.surface:type_name -> signoff.v1.DecisionSurface
+	6,  // 28: signoff.v1.Vote.assurance:type_name -> signoff.v1.Assurance
+	1,  // 29: signoff.v1.Decision.status:type_name -> signoff.v1.ApprovalStatus
+	12, // 30: signoff.v1.Decision.decided_by:type_name -> signoff.v1.Actor
+	31, // 31: signoff.v1.Decision.decide_time:type_name -> google.protobuf.Timestamp
+	12, // 32: signoff.v1.Decision.submitted_by:type_name -> signoff.v1.Actor
+	17, // 33: signoff.v1.Decision.remembered_rejection:type_name -> signoff.v1.RememberedRejection
+	5,  // 34: signoff.v1.Decision.surface:type_name -> signoff.v1.DecisionSurface
+	6,  // 35: signoff.v1.Decision.assurance:type_name -> signoff.v1.Assurance
+	12, // 36: signoff.v1.RememberedRejection.decided_by:type_name -> signoff.v1.Actor
+	12, // 37: signoff.v1.Revocation.revoked_by:type_name -> signoff.v1.Actor
+	31, // 38: signoff.v1.Revocation.revoke_time:type_name -> google.protobuf.Timestamp
+	12, // 39: signoff.v1.Claim.claimed_by:type_name -> signoff.v1.Actor
+	31, // 40: signoff.v1.Claim.claim_time:type_name -> google.protobuf.Timestamp
+	20, // 41: signoff.v1.Claim.outcome:type_name -> signoff.v1.ExecutionOutcome
+	8,  // 42: signoff.v1.ExecutionOutcome.result:type_name -> signoff.v1.ExecutionResult
+	31, // 43: signoff.v1.ExecutionOutcome.report_time:type_name -> google.protobuf.Timestamp
+	31, // 44: signoff.v1.Event.event_time:type_name -> google.protobuf.Timestamp
+	12, // 45: signoff.v1.Event.actor:type_name -> signoff.v1.Actor
+	25, // 46: signoff.v1.Event.requested:type_name -> signoff.v1.Event.Requested
+	15, // 47: signoff.v1.Event.voted:type_name -> signoff.v1.Vote
+	26, // 48: signoff.v1.Event.edited:type_name -> signoff.v1.Event.Edited
+	16, // 49: signoff.v1.Event.decided:type_name -> signoff.v1.Decision
+	27, // 50: signoff.v1.Event.claimed:type_name -> signoff.v1.Event.Claimed
+	20, // 51: signoff.v1.Event.reported:type_name -> signoff.v1.ExecutionOutcome
+	24, // 52: signoff.v1.Event.escalated:type_name -> signoff.v1.Event.Escalated
+	28, // 53: signoff.v1.Event.revoked:type_name -> signoff.v1.Event.Revoked
+	5,  // 54: signoff.v1.Event.surface:type_name -> signoff.v1.DecisionSurface
+	6,  // 55: signoff.v1.Event.assurance:type_name -> signoff.v1.Assurance
+	30, // 56: signoff.v1.Progress.elapsed:type_name -> google.protobuf.Duration
+	30, // 57: signoff.v1.Progress.remaining:type_name -> google.protobuf.Duration
+	0,  // 58: signoff.v1.Event.Escalated.priority:type_name -> signoff.v1.Priority
+	1,  // 59: signoff.v1.Event.Requested.status:type_name -> signoff.v1.ApprovalStatus
+	29, // 60: signoff.v1.Event.Requested.arguments:type_name -> google.protobuf.Struct
+	29, // 61: signoff.v1.Event.Edited.arguments:type_name -> google.protobuf.Struct
+	13, // 62: signoff.v1.Event.Edited.policy:type_name -> signoff.v1.PolicyEvaluation
+	63, // [63:63] is the sub-list for method output_type
+	63, // [63:63] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_approval_proto_init() }
@@ -2550,7 +2800,7 @@ func file_signoff_v1_approval_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_approval_proto_rawDesc), len(file_signoff_v1_approval_proto_rawDesc)),
-			NumEnums:      7,
+			NumEnums:      9,
 			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,

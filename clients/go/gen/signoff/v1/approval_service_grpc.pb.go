@@ -67,7 +67,7 @@ type ApprovalServiceClient interface {
 	//
 	// Errors: NOT_FOUND; OUT_OF_RANGE if `after_revision` is newer than the approval. Changes nothing.
 	WatchApproval(ctx context.Context, in *WatchApprovalRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApprovalResponse], error)
-	// Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
+	// Returns the current state of an approval, with all its arguments. Errors: NOT_FOUND. Changes nothing.
 	//
 	// A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
 	// default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
@@ -81,15 +81,17 @@ type ApprovalServiceClient interface {
 	// Errors: NOT_FOUND; OUT_OF_RANGE as for WatchApproval. Changes nothing.
 	WaitApproval(ctx context.Context, in *WaitApprovalRequest, opts ...grpc.CallOption) (*WaitApprovalResponse, error)
 	// Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
-	// a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
+	// a `next_page_token` may hold fewer than `page_size`, even none. Omits arguments that the policy redacts: see
+	// `redacted_paths` in Approval. Changes nothing.
 	ListPending(ctx context.Context, in *ListPendingRequest, opts ...grpc.CallOption) (*ListPendingResponse, error)
 	// Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
 	// additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
-	// get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
-	// UNAVAILABLE when the server drains.
+	// get those that they may vote on, auditors get all. Omits redacted arguments, as ListPending does. Changes nothing.
+	// The stream ends only with an error, such as UNAVAILABLE when the server drains.
 	WatchPending(ctx context.Context, in *WatchPendingRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchPendingResponse], error)
 	// Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
-	// the policy asks or asked them about, auditors get all. Changes nothing.
+	// the policy asks or asked them about, auditors get all. Omits redacted arguments, as ListPending does, except from
+	// one's own requests. Changes nothing.
 	ListApprovals(ctx context.Context, in *ListApprovalsRequest, opts ...grpc.CallOption) (*ListApprovalsResponse, error)
 	// Records a reviewer's decision on a PENDING approval. The reviewer is the caller. The requester cannot decide. With
 	// `edited_arguments`, the reviewer approves these arguments instead, and the policy evaluates them. The vote counts
@@ -318,7 +320,7 @@ type ApprovalServiceServer interface {
 	//
 	// Errors: NOT_FOUND; OUT_OF_RANGE if `after_revision` is newer than the approval. Changes nothing.
 	WatchApproval(*WatchApprovalRequest, grpc.ServerStreamingServer[WatchApprovalResponse]) error
-	// Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
+	// Returns the current state of an approval, with all its arguments. Errors: NOT_FOUND. Changes nothing.
 	//
 	// A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
 	// default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
@@ -332,15 +334,17 @@ type ApprovalServiceServer interface {
 	// Errors: NOT_FOUND; OUT_OF_RANGE as for WatchApproval. Changes nothing.
 	WaitApproval(context.Context, *WaitApprovalRequest) (*WaitApprovalResponse, error)
 	// Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
-	// a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
+	// a `next_page_token` may hold fewer than `page_size`, even none. Omits arguments that the policy redacts: see
+	// `redacted_paths` in Approval. Changes nothing.
 	ListPending(context.Context, *ListPendingRequest) (*ListPendingResponse, error)
 	// Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
 	// additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
-	// get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
-	// UNAVAILABLE when the server drains.
+	// get those that they may vote on, auditors get all. Omits redacted arguments, as ListPending does. Changes nothing.
+	// The stream ends only with an error, such as UNAVAILABLE when the server drains.
 	WatchPending(*WatchPendingRequest, grpc.ServerStreamingServer[WatchPendingResponse]) error
 	// Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
-	// the policy asks or asked them about, auditors get all. Changes nothing.
+	// the policy asks or asked them about, auditors get all. Omits redacted arguments, as ListPending does, except from
+	// one's own requests. Changes nothing.
 	ListApprovals(context.Context, *ListApprovalsRequest) (*ListApprovalsResponse, error)
 	// Records a reviewer's decision on a PENDING approval. The reviewer is the caller. The requester cannot decide. With
 	// `edited_arguments`, the reviewer approves these arguments instead, and the policy evaluates them. The vote counts

@@ -165,6 +165,17 @@ const (
 	// UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` after its headers. Nothing was
 	// done. A google.rpc.RetryInfo in the details says when to retry. Metadata: `limit`, such as `15s`.
 	ErrorReason_ERROR_REASON_MESSAGE_LATE ErrorReason = 55
+	// NOT_FOUND: there is no such session. It may have expired. Metadata: `session_id`.
+	ErrorReason_ERROR_REASON_SESSION_NOT_FOUND ErrorReason = 60
+	// NOT_FOUND: the subject is not blocked. Metadata: `issuer`, `subject`.
+	ErrorReason_ERROR_REASON_SUBJECT_NOT_BLOCKED ErrorReason = 61
+	// RESOURCE_EXHAUSTED: the maximum number of subjects is blocked. Unblock some. Metadata: `limit`.
+	ErrorReason_ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS ErrorReason = 62
+	// FAILED_PRECONDITION: an operator cannot block itself. Another operator can.
+	ErrorReason_ERROR_REASON_OWN_SUBJECT ErrorReason = 63
+	// PERMISSION_DENIED: an operator has blocked the person in `on_behalf_of`, so nobody may decide for them. Metadata:
+	// `issuer`, `subject`.
+	ErrorReason_ERROR_REASON_SUBJECT_BLOCKED ErrorReason = 64
 )
 
 // Enum value maps for ErrorReason.
@@ -221,6 +232,11 @@ var (
 		48: "ERROR_REASON_OTHER_OPERATOR_REQUIRED",
 		50: "ERROR_REASON_NOT_IMPLEMENTED",
 		55: "ERROR_REASON_MESSAGE_LATE",
+		60: "ERROR_REASON_SESSION_NOT_FOUND",
+		61: "ERROR_REASON_SUBJECT_NOT_BLOCKED",
+		62: "ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS",
+		63: "ERROR_REASON_OWN_SUBJECT",
+		64: "ERROR_REASON_SUBJECT_BLOCKED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -274,6 +290,11 @@ var (
 		"ERROR_REASON_OTHER_OPERATOR_REQUIRED":       48,
 		"ERROR_REASON_NOT_IMPLEMENTED":               50,
 		"ERROR_REASON_MESSAGE_LATE":                  55,
+		"ERROR_REASON_SESSION_NOT_FOUND":             60,
+		"ERROR_REASON_SUBJECT_NOT_BLOCKED":           61,
+		"ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS":     62,
+		"ERROR_REASON_OWN_SUBJECT":                   63,
+		"ERROR_REASON_SUBJECT_BLOCKED":               64,
 	}
 )
 
@@ -309,7 +330,7 @@ var File_signoff_v1_error_proto protoreflect.FileDescriptor
 const file_signoff_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16signoff/v1/error.proto\x12\n" +
-	"signoff.v1*\xd1\r\n" +
+	"signoff.v1*\x87\x0f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -362,7 +383,12 @@ const file_signoff_v1_error_proto_rawDesc = "" +
 	"\x1dERROR_REASON_TOO_MANY_FREEZES\x10/\x12(\n" +
 	"$ERROR_REASON_OTHER_OPERATOR_REQUIRED\x100\x12 \n" +
 	"\x1cERROR_REASON_NOT_IMPLEMENTED\x102\x12\x1d\n" +
-	"\x19ERROR_REASON_MESSAGE_LATE\x107BV\n" +
+	"\x19ERROR_REASON_MESSAGE_LATE\x107\x12\"\n" +
+	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10<\x12$\n" +
+	" ERROR_REASON_SUBJECT_NOT_BLOCKED\x10=\x12*\n" +
+	"&ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS\x10>\x12\x1c\n" +
+	"\x18ERROR_REASON_OWN_SUBJECT\x10?\x12 \n" +
+	"\x1cERROR_REASON_SUBJECT_BLOCKED\x10@BV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (

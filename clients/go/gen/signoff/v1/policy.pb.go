@@ -42,7 +42,19 @@ type Policy struct {
 	// are matched by exact name: `Send_Email` and `mail.send_email` are different tools from `send_email`.
 	UnlistedTools *UnlistedTools `protobuf:"bytes,2,opt,name=unlisted_tools,json=unlistedTools,proto3" json:"unlisted_tools,omitempty"`
 	// The rules. Their order does not matter.
-	Rules         []*PolicyRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*PolicyRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Paths of the arguments that matter most, such as `args.amount`, `args.card["last.four"]`, `args.items[0].name` or
+	// `args.items[*].price`: rows and messages show them. The summary of the rule that decides applies instead, if it has
+	// one. Must not contain a redacted path. At most 16, of at most 128 bytes.
+	Summary []string `protobuf:"bytes,4,rep,name=summary,proto3" json:"summary,omitempty"`
+	// Paths of the arguments that only GetApproval, the approval's own streams and its page show. Lists, messages and
+	// logs show `[redacted]` instead, for the value at the path and everything in it. A value in which the path cannot go
+	// on, such as a text where it expects an object, is redacted too. The paths of every rule that matches apply as well.
+	// Limits where values are repeated, not who may read them. At most 64, of at most 128 bytes.
+	Redact []string `protobuf:"bytes,5,rep,name=redact,proto3" json:"redact,omitempty"`
+	// Common reasons to reject, for reviewers to choose from. The reasons of the rule that decides apply instead, if it
+	// has any. At most 16, of at most 128 characters.
+	RejectReasons []string `protobuf:"bytes,6,rep,name=reject_reasons,json=rejectReasons,proto3" json:"reject_reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -94,6 +106,27 @@ func (x *Policy) GetUnlistedTools() *UnlistedTools {
 func (x *Policy) GetRules() []*PolicyRule {
 	if x != nil {
 		return x.Rules
+	}
+	return nil
+}
+
+func (x *Policy) GetSummary() []string {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *Policy) GetRedact() []string {
+	if x != nil {
+		return x.Redact
+	}
+	return nil
+}
+
+func (x *Policy) GetRejectReasons() []string {
+	if x != nil {
+		return x.RejectReasons
 	}
 	return nil
 }
@@ -230,7 +263,13 @@ type PolicyRule struct {
 	//	*PolicyRule_AutoApprove
 	//	*PolicyRule_RequireApproval
 	//	*PolicyRule_AutoReject
-	Effect        isPolicyRule_Effect `protobuf_oneof:"effect"`
+	Effect isPolicyRule_Effect `protobuf_oneof:"effect"`
+	// As in Policy, if this rule decides.
+	Summary []string `protobuf:"bytes,10,rep,name=summary,proto3" json:"summary,omitempty"`
+	// As in Policy, if this rule matches. A rule whose condition cannot be evaluated counts as one that matches.
+	Redact []string `protobuf:"bytes,11,rep,name=redact,proto3" json:"redact,omitempty"`
+	// As in Policy, if this rule decides.
+	RejectReasons []string `protobuf:"bytes,12,rep,name=reject_reasons,json=rejectReasons,proto3" json:"reject_reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,6 +376,27 @@ func (x *PolicyRule) GetAutoReject() *AutoReject {
 		if x, ok := x.Effect.(*PolicyRule_AutoReject); ok {
 			return x.AutoReject
 		}
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetSummary() []string {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetRedact() []string {
+	if x != nil {
+		return x.Redact
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetRejectReasons() []string {
+	if x != nil {
+		return x.RejectReasons
 	}
 	return nil
 }
@@ -907,7 +967,13 @@ type PolicyTestResult struct {
 	// Time after the decision in which the call could be claimed.
 	ClaimWindow *durationpb.Duration `protobuf:"bytes,5,opt,name=claim_window,json=claimWindow,proto3" json:"claim_window,omitempty"`
 	// Whether the result is as expected. True if the case expects nothing.
-	Passed        bool `protobuf:"varint,6,opt,name=passed,proto3" json:"passed,omitempty"`
+	Passed bool `protobuf:"varint,6,opt,name=passed,proto3" json:"passed,omitempty"`
+	// The arguments that rows and messages would show, as `path = JSON`.
+	Summary []string `protobuf:"bytes,7,rep,name=summary,proto3" json:"summary,omitempty"`
+	// The paths that would be redacted in lists and messages, as in Approval.
+	RedactedPaths []string `protobuf:"bytes,8,rep,name=redacted_paths,json=redactedPaths,proto3" json:"redacted_paths,omitempty"`
+	// The common reasons to reject that reviewers could choose from.
+	RejectReasons []string `protobuf:"bytes,9,rep,name=reject_reasons,json=rejectReasons,proto3" json:"reject_reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -984,22 +1050,46 @@ func (x *PolicyTestResult) GetPassed() bool {
 	return false
 }
 
+func (x *PolicyTestResult) GetSummary() []string {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *PolicyTestResult) GetRedactedPaths() []string {
+	if x != nil {
+		return x.RedactedPaths
+	}
+	return nil
+}
+
+func (x *PolicyTestResult) GetRejectReasons() []string {
+	if x != nil {
+		return x.RejectReasons
+	}
+	return nil
+}
+
 var File_signoff_v1_policy_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"\x17signoff/v1/policy.proto\x12\n" +
-	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\x8e\x01\n" +
+	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xe7\x01\n" +
 	"\x06Policy\x12\x14\n" +
 	"\x05tools\x18\x01 \x03(\tR\x05tools\x12@\n" +
 	"\x0eunlisted_tools\x18\x02 \x01(\v2\x19.signoff.v1.UnlistedToolsR\runlistedTools\x12,\n" +
-	"\x05rules\x18\x03 \x03(\v2\x16.signoff.v1.PolicyRuleR\x05rules\"\xdc\x01\n" +
+	"\x05rules\x18\x03 \x03(\v2\x16.signoff.v1.PolicyRuleR\x05rules\x12\x18\n" +
+	"\asummary\x18\x04 \x03(\tR\asummary\x12\x16\n" +
+	"\x06redact\x18\x05 \x03(\tR\x06redact\x12%\n" +
+	"\x0ereject_reasons\x18\x06 \x03(\tR\rrejectReasons\"\xdc\x01\n" +
 	"\rUnlistedTools\x12H\n" +
 	"\x10require_approval\x18\x01 \x01(\v2\x1b.signoff.v1.RequireApprovalH\x00R\x0frequireApproval\x12<\n" +
 	"\fauto_approve\x18\x02 \x01(\v2\x17.signoff.v1.AutoApproveH\x00R\vautoApprove\x129\n" +
 	"\vauto_reject\x18\x03 \x01(\v2\x16.signoff.v1.AutoRejectH\x00R\n" +
 	"autoRejectB\b\n" +
-	"\x06effect\"\xc8\x03\n" +
+	"\x06effect\"\xa1\x04\n" +
 	"\n" +
 	"PolicyRule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -1011,7 +1101,11 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\fauto_approve\x18\a \x01(\v2\x17.signoff.v1.AutoApproveH\x00R\vautoApprove\x12H\n" +
 	"\x10require_approval\x18\b \x01(\v2\x1b.signoff.v1.RequireApprovalH\x00R\x0frequireApproval\x129\n" +
 	"\vauto_reject\x18\t \x01(\v2\x16.signoff.v1.AutoRejectH\x00R\n" +
-	"autoReject\x1a9\n" +
+	"autoReject\x12\x18\n" +
+	"\asummary\x18\n" +
+	" \x03(\tR\asummary\x12\x16\n" +
+	"\x06redact\x18\v \x03(\tR\x06redact\x12%\n" +
+	"\x0ereject_reasons\x18\f \x03(\tR\rrejectReasons\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
@@ -1061,7 +1155,7 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
 	"\x0fPolicyTestCases\x120\n" +
-	"\x05cases\x18\x01 \x03(\v2\x1a.signoff.v1.PolicyTestCaseR\x05cases\"\xa3\x02\n" +
+	"\x05cases\x18\x01 \x03(\v2\x1a.signoff.v1.PolicyTestCaseR\x05cases\"\x8b\x03\n" +
 	"\x10PolicyTestResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1a.signoff.v1.ApprovalStatusR\x06status\x12<\n" +
@@ -1070,7 +1164,10 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"evaluation\x123\n" +
 	"\atimeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12<\n" +
 	"\fclaim_window\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vclaimWindow\x12\x16\n" +
-	"\x06passed\x18\x06 \x01(\bR\x06passedBV\n" +
+	"\x06passed\x18\x06 \x01(\bR\x06passed\x12\x18\n" +
+	"\asummary\x18\a \x03(\tR\asummary\x12%\n" +
+	"\x0eredacted_paths\x18\b \x03(\tR\rredactedPaths\x12%\n" +
+	"\x0ereject_reasons\x18\t \x03(\tR\rrejectReasonsBV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from signoff.v1 import access_pb2 as signoff_dot_v1_dot_access__pb2
 from signoff.v1 import approval_pb2 as signoff_dot_v1_dot_approval__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signoff/v1/admin.proto\x12\nsignoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xa3\x01\n\x06\x46reeze\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x05scope\x18\x02 \x01(\x0b\x32\x17.signoff.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12$\n\tfrozen_by\x18\x04 \x01(\x0b\x32\x11.signoff.v1.Actor\x12/\n\x0b\x66reeze_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x0b\x46reezeScope\x12\r\n\x03\x61ll\x18\x01 \x01(\x08H\x00\x12\x10\n\x06\x63\x61ller\x18\x02 \x01(\tH\x00\x12\x0e\n\x04tool\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x61gent\x18\x04 \x01(\tH\x00\x42\x07\n\x05scope\"\x9f\x02\n\x0cServerStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epolicy_version\x18\x04 \x01(\x04\x12\x15\n\rpending_count\x18\x05 \x01(\x04\x12\x37\n\x13oldest_pending_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x07\x66reezes\x18\x07 \x03(\x0b\x32\x12.signoff.v1.Freeze\x12\x10\n\x08\x64raining\x18\x08 \x01(\x08\x42V\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signoff/v1/admin.proto\x12\nsignoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17signoff/v1/access.proto\x1a\x19signoff/v1/approval.proto\"\xa3\x01\n\x06\x46reeze\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x05scope\x18\x02 \x01(\x0b\x32\x17.signoff.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12$\n\tfrozen_by\x18\x04 \x01(\x0b\x32\x11.signoff.v1.Actor\x12/\n\x0b\x66reeze_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x0b\x46reezeScope\x12\r\n\x03\x61ll\x18\x01 \x01(\x08H\x00\x12\x10\n\x06\x63\x61ller\x18\x02 \x01(\tH\x00\x12\x0e\n\x04tool\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x61gent\x18\x04 \x01(\tH\x00\x42\x07\n\x05scope\"\x9f\x02\n\x0cServerStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epolicy_version\x18\x04 \x01(\x04\x12\x15\n\rpending_count\x18\x05 \x01(\x04\x12\x37\n\x13oldest_pending_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x07\x66reezes\x18\x07 \x03(\x0b\x32\x12.signoff.v1.Freeze\x12\x10\n\x08\x64raining\x18\x08 \x01(\x08\"*\n\x07Subject\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\"\xc7\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12!\n\x06person\x18\x02 \x01(\x0b\x32\x11.signoff.v1.Actor\x12\x1f\n\x05roles\x18\x03 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x04 \x03(\t\x12\x31\n\x07sign_in\x18\x05 \x01(\x0e\x32 .signoff.v1.AuthenticationMethod\x12\x10\n\x08token_id\x18\x06 \x01(\t\x12\'\n\x05state\x18\x07 \x01(\x0e\x32\x18.signoff.v1.SessionState\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x08\x65nded_by\x18\x0c \x01(\x0b\x32\x11.signoff.v1.Actor\"\xaf\x01\n\x0e\x42lockedSubject\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\t\x12$\n\x07subject\x18\x02 \x01(\x0b\x32\x13.signoff.v1.Subject\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12%\n\nblocked_by\x18\x04 \x01(\x0b\x32\x11.signoff.v1.Actor\x12.\n\nblock_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*{\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SESSION_STATE_ACTIVE\x10\x01\x12\x19\n\x15SESSION_STATE_EXPIRED\x10\x02\x12\x17\n\x13SESSION_STATE_ENDED\x10\x03\x42V\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +35,18 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signoff.v1.admin_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.signoff.v1P\001ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1'
-  _globals['_FREEZE']._serialized_start=99
-  _globals['_FREEZE']._serialized_end=262
-  _globals['_FREEZESCOPE']._serialized_start=264
-  _globals['_FREEZESCOPE']._serialized_end=352
-  _globals['_SERVERSTATUS']._serialized_start=355
-  _globals['_SERVERSTATUS']._serialized_end=642
+  _globals['_SESSIONSTATE']._serialized_start=1349
+  _globals['_SESSIONSTATE']._serialized_end=1472
+  _globals['_FREEZE']._serialized_start=124
+  _globals['_FREEZE']._serialized_end=287
+  _globals['_FREEZESCOPE']._serialized_start=289
+  _globals['_FREEZESCOPE']._serialized_end=377
+  _globals['_SERVERSTATUS']._serialized_start=380
+  _globals['_SERVERSTATUS']._serialized_end=667
+  _globals['_SUBJECT']._serialized_start=669
+  _globals['_SUBJECT']._serialized_end=711
+  _globals['_SESSION']._serialized_start=714
+  _globals['_SESSION']._serialized_end=1169
+  _globals['_BLOCKEDSUBJECT']._serialized_start=1172
+  _globals['_BLOCKEDSUBJECT']._serialized_end=1347
 # @@protoc_insertion_point(module_scope)

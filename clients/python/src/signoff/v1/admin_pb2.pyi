@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from signoff.v1 import access_pb2 as _access_pb2
 from signoff.v1 import approval_pb2 as _approval_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _SessionState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_STATE_UNSPECIFIED: _SessionState.ValueType  # 0
+    """Never sent."""
+    SESSION_STATE_ACTIVE: _SessionState.ValueType  # 1
+    """The server accepts it."""
+    SESSION_STATE_EXPIRED: _SessionState.ValueType  # 2
+    """It was not used for too long, or reached its maximum age."""
+    SESSION_STATE_ENDED: _SessionState.ValueType  # 3
+    """Somebody ended it, revoked its token, or blocked the person."""
+
+class SessionState(_SessionState, metaclass=_SessionStateEnumTypeWrapper):
+    """Whether the server accepts a session."""
+
+SESSION_STATE_UNSPECIFIED: SessionState.ValueType  # 0
+"""Never sent."""
+SESSION_STATE_ACTIVE: SessionState.ValueType  # 1
+"""The server accepts it."""
+SESSION_STATE_EXPIRED: SessionState.ValueType  # 2
+"""It was not used for too long, or reached its maximum age."""
+SESSION_STATE_ENDED: SessionState.ValueType  # 3
+"""Somebody ended it, revoked its token, or blocked the person."""
+Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
 
 @_typing.final
 class Freeze(_message.Message):
@@ -161,3 +191,157 @@ class ServerStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ServerStatus: _TypeAlias = ServerStatus  # noqa: Y015
+
+@_typing.final
+class Subject(_message.Message):
+    """A person or a program: a name at an authority. Every credential of this name belongs to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISSUER_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    issuer: _builtins.str
+    """The authority that vouches for the name: the issuer of the OpenID provider, `local` for tokens of this server,
+    `certificate` for client certificates. At most 256 characters. Required.
+    """
+    subject: _builtins.str
+    """The name at that authority. At most 256 characters. Required."""
+    def __init__(
+        self,
+        *,
+        issuer: _builtins.str = ...,
+        subject: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["issuer", b"issuer", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Subject: _TypeAlias = Subject  # noqa: Y015
+
+@_typing.final
+class Session(_message.Message):
+    """A session of a person who signed in at the desk. Its secret is in the person's browser; the server keeps a hash."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    SIGN_IN_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    LAST_USE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    ENDED_BY_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session's id, a UUIDv7. Not secret."""
+    sign_in: _access_pb2.AuthenticationMethod.ValueType
+    """How the person signed in: TOKEN, OIDC or DEV_TOKEN."""
+    token_id: _builtins.str
+    """The token of this server by which the person signed in. Empty for other ways. The session ends with the token."""
+    state: Global___SessionState.ValueType
+    """Whether the server accepts the session."""
+    @_builtins.property
+    def person(self) -> _approval_pb2.Actor:
+        """Who signed in: recorded as the author of every action in the session."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Role.ValueType]:
+        """The person's roles, as of the sign-in."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The person's groups, as of the sign-in."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the person signed in."""
+
+    @_builtins.property
+    def last_use_time(self) -> _timestamp_pb2.Timestamp:
+        """When the session was last used. A crash of the server can lose up to the last minute of uses."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the session expires, however much it is used. An unused one expires earlier (`desk.session_idle`)."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When somebody ended it. Unset: nobody did."""
+
+    @_builtins.property
+    def ended_by(self) -> _approval_pb2.Actor:
+        """Who ended it: the person by signing out, or an operator."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        person: _approval_pb2.Actor | None = ...,
+        roles: _abc.Iterable[_access_pb2.Role.ValueType] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+        sign_in: _access_pb2.AuthenticationMethod.ValueType = ...,
+        token_id: _builtins.str = ...,
+        state: Global___SessionState.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        last_use_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        ended_by: _approval_pb2.Actor | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "ended_by", b"ended_by", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "person", b"person"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "ended_by", b"ended_by", "expire_time", b"expire_time", "groups", b"groups", "last_use_time", b"last_use_time", "person", b"person", "roles", b"roles", "session_id", b"session_id", "sign_in", b"sign_in", "state", b"state", "token_id", b"token_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Session: _TypeAlias = Session  # noqa: Y015
+
+@_typing.final
+class BlockedSubject(_message.Message):
+    """A block of a subject."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCK_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BLOCKED_BY_FIELD_NUMBER: _builtins.int
+    BLOCK_TIME_FIELD_NUMBER: _builtins.int
+    block_id: _builtins.str
+    """The block's id, a UUIDv7."""
+    reason: _builtins.str
+    """Why. May be empty."""
+    @_builtins.property
+    def subject(self) -> Global___Subject:
+        """Who is blocked."""
+
+    @_builtins.property
+    def blocked_by(self) -> _approval_pb2.Actor:
+        """Who blocked."""
+
+    @_builtins.property
+    def block_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was recorded."""
+
+    def __init__(
+        self,
+        *,
+        block_id: _builtins.str = ...,
+        subject: Global___Subject | None = ...,
+        reason: _builtins.str = ...,
+        blocked_by: _approval_pb2.Actor | None = ...,
+        block_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block_time", b"block_time", "blocked_by", b"blocked_by", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "block_time", b"block_time", "blocked_by", b"blocked_by", "reason", b"reason", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockedSubject: _TypeAlias = BlockedSubject  # noqa: Y015

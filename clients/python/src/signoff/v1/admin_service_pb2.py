@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from signoff.v1 import admin_pb2 as signoff_dot_v1_dot_admin__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esignoff/v1/admin_service.proto\x12\nsignoff.v1\x1a\x16signoff/v1/admin.proto\"[\n\rFreezeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\x05scope\x18\x02 \x01(\x0b\x32\x17.signoff.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\"4\n\x0e\x46reezeResponse\x12\"\n\x06\x66reeze\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Freeze\"4\n\x0bThawRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tfreeze_id\x18\x02 \x01(\t\"2\n\x0cThawResponse\x12\"\n\x06\x66reeze\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Freeze\"\x14\n\x12ListFreezesRequest\":\n\x13ListFreezesResponse\x12#\n\x07\x66reezes\x18\x01 \x03(\x0b\x32\x12.signoff.v1.Freeze\"\x12\n\x10GetStatusRequest\"=\n\x11GetStatusResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.signoff.v1.ServerStatus2\xa4\x02\n\x0c\x41\x64minService\x12?\n\x06\x46reeze\x12\x19.signoff.v1.FreezeRequest\x1a\x1a.signoff.v1.FreezeResponse\x12\x39\n\x04Thaw\x12\x17.signoff.v1.ThawRequest\x1a\x18.signoff.v1.ThawResponse\x12N\n\x0bListFreezes\x12\x1e.signoff.v1.ListFreezesRequest\x1a\x1f.signoff.v1.ListFreezesResponse\x12H\n\tGetStatus\x12\x1c.signoff.v1.GetStatusRequest\x1a\x1d.signoff.v1.GetStatusResponseBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esignoff/v1/admin_service.proto\x12\nsignoff.v1\x1a\x16signoff/v1/admin.proto\"[\n\rFreezeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\x05scope\x18\x02 \x01(\x0b\x32\x17.signoff.v1.FreezeScope\x12\x0e\n\x06reason\x18\x03 \x01(\t\"4\n\x0e\x46reezeResponse\x12\"\n\x06\x66reeze\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Freeze\"4\n\x0bThawRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tfreeze_id\x18\x02 \x01(\t\"2\n\x0cThawResponse\x12\"\n\x06\x66reeze\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Freeze\"\x14\n\x12ListFreezesRequest\":\n\x13ListFreezesResponse\x12#\n\x07\x66reezes\x18\x01 \x03(\x0b\x32\x12.signoff.v1.Freeze\"\x12\n\x10GetStatusRequest\"=\n\x11GetStatusResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.signoff.v1.ServerStatus\"Q\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tive_only\x18\x03 \x01(\x08\"V\n\x14ListSessionsResponse\x12%\n\x08sessions\x18\x01 \x03(\x0b\x32\x13.signoff.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x12\x45ndSessionsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\nsession_id\x18\x02 \x01(\tH\x00\x12%\n\x06person\x18\x03 \x01(\x0b\x32\x13.signoff.v1.SubjectH\x00\x12\r\n\x03\x61ll\x18\x04 \x01(\x08H\x00\x42\x07\n\x05scope\"*\n\x13\x45ndSessionsResponse\x12\x13\n\x0b\x65nded_count\x18\x01 \x01(\x05\"_\n\x13\x42lockSubjectRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x07subject\x18\x02 \x01(\x0b\x32\x13.signoff.v1.Subject\x12\x0e\n\x06reason\x18\x03 \x01(\t\"A\n\x14\x42lockSubjectResponse\x12)\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1a.signoff.v1.BlockedSubject\"Q\n\x15UnblockSubjectRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x07subject\x18\x02 \x01(\x0b\x32\x13.signoff.v1.Subject\"C\n\x16UnblockSubjectResponse\x12)\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1a.signoff.v1.BlockedSubject\"\x1c\n\x1aListBlockedSubjectsRequest\"I\n\x1bListBlockedSubjectsResponse\x12*\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x1a.signoff.v1.BlockedSubject2\xdb\x05\n\x0c\x41\x64minService\x12?\n\x06\x46reeze\x12\x19.signoff.v1.FreezeRequest\x1a\x1a.signoff.v1.FreezeResponse\x12\x39\n\x04Thaw\x12\x17.signoff.v1.ThawRequest\x1a\x18.signoff.v1.ThawResponse\x12N\n\x0bListFreezes\x12\x1e.signoff.v1.ListFreezesRequest\x1a\x1f.signoff.v1.ListFreezesResponse\x12H\n\tGetStatus\x12\x1c.signoff.v1.GetStatusRequest\x1a\x1d.signoff.v1.GetStatusResponse\x12Q\n\x0cListSessions\x12\x1f.signoff.v1.ListSessionsRequest\x1a .signoff.v1.ListSessionsResponse\x12N\n\x0b\x45ndSessions\x12\x1e.signoff.v1.EndSessionsRequest\x1a\x1f.signoff.v1.EndSessionsResponse\x12Q\n\x0c\x42lockSubject\x12\x1f.signoff.v1.BlockSubjectRequest\x1a .signoff.v1.BlockSubjectResponse\x12W\n\x0eUnblockSubject\x12!.signoff.v1.UnblockSubjectRequest\x1a\".signoff.v1.UnblockSubjectResponse\x12\x66\n\x13ListBlockedSubjects\x12&.signoff.v1.ListBlockedSubjectsRequest\x1a\'.signoff.v1.ListBlockedSubjectsResponseBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +49,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_end=423
   _globals['_GETSTATUSRESPONSE']._serialized_start=425
   _globals['_GETSTATUSRESPONSE']._serialized_end=486
-  _globals['_ADMINSERVICE']._serialized_start=489
-  _globals['_ADMINSERVICE']._serialized_end=781
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=488
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=569
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=571
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=657
+  _globals['_ENDSESSIONSREQUEST']._serialized_start=659
+  _globals['_ENDSESSIONSREQUEST']._serialized_end=784
+  _globals['_ENDSESSIONSRESPONSE']._serialized_start=786
+  _globals['_ENDSESSIONSRESPONSE']._serialized_end=828
+  _globals['_BLOCKSUBJECTREQUEST']._serialized_start=830
+  _globals['_BLOCKSUBJECTREQUEST']._serialized_end=925
+  _globals['_BLOCKSUBJECTRESPONSE']._serialized_start=927
+  _globals['_BLOCKSUBJECTRESPONSE']._serialized_end=992
+  _globals['_UNBLOCKSUBJECTREQUEST']._serialized_start=994
+  _globals['_UNBLOCKSUBJECTREQUEST']._serialized_end=1075
+  _globals['_UNBLOCKSUBJECTRESPONSE']._serialized_start=1077
+  _globals['_UNBLOCKSUBJECTRESPONSE']._serialized_end=1144
+  _globals['_LISTBLOCKEDSUBJECTSREQUEST']._serialized_start=1146
+  _globals['_LISTBLOCKEDSUBJECTSREQUEST']._serialized_end=1174
+  _globals['_LISTBLOCKEDSUBJECTSRESPONSE']._serialized_start=1176
+  _globals['_LISTBLOCKEDSUBJECTSRESPONSE']._serialized_end=1249
+  _globals['_ADMINSERVICE']._serialized_start=1252
+  _globals['_ADMINSERVICE']._serialized_end=1983
 # @@protoc_insertion_point(module_scope)

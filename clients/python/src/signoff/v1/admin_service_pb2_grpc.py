@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Stop agents in an emergency, and read the server's status. For operators; auditors may read.
+    """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,35 @@ class AdminServiceStub(object):
                 request_serializer=signoff_dot_v1_dot_admin__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=signoff_dot_v1_dot_admin__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/signoff.v1.AdminService/ListSessions',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.EndSessions = channel.unary_unary(
+                '/signoff.v1.AdminService/EndSessions',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.EndSessionsRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.EndSessionsResponse.FromString,
+                _registered_method=True)
+        self.BlockSubject = channel.unary_unary(
+                '/signoff.v1.AdminService/BlockSubject',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.BlockSubjectRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.BlockSubjectResponse.FromString,
+                _registered_method=True)
+        self.UnblockSubject = channel.unary_unary(
+                '/signoff.v1.AdminService/UnblockSubject',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.UnblockSubjectRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.UnblockSubjectResponse.FromString,
+                _registered_method=True)
+        self.ListBlockedSubjects = channel.unary_unary(
+                '/signoff.v1.AdminService/ListBlockedSubjects',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
-    """Stop agents in an emergency, and read the server's status. For operators; auditors may read.
+    """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
     """
 
     def Freeze(self, request, context):
@@ -95,6 +120,53 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+        after it was ended. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSessions(self, request, context):
+        """Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+        people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+        Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+        kept: a repeated call ends no session that was started since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BlockSubject(self, request, context):
+        """Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+        this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+        its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+        UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+        returned.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+        request_id).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnblockSubject(self, request, context):
+        """Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+        ended.
+        Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBlockedSubjects(self, request, context):
+        """Lists the blocked subjects, in the order in which they were blocked. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -118,6 +190,31 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=signoff_dot_v1_dot_admin__service__pb2.GetStatusRequest.FromString,
                     response_serializer=signoff_dot_v1_dot_admin__service__pb2.GetStatusResponse.SerializeToString,
             ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'EndSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSessions,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.EndSessionsRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.EndSessionsResponse.SerializeToString,
+            ),
+            'BlockSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.BlockSubject,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.BlockSubjectRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.BlockSubjectResponse.SerializeToString,
+            ),
+            'UnblockSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnblockSubject,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.UnblockSubjectRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.UnblockSubjectResponse.SerializeToString,
+            ),
+            'ListBlockedSubjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBlockedSubjects,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'signoff.v1.AdminService', rpc_method_handlers)
@@ -127,7 +224,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Stop agents in an emergency, and read the server's status. For operators; auditors may read.
+    """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
     """
 
     @staticmethod
@@ -228,6 +325,141 @@ class AdminService(object):
             '/signoff.v1.AdminService/GetStatus',
             signoff_dot_v1_dot_admin__service__pb2.GetStatusRequest.SerializeToString,
             signoff_dot_v1_dot_admin__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/ListSessions',
+            signoff_dot_v1_dot_admin__service__pb2.ListSessionsRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/EndSessions',
+            signoff_dot_v1_dot_admin__service__pb2.EndSessionsRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.EndSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BlockSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/BlockSubject',
+            signoff_dot_v1_dot_admin__service__pb2.BlockSubjectRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.BlockSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnblockSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/UnblockSubject',
+            signoff_dot_v1_dot_admin__service__pb2.UnblockSubjectRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.UnblockSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBlockedSubjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/ListBlockedSubjects',
+            signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsResponse.FromString,
             options,
             channel_credentials,
             insecure,

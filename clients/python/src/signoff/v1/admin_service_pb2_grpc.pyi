@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Stop agents in an emergency, and read the server's status. For operators; auditors may read."""
+    """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -49,10 +49,36 @@ class AdminServiceStub:
     """Lists the active freezes, the oldest first. Changes nothing."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
     """Returns the server's status. Changes nothing."""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListSessionsRequest, _admin_service_pb2.ListSessionsResponse]
+    """Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+    after it was ended. Changes nothing.
+    """
+    EndSessions: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.EndSessionsRequest, _admin_service_pb2.EndSessionsResponse]
+    """Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+    people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+    Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+    kept: a repeated call ends no session that was started since.
+    """
+    BlockSubject: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.BlockSubjectRequest, _admin_service_pb2.BlockSubjectResponse]
+    """Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+    this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+    its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+    UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+    returned.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+    request_id).
+    """
+    UnblockSubject: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.UnblockSubjectRequest, _admin_service_pb2.UnblockSubjectResponse]
+    """Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+    ended.
+    Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+    """
+    ListBlockedSubjects: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListBlockedSubjectsRequest, _admin_service_pb2.ListBlockedSubjectsResponse]
+    """Lists the blocked subjects, in the order in which they were blocked. Changes nothing."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Stop agents in an emergency, and read the server's status. For operators; auditors may read."""
+    """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Freeze: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.FreezeRequest, _admin_service_pb2.FreezeResponse]  # type: ignore[assignment]
@@ -71,9 +97,35 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Lists the active freezes, the oldest first. Changes nothing."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Returns the server's status. Changes nothing."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListSessionsRequest, _admin_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+    after it was ended. Changes nothing.
+    """
+    EndSessions: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.EndSessionsRequest, _admin_service_pb2.EndSessionsResponse]  # type: ignore[assignment]
+    """Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+    people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+    Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+    kept: a repeated call ends no session that was started since.
+    """
+    BlockSubject: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.BlockSubjectRequest, _admin_service_pb2.BlockSubjectResponse]  # type: ignore[assignment]
+    """Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+    this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+    its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+    UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+    returned.
+    Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+    request_id).
+    """
+    UnblockSubject: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.UnblockSubjectRequest, _admin_service_pb2.UnblockSubjectResponse]  # type: ignore[assignment]
+    """Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+    ended.
+    Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+    """
+    ListBlockedSubjects: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListBlockedSubjectsRequest, _admin_service_pb2.ListBlockedSubjectsResponse]  # type: ignore[assignment]
+    """Lists the blocked subjects, in the order in which they were blocked. Changes nothing."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Stop agents in an emergency, and read the server's status. For operators; auditors may read."""
+    """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read."""
 
     @_abc_1.abstractmethod
     def Freeze(
@@ -114,5 +166,61 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.GetStatusResponse, _abc.Awaitable[_admin_service_pb2.GetStatusResponse]]:
         """Returns the server's status. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _admin_service_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListSessionsResponse, _abc.Awaitable[_admin_service_pb2.ListSessionsResponse]]:
+        """Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+        after it was ended. Changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def EndSessions(
+        self,
+        request: _admin_service_pb2.EndSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.EndSessionsResponse, _abc.Awaitable[_admin_service_pb2.EndSessionsResponse]]:
+        """Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+        people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+        Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+        kept: a repeated call ends no session that was started since.
+        """
+
+    @_abc_1.abstractmethod
+    def BlockSubject(
+        self,
+        request: _admin_service_pb2.BlockSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.BlockSubjectResponse, _abc.Awaitable[_admin_service_pb2.BlockSubjectResponse]]:
+        """Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+        this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+        its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+        UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+        returned.
+        Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+        request_id).
+        """
+
+    @_abc_1.abstractmethod
+    def UnblockSubject(
+        self,
+        request: _admin_service_pb2.UnblockSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.UnblockSubjectResponse, _abc.Awaitable[_admin_service_pb2.UnblockSubjectResponse]]:
+        """Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+        ended.
+        Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+        """
+
+    @_abc_1.abstractmethod
+    def ListBlockedSubjects(
+        self,
+        request: _admin_service_pb2.ListBlockedSubjectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListBlockedSubjectsResponse, _abc.Awaitable[_admin_service_pb2.ListBlockedSubjectsResponse]]:
+        """Lists the blocked subjects, in the order in which they were blocked. Changes nothing."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

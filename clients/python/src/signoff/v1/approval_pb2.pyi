@@ -186,6 +186,70 @@ RULE_OUTCOME_FAILED: RuleOutcome.ValueType  # 3
 """The rule could not be evaluated. The call is then never auto-approved."""
 Global___RuleOutcome: _TypeAlias = RuleOutcome  # noqa: Y015
 
+class _DecisionSurface:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DecisionSurfaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DecisionSurface.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DECISION_SURFACE_UNSPECIFIED: _DecisionSurface.ValueType  # 0
+    """Not recorded."""
+    DECISION_SURFACE_GRPC: _DecisionSurface.ValueType  # 1
+    """This API: the `signoff` command, or another program."""
+    DECISION_SURFACE_DESK: _DecisionSurface.ValueType  # 2
+    """The server's pages."""
+    DECISION_SURFACE_SLACK: _DecisionSurface.ValueType  # 3
+    """A message in Slack."""
+    DECISION_SURFACE_LINK: _DecisionSurface.ValueType  # 4
+    """A one-tap link in a message."""
+
+class DecisionSurface(_DecisionSurface, metaclass=_DecisionSurfaceEnumTypeWrapper):
+    """Where a person acts. The server knows it; a request cannot say it."""
+
+DECISION_SURFACE_UNSPECIFIED: DecisionSurface.ValueType  # 0
+"""Not recorded."""
+DECISION_SURFACE_GRPC: DecisionSurface.ValueType  # 1
+"""This API: the `signoff` command, or another program."""
+DECISION_SURFACE_DESK: DecisionSurface.ValueType  # 2
+"""The server's pages."""
+DECISION_SURFACE_SLACK: DecisionSurface.ValueType  # 3
+"""A message in Slack."""
+DECISION_SURFACE_LINK: DecisionSurface.ValueType  # 4
+"""A one-tap link in a message."""
+Global___DecisionSurface: _TypeAlias = DecisionSurface  # noqa: Y015
+
+class _Assurance:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AssuranceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assurance.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ASSURANCE_UNSPECIFIED: _Assurance.ValueType  # 0
+    """Not recorded."""
+    ASSURANCE_SESSION: _Assurance.ValueType  # 1
+    """By a session on the server's pages."""
+    ASSURANCE_CHAT: _Assurance.ValueType  # 2
+    """By another system that named the person: a chat, or the bridge in `submitted_by`."""
+    ASSURANCE_LINK: _Assurance.ValueType  # 3
+    """By a one-tap link alone."""
+    ASSURANCE_TOKEN: _Assurance.ValueType  # 4
+    """By the credentials of the call: a token, or a client certificate."""
+
+class Assurance(_Assurance, metaclass=_AssuranceEnumTypeWrapper):
+    """How a person was authenticated. The server knows it; a request cannot say it."""
+
+ASSURANCE_UNSPECIFIED: Assurance.ValueType  # 0
+"""Not recorded."""
+ASSURANCE_SESSION: Assurance.ValueType  # 1
+"""By a session on the server's pages."""
+ASSURANCE_CHAT: Assurance.ValueType  # 2
+"""By another system that named the person: a chat, or the bridge in `submitted_by`."""
+ASSURANCE_LINK: Assurance.ValueType  # 3
+"""By a one-tap link alone."""
+ASSURANCE_TOKEN: Assurance.ValueType  # 4
+"""By the credentials of the call: a token, or a client certificate."""
+Global___Assurance: _TypeAlias = Assurance  # noqa: Y015
+
 class _VoteChoice:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -290,6 +354,7 @@ class Approval(_message.Message):
     EDITS_ALLOWED_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     REVOCATION_FIELD_NUMBER: _builtins.int
+    REDACTED_PATHS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Server-assigned UUIDv7, in its hyphenated lower-case form. Sorts by time of creation."""
     revision: _builtins.int
@@ -386,6 +451,14 @@ class Approval(_message.Message):
     def revocation(self) -> Global___Revocation:
         """Set once the approval is revoked: it can no longer be claimed. The status does not change."""
 
+    @_builtins.property
+    def redacted_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Paths of the arguments that the policy redacts, in lists and in WatchPending only: their values are `[redacted]`.
+        `args`: all arguments are redacted, and `arguments` is empty. Such a message has no `arguments_schema`, and no
+        errors of conditions in `policy.trace`, which could repeat a value. `digest` still covers the full arguments:
+        read them with GetApproval before you decide. Empty for one's own requests.
+        """
+
     def __init__(
         self,
         *,
@@ -419,10 +492,11 @@ class Approval(_message.Message):
         edits_allowed: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
         revocation: Global___Revocation | None = ...,
+        redacted_paths: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "claim", b"claim", "claim_window", b"claim_window", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "on_behalf_of", b"on_behalf_of", "policy", b"policy", "revocation", b"revocation", "timeout", b"timeout", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "cancel_on_disconnect", b"cancel_on_disconnect", "claim", b"claim", "claim_window", b"claim_window", "comment_required", b"comment_required", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "digest", b"digest", "edits_allowed", b"edits_allowed", "id", b"id", "labels", b"labels", "on_behalf_of", b"on_behalf_of", "panels", b"panels", "policy", b"policy", "priority", b"priority", "quorum", b"quorum", "reason", b"reason", "reject_threshold", b"reject_threshold", "request_id", b"request_id", "revision", b"revision", "revocation", b"revocation", "status", b"status", "timeout", b"timeout", "tool_name", b"tool_name", "update_time", b"update_time", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "cancel_on_disconnect", b"cancel_on_disconnect", "claim", b"claim", "claim_window", b"claim_window", "comment_required", b"comment_required", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "digest", b"digest", "edits_allowed", b"edits_allowed", "id", b"id", "labels", b"labels", "on_behalf_of", b"on_behalf_of", "panels", b"panels", "policy", b"policy", "priority", b"priority", "quorum", b"quorum", "reason", b"reason", "redacted_paths", b"redacted_paths", "reject_threshold", b"reject_threshold", "request_id", b"request_id", "revision", b"revision", "revocation", b"revocation", "status", b"status", "timeout", b"timeout", "tool_name", b"tool_name", "update_time", b"update_time", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -619,6 +693,9 @@ class Vote(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     COUNTED_FOR_FIELD_NUMBER: _builtins.int
+    SURFACE_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
     choice: Global___VoteChoice.ValueType
     """Approve or reject."""
     comment: _builtins.str
@@ -627,6 +704,10 @@ class Vote(_message.Message):
     """The revision that the reviewer saw."""
     digest: _builtins.str
     """Digest of the arguments that the vote is for."""
+    surface: Global___DecisionSurface.ValueType
+    """Where the reviewer voted. UNSPECIFIED for a vote from before the server recorded it."""
+    assurance: Global___Assurance.ValueType
+    """How the reviewer was authenticated. UNSPECIFIED for a vote from before the server recorded it."""
     @_builtins.property
     def decided_by(self) -> Global___Actor:
         """Who voted."""
@@ -643,6 +724,12 @@ class Vote(_message.Message):
     def counted_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The policy rules that the vote counts for."""
 
+    @_builtins.property
+    def opened(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The parts of the approval that the reviewer opened, as the page reports them: at most 64, of at most 128 characters
+        each.
+        """
+
     def __init__(
         self,
         *,
@@ -654,10 +741,13 @@ class Vote(_message.Message):
         digest: _builtins.str = ...,
         submitted_by: Global___Actor | None = ...,
         counted_for: _abc.Iterable[_builtins.str] | None = ...,
+        surface: Global___DecisionSurface.ValueType = ...,
+        assurance: Global___Assurance.ValueType = ...,
+        opened: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "submitted_by", b"submitted_by", "vote_time", b"vote_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "comment", b"comment", "counted_for", b"counted_for", "decided_by", b"decided_by", "digest", b"digest", "revision_seen", b"revision_seen", "submitted_by", b"submitted_by", "vote_time", b"vote_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance", b"assurance", "choice", b"choice", "comment", b"comment", "counted_for", b"counted_for", "decided_by", b"decided_by", "digest", b"digest", "opened", b"opened", "revision_seen", b"revision_seen", "submitted_by", b"submitted_by", "surface", b"surface", "vote_time", b"vote_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -678,6 +768,9 @@ class Decision(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     REMEMBERED_REJECTION_FIELD_NUMBER: _builtins.int
+    SURFACE_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
     status: Global___ApprovalStatus.ValueType
     """The terminal status."""
     comment: _builtins.str
@@ -690,6 +783,12 @@ class Decision(_message.Message):
     """Digest of the arguments that the decision is for."""
     revision: _builtins.int
     """Revision of the event that records the decision."""
+    surface: Global___DecisionSurface.ValueType
+    """Where the decider voted. UNSPECIFIED if nobody voted, and for a decision from before the server recorded it."""
+    assurance: Global___Assurance.ValueType
+    """How the decider was authenticated. UNSPECIFIED if nobody voted, and for a decision from before the server recorded
+    it.
+    """
     @_builtins.property
     def decided_by(self) -> Global___Actor:
         """Who decided: a reviewer, the requester, the policy, the operator who froze such calls, or the server."""
@@ -706,6 +805,10 @@ class Decision(_message.Message):
     def remembered_rejection(self) -> Global___RememberedRejection:
         """The earlier rejection that decided, if the policy remembered one. `policy.rule` is then `_remembered_rejection`."""
 
+    @_builtins.property
+    def opened(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The parts of the approval that the decider opened, as in Vote."""
+
     def __init__(
         self,
         *,
@@ -718,10 +821,13 @@ class Decision(_message.Message):
         revision: _builtins.int = ...,
         submitted_by: Global___Actor | None = ...,
         remembered_rejection: Global___RememberedRejection | None = ...,
+        surface: Global___DecisionSurface.ValueType = ...,
+        assurance: Global___Assurance.ValueType = ...,
+        opened: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "decided_by", b"decided_by", "remembered_rejection", b"remembered_rejection", "submitted_by", b"submitted_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "decide_time", b"decide_time", "decided_by", b"decided_by", "digest", b"digest", "remembered_rejection", b"remembered_rejection", "revision", b"revision", "revision_seen", b"revision_seen", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance", b"assurance", "comment", b"comment", "decide_time", b"decide_time", "decided_by", b"decided_by", "digest", b"digest", "opened", b"opened", "remembered_rejection", b"remembered_rejection", "revision", b"revision", "revision_seen", b"revision_seen", "status", b"status", "submitted_by", b"submitted_by", "surface", b"surface"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1022,8 +1128,17 @@ class Event(_message.Message):
     REPORTED_FIELD_NUMBER: _builtins.int
     ESCALATED_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
+    SURFACE_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The approval's revision after this event."""
+    surface: Global___DecisionSurface.ValueType
+    """Where the actor edited or revoked. UNSPECIFIED for other events (a vote and a decision have their own field), and
+    for events from before the server recorded it.
+    """
+    assurance: Global___Assurance.ValueType
+    """How the actor who edited or revoked was authenticated. UNSPECIFIED as `surface`."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -1064,6 +1179,10 @@ class Event(_message.Message):
     def revoked(self) -> Global___Event.Revoked:
         """The approval was revoked."""
 
+    @_builtins.property
+    def opened(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The parts of the approval that the actor opened before editing or revoking, as in Vote."""
+
     def __init__(
         self,
         *,
@@ -1078,10 +1197,13 @@ class Event(_message.Message):
         reported: Global___ExecutionOutcome | None = ...,
         escalated: Global___Event.Escalated | None = ...,
         revoked: Global___Event.Revoked | None = ...,
+        surface: Global___DecisionSurface.ValueType = ...,
+        assurance: Global___Assurance.ValueType = ...,
+        opened: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "reported", b"reported", "requested", b"requested", "revoked", b"revoked", "voted", b"voted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "reported", b"reported", "requested", b"requested", "revision", b"revision", "revoked", b"revoked", "voted", b"voted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "assurance", b"assurance", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "opened", b"opened", "reported", b"reported", "requested", b"requested", "revision", b"revision", "revoked", b"revoked", "surface", b"surface", "voted", b"voted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["requested", "voted", "edited", "decided", "claimed", "reported", "escalated", "revoked"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015

@@ -148,7 +148,7 @@ class ApprovalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetApproval(self, request, context):
-        """Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
+        """Returns the current state of an approval, with all its arguments. Errors: NOT_FOUND. Changes nothing.
 
         A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
         default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
@@ -172,7 +172,8 @@ class ApprovalServiceServicer(object):
 
     def ListPending(self, request, context):
         """Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
-        a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
+        a `next_page_token` may hold fewer than `page_size`, even none. Omits arguments that the policy redacts: see
+        `redacted_paths` in Approval. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,8 +182,8 @@ class ApprovalServiceServicer(object):
     def WatchPending(self, request, context):
         """Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
         additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
-        get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
-        UNAVAILABLE when the server drains.
+        get those that they may vote on, auditors get all. Omits redacted arguments, as ListPending does. Changes nothing.
+        The stream ends only with an error, such as UNAVAILABLE when the server drains.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +191,8 @@ class ApprovalServiceServicer(object):
 
     def ListApprovals(self, request, context):
         """Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
-        the policy asks or asked them about, auditors get all. Changes nothing.
+        the policy asks or asked them about, auditors get all. Omits redacted arguments, as ListPending does, except from
+        one's own requests. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

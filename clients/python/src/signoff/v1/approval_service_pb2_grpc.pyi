@@ -65,7 +65,7 @@ class ApprovalServiceStub:
     Errors: NOT_FOUND; OUT_OF_RANGE if `after_revision` is newer than the approval. Changes nothing.
     """
     GetApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]
-    """Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
+    """Returns the current state of an approval, with all its arguments. Errors: NOT_FOUND. Changes nothing.
 
     A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
     default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
@@ -81,17 +81,19 @@ class ApprovalServiceStub:
     """
     ListPending: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.ListPendingRequest, _approval_service_pb2.ListPendingResponse]
     """Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
-    a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
+    a `next_page_token` may hold fewer than `page_size`, even none. Omits arguments that the policy redacts: see
+    `redacted_paths` in Approval. Changes nothing.
     """
     WatchPending: _grpc.UnaryStreamMultiCallable[_approval_service_pb2.WatchPendingRequest, _approval_service_pb2.WatchPendingResponse]
     """Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
     additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
-    get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
-    UNAVAILABLE when the server drains.
+    get those that they may vote on, auditors get all. Omits redacted arguments, as ListPending does. Changes nothing.
+    The stream ends only with an error, such as UNAVAILABLE when the server drains.
     """
     ListApprovals: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.ListApprovalsRequest, _approval_service_pb2.ListApprovalsResponse]
     """Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
-    the policy asks or asked them about, auditors get all. Changes nothing.
+    the policy asks or asked them about, auditors get all. Omits redacted arguments, as ListPending does, except from
+    one's own requests. Changes nothing.
     """
     Decide: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.DecideRequest, _approval_service_pb2.DecideResponse]
     """Records a reviewer's decision on a PENDING approval. The reviewer is the caller. The requester cannot decide. With
@@ -172,7 +174,7 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     Errors: NOT_FOUND; OUT_OF_RANGE if `after_revision` is newer than the approval. Changes nothing.
     """
     GetApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]  # type: ignore[assignment]
-    """Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
+    """Returns the current state of an approval, with all its arguments. Errors: NOT_FOUND. Changes nothing.
 
     A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
     default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
@@ -188,17 +190,19 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     """
     ListPending: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.ListPendingRequest, _approval_service_pb2.ListPendingResponse]  # type: ignore[assignment]
     """Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
-    a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
+    a `next_page_token` may hold fewer than `page_size`, even none. Omits arguments that the policy redacts: see
+    `redacted_paths` in Approval. Changes nothing.
     """
     WatchPending: _aio.UnaryStreamMultiCallable[_approval_service_pb2.WatchPendingRequest, _approval_service_pb2.WatchPendingResponse]  # type: ignore[assignment]
     """Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
     additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
-    get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
-    UNAVAILABLE when the server drains.
+    get those that they may vote on, auditors get all. Omits redacted arguments, as ListPending does. Changes nothing.
+    The stream ends only with an error, such as UNAVAILABLE when the server drains.
     """
     ListApprovals: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.ListApprovalsRequest, _approval_service_pb2.ListApprovalsResponse]  # type: ignore[assignment]
     """Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
-    the policy asks or asked them about, auditors get all. Changes nothing.
+    the policy asks or asked them about, auditors get all. Omits redacted arguments, as ListPending does, except from
+    one's own requests. Changes nothing.
     """
     Decide: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.DecideRequest, _approval_service_pb2.DecideResponse]  # type: ignore[assignment]
     """Records a reviewer's decision on a PENDING approval. The reviewer is the caller. The requester cannot decide. With
@@ -294,7 +298,7 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _approval_service_pb2.GetApprovalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_approval_service_pb2.GetApprovalResponse, _abc.Awaitable[_approval_service_pb2.GetApprovalResponse]]:
-        """Returns the current state of an approval. Errors: NOT_FOUND. Changes nothing.
+        """Returns the current state of an approval, with all its arguments. Errors: NOT_FOUND. Changes nothing.
 
         A response without events is less than 2 MiB, one with events less than 8 MiB. Responses of more than 4 MiB, the
         default limit of gRPC clients, are rare: they need the largest arguments and edits together with many long
@@ -322,7 +326,8 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_approval_service_pb2.ListPendingResponse, _abc.Awaitable[_approval_service_pb2.ListPendingResponse]]:
         """Lists PENDING approvals, the oldest first. Reviewers get those that they may vote on, auditors get all. A page with
-        a `next_page_token` may hold fewer than `page_size`, even none. Changes nothing.
+        a `next_page_token` may hold fewer than `page_size`, even none. Omits arguments that the policy redacts: see
+        `redacted_paths` in Approval. Changes nothing.
         """
 
     @_abc_1.abstractmethod
@@ -333,8 +338,8 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_approval_service_pb2.WatchPendingResponse], _abc.AsyncIterator[_approval_service_pb2.WatchPendingResponse]]:
         """Streams the live queue of PENDING approvals: first all that are pending now, then a `snapshot_complete`, then
         additions, changes and removals as they happen. Several changes in quick succession may arrive as one. Reviewers
-        get those that they may vote on, auditors get all. Changes nothing. The stream ends only with an error, such as
-        UNAVAILABLE when the server drains.
+        get those that they may vote on, auditors get all. Omits redacted arguments, as ListPending does. Changes nothing.
+        The stream ends only with an error, such as UNAVAILABLE when the server drains.
         """
 
     @_abc_1.abstractmethod
@@ -344,7 +349,8 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_approval_service_pb2.ListApprovalsResponse, _abc.Awaitable[_approval_service_pb2.ListApprovalsResponse]]:
         """Lists approvals of any status, the newest first. All filters must match. Agents get their own, reviewers those that
-        the policy asks or asked them about, auditors get all. Changes nothing.
+        the policy asks or asked them about, auditors get all. Omits redacted arguments, as ListPending does, except from
+        one's own requests. Changes nothing.
         """
 
     @_abc_1.abstractmethod

@@ -187,6 +187,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` after its headers. Nothing was
     done. A google.rpc.RetryInfo in the details says when to retry. Metadata: `limit`, such as `15s`.
     """
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 60
+    """NOT_FOUND: there is no such session. It may have expired. Metadata: `session_id`."""
+    ERROR_REASON_SUBJECT_NOT_BLOCKED: _ErrorReason.ValueType  # 61
+    """NOT_FOUND: the subject is not blocked. Metadata: `issuer`, `subject`."""
+    ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS: _ErrorReason.ValueType  # 62
+    """RESOURCE_EXHAUSTED: the maximum number of subjects is blocked. Unblock some. Metadata: `limit`."""
+    ERROR_REASON_OWN_SUBJECT: _ErrorReason.ValueType  # 63
+    """FAILED_PRECONDITION: an operator cannot block itself. Another operator can."""
+    ERROR_REASON_SUBJECT_BLOCKED: _ErrorReason.ValueType  # 64
+    """PERMISSION_DENIED: an operator has blocked the person in `on_behalf_of`, so nobody may decide for them. Metadata:
+    `issuer`, `subject`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries a google.rpc.ErrorInfo with the domain `signoff.v1` and one of these as its
@@ -357,5 +369,17 @@ or `encoding`.
 ERROR_REASON_MESSAGE_LATE: ErrorReason.ValueType  # 55
 """UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` after its headers. Nothing was
 done. A google.rpc.RetryInfo in the details says when to retry. Metadata: `limit`, such as `15s`.
+"""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 60
+"""NOT_FOUND: there is no such session. It may have expired. Metadata: `session_id`."""
+ERROR_REASON_SUBJECT_NOT_BLOCKED: ErrorReason.ValueType  # 61
+"""NOT_FOUND: the subject is not blocked. Metadata: `issuer`, `subject`."""
+ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS: ErrorReason.ValueType  # 62
+"""RESOURCE_EXHAUSTED: the maximum number of subjects is blocked. Unblock some. Metadata: `limit`."""
+ERROR_REASON_OWN_SUBJECT: ErrorReason.ValueType  # 63
+"""FAILED_PRECONDITION: an operator cannot block itself. Another operator can."""
+ERROR_REASON_SUBJECT_BLOCKED: ErrorReason.ValueType  # 64
+"""PERMISSION_DENIED: an operator has blocked the person in `on_behalf_of`, so nobody may decide for them. Metadata:
+`issuer`, `subject`.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

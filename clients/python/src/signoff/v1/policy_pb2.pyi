@@ -41,6 +41,9 @@ class Policy(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     UNLISTED_TOOLS_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REDACT_FIELD_NUMBER: _builtins.int
+    REJECT_REASONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Sensitive tools: they require approval unless a rule matches. Globs, as in PolicyRule. At most 10,000."""
@@ -55,16 +58,40 @@ class Policy(_message.Message):
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyRule]:
         """The rules. Their order does not matter."""
 
+    @_builtins.property
+    def summary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Paths of the arguments that matter most, such as `args.amount`, `args.card["last.four"]`, `args.items[0].name` or
+        `args.items[*].price`: rows and messages show them. The summary of the rule that decides applies instead, if it has
+        one. Must not contain a redacted path. At most 16, of at most 128 bytes.
+        """
+
+    @_builtins.property
+    def redact(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Paths of the arguments that only GetApproval, the approval's own streams and its page show. Lists, messages and
+        logs show `[redacted]` instead, for the value at the path and everything in it. A value in which the path cannot go
+        on, such as a text where it expects an object, is redacted too. The paths of every rule that matches apply as well.
+        Limits where values are repeated, not who may read them. At most 64, of at most 128 bytes.
+        """
+
+    @_builtins.property
+    def reject_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Common reasons to reject, for reviewers to choose from. The reasons of the rule that decides apply instead, if it
+        has any. At most 16, of at most 128 characters.
+        """
+
     def __init__(
         self,
         *,
         tools: _abc.Iterable[_builtins.str] | None = ...,
         unlisted_tools: Global___UnlistedTools | None = ...,
         rules: _abc.Iterable[Global___PolicyRule] | None = ...,
+        summary: _abc.Iterable[_builtins.str] | None = ...,
+        redact: _abc.Iterable[_builtins.str] | None = ...,
+        reject_reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unlisted_tools", b"unlisted_tools"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules", "tools", b"tools", "unlisted_tools", b"unlisted_tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["redact", b"redact", "reject_reasons", b"reject_reasons", "rules", b"rules", "summary", b"summary", "tools", b"tools", "unlisted_tools", b"unlisted_tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,6 +170,9 @@ class PolicyRule(_message.Message):
     AUTO_APPROVE_FIELD_NUMBER: _builtins.int
     REQUIRE_APPROVAL_FIELD_NUMBER: _builtins.int
     AUTO_REJECT_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REDACT_FIELD_NUMBER: _builtins.int
+    REJECT_REASONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, unique in the policy: 1 to 64 of `a-z 0-9 _ . -`, beginning with a letter or digit. `tools` and
     `unlisted_tools` are reserved. Recorded in every approval that the rule was evaluated for.
@@ -183,6 +213,18 @@ class PolicyRule(_message.Message):
     def auto_reject(self) -> Global___AutoReject:
         """The call is rejected immediately."""
 
+    @_builtins.property
+    def summary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in Policy, if this rule decides."""
+
+    @_builtins.property
+    def redact(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in Policy, if this rule matches. A rule whose condition cannot be evaluated counts as one that matches."""
+
+    @_builtins.property
+    def reject_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in Policy, if this rule decides."""
+
     def __init__(
         self,
         *,
@@ -195,10 +237,13 @@ class PolicyRule(_message.Message):
         auto_approve: Global___AutoApprove | None = ...,
         require_approval: Global___RequireApproval | None = ...,
         auto_reject: Global___AutoReject | None = ...,
+        summary: _abc.Iterable[_builtins.str] | None = ...,
+        redact: _abc.Iterable[_builtins.str] | None = ...,
+        reject_reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["auto_approve", b"auto_approve", "auto_reject", b"auto_reject", "effect", b"effect", "require_approval", b"require_approval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "auto_approve", b"auto_approve", "auto_reject", b"auto_reject", "description", b"description", "effect", b"effect", "labels", b"labels", "name", b"name", "require_approval", b"require_approval", "tools", b"tools", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "auto_approve", b"auto_approve", "auto_reject", b"auto_reject", "description", b"description", "effect", b"effect", "labels", b"labels", "name", b"name", "redact", b"redact", "reject_reasons", b"reject_reasons", "require_approval", b"require_approval", "summary", b"summary", "tools", b"tools", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_effect: _TypeAlias = _typing.Literal["auto_approve", "require_approval", "auto_reject"]  # noqa: Y015
     _WhichOneofArgType_effect: _TypeAlias = _typing.Literal["effect", b"effect"]  # noqa: Y015
@@ -524,6 +569,9 @@ class PolicyTestResult(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     CLAIM_WINDOW_FIELD_NUMBER: _builtins.int
     PASSED_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    REDACTED_PATHS_FIELD_NUMBER: _builtins.int
+    REJECT_REASONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The case's name."""
     status: _approval_pb2.ApprovalStatus.ValueType
@@ -542,6 +590,18 @@ class PolicyTestResult(_message.Message):
     def claim_window(self) -> _duration_pb2.Duration:
         """Time after the decision in which the call could be claimed."""
 
+    @_builtins.property
+    def summary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The arguments that rows and messages would show, as `path = JSON`."""
+
+    @_builtins.property
+    def redacted_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The paths that would be redacted in lists and messages, as in Approval."""
+
+    @_builtins.property
+    def reject_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The common reasons to reject that reviewers could choose from."""
+
     def __init__(
         self,
         *,
@@ -551,10 +611,13 @@ class PolicyTestResult(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         claim_window: _duration_pb2.Duration | None = ...,
         passed: _builtins.bool = ...,
+        summary: _abc.Iterable[_builtins.str] | None = ...,
+        redacted_paths: _abc.Iterable[_builtins.str] | None = ...,
+        reject_reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim_window", b"claim_window", "evaluation", b"evaluation", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim_window", b"claim_window", "evaluation", b"evaluation", "name", b"name", "passed", b"passed", "status", b"status", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim_window", b"claim_window", "evaluation", b"evaluation", "name", b"name", "passed", b"passed", "redacted_paths", b"redacted_paths", "reject_reasons", b"reject_reasons", "status", b"status", "summary", b"summary", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

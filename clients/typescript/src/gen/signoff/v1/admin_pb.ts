@@ -2,10 +2,12 @@
 // @generated from file signoff/v1/admin.proto (package signoff.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { AuthenticationMethod, Role } from "./access_pb.js";
+import { file_signoff_v1_access } from "./access_pb.js";
 import type { Actor } from "./approval_pb.js";
 import { file_signoff_v1_approval } from "./approval_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/admin.proto.
  */
 export const file_signoff_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZzaWdub2ZmL3YxL2FkbWluLnByb3RvEgpzaWdub2ZmLnYxIqMBCgZGcmVlemUSCgoCaWQYASABKAkSJgoFc2NvcGUYAiABKAsyFy5zaWdub2ZmLnYxLkZyZWV6ZVNjb3BlEg4KBnJlYXNvbhgDIAEoCRIkCglmcm96ZW5fYnkYBCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2ZyZWV6ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJYCgtGcmVlemVTY29wZRINCgNhbGwYASABKAhIABIQCgZjYWxsZXIYAiABKAlIABIOCgR0b29sGAMgASgJSAASDwoFYWdlbnQYBCABKAlIAEIHCgVzY29wZSKfAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSLwoLc2VydmVyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnBvbGljeV92ZXJzaW9uGAQgASgEEhUKDXBlbmRpbmdfY291bnQYBSABKAQSNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoHZnJlZXplcxgHIAMoCzISLnNpZ25vZmYudjEuRnJlZXplEhAKCGRyYWluaW5nGAggASgIQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_signoff_v1_approval]);
+  fileDesc("ChZzaWdub2ZmL3YxL2FkbWluLnByb3RvEgpzaWdub2ZmLnYxIqMBCgZGcmVlemUSCgoCaWQYASABKAkSJgoFc2NvcGUYAiABKAsyFy5zaWdub2ZmLnYxLkZyZWV6ZVNjb3BlEg4KBnJlYXNvbhgDIAEoCRIkCglmcm96ZW5fYnkYBCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2ZyZWV6ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJYCgtGcmVlemVTY29wZRINCgNhbGwYASABKAhIABIQCgZjYWxsZXIYAiABKAlIABIOCgR0b29sGAMgASgJSAASDwoFYWdlbnQYBCABKAlIAEIHCgVzY29wZSKfAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSLwoLc2VydmVyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnBvbGljeV92ZXJzaW9uGAQgASgEEhUKDXBlbmRpbmdfY291bnQYBSABKAQSNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoHZnJlZXplcxgHIAMoCzISLnNpZ25vZmYudjEuRnJlZXplEhAKCGRyYWluaW5nGAggASgIIioKB1N1YmplY3QSDgoGaXNzdWVyGAEgASgJEg8KB3N1YmplY3QYAiABKAkixwMKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIhCgZwZXJzb24YAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEh8KBXJvbGVzGAMgAygOMhAuc2lnbm9mZi52MS5Sb2xlEg4KBmdyb3VwcxgEIAMoCRIxCgdzaWduX2luGAUgASgOMiAuc2lnbm9mZi52MS5BdXRoZW50aWNhdGlvbk1ldGhvZBIQCgh0b2tlbl9pZBgGIAEoCRInCgVzdGF0ZRgHIAEoDjIYLnNpZ25vZmYudjEuU2Vzc2lvblN0YXRlEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKCGVuZGVkX2J5GAwgASgLMhEuc2lnbm9mZi52MS5BY3RvciKvAQoOQmxvY2tlZFN1YmplY3QSEAoIYmxvY2tfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdBIOCgZyZWFzb24YAyABKAkSJQoKYmxvY2tlZF9ieRgEIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLgoKYmxvY2tfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqewoMU2Vzc2lvblN0YXRlEh0KGVNFU1NJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRTRVNTSU9OX1NUQVRFX0FDVElWRRABEhkKFVNFU1NJT05fU1RBVEVfRVhQSVJFRBACEhcKE1NFU1NJT05fU1RBVEVfRU5ERUQQA0JWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_signoff_v1_access, file_signoff_v1_approval]);
 
 /**
  * An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
@@ -189,4 +191,221 @@ export type ServerStatus = Message<"signoff.v1.ServerStatus"> & {
  */
 export const ServerStatusSchema: GenMessage<ServerStatus> = /*@__PURE__*/
   messageDesc(file_signoff_v1_admin, 2);
+
+/**
+ * A person or a program: a name at an authority. Every credential of this name belongs to it.
+ *
+ * @generated from message signoff.v1.Subject
+ */
+export type Subject = Message<"signoff.v1.Subject"> & {
+  /**
+   * The authority that vouches for the name: the issuer of the OpenID provider, `local` for tokens of this server,
+   * `certificate` for client certificates. At most 256 characters. Required.
+   *
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * The name at that authority. At most 256 characters. Required.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+};
+
+/**
+ * Describes the message signoff.v1.Subject.
+ * Use `create(SubjectSchema)` to create a new message.
+ */
+export const SubjectSchema: GenMessage<Subject> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin, 3);
+
+/**
+ * A session of a person who signed in at the desk. Its secret is in the person's browser; the server keeps a hash.
+ *
+ * @generated from message signoff.v1.Session
+ */
+export type Session = Message<"signoff.v1.Session"> & {
+  /**
+   * The session's id, a UUIDv7. Not secret.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * Who signed in: recorded as the author of every action in the session.
+   *
+   * @generated from field: signoff.v1.Actor person = 2;
+   */
+  person?: Actor | undefined;
+
+  /**
+   * The person's roles, as of the sign-in.
+   *
+   * @generated from field: repeated signoff.v1.Role roles = 3;
+   */
+  roles: Role[];
+
+  /**
+   * The person's groups, as of the sign-in.
+   *
+   * @generated from field: repeated string groups = 4;
+   */
+  groups: string[];
+
+  /**
+   * How the person signed in: TOKEN, OIDC or DEV_TOKEN.
+   *
+   * @generated from field: signoff.v1.AuthenticationMethod sign_in = 5;
+   */
+  signIn: AuthenticationMethod;
+
+  /**
+   * The token of this server by which the person signed in. Empty for other ways. The session ends with the token.
+   *
+   * @generated from field: string token_id = 6;
+   */
+  tokenId: string;
+
+  /**
+   * Whether the server accepts the session.
+   *
+   * @generated from field: signoff.v1.SessionState state = 7;
+   */
+  state: SessionState;
+
+  /**
+   * When the person signed in.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When the session was last used. A crash of the server can lose up to the last minute of uses.
+   *
+   * @generated from field: google.protobuf.Timestamp last_use_time = 9;
+   */
+  lastUseTime?: Timestamp | undefined;
+
+  /**
+   * When the session expires, however much it is used. An unused one expires earlier (`desk.session_idle`).
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 10;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * When somebody ended it. Unset: nobody did.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Who ended it: the person by signing out, or an operator.
+   *
+   * @generated from field: signoff.v1.Actor ended_by = 12;
+   */
+  endedBy?: Actor | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.Session.
+ * Use `create(SessionSchema)` to create a new message.
+ */
+export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin, 4);
+
+/**
+ * A block of a subject.
+ *
+ * @generated from message signoff.v1.BlockedSubject
+ */
+export type BlockedSubject = Message<"signoff.v1.BlockedSubject"> & {
+  /**
+   * The block's id, a UUIDv7.
+   *
+   * @generated from field: string block_id = 1;
+   */
+  blockId: string;
+
+  /**
+   * Who is blocked.
+   *
+   * @generated from field: signoff.v1.Subject subject = 2;
+   */
+  subject?: Subject | undefined;
+
+  /**
+   * Why. May be empty.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Who blocked.
+   *
+   * @generated from field: signoff.v1.Actor blocked_by = 4;
+   */
+  blockedBy?: Actor | undefined;
+
+  /**
+   * When it was recorded.
+   *
+   * @generated from field: google.protobuf.Timestamp block_time = 5;
+   */
+  blockTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.BlockedSubject.
+ * Use `create(BlockedSubjectSchema)` to create a new message.
+ */
+export const BlockedSubjectSchema: GenMessage<BlockedSubject> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin, 5);
+
+/**
+ * Whether the server accepts a session.
+ *
+ * @generated from enum signoff.v1.SessionState
+ */
+export enum SessionState {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: SESSION_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The server accepts it.
+   *
+   * @generated from enum value: SESSION_STATE_ACTIVE = 1;
+   */
+  ACTIVE = 1,
+
+  /**
+   * It was not used for too long, or reached its maximum age.
+   *
+   * @generated from enum value: SESSION_STATE_EXPIRED = 2;
+   */
+  EXPIRED = 2,
+
+  /**
+   * Somebody ended it, revoked its token, or blocked the person.
+   *
+   * @generated from enum value: SESSION_STATE_ENDED = 3;
+   */
+  ENDED = 3,
+}
+
+/**
+ * Describes the enum signoff.v1.SessionState.
+ */
+export const SessionStateSchema: GenEnum<SessionState> = /*@__PURE__*/
+  enumDesc(file_signoff_v1_admin, 0);
 

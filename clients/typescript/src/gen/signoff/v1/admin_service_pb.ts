@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Freeze, FreezeScope, ServerStatus } from "./admin_pb.js";
+import type { BlockedSubject, Freeze, FreezeScope, ServerStatus, Session, Subject } from "./admin_pb.js";
 import { file_signoff_v1_admin } from "./admin_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/admin_service.proto.
  */
 export const file_signoff_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzMqQCCgxBZG1pblNlcnZpY2USPwoGRnJlZXplEhkuc2lnbm9mZi52MS5GcmVlemVSZXF1ZXN0Ghouc2lnbm9mZi52MS5GcmVlemVSZXNwb25zZRI5CgRUaGF3Ehcuc2lnbm9mZi52MS5UaGF3UmVxdWVzdBoYLnNpZ25vZmYudjEuVGhhd1Jlc3BvbnNlEk4KC0xpc3RGcmVlemVzEh4uc2lnbm9mZi52MS5MaXN0RnJlZXplc1JlcXVlc3QaHy5zaWdub2ZmLnYxLkxpc3RGcmVlemVzUmVzcG9uc2USSAoJR2V0U3RhdHVzEhwuc2lnbm9mZi52MS5HZXRTdGF0dXNSZXF1ZXN0Gh0uc2lnbm9mZi52MS5HZXRTdGF0dXNSZXNwb25zZUJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_signoff_v1_admin]);
+  fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzIlEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEwoLYWN0aXZlX29ubHkYAyABKAgiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USJQoIc2Vzc2lvbnMYASADKAsyEy5zaWdub2ZmLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn0KEkVuZFNlc3Npb25zUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhQKCnNlc3Npb25faWQYAiABKAlIABIlCgZwZXJzb24YAyABKAsyEy5zaWdub2ZmLnYxLlN1YmplY3RIABINCgNhbGwYBCABKAhIAEIHCgVzY29wZSIqChNFbmRTZXNzaW9uc1Jlc3BvbnNlEhMKC2VuZGVkX2NvdW50GAEgASgFIl8KE0Jsb2NrU3ViamVjdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIkCgdzdWJqZWN0GAIgASgLMhMuc2lnbm9mZi52MS5TdWJqZWN0Eg4KBnJlYXNvbhgDIAEoCSJBChRCbG9ja1N1YmplY3RSZXNwb25zZRIpCgVibG9jaxgBIAEoCzIaLnNpZ25vZmYudjEuQmxvY2tlZFN1YmplY3QiUQoVVW5ibG9ja1N1YmplY3RSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdCJDChZVbmJsb2NrU3ViamVjdFJlc3BvbnNlEikKBWJsb2NrGAEgASgLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIcChpMaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdCJJChtMaXN0QmxvY2tlZFN1YmplY3RzUmVzcG9uc2USKgoGYmxvY2tzGAEgAygLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdDLbBQoMQWRtaW5TZXJ2aWNlEj8KBkZyZWV6ZRIZLnNpZ25vZmYudjEuRnJlZXplUmVxdWVzdBoaLnNpZ25vZmYudjEuRnJlZXplUmVzcG9uc2USOQoEVGhhdxIXLnNpZ25vZmYudjEuVGhhd1JlcXVlc3QaGC5zaWdub2ZmLnYxLlRoYXdSZXNwb25zZRJOCgtMaXN0RnJlZXplcxIeLnNpZ25vZmYudjEuTGlzdEZyZWV6ZXNSZXF1ZXN0Gh8uc2lnbm9mZi52MS5MaXN0RnJlZXplc1Jlc3BvbnNlEkgKCUdldFN0YXR1cxIcLnNpZ25vZmYudjEuR2V0U3RhdHVzUmVxdWVzdBodLnNpZ25vZmYudjEuR2V0U3RhdHVzUmVzcG9uc2USUQoMTGlzdFNlc3Npb25zEh8uc2lnbm9mZi52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiAuc2lnbm9mZi52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJOCgtFbmRTZXNzaW9ucxIeLnNpZ25vZmYudjEuRW5kU2Vzc2lvbnNSZXF1ZXN0Gh8uc2lnbm9mZi52MS5FbmRTZXNzaW9uc1Jlc3BvbnNlElEKDEJsb2NrU3ViamVjdBIfLnNpZ25vZmYudjEuQmxvY2tTdWJqZWN0UmVxdWVzdBogLnNpZ25vZmYudjEuQmxvY2tTdWJqZWN0UmVzcG9uc2USVwoOVW5ibG9ja1N1YmplY3QSIS5zaWdub2ZmLnYxLlVuYmxvY2tTdWJqZWN0UmVxdWVzdBoiLnNpZ25vZmYudjEuVW5ibG9ja1N1YmplY3RSZXNwb25zZRJmChNMaXN0QmxvY2tlZFN1YmplY3RzEiYuc2lnbm9mZi52MS5MaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdBonLnNpZ25vZmYudjEuTGlzdEJsb2NrZWRTdWJqZWN0c1Jlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_signoff_v1_admin]);
 
 /**
  * Stops calls.
@@ -192,7 +192,284 @@ export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE_
   messageDesc(file_signoff_v1_admin_service, 7);
 
 /**
- * Stop agents in an emergency, and read the server's status. For operators; auditors may read.
+ * Selects the sessions to list.
+ *
+ * @generated from message signoff.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"signoff.v1.ListSessionsRequest"> & {
+  /**
+   * Maximum number of sessions: 1 to 1,000, default 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the previous page. Empty: the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only sessions that the server accepts.
+   *
+   * @generated from field: bool active_only = 3;
+   */
+  activeOnly: boolean;
+};
+
+/**
+ * Describes the message signoff.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 8);
+
+/**
+ * A page of sessions, the newest first.
+ *
+ * @generated from message signoff.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"signoff.v1.ListSessionsResponse"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated signoff.v1.Session sessions = 1;
+   */
+  sessions: Session[];
+
+  /**
+   * Token for the next page. Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message signoff.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 9);
+
+/**
+ * Selects the sessions to end.
+ *
+ * @generated from message signoff.v1.EndSessionsRequest
+ */
+export type EndSessionsRequest = Message<"signoff.v1.EndSessionsRequest"> & {
+  /**
+   * Idempotency key of this call. At most 128 characters.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The sessions. Required.
+   *
+   * @generated from oneof signoff.v1.EndSessionsRequest.scope
+   */
+  scope: {
+    /**
+     * One session, by its id.
+     *
+     * @generated from field: string session_id = 2;
+     */
+    value: string;
+    case: "sessionId";
+  } | {
+    /**
+     * All sessions of a person.
+     *
+     * @generated from field: signoff.v1.Subject person = 3;
+     */
+    value: Subject;
+    case: "person";
+  } | {
+    /**
+     * All sessions. Must be true.
+     *
+     * @generated from field: bool all = 4;
+     */
+    value: boolean;
+    case: "all";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message signoff.v1.EndSessionsRequest.
+ * Use `create(EndSessionsRequestSchema)` to create a new message.
+ */
+export const EndSessionsRequestSchema: GenMessage<EndSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 10);
+
+/**
+ * The number of sessions that ended.
+ *
+ * @generated from message signoff.v1.EndSessionsResponse
+ */
+export type EndSessionsResponse = Message<"signoff.v1.EndSessionsResponse"> & {
+  /**
+   * How many sessions the call ended. 0 if none was active.
+   *
+   * @generated from field: int32 ended_count = 1;
+   */
+  endedCount: number;
+};
+
+/**
+ * Describes the message signoff.v1.EndSessionsResponse.
+ * Use `create(EndSessionsResponseSchema)` to create a new message.
+ */
+export const EndSessionsResponseSchema: GenMessage<EndSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 11);
+
+/**
+ * Blocks a subject.
+ *
+ * @generated from message signoff.v1.BlockSubjectRequest
+ */
+export type BlockSubjectRequest = Message<"signoff.v1.BlockSubjectRequest"> & {
+  /**
+   * Idempotency key of this call. At most 128 characters.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Whom to block. Required. Not the caller.
+   *
+   * @generated from field: signoff.v1.Subject subject = 2;
+   */
+  subject?: Subject | undefined;
+
+  /**
+   * Why, for other operators. At most 1 KiB.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message signoff.v1.BlockSubjectRequest.
+ * Use `create(BlockSubjectRequestSchema)` to create a new message.
+ */
+export const BlockSubjectRequestSchema: GenMessage<BlockSubjectRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 12);
+
+/**
+ * The block.
+ *
+ * @generated from message signoff.v1.BlockSubjectResponse
+ */
+export type BlockSubjectResponse = Message<"signoff.v1.BlockSubjectResponse"> & {
+  /**
+   * The block, as recorded.
+   *
+   * @generated from field: signoff.v1.BlockedSubject block = 1;
+   */
+  block?: BlockedSubject | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.BlockSubjectResponse.
+ * Use `create(BlockSubjectResponseSchema)` to create a new message.
+ */
+export const BlockSubjectResponseSchema: GenMessage<BlockSubjectResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 13);
+
+/**
+ * Unblocks a subject.
+ *
+ * @generated from message signoff.v1.UnblockSubjectRequest
+ */
+export type UnblockSubjectRequest = Message<"signoff.v1.UnblockSubjectRequest"> & {
+  /**
+   * Idempotency key of this call. At most 128 characters.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Whom to unblock. Required.
+   *
+   * @generated from field: signoff.v1.Subject subject = 2;
+   */
+  subject?: Subject | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.UnblockSubjectRequest.
+ * Use `create(UnblockSubjectRequestSchema)` to create a new message.
+ */
+export const UnblockSubjectRequestSchema: GenMessage<UnblockSubjectRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 14);
+
+/**
+ * The block that ended.
+ *
+ * @generated from message signoff.v1.UnblockSubjectResponse
+ */
+export type UnblockSubjectResponse = Message<"signoff.v1.UnblockSubjectResponse"> & {
+  /**
+   * The block, as recorded.
+   *
+   * @generated from field: signoff.v1.BlockedSubject block = 1;
+   */
+  block?: BlockedSubject | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.UnblockSubjectResponse.
+ * Use `create(UnblockSubjectResponseSchema)` to create a new message.
+ */
+export const UnblockSubjectResponseSchema: GenMessage<UnblockSubjectResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 15);
+
+/**
+ * Lists blocked subjects.
+ *
+ * @generated from message signoff.v1.ListBlockedSubjectsRequest
+ */
+export type ListBlockedSubjectsRequest = Message<"signoff.v1.ListBlockedSubjectsRequest"> & {
+};
+
+/**
+ * Describes the message signoff.v1.ListBlockedSubjectsRequest.
+ * Use `create(ListBlockedSubjectsRequestSchema)` to create a new message.
+ */
+export const ListBlockedSubjectsRequestSchema: GenMessage<ListBlockedSubjectsRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 16);
+
+/**
+ * The blocked subjects. At most 500, which fit into 4 MiB; an import can add more.
+ *
+ * @generated from message signoff.v1.ListBlockedSubjectsResponse
+ */
+export type ListBlockedSubjectsResponse = Message<"signoff.v1.ListBlockedSubjectsResponse"> & {
+  /**
+   * The active blocks, the oldest first.
+   *
+   * @generated from field: repeated signoff.v1.BlockedSubject blocks = 1;
+   */
+  blocks: BlockedSubject[];
+};
+
+/**
+ * Describes the message signoff.v1.ListBlockedSubjectsResponse.
+ * Use `create(ListBlockedSubjectsResponseSchema)` to create a new message.
+ */
+export const ListBlockedSubjectsResponseSchema: GenMessage<ListBlockedSubjectsResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 17);
+
+/**
+ * Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
  *
  * @generated from service signoff.v1.AdminService
  */
@@ -242,6 +519,68 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetStatusRequestSchema;
     output: typeof GetStatusResponseSchema;
+  },
+  /**
+   * Lists the sessions of people who signed in at the desk, the newest first. A session is kept until it expires, also
+   * after it was ended. Changes nothing.
+   *
+   * @generated from rpc signoff.v1.AdminService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends sessions. After the response, the server rejects their cookies, and their open pages get no more updates. The
+   * people can sign in again: see BlockSubject. Earlier actions in the sessions are not undone.
+   * Errors: NOT_FOUND (SESSION_NOT_FOUND) for `session_id`. Idempotent by (caller, request_id) while the sessions are
+   * kept: a repeated call ends no session that was started since.
+   *
+   * @generated from rpc signoff.v1.AdminService.EndSessions
+   */
+  endSessions: {
+    methodKind: "unary";
+    input: typeof EndSessionsRequestSchema;
+    output: typeof EndSessionsResponseSchema;
+  },
+  /**
+   * Blocks a person or a program: a name at an authority. After the response, the server rejects every credential of
+   * this name (tokens of this server, OpenID tokens, client certificates, development tokens) with UNAUTHENTICATED;
+   * its sessions have ended, and so have its open streams. No bridge may decide for it. The block is active until
+   * UnblockSubject, across restarts. A subject that is blocked already stays blocked by its first block, which is
+   * returned.
+   * Errors: RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED_SUBJECTS); FAILED_PRECONDITION (OWN_SUBJECT). Idempotent by (caller,
+   * request_id).
+   *
+   * @generated from rpc signoff.v1.AdminService.BlockSubject
+   */
+  blockSubject: {
+    methodKind: "unary";
+    input: typeof BlockSubjectRequestSchema;
+    output: typeof BlockSubjectResponseSchema;
+  },
+  /**
+   * Unblocks a subject. Its credentials are valid again, unless they were revoked or have expired. Its sessions stay
+   * ended.
+   * Errors: NOT_FOUND (SUBJECT_NOT_BLOCKED). Idempotent by (caller, request_id).
+   *
+   * @generated from rpc signoff.v1.AdminService.UnblockSubject
+   */
+  unblockSubject: {
+    methodKind: "unary";
+    input: typeof UnblockSubjectRequestSchema;
+    output: typeof UnblockSubjectResponseSchema;
+  },
+  /**
+   * Lists the blocked subjects, in the order in which they were blocked. Changes nothing.
+   *
+   * @generated from rpc signoff.v1.AdminService.ListBlockedSubjects
+   */
+  listBlockedSubjects: {
+    methodKind: "unary";
+    input: typeof ListBlockedSubjectsRequestSchema;
+    output: typeof ListBlockedSubjectsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signoff_v1_admin_service, 0);

@@ -12,7 +12,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/approval.proto.
  */
 export const file_signoff_v1_approval: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaWdub2ZmL3YxL2FwcHJvdmFsLnByb3RvEgpzaWdub2ZmLnYxIr8ICghBcHByb3ZhbBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBIqCgZzdGF0dXMYAyABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhIKCnJlcXVlc3RfaWQYBCABKAkSIQoGY2FsbGVyGAUgASgLMhEuc2lnbm9mZi52MS5BY3RvchIRCgl0b29sX25hbWUYBiABKAkSKgoJYXJndW1lbnRzGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYCCABKAkSIAoFYWdlbnQYCSABKAsyES5zaWdub2ZmLnYxLkFnZW50Eg4KBnJlYXNvbhgKIAEoCRIwCgZsYWJlbHMYCyADKAsyIC5zaWdub2ZmLnYxLkFwcHJvdmFsLkxhYmVsc0VudHJ5EjEKEGFyZ3VtZW50c19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EioKB3RpbWVvdXQYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGcG9saWN5GBEgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEh8KBXZvdGVzGBIgAygLMhAuc2lnbm9mZi52MS5Wb3RlEg4KBnF1b3J1bRgTIAEoDRImCghkZWNpc2lvbhgUIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb24SIAoFY2xhaW0YFSABKAsyES5zaWdub2ZmLnYxLkNsYWltEi8KDGNsYWltX3dpbmRvdxgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgXIAEoCBInCgxvbl9iZWhhbGZfb2YYGCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEiEKBnBhbmVscxgZIAMoCzIRLnNpZ25vZmYudjEuUGFuZWwSGAoQcmVqZWN0X3RocmVzaG9sZBgaIAEoDRIYChBjb21tZW50X3JlcXVpcmVkGBsgASgIEhUKDWVkaXRzX2FsbG93ZWQYHCABKAgSJgoIcHJpb3JpdHkYHSABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5EioKCnJldm9jYXRpb24YHiABKAsyFi5zaWdub2ZmLnYxLlJldm9jYXRpb24aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJLCgVQYW5lbBIMCgRydWxlGAEgASgJEhEKCXJldmlld2VycxgCIAMoCRIOCgZxdW9ydW0YAyABKA0SEQoJYXBwcm92YWxzGAQgASgNIjQKBUFnZW50EgwKBG5hbWUYASABKAkSDgoGcnVuX2lkGAIgASgJEg0KBWNoYWluGAMgAygJIk0KBUFjdG9yEiMKBGtpbmQYASABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIOCgZpc3N1ZXIYAiABKAkSDwoHc3ViamVjdBgDIAEoCSKwAQoQUG9saWN5RXZhbHVhdGlvbhIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRIoCgZlZmZlY3QYAiABKA4yGC5zaWdub2ZmLnYxLlBvbGljeUVmZmVjdBIMCgRydWxlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSJAoFdHJhY2UYBSADKAsyFS5zaWdub2ZmLnYxLlJ1bGVUcmFjZRIVCg10cmFjZV9vbWl0dGVkGAYgASgNIlMKCVJ1bGVUcmFjZRIMCgRydWxlGAEgASgJEigKB291dGNvbWUYAiABKA4yFy5zaWdub2ZmLnYxLlJ1bGVPdXRjb21lEg4KBmRldGFpbBgDIAEoCSL6AQoEVm90ZRIlCgpkZWNpZGVkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchImCgZjaG9pY2UYAiABKA4yFi5zaWdub2ZmLnYxLlZvdGVDaG9pY2USDwoHY29tbWVudBgDIAEoCRItCgl2b3RlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJldmlzaW9uX3NlZW4YBSABKAQSDgoGZGlnZXN0GAYgASgJEicKDHN1Ym1pdHRlZF9ieRgHIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISEwoLY291bnRlZF9mb3IYCCADKAkiwAIKCERlY2lzaW9uEioKBnN0YXR1cxgBIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMSJQoKZGVjaWRlZF9ieRgCIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISDwoHY29tbWVudBgDIAEoCRIvCgtkZWNpZGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmV2aXNpb25fc2VlbhgFIAEoBBIOCgZkaWdlc3QYBiABKAkSEAoIcmV2aXNpb24YByABKAQSJwoMc3VibWl0dGVkX2J5GAggASgLMhEuc2lnbm9mZi52MS5BY3RvchI9ChRyZW1lbWJlcmVkX3JlamVjdGlvbhgJIAEoCzIfLnNpZ25vZmYudjEuUmVtZW1iZXJlZFJlamVjdGlvbiJiChNSZW1lbWJlcmVkUmVqZWN0aW9uEhMKC2FwcHJvdmFsX2lkGAEgASgJEiUKCmRlY2lkZWRfYnkYAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEg8KB2NvbW1lbnQYAyABKAkidAoKUmV2b2NhdGlvbhIlCgpyZXZva2VkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchIOCgZyZWFzb24YAiABKAkSLwoLcmV2b2tlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpkBCgVDbGFpbRIKCgJpZBgBIAEoCRIlCgpjbGFpbWVkX2J5GAIgASgLMhEuc2lnbm9mZi52MS5BY3RvchIuCgpjbGFpbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgdvdXRjb21lGAQgASgLMhwuc2lnbm9mZi52MS5FeGVjdXRpb25PdXRjb21lIoEBChBFeGVjdXRpb25PdXRjb21lEisKBnJlc3VsdBgBIAEoDjIbLnNpZ25vZmYudjEuRXhlY3V0aW9uUmVzdWx0Eg8KB21lc3NhZ2UYAiABKAkSLwoLcmVwb3J0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvwGCgVFdmVudBIQCghyZXZpc2lvbhgBIAEoBBIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgCgVhY3RvchgDIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISMAoJcmVxdWVzdGVkGAQgASgLMhsuc2lnbm9mZi52MS5FdmVudC5SZXF1ZXN0ZWRIABIhCgV2b3RlZBgFIAEoCzIQLnNpZ25vZmYudjEuVm90ZUgAEioKBmVkaXRlZBgGIAEoCzIYLnNpZ25vZmYudjEuRXZlbnQuRWRpdGVkSAASJwoHZGVjaWRlZBgHIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb25IABIsCgdjbGFpbWVkGAggASgLMhkuc2lnbm9mZi52MS5FdmVudC5DbGFpbWVkSAASMAoIcmVwb3J0ZWQYCSABKAsyHC5zaWdub2ZmLnYxLkV4ZWN1dGlvbk91dGNvbWVIABIwCgllc2NhbGF0ZWQYCiABKAsyGy5zaWdub2ZmLnYxLkV2ZW50LkVzY2FsYXRlZEgAEiwKB3Jldm9rZWQYCyABKAsyGS5zaWdub2ZmLnYxLkV2ZW50LlJldm9rZWRIABpUCglFc2NhbGF0ZWQSDAoEcnVsZRgBIAEoCRIRCglyZXZpZXdlcnMYAiADKAkSJgoIcHJpb3JpdHkYAyABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5GnMKCVJlcXVlc3RlZBIOCgZkaWdlc3QYASABKAkSKgoGc3RhdHVzGAIgASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxIqCglhcmd1bWVudHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0GokBCgZFZGl0ZWQSKgoJYXJndW1lbnRzGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYAiABKAkSLAoGcG9saWN5GAMgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEhUKDXJldmlzaW9uX3NlZW4YBCABKAQaKwoHQ2xhaW1lZBIQCghjbGFpbV9pZBgBIAEoCRIOCgZkaWdlc3QYAiABKAkaGQoHUmV2b2tlZBIOCgZyZWFzb24YASABKAlCBgoEa2luZCK9AQoIUHJvZ3Jlc3MSEAoIcmV2aXNpb24YASABKAQSKgoHZWxhcHNlZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCglyZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJYXBwcm92YWxzGAQgASgNEg4KBnF1b3J1bRgFIAEoDRIRCglyZXZpZXdlcnMYBiADKAkSDwoHbWVzc2FnZRgHIAEoCSphCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhMKD1BSSU9SSVRZX05PUk1BTBABEhEKDVBSSU9SSVRZX0hJR0gQAhITCg9QUklPUklUWV9VUkdFTlQQAyqOAgoOQXBwcm92YWxTdGF0dXMSHwobQVBQUk9WQUxfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXQVBQUk9WQUxfU1RBVFVTX1BFTkRJTkcQARIcChhBUFBST1ZBTF9TVEFUVVNfQVBQUk9WRUQQAhIcChhBUFBST1ZBTF9TVEFUVVNfUkVKRUNURUQQAxIdChlBUFBST1ZBTF9TVEFUVVNfVElNRURfT1VUEAQSHQoZQVBQUk9WQUxfU1RBVFVTX0NBTkNFTExFRBAFEiEKHUFQUFJPVkFMX1NUQVRVU19BVVRPX0FQUFJPVkVEEAYSIQodQVBQUk9WQUxfU1RBVFVTX0FVVE9fUkVKRUNURUQQByqaAQoJQWN0b3JLaW5kEhoKFkFDVE9SX0tJTkRfVU5TUEVDSUZJRUQQABIUChBBQ1RPUl9LSU5EX0FHRU5UEAESFQoRQUNUT1JfS0lORF9QRVJTT04QAhIWChJBQ1RPUl9LSU5EX1NFUlZJQ0UQAxIVChFBQ1RPUl9LSU5EX1BPTElDWRAEEhUKEUFDVE9SX0tJTkRfU0VSVkVSEAUqkAEKDFBvbGljeUVmZmVjdBIdChlQT0xJQ1lfRUZGRUNUX1VOU1BFQ0lGSUVEEAASHgoaUE9MSUNZX0VGRkVDVF9BVVRPX0FQUFJPVkUQARIiCh5QT0xJQ1lfRUZGRUNUX1JFUVVJUkVfQVBQUk9WQUwQAhIdChlQT0xJQ1lfRUZGRUNUX0FVVE9fUkVKRUNUEAMqfAoLUnVsZU91dGNvbWUSHAoYUlVMRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUlVMRV9PVVRDT01FX01BVENIRUQQARIcChhSVUxFX09VVENPTUVfTk9UX01BVENIRUQQAhIXChNSVUxFX09VVENPTUVfRkFJTEVEEAMqWgoKVm90ZUNob2ljZRIbChdWT1RFX0NIT0lDRV9VTlNQRUNJRklFRBAAEhcKE1ZPVEVfQ0hPSUNFX0FQUFJPVkUQARIWChJWT1RFX0NIT0lDRV9SRUpFQ1QQAipwCg9FeGVjdXRpb25SZXN1bHQSIAocRVhFQ1VUSU9OX1JFU1VMVF9VTlNQRUNJRklFRBAAEh4KGkVYRUNVVElPTl9SRVNVTFRfU1VDQ0VFREVEEAESGwoXRVhFQ1VUSU9OX1JFU1VMVF9GQUlMRUQQAkJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChlzaWdub2ZmL3YxL2FwcHJvdmFsLnByb3RvEgpzaWdub2ZmLnYxItcICghBcHByb3ZhbBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBIqCgZzdGF0dXMYAyABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhIKCnJlcXVlc3RfaWQYBCABKAkSIQoGY2FsbGVyGAUgASgLMhEuc2lnbm9mZi52MS5BY3RvchIRCgl0b29sX25hbWUYBiABKAkSKgoJYXJndW1lbnRzGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYCCABKAkSIAoFYWdlbnQYCSABKAsyES5zaWdub2ZmLnYxLkFnZW50Eg4KBnJlYXNvbhgKIAEoCRIwCgZsYWJlbHMYCyADKAsyIC5zaWdub2ZmLnYxLkFwcHJvdmFsLkxhYmVsc0VudHJ5EjEKEGFyZ3VtZW50c19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EioKB3RpbWVvdXQYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGcG9saWN5GBEgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEh8KBXZvdGVzGBIgAygLMhAuc2lnbm9mZi52MS5Wb3RlEg4KBnF1b3J1bRgTIAEoDRImCghkZWNpc2lvbhgUIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb24SIAoFY2xhaW0YFSABKAsyES5zaWdub2ZmLnYxLkNsYWltEi8KDGNsYWltX3dpbmRvdxgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgXIAEoCBInCgxvbl9iZWhhbGZfb2YYGCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEiEKBnBhbmVscxgZIAMoCzIRLnNpZ25vZmYudjEuUGFuZWwSGAoQcmVqZWN0X3RocmVzaG9sZBgaIAEoDRIYChBjb21tZW50X3JlcXVpcmVkGBsgASgIEhUKDWVkaXRzX2FsbG93ZWQYHCABKAgSJgoIcHJpb3JpdHkYHSABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5EioKCnJldm9jYXRpb24YHiABKAsyFi5zaWdub2ZmLnYxLlJldm9jYXRpb24SFgoOcmVkYWN0ZWRfcGF0aHMYHyADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJLCgVQYW5lbBIMCgRydWxlGAEgASgJEhEKCXJldmlld2VycxgCIAMoCRIOCgZxdW9ydW0YAyABKA0SEQoJYXBwcm92YWxzGAQgASgNIjQKBUFnZW50EgwKBG5hbWUYASABKAkSDgoGcnVuX2lkGAIgASgJEg0KBWNoYWluGAMgAygJIk0KBUFjdG9yEiMKBGtpbmQYASABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIOCgZpc3N1ZXIYAiABKAkSDwoHc3ViamVjdBgDIAEoCSKwAQoQUG9saWN5RXZhbHVhdGlvbhIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRIoCgZlZmZlY3QYAiABKA4yGC5zaWdub2ZmLnYxLlBvbGljeUVmZmVjdBIMCgRydWxlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSJAoFdHJhY2UYBSADKAsyFS5zaWdub2ZmLnYxLlJ1bGVUcmFjZRIVCg10cmFjZV9vbWl0dGVkGAYgASgNIlMKCVJ1bGVUcmFjZRIMCgRydWxlGAEgASgJEigKB291dGNvbWUYAiABKA4yFy5zaWdub2ZmLnYxLlJ1bGVPdXRjb21lEg4KBmRldGFpbBgDIAEoCSLiAgoEVm90ZRIlCgpkZWNpZGVkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchImCgZjaG9pY2UYAiABKA4yFi5zaWdub2ZmLnYxLlZvdGVDaG9pY2USDwoHY29tbWVudBgDIAEoCRItCgl2b3RlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJldmlzaW9uX3NlZW4YBSABKAQSDgoGZGlnZXN0GAYgASgJEicKDHN1Ym1pdHRlZF9ieRgHIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISEwoLY291bnRlZF9mb3IYCCADKAkSLAoHc3VyZmFjZRgJIAEoDjIbLnNpZ25vZmYudjEuRGVjaXNpb25TdXJmYWNlEigKCWFzc3VyYW5jZRgKIAEoDjIVLnNpZ25vZmYudjEuQXNzdXJhbmNlEg4KBm9wZW5lZBgLIAMoCSKoAwoIRGVjaXNpb24SKgoGc3RhdHVzGAEgASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxIlCgpkZWNpZGVkX2J5GAIgASgLMhEuc2lnbm9mZi52MS5BY3RvchIPCgdjb21tZW50GAMgASgJEi8KC2RlY2lkZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yZXZpc2lvbl9zZWVuGAUgASgEEg4KBmRpZ2VzdBgGIAEoCRIQCghyZXZpc2lvbhgHIAEoBBInCgxzdWJtaXR0ZWRfYnkYCCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEj0KFHJlbWVtYmVyZWRfcmVqZWN0aW9uGAkgASgLMh8uc2lnbm9mZi52MS5SZW1lbWJlcmVkUmVqZWN0aW9uEiwKB3N1cmZhY2UYCiABKA4yGy5zaWdub2ZmLnYxLkRlY2lzaW9uU3VyZmFjZRIoCglhc3N1cmFuY2UYCyABKA4yFS5zaWdub2ZmLnYxLkFzc3VyYW5jZRIOCgZvcGVuZWQYDCADKAkiYgoTUmVtZW1iZXJlZFJlamVjdGlvbhITCgthcHByb3ZhbF9pZBgBIAEoCRIlCgpkZWNpZGVkX2J5GAIgASgLMhEuc2lnbm9mZi52MS5BY3RvchIPCgdjb21tZW50GAMgASgJInQKClJldm9jYXRpb24SJQoKcmV2b2tlZF9ieRgBIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISDgoGcmVhc29uGAIgASgJEi8KC3Jldm9rZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKZAQoFQ2xhaW0SCgoCaWQYASABKAkSJQoKY2xhaW1lZF9ieRgCIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLgoKY2xhaW1fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoHb3V0Y29tZRgEIAEoCzIcLnNpZ25vZmYudjEuRXhlY3V0aW9uT3V0Y29tZSKBAQoQRXhlY3V0aW9uT3V0Y29tZRIrCgZyZXN1bHQYASABKA4yGy5zaWdub2ZmLnYxLkV4ZWN1dGlvblJlc3VsdBIPCgdtZXNzYWdlGAIgASgJEi8KC3JlcG9ydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLkBwoFRXZlbnQSEAoIcmV2aXNpb24YASABKAQSLgoKZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIAoFYWN0b3IYAyABKAsyES5zaWdub2ZmLnYxLkFjdG9yEjAKCXJlcXVlc3RlZBgEIAEoCzIbLnNpZ25vZmYudjEuRXZlbnQuUmVxdWVzdGVkSAASIQoFdm90ZWQYBSABKAsyEC5zaWdub2ZmLnYxLlZvdGVIABIqCgZlZGl0ZWQYBiABKAsyGC5zaWdub2ZmLnYxLkV2ZW50LkVkaXRlZEgAEicKB2RlY2lkZWQYByABKAsyFC5zaWdub2ZmLnYxLkRlY2lzaW9uSAASLAoHY2xhaW1lZBgIIAEoCzIZLnNpZ25vZmYudjEuRXZlbnQuQ2xhaW1lZEgAEjAKCHJlcG9ydGVkGAkgASgLMhwuc2lnbm9mZi52MS5FeGVjdXRpb25PdXRjb21lSAASMAoJZXNjYWxhdGVkGAogASgLMhsuc2lnbm9mZi52MS5FdmVudC5Fc2NhbGF0ZWRIABIsCgdyZXZva2VkGAsgASgLMhkuc2lnbm9mZi52MS5FdmVudC5SZXZva2VkSAASLAoHc3VyZmFjZRgMIAEoDjIbLnNpZ25vZmYudjEuRGVjaXNpb25TdXJmYWNlEigKCWFzc3VyYW5jZRgNIAEoDjIVLnNpZ25vZmYudjEuQXNzdXJhbmNlEg4KBm9wZW5lZBgOIAMoCRpUCglFc2NhbGF0ZWQSDAoEcnVsZRgBIAEoCRIRCglyZXZpZXdlcnMYAiADKAkSJgoIcHJpb3JpdHkYAyABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5GnMKCVJlcXVlc3RlZBIOCgZkaWdlc3QYASABKAkSKgoGc3RhdHVzGAIgASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxIqCglhcmd1bWVudHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0GokBCgZFZGl0ZWQSKgoJYXJndW1lbnRzGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYAiABKAkSLAoGcG9saWN5GAMgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEhUKDXJldmlzaW9uX3NlZW4YBCABKAQaKwoHQ2xhaW1lZBIQCghjbGFpbV9pZBgBIAEoCRIOCgZkaWdlc3QYAiABKAkaGQoHUmV2b2tlZBIOCgZyZWFzb24YASABKAlCBgoEa2luZCK9AQoIUHJvZ3Jlc3MSEAoIcmV2aXNpb24YASABKAQSKgoHZWxhcHNlZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCglyZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJYXBwcm92YWxzGAQgASgNEg4KBnF1b3J1bRgFIAEoDRIRCglyZXZpZXdlcnMYBiADKAkSDwoHbWVzc2FnZRgHIAEoCSphCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhMKD1BSSU9SSVRZX05PUk1BTBABEhEKDVBSSU9SSVRZX0hJR0gQAhITCg9QUklPUklUWV9VUkdFTlQQAyqOAgoOQXBwcm92YWxTdGF0dXMSHwobQVBQUk9WQUxfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXQVBQUk9WQUxfU1RBVFVTX1BFTkRJTkcQARIcChhBUFBST1ZBTF9TVEFUVVNfQVBQUk9WRUQQAhIcChhBUFBST1ZBTF9TVEFUVVNfUkVKRUNURUQQAxIdChlBUFBST1ZBTF9TVEFUVVNfVElNRURfT1VUEAQSHQoZQVBQUk9WQUxfU1RBVFVTX0NBTkNFTExFRBAFEiEKHUFQUFJPVkFMX1NUQVRVU19BVVRPX0FQUFJPVkVEEAYSIQodQVBQUk9WQUxfU1RBVFVTX0FVVE9fUkVKRUNURUQQByqaAQoJQWN0b3JLaW5kEhoKFkFDVE9SX0tJTkRfVU5TUEVDSUZJRUQQABIUChBBQ1RPUl9LSU5EX0FHRU5UEAESFQoRQUNUT1JfS0lORF9QRVJTT04QAhIWChJBQ1RPUl9LSU5EX1NFUlZJQ0UQAxIVChFBQ1RPUl9LSU5EX1BPTElDWRAEEhUKEUFDVE9SX0tJTkRfU0VSVkVSEAUqkAEKDFBvbGljeUVmZmVjdBIdChlQT0xJQ1lfRUZGRUNUX1VOU1BFQ0lGSUVEEAASHgoaUE9MSUNZX0VGRkVDVF9BVVRPX0FQUFJPVkUQARIiCh5QT0xJQ1lfRUZGRUNUX1JFUVVJUkVfQVBQUk9WQUwQAhIdChlQT0xJQ1lfRUZGRUNUX0FVVE9fUkVKRUNUEAMqfAoLUnVsZU91dGNvbWUSHAoYUlVMRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUlVMRV9PVVRDT01FX01BVENIRUQQARIcChhSVUxFX09VVENPTUVfTk9UX01BVENIRUQQAhIXChNSVUxFX09VVENPTUVfRkFJTEVEEAMqoAEKD0RlY2lzaW9uU3VyZmFjZRIgChxERUNJU0lPTl9TVVJGQUNFX1VOU1BFQ0lGSUVEEAASGQoVREVDSVNJT05fU1VSRkFDRV9HUlBDEAESGQoVREVDSVNJT05fU1VSRkFDRV9ERVNLEAISGgoWREVDSVNJT05fU1VSRkFDRV9TTEFDSxADEhkKFURFQ0lTSU9OX1NVUkZBQ0VfTElOSxAEKnoKCUFzc3VyYW5jZRIZChVBU1NVUkFOQ0VfVU5TUEVDSUZJRUQQABIVChFBU1NVUkFOQ0VfU0VTU0lPThABEhIKDkFTU1VSQU5DRV9DSEFUEAISEgoOQVNTVVJBTkNFX0xJTksQAxITCg9BU1NVUkFOQ0VfVE9LRU4QBCpaCgpWb3RlQ2hvaWNlEhsKF1ZPVEVfQ0hPSUNFX1VOU1BFQ0lGSUVEEAASFwoTVk9URV9DSE9JQ0VfQVBQUk9WRRABEhYKElZPVEVfQ0hPSUNFX1JFSkVDVBACKnAKD0V4ZWN1dGlvblJlc3VsdBIgChxFWEVDVVRJT05fUkVTVUxUX1VOU1BFQ0lGSUVEEAASHgoaRVhFQ1VUSU9OX1JFU1VMVF9TVUNDRUVERUQQARIbChdFWEVDVVRJT05fUkVTVUxUX0ZBSUxFRBACQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A tool call that waits for a decision, or has one.
@@ -230,6 +230,16 @@ export type Approval = Message<"signoff.v1.Approval"> & {
    * @generated from field: signoff.v1.Revocation revocation = 30;
    */
   revocation?: Revocation | undefined;
+
+  /**
+   * Paths of the arguments that the policy redacts, in lists and in WatchPending only: their values are `[redacted]`.
+   * `args`: all arguments are redacted, and `arguments` is empty. Such a message has no `arguments_schema`, and no
+   * errors of conditions in `policy.trace`, which could repeat a value. `digest` still covers the full arguments:
+   * read them with GetApproval before you decide. Empty for one's own requests.
+   *
+   * @generated from field: repeated string redacted_paths = 31;
+   */
+  redactedPaths: string[];
 };
 
 /**
@@ -506,6 +516,28 @@ export type Vote = Message<"signoff.v1.Vote"> & {
    * @generated from field: repeated string counted_for = 8;
    */
   countedFor: string[];
+
+  /**
+   * Where the reviewer voted. UNSPECIFIED for a vote from before the server recorded it.
+   *
+   * @generated from field: signoff.v1.DecisionSurface surface = 9;
+   */
+  surface: DecisionSurface;
+
+  /**
+   * How the reviewer was authenticated. UNSPECIFIED for a vote from before the server recorded it.
+   *
+   * @generated from field: signoff.v1.Assurance assurance = 10;
+   */
+  assurance: Assurance;
+
+  /**
+   * The parts of the approval that the reviewer opened, as the page reports them: at most 64, of at most 128 characters
+   * each.
+   *
+   * @generated from field: repeated string opened = 11;
+   */
+  opened: string[];
 };
 
 /**
@@ -584,6 +616,28 @@ export type Decision = Message<"signoff.v1.Decision"> & {
    * @generated from field: signoff.v1.RememberedRejection remembered_rejection = 9;
    */
   rememberedRejection?: RememberedRejection | undefined;
+
+  /**
+   * Where the decider voted. UNSPECIFIED if nobody voted, and for a decision from before the server recorded it.
+   *
+   * @generated from field: signoff.v1.DecisionSurface surface = 10;
+   */
+  surface: DecisionSurface;
+
+  /**
+   * How the decider was authenticated. UNSPECIFIED if nobody voted, and for a decision from before the server recorded
+   * it.
+   *
+   * @generated from field: signoff.v1.Assurance assurance = 11;
+   */
+  assurance: Assurance;
+
+  /**
+   * The parts of the approval that the decider opened, as in Vote.
+   *
+   * @generated from field: repeated string opened = 12;
+   */
+  opened: string[];
 };
 
 /**
@@ -837,6 +891,28 @@ export type Event = Message<"signoff.v1.Event"> & {
     value: Event_Revoked;
     case: "revoked";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Where the actor edited or revoked. UNSPECIFIED for other events (a vote and a decision have their own field), and
+   * for events from before the server recorded it.
+   *
+   * @generated from field: signoff.v1.DecisionSurface surface = 12;
+   */
+  surface: DecisionSurface;
+
+  /**
+   * How the actor who edited or revoked was authenticated. UNSPECIFIED as `surface`.
+   *
+   * @generated from field: signoff.v1.Assurance assurance = 13;
+   */
+  assurance: Assurance;
+
+  /**
+   * The parts of the approval that the actor opened before editing or revoking, as in Vote.
+   *
+   * @generated from field: repeated string opened = 14;
+   */
+  opened: string[];
 };
 
 /**
@@ -1318,6 +1394,102 @@ export const RuleOutcomeSchema: GenEnum<RuleOutcome> = /*@__PURE__*/
   enumDesc(file_signoff_v1_approval, 4);
 
 /**
+ * Where a person acts. The server knows it; a request cannot say it.
+ *
+ * @generated from enum signoff.v1.DecisionSurface
+ */
+export enum DecisionSurface {
+  /**
+   * Not recorded.
+   *
+   * @generated from enum value: DECISION_SURFACE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * This API: the `signoff` command, or another program.
+   *
+   * @generated from enum value: DECISION_SURFACE_GRPC = 1;
+   */
+  GRPC = 1,
+
+  /**
+   * The server's pages.
+   *
+   * @generated from enum value: DECISION_SURFACE_DESK = 2;
+   */
+  DESK = 2,
+
+  /**
+   * A message in Slack.
+   *
+   * @generated from enum value: DECISION_SURFACE_SLACK = 3;
+   */
+  SLACK = 3,
+
+  /**
+   * A one-tap link in a message.
+   *
+   * @generated from enum value: DECISION_SURFACE_LINK = 4;
+   */
+  LINK = 4,
+}
+
+/**
+ * Describes the enum signoff.v1.DecisionSurface.
+ */
+export const DecisionSurfaceSchema: GenEnum<DecisionSurface> = /*@__PURE__*/
+  enumDesc(file_signoff_v1_approval, 5);
+
+/**
+ * How a person was authenticated. The server knows it; a request cannot say it.
+ *
+ * @generated from enum signoff.v1.Assurance
+ */
+export enum Assurance {
+  /**
+   * Not recorded.
+   *
+   * @generated from enum value: ASSURANCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * By a session on the server's pages.
+   *
+   * @generated from enum value: ASSURANCE_SESSION = 1;
+   */
+  SESSION = 1,
+
+  /**
+   * By another system that named the person: a chat, or the bridge in `submitted_by`.
+   *
+   * @generated from enum value: ASSURANCE_CHAT = 2;
+   */
+  CHAT = 2,
+
+  /**
+   * By a one-tap link alone.
+   *
+   * @generated from enum value: ASSURANCE_LINK = 3;
+   */
+  LINK = 3,
+
+  /**
+   * By the credentials of the call: a token, or a client certificate.
+   *
+   * @generated from enum value: ASSURANCE_TOKEN = 4;
+   */
+  TOKEN = 4,
+}
+
+/**
+ * Describes the enum signoff.v1.Assurance.
+ */
+export const AssuranceSchema: GenEnum<Assurance> = /*@__PURE__*/
+  enumDesc(file_signoff_v1_approval, 6);
+
+/**
  * A reviewer's choice.
  *
  * @generated from enum signoff.v1.VoteChoice
@@ -1349,7 +1521,7 @@ export enum VoteChoice {
  * Describes the enum signoff.v1.VoteChoice.
  */
 export const VoteChoiceSchema: GenEnum<VoteChoice> = /*@__PURE__*/
-  enumDesc(file_signoff_v1_approval, 5);
+  enumDesc(file_signoff_v1_approval, 7);
 
 /**
  * The result of running a tool.
@@ -1383,5 +1555,5 @@ export enum ExecutionResult {
  * Describes the enum signoff.v1.ExecutionResult.
  */
 export const ExecutionResultSchema: GenEnum<ExecutionResult> = /*@__PURE__*/
-  enumDesc(file_signoff_v1_approval, 6);
+  enumDesc(file_signoff_v1_approval, 8);
 

@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/policy.proto.
  */
 export const file_signoff_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaWdub2ZmL3YxL3BvbGljeS5wcm90bxIKc2lnbm9mZi52MSJxCgZQb2xpY3kSDQoFdG9vbHMYASADKAkSMQoOdW5saXN0ZWRfdG9vbHMYAiABKAsyGS5zaWdub2ZmLnYxLlVubGlzdGVkVG9vbHMSJQoFcnVsZXMYAyADKAsyFi5zaWdub2ZmLnYxLlBvbGljeVJ1bGUisgEKDVVubGlzdGVkVG9vbHMSNwoQcmVxdWlyZV9hcHByb3ZhbBgBIAEoCzIbLnNpZ25vZmYudjEuUmVxdWlyZUFwcHJvdmFsSAASLwoMYXV0b19hcHByb3ZlGAIgASgLMhcuc2lnbm9mZi52MS5BdXRvQXBwcm92ZUgAEi0KC2F1dG9fcmVqZWN0GAMgASgLMhYuc2lnbm9mZi52MS5BdXRvUmVqZWN0SABCCAoGZWZmZWN0IuICCgpQb2xpY3lSdWxlEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDQoFdG9vbHMYAyADKAkSDgoGYWdlbnRzGAQgAygJEjIKBmxhYmVscxgFIAMoCzIiLnNpZ25vZmYudjEuUG9saWN5UnVsZS5MYWJlbHNFbnRyeRIMCgR3aGVuGAYgASgJEi8KDGF1dG9fYXBwcm92ZRgHIAEoCzIXLnNpZ25vZmYudjEuQXV0b0FwcHJvdmVIABI3ChByZXF1aXJlX2FwcHJvdmFsGAggASgLMhsuc2lnbm9mZi52MS5SZXF1aXJlQXBwcm92YWxIABItCgthdXRvX3JlamVjdBgJIAEoCzIWLnNpZ25vZmYudjEuQXV0b1JlamVjdEgAGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGZWZmZWN0Ig0KC0F1dG9BcHByb3ZlIuECCg9SZXF1aXJlQXBwcm92YWwSKgoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxjbGFpbV93aW5kb3cYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHbWVzc2FnZRgDIAEoCRIRCglyZXZpZXdlcnMYBCADKAkSDgoGcXVvcnVtGAUgASgNEhgKEHJlamVjdF90aHJlc2hvbGQYBiABKA0SGAoQY29tbWVudF9yZXF1aXJlZBgHIAEoCBIYCgthbGxvd19lZGl0cxgIIAEoCEgAiAEBEigKCGVzY2FsYXRlGAkgAygLMhYuc2lnbm9mZi52MS5Fc2NhbGF0aW9uEjUKEnJlbWVtYmVyX3JlamVjdGlvbhgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOCgxfYWxsb3dfZWRpdHMicQoKRXNjYWxhdGlvbhIoCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglyZXZpZXdlcnMYAiADKAkSJgoIcHJpb3JpdHkYAyABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5Ih0KCkF1dG9SZWplY3QSDwoHbWVzc2FnZRgBIAEoCSKpAQoNUG9saWN5VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgEEiIKBnBvbGljeRgCIAEoCzISLnNpZ25vZmYudjEuUG9saWN5EiEKBmF1dGhvchgDIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBSABKAki9AIKDlBvbGljeVRlc3RDYXNlEgwKBG5hbWUYASABKAkSEQoJdG9vbF9uYW1lGAIgASgJEioKCWFyZ3VtZW50cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIAoFYWdlbnQYBCABKAsyES5zaWdub2ZmLnYxLkFnZW50EjYKBmxhYmVscxgFIAMoCzImLnNpZ25vZmYudjEuUG9saWN5VGVzdENhc2UuTGFiZWxzRW50cnkSIQoGY2FsbGVyGAYgASgLMhEuc2lnbm9mZi52MS5BY3RvchIoCgR0aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZleHBlY3QYCCABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhMKC2V4cGVjdF9ydWxlGAkgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoPUG9saWN5VGVzdENhc2VzEikKBWNhc2VzGAEgAygLMhouc2lnbm9mZi52MS5Qb2xpY3lUZXN0Q2FzZSLrAQoQUG9saWN5VGVzdFJlc3VsdBIMCgRuYW1lGAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMSMAoKZXZhbHVhdGlvbhgDIAEoCzIcLnNpZ25vZmYudjEuUG9saWN5RXZhbHVhdGlvbhIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGNsYWltX3dpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwYXNzZWQYBiABKAhCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signoff_v1_approval]);
+  fileDesc("ChdzaWdub2ZmL3YxL3BvbGljeS5wcm90bxIKc2lnbm9mZi52MSKqAQoGUG9saWN5Eg0KBXRvb2xzGAEgAygJEjEKDnVubGlzdGVkX3Rvb2xzGAIgASgLMhkuc2lnbm9mZi52MS5Vbmxpc3RlZFRvb2xzEiUKBXJ1bGVzGAMgAygLMhYuc2lnbm9mZi52MS5Qb2xpY3lSdWxlEg8KB3N1bW1hcnkYBCADKAkSDgoGcmVkYWN0GAUgAygJEhYKDnJlamVjdF9yZWFzb25zGAYgAygJIrIBCg1Vbmxpc3RlZFRvb2xzEjcKEHJlcXVpcmVfYXBwcm92YWwYASABKAsyGy5zaWdub2ZmLnYxLlJlcXVpcmVBcHByb3ZhbEgAEi8KDGF1dG9fYXBwcm92ZRgCIAEoCzIXLnNpZ25vZmYudjEuQXV0b0FwcHJvdmVIABItCgthdXRvX3JlamVjdBgDIAEoCzIWLnNpZ25vZmYudjEuQXV0b1JlamVjdEgAQggKBmVmZmVjdCKbAwoKUG9saWN5UnVsZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEg0KBXRvb2xzGAMgAygJEg4KBmFnZW50cxgEIAMoCRIyCgZsYWJlbHMYBSADKAsyIi5zaWdub2ZmLnYxLlBvbGljeVJ1bGUuTGFiZWxzRW50cnkSDAoEd2hlbhgGIAEoCRIvCgxhdXRvX2FwcHJvdmUYByABKAsyFy5zaWdub2ZmLnYxLkF1dG9BcHByb3ZlSAASNwoQcmVxdWlyZV9hcHByb3ZhbBgIIAEoCzIbLnNpZ25vZmYudjEuUmVxdWlyZUFwcHJvdmFsSAASLQoLYXV0b19yZWplY3QYCSABKAsyFi5zaWdub2ZmLnYxLkF1dG9SZWplY3RIABIPCgdzdW1tYXJ5GAogAygJEg4KBnJlZGFjdBgLIAMoCRIWCg5yZWplY3RfcmVhc29ucxgMIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQggKBmVmZmVjdCINCgtBdXRvQXBwcm92ZSLhAgoPUmVxdWlyZUFwcHJvdmFsEioKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMY2xhaW1fd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB21lc3NhZ2UYAyABKAkSEQoJcmV2aWV3ZXJzGAQgAygJEg4KBnF1b3J1bRgFIAEoDRIYChByZWplY3RfdGhyZXNob2xkGAYgASgNEhgKEGNvbW1lbnRfcmVxdWlyZWQYByABKAgSGAoLYWxsb3dfZWRpdHMYCCABKAhIAIgBARIoCghlc2NhbGF0ZRgJIAMoCzIWLnNpZ25vZmYudjEuRXNjYWxhdGlvbhI1ChJyZW1lbWJlcl9yZWplY3Rpb24YCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDgoMX2FsbG93X2VkaXRzInEKCkVzY2FsYXRpb24SKAoFYWZ0ZXIYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJcmV2aWV3ZXJzGAIgAygJEiYKCHByaW9yaXR5GAMgASgOMhQuc2lnbm9mZi52MS5Qcmlvcml0eSIdCgpBdXRvUmVqZWN0Eg8KB21lc3NhZ2UYASABKAkiqQEKDVBvbGljeVZlcnNpb24SDwoHdmVyc2lvbhgBIAEoBBIiCgZwb2xpY3kYAiABKAsyEi5zaWdub2ZmLnYxLlBvbGljeRIhCgZhdXRob3IYAyABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAUgASgJIvQCCg5Qb2xpY3lUZXN0Q2FzZRIMCgRuYW1lGAEgASgJEhEKCXRvb2xfbmFtZRgCIAEoCRIqCglhcmd1bWVudHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiAKBWFnZW50GAQgASgLMhEuc2lnbm9mZi52MS5BZ2VudBI2CgZsYWJlbHMYBSADKAsyJi5zaWdub2ZmLnYxLlBvbGljeVRlc3RDYXNlLkxhYmVsc0VudHJ5EiEKBmNhbGxlchgGIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISKAoEdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGZXhwZWN0GAggASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxITCgtleHBlY3RfcnVsZRgJIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjwKD1BvbGljeVRlc3RDYXNlcxIpCgVjYXNlcxgBIAMoCzIaLnNpZ25vZmYudjEuUG9saWN5VGVzdENhc2UirAIKEFBvbGljeVRlc3RSZXN1bHQSDAoEbmFtZRgBIAEoCRIqCgZzdGF0dXMYAiABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEjAKCmV2YWx1YXRpb24YAyABKAsyHC5zaWdub2ZmLnYxLlBvbGljeUV2YWx1YXRpb24SKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxjbGFpbV93aW5kb3cYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcGFzc2VkGAYgASgIEg8KB3N1bW1hcnkYByADKAkSFgoOcmVkYWN0ZWRfcGF0aHMYCCADKAkSFgoOcmVqZWN0X3JlYXNvbnMYCSADKAlCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signoff_v1_approval]);
 
 /**
  * The rules that decide calls. A policy file is this message's JSON mapping, written as YAML: the policy that GetPolicy
@@ -52,6 +52,33 @@ export type Policy = Message<"signoff.v1.Policy"> & {
    * @generated from field: repeated signoff.v1.PolicyRule rules = 3;
    */
   rules: PolicyRule[];
+
+  /**
+   * Paths of the arguments that matter most, such as `args.amount`, `args.card["last.four"]`, `args.items[0].name` or
+   * `args.items[*].price`: rows and messages show them. The summary of the rule that decides applies instead, if it has
+   * one. Must not contain a redacted path. At most 16, of at most 128 bytes.
+   *
+   * @generated from field: repeated string summary = 4;
+   */
+  summary: string[];
+
+  /**
+   * Paths of the arguments that only GetApproval, the approval's own streams and its page show. Lists, messages and
+   * logs show `[redacted]` instead, for the value at the path and everything in it. A value in which the path cannot go
+   * on, such as a text where it expects an object, is redacted too. The paths of every rule that matches apply as well.
+   * Limits where values are repeated, not who may read them. At most 64, of at most 128 bytes.
+   *
+   * @generated from field: repeated string redact = 5;
+   */
+  redact: string[];
+
+  /**
+   * Common reasons to reject, for reviewers to choose from. The reasons of the rule that decides apply instead, if it
+   * has any. At most 16, of at most 128 characters.
+   *
+   * @generated from field: repeated string reject_reasons = 6;
+   */
+  rejectReasons: string[];
 };
 
 /**
@@ -190,6 +217,27 @@ export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
     value: AutoReject;
     case: "autoReject";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * As in Policy, if this rule decides.
+   *
+   * @generated from field: repeated string summary = 10;
+   */
+  summary: string[];
+
+  /**
+   * As in Policy, if this rule matches. A rule whose condition cannot be evaluated counts as one that matches.
+   *
+   * @generated from field: repeated string redact = 11;
+   */
+  redact: string[];
+
+  /**
+   * As in Policy, if this rule decides.
+   *
+   * @generated from field: repeated string reject_reasons = 12;
+   */
+  rejectReasons: string[];
 };
 
 /**
@@ -555,6 +603,27 @@ export type PolicyTestResult = Message<"signoff.v1.PolicyTestResult"> & {
    * @generated from field: bool passed = 6;
    */
   passed: boolean;
+
+  /**
+   * The arguments that rows and messages would show, as `path = JSON`.
+   *
+   * @generated from field: repeated string summary = 7;
+   */
+  summary: string[];
+
+  /**
+   * The paths that would be redacted in lists and messages, as in Approval.
+   *
+   * @generated from field: repeated string redacted_paths = 8;
+   */
+  redactedPaths: string[];
+
+  /**
+   * The common reasons to reject that reviewers could choose from.
+   *
+   * @generated from field: repeated string reject_reasons = 9;
+   */
+  rejectReasons: string[];
 };
 
 /**
