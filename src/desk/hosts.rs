@@ -37,7 +37,7 @@ impl Hosts {
             Some(url) => url.starts_with("https://"),
             None => tls || !loopback,
         };
-        Self { allowed, loopback, cookies: Cookies { secure } }
+        Self { allowed, loopback, cookies: Cookies { secure, port: address.port() } }
     }
 
     /// How cookies are set.

@@ -152,7 +152,9 @@ fn hosts(text: &str) -> Vec<Notice> {
                 if label.is_ascii() { Some((*label).to_owned()) } else { punycode::encode(&label.to_lowercase()) }
             });
             let Some(encoded) = encoded.collect::<Option<Vec<_>>>().map(|labels| labels.join(".")) else { continue };
-            let skeleton = unicode::skeleton(host);
+            // The letters of ASCII stay: the skeleton of "m" is "rn".
+            let plain = |c: char| if c.is_ascii() { c.to_string() } else { unicode::skeleton(&c.to_string()) };
+            let skeleton: String = host.chars().map(plain).collect();
             let notice = if skeleton.is_ascii() {
                 Notice::plain(texts::LOOKS_LIKE).quoting(excerpt(&skeleton)).then(texts::IS)
             } else {

@@ -110,6 +110,10 @@ pub(super) async fn with_dev_link(
         return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()); // the browser asks again when the person does
     }
     let Some(token) = link.redeem(&secret) else {
+        let signed_in = desk.hosts.cookies().session(&headers).and_then(|secret| desk.sessions.recognise(&secret));
+        if signed_in.is_some() {
+            return Ok(Redirect::to("/").into_response()); // a person clicks a link again that worked
+        }
         return Err(Failed::new(StatusCode::GONE, texts::sign_in::LINK_USED, texts::sign_in::LINK_USED_HINT));
     };
     let principal = desk.admission.recognise(token).await?;

@@ -241,7 +241,7 @@ impl Page {
 impl Person {
     /// The start of a request with the person's cookie.
     pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
-        let cookie = format!("signoff_session={}", self.secret);
+        let cookie = format!("signoff_session_7766={}", self.secret);
         Request::builder()
             .method(method)
             .uri(path)

@@ -35,7 +35,7 @@ const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
 };
 
 /// Calls without an approval, or that need an approved one, and the roles that may make them at all.
-const OTHERS: [(Method, [bool; 4]); 15] = [
+const OTHERS: [(Method, [bool; 4]); 20] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -51,6 +51,11 @@ const OTHERS: [(Method, [bool; 4]); 15] = [
     (Method::Thaw, [false, false, false, true]),
     (Method::ListFreezes, [false, false, true, true]),
     (Method::GetStatus, [false, false, true, true]),
+    (Method::ListSessions, [false, false, true, true]),
+    (Method::EndSessions, [false, false, false, true]),
+    (Method::BlockSubject, [false, false, false, true]),
+    (Method::UnblockSubject, [false, false, false, true]),
+    (Method::ListBlockedSubjects, [false, false, true, true]),
 ];
 
 /// The result of a call on an approval.

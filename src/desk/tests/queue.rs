@@ -261,6 +261,8 @@ async fn what_a_row_cuts_or_redacts_cannot_be_approved_there() {
     let cut = world.ask("cut", json!({"note": "x".repeat(200)})).await;
     let redacted = world.ask("redacted", json!({"card": "4111-secret"})).await;
     let deep = world.ask("deep", json!({"list": [1, 2]})).await;
+    let look_alike = world.ask("look_alike", json!({"host": "\u{430}pple.com"})).await;
+    let inexact = world.ask("inexact", json!({"amount": 9_007_199_254_740_992_u64})).await;
     let person = world.sign_in(&reviewer(1)).await;
     for path in ["/", "/pending", "/history?text=4111"] {
         let page = world.get(&person, path).await;
@@ -268,7 +270,7 @@ async fn what_a_row_cuts_or_redacts_cannot_be_approved_there() {
     }
     assert_eq!(rows(&world.get(&person, "/history?text=4111").await), Vec::<String>::new(), "a search finds it not");
     assert!(world.get(&person, "/").await.body.contains("(100 more characters)"));
-    for id in [cut, redacted, deep] {
+    for id in [cut, redacted, deep, look_alike, inexact] {
         let select = format!("{id}:1");
         for path in ["/bulk", "/bulk/decide"] {
             let page = world.post(&person, path, &[("choice", "approve"), ("select", &select)]).await;

@@ -131,7 +131,7 @@ impl Answer {
                 Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
             }
             Error::TooMany { limit } => {
-                Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit)
+                Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(ROOM)
             }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),

@@ -85,6 +85,6 @@ export class Person {
   /** The session's cookie. */
   async session() {
     const cookies = await this.context.cookies();
-    return cookies.find(({ name }) => ['__Host-signoff', 'signoff_session'].includes(name));
+    return cookies.find(({ name }) => name === '__Host-signoff' || name.startsWith('signoff_session_'));
   }
 }
