@@ -120,6 +120,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
     pages
         .merge(approval::routes())
         .merge(assets)
+        .layer(from_fn_with_state(Arc::clone(&desk), headers::punctual))
         .layer(from_fn_with_state(Arc::clone(&desk), hosts::check))
         .layer(from_fn(headers::add))
         .layer(from_fn(headers::bound))

@@ -8,7 +8,7 @@ use crate::{
         Actor, Approval, Arguments, Assurance, Command, Deciding, Edit, NewDecision, Provenance, Schemas, Surface,
         Time, check_opened,
     },
-    identity::{Method, Principal},
+    identity::{AccessDenied, Method, Principal},
     policy::Call,
 };
 
@@ -60,6 +60,12 @@ impl Approvals {
             edit,
             provenance,
         });
+        if let Command::Decide(Deciding { actor, via: Some(_), .. }) = &command
+            && principal.revocation.blocks(actor)
+        {
+            // Blocked while the edit was judged.
+            return Err(AccessDenied::SubjectBlocked(actor.clone()).into());
+        }
         self.command(principal, new.id, command, now).await
     }
 

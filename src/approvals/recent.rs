@@ -33,7 +33,8 @@ pub struct Failure {
 
 impl Approvals {
     /// The last decisions on calls like this one, at most `limit`, and the last failure: as far as the caller may read
-    /// them. The agent is as it named itself.
+    /// them. Calls like this one have its tool, its caller, and the agent as it named itself: without the caller, a
+    /// newcomer could take a trusted agent's name, and show its record as its own.
     ///
     /// Reads a limited number of approvals, so for a caller that may read little, it may miss older ones.
     ///
@@ -45,6 +46,7 @@ impl Approvals {
             statuses: vec![Status::Approved, Status::Rejected, Status::TimedOut, Status::Cancelled],
             tool_name: Some(request.tool_name.clone()),
             agent_name: Some(request.agent.name.clone()),
+            caller: Some(request.caller.to_string()),
             ..Filter::default()
         };
         let mut decided = self.before(principal, of, alike, limit).await?;

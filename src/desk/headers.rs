@@ -1,13 +1,16 @@
 //! Headers of every page, and the limit of requests without a session.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
+use super::Desk;
 use crate::grpc::{ConnectionInfo, Held, UnauthenticatedCall, UnauthenticatedCalls};
 
 /// No inline script or style, nothing from other origins, no frames: what an agent wrote cannot run, and no other page
@@ -34,20 +37,31 @@ pub(super) fn with(mut response: Response) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // Streams of events say `no-cache`, which lets a cache store them.
+    let cached = headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
+    if !cached {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
 
-/// Limits the requests on connections without a session, as for the other calls that need none.
+/// Limits the requests on connections without a session, as for the other calls that need none. The sign-in counts on
+/// every connection: an agent's, and one that a proxy shares, are authenticated by other calls.
 pub(super) async fn bound(request: Request, next: Next) -> Response {
     let link = request.extensions().get::<ConnectionInfo>().and_then(|connection| connection.link.as_ref());
-    if link.is_some_and(|link| link.is_authenticated()) {
+    let signs_in = request.uri().path().starts_with("/sign-in");
+    if !signs_in && link.is_some_and(|link| link.is_authenticated()) {
         return next.run(request).await;
     }
     match UnauthenticatedCalls::enter(UnauthenticatedCall::Page, request.extensions()) {
         Ok(permit) => next.run(request).await.map(|body| Body::new(Held::new(body, permit))),
         Err(_) => (StatusCode::TOO_MANY_REQUESTS, "too many open requests\n").into_response(),
     }
+}
+
+/// Ends a form that does not arrive in time, as a call's message.
+pub(super) async fn punctual(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    next.run(request.map(|body| desk.admission.punctual(body))).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Characters that can deceive a reader: found, named, and with their place.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use super::{agent_text::AgentText, punycode, texts::approval as texts};
 use crate::unicode;
@@ -10,6 +10,9 @@ const EXCERPT: usize = 24;
 
 /// Maximum number of notices about one text. Further ones are counted.
 const NOTICES: usize = 8;
+
+/// Longest label of a host name, in characters.
+const LABEL_MAX: usize = 63;
 
 /// One warning about a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,34 +62,39 @@ pub(super) fn notices(text: &str) -> Vec<Notice> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) && !has_punycode(text) {
         return Vec::new();
     }
-    let mut found = invisible(text);
+    let (mut found, beyond) = invisible(text);
     found.extend(mixed(text));
     found.extend(hosts(text));
     if found.is_empty() {
         found.extend(look_alike(text));
     }
-    if let Some(more) = found.len().checked_sub(NOTICES).filter(|more| *more > 0) {
+    let more = beyond + found.len().saturating_sub(NOTICES);
+    if more > 0 {
         found.truncate(NOTICES);
         found.push(Notice::plain(texts::more_notices(more)));
     }
     found
 }
 
-/// Invisible characters: how many of each, and where the first one is.
-fn invisible(text: &str) -> Vec<Notice> {
+/// Invisible characters: how many of each, and where the first one is; and the number of further kinds. An agent can
+/// send thousands of kinds in one text, so only the notices that are shown look for their place.
+fn invisible(text: &str) -> (Vec<Notice>, usize) {
     let mut found: Vec<(char, usize, usize)> = Vec::new();
+    let mut known: HashMap<char, usize> = HashMap::new();
     for (at, c) in text.char_indices().filter(|(_, c)| unicode::is_invisible(*c) && !matches!(c, '\n' | '\t')) {
-        match found.iter_mut().find(|(known, ..)| *known == c) {
+        let index = *known.entry(c).or_insert(found.len());
+        match found.get_mut(index) {
             Some((_, count, _)) => *count += 1,
             None => found.push((c, 1, at)),
         }
     }
+    let beyond = found.len().saturating_sub(NOTICES);
+    found.truncate(NOTICES);
     let notice = |(c, count, at): (char, usize, usize)| {
         let what = if is_directional(c) { texts::directional(count) } else { texts::invisible(count) };
         let notice = Notice::plain(format!("{what} ({})", named(c)));
-        let before: Vec<char> =
-            text[..at].chars().rev().take_while(|c| !c.is_whitespace() || unicode::is_invisible(*c)).collect();
-        let before: String = before.into_iter().filter(|c| !unicode::is_invisible(*c)).take(EXCERPT).collect();
+        let word = text[..at].chars().rev().take_while(|c| !c.is_whitespace() || unicode::is_invisible(*c));
+        let before: String = word.filter(|c| !unicode::is_invisible(*c)).take(EXCERPT).collect();
         if before.is_empty() {
             let after: String = text[at..].chars().filter(|c| !unicode::is_invisible(*c)).take(EXCERPT).collect();
             if after.is_empty() { notice } else { notice.then(texts::BEFORE).quoting(after) }
@@ -94,7 +102,7 @@ fn invisible(text: &str) -> Vec<Notice> {
             notice.then(texts::AFTER).quoting(before.chars().rev().collect::<String>())
         }
     };
-    found.into_iter().map(notice).collect()
+    (found.into_iter().map(notice).collect(), beyond)
 }
 
 /// Words in which letters of several scripts stand together.
@@ -134,7 +142,8 @@ fn hosts(text: &str) -> Vec<Notice> {
         at += token.len() + text[at + token.len()..].chars().next().map_or(0, char::len_utf8);
         let host = token.trim_matches('.');
         let labels: Vec<_> = host.split('.').collect();
-        if labels.len() < 2 || labels.iter().any(|label| label.is_empty()) {
+        // Longer labels are not host names (RFC 1035), and Punycode would cost the square of their length.
+        if labels.len() < 2 || labels.iter().any(|label| label.is_empty() || label.chars().count() > LABEL_MAX) {
             continue;
         }
         let announced = whole || text[..start].ends_with("//") || text[..start].ends_with('@');
@@ -278,6 +287,8 @@ mod tests {
                 .replace("xn--bcher-kva.example", "'xn--bcher-kva.example'")]
         );
         assert!(said("Das Ende.Über uns").is_empty());
+        assert_eq!(said(&format!("{}.com", "é".repeat(63))).len(), 1);
+        assert!(said(&format!("{}.com", "é".repeat(64))).is_empty(), "no host name has such a label");
     }
 
     #[test]

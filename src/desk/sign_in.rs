@@ -64,7 +64,7 @@ fn form(desk: &Desk, next: &Next, problem: Option<String>) -> Response {
 
 /// `POST /sign-in`: with a token of the server.
 pub(super) async fn with_token(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Failed> {
-    submitted::refuse_foreign(&request)?;
+    submitted::require_own(&request)?;
     let (headers, extensions) = (request.headers().clone(), request.extensions().clone());
     let fields = submitted::fields(request).await?;
     let field = |name| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str());

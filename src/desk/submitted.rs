@@ -59,6 +59,17 @@ impl FromRequest<Arc<Desk>> for Submitted {
     }
 }
 
+/// As [`refuse_foreign`], and rejects a form of which the browser does not say where it came from: the sign-in has no
+/// token of a session that would tell.
+pub(super) fn require_own(request: &Request) -> Result<(), Failed> {
+    match csrf::source(request.headers(), hosts::host(request).unwrap_or_default()) {
+        Source::Own => Ok(()),
+        Source::Unknown | Source::Foreign => {
+            Err(Failed::new(StatusCode::FORBIDDEN, texts::errors::FOREIGN_FORM, texts::errors::FOREIGN_FORM_HINT))
+        }
+    }
+}
+
 /// Rejects a form of another site.
 pub(super) fn refuse_foreign(request: &Request) -> Result<(), Failed> {
     let foreign = || Failed::new(StatusCode::FORBIDDEN, texts::errors::FOREIGN_FORM, texts::errors::FOREIGN_FORM_HINT);

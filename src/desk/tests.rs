@@ -7,6 +7,7 @@ mod freezes;
 mod policy;
 mod queue;
 mod session_pages;
+mod sign_in;
 mod tokens;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

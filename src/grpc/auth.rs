@@ -154,6 +154,12 @@ impl Admission {
         }
     }
 
+    /// A request's body that fails if it does not arrive within the message timeout.
+    #[must_use]
+    pub fn punctual(&self, body: axum::body::Body) -> axum::body::Body {
+        axum::body::Body::new(punctual(Body::new(body), &self.timer, self.message_timeout))
+    }
+
     async fn refuse(&self, failure: Failure) -> Status {
         self.delay(&failure).await;
         failure.into()
