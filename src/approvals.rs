@@ -44,7 +44,7 @@ pub use queue::{Queue, QueueChange};
 pub use recent::{Failure, Recent};
 pub use revoke::Revoked;
 pub use search::{SearchableArguments, text_of};
-pub use waiting::{WAITING_MAX, Waiting, WaitingApproval};
+pub use waiting::{Urgency, WAITING_MAX, Waiting, WaitingApproval};
 
 /// Maximum number of pages of snapshots that are read at the same time.
 const SNAPSHOTS: usize = 16;

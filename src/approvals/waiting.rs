@@ -18,7 +18,7 @@ const PAGE: usize = 250;
 /// The pending approvals that a caller may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The most urgent ones, in order: by priority, the highest first, then by deadline, the nearest first.
+    /// The most urgent ones behind the place that was asked for, in the order of [`Urgency`].
     pub approvals: Vec<WaitingApproval>,
     /// The number that the caller may read, including those that are not in `approvals`.
     pub total: usize,
@@ -39,22 +39,57 @@ pub struct WaitingApproval {
     pub decidable: bool,
 }
 
+/// A place in the order of pending approvals: the highest priority first, then the nearest deadline, then the oldest.
+/// Each approval has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Urgency {
+    /// The priority.
+    pub priority: Reverse<Priority>,
+    /// The deadline.
+    pub deadline: Time,
+    /// The approval.
+    pub id: ApprovalId,
+}
+
+impl Urgency {
+    /// The place of an approval.
+    #[must_use]
+    pub fn of(approval: &Approval) -> Self {
+        Self { priority: Reverse(approval.priority()), deadline: approval.deadline, id: approval.id }
+    }
+}
+
 impl Approvals {
-    /// The pending approvals that the caller may read: of those that it can decide the `limit` most urgent ones, and of
-    /// the others as many. So both pages are complete up to `limit`: those that wait for the caller, and all.
+    /// The first ones of [`waiting_after`](Self::waiting_after).
+    ///
+    /// # Errors
+    /// [`Error::Access`], or a failure of the store.
+    pub async fn waiting(&self, principal: &Principal, limit: usize) -> Result<Waiting, Error> {
+        self.waiting_after(principal, None, limit).await
+    }
+
+    /// The pending approvals that the caller may read, of those behind a place: the `limit` most urgent ones that it can
+    /// decide, and as many of the others. So two lists are complete up to their entry `limit`: what waits for the
+    /// caller, and all. What is behind that in the list of all has holes.
     ///
     /// Reads at most [`WAITING_MAX`] approvals, the oldest first.
     ///
     /// # Errors
     /// [`Error::Access`], or a failure of the store.
-    pub async fn waiting(&self, principal: &Principal, limit: usize) -> Result<Waiting, Error> {
-        self.waiting_among(principal, limit, WAITING_MAX).await
+    pub async fn waiting_after(
+        &self,
+        principal: &Principal,
+        after: Option<Urgency>,
+        limit: usize,
+    ) -> Result<Waiting, Error> {
+        self.waiting_among(principal, after, limit, WAITING_MAX).await
     }
 
     /// As above, and reads at most `max` approvals.
     pub(super) async fn waiting_among(
         &self,
         principal: &Principal,
+        behind: Option<Urgency>,
         limit: usize,
         max: usize,
     ) -> Result<Waiting, Error> {
@@ -62,7 +97,7 @@ impl Approvals {
         let now = self.clock.now();
         let mut waiting = Waiting::default();
         // What does not fit is dropped while reading: 5,000 large approvals would be hundreds of megabytes.
-        let (mut mine, mut others) = (MostUrgent::new(limit), MostUrgent::new(limit));
+        let (mut mine, mut others) = (MostUrgent::new(behind, limit), MostUrgent::new(behind, limit));
         let (mut after, mut left) = (None, max);
         loop {
             // Many readers at the same time take turns, as for the queue.
@@ -105,19 +140,23 @@ impl Approvals {
     }
 }
 
-/// The most urgent of the approvals that were added, at most `limit`.
+/// The most urgent of the approvals that were added behind a place, at most `limit`.
 struct MostUrgent {
+    behind: Option<Urgency>,
     limit: usize,
     rows: BTreeSet<Row>,
 }
 
 impl MostUrgent {
-    const fn new(limit: usize) -> Self {
-        Self { limit, rows: BTreeSet::new() }
+    const fn new(behind: Option<Urgency>, limit: usize) -> Self {
+        Self { behind, limit, rows: BTreeSet::new() }
     }
 
     fn add(&mut self, approval: Arc<Approval>) {
-        let urgency = (Reverse(approval.priority()), approval.deadline, approval.id);
+        let urgency = Urgency::of(&approval);
+        if self.behind.is_some_and(|behind| urgency <= behind) {
+            return;
+        }
         self.rows.insert(Row { urgency, approval });
         if self.rows.len() > self.limit {
             self.rows.pop_last();
@@ -127,7 +166,7 @@ impl MostUrgent {
 
 /// An approval that is ordered by its urgency, which is unique.
 struct Row {
-    urgency: (Reverse<Priority>, Time, ApprovalId),
+    urgency: Urgency,
     approval: Arc<Approval>,
 }
 

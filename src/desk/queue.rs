@@ -9,7 +9,7 @@ mod order;
 mod row;
 mod summary;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
@@ -187,7 +187,7 @@ fn place(after: &str) -> Result<Option<SortKey>, Failed> {
 async fn page(desk: &Desk, viewer: &Viewer, view: View, wanted: &Wanted) -> Result<Response, Failed> {
     let principal = &viewer.principal;
     let after = place(&wanted.after)?;
-    let Window { approvals, has_more, count, read } = window(desk, principal, view, after.as_ref()).await?;
+    let Window { approvals, has_more, count, read } = window(desk, principal, view, after).await?;
     let now = desk.clock.now();
     let mut rows = Vec::with_capacity(approvals.len());
     for approval in &approvals {
@@ -225,26 +225,16 @@ struct Window {
     read: Waiting,
 }
 
-async fn window(desk: &Desk, principal: &Principal, view: View, after: Option<&SortKey>) -> Result<Window, Failure> {
-    // One more than a page shows says whether there is a further page. Further pages need more of the list: how much is
-    // known only after reading.
-    let mut limit = ROWS + 1;
-    loop {
-        let mut read = desk.approvals.waiting(principal, limit).await?;
-        let count = if view.is_decidable() { read.decidable } else { read.total };
-        let listed = std::mem::take(&mut read.approvals).into_iter();
-        let listed = listed.filter(|one| one.decidable || !view.is_decidable()).map(|one| one.approval);
-        let keyed: BTreeMap<SortKey, Arc<Approval>> =
-            listed.map(|approval| (SortKey::of(&approval), approval)).collect();
-        let is_after = |key: &SortKey| after.is_none_or(|after| key > after);
-        let mut approvals: Vec<_> = keyed.into_iter().filter(|(key, _)| is_after(key)).map(|(_, one)| one).collect();
-        if approvals.len() > ROWS || limit >= count {
-            let has_more = approvals.len() > ROWS;
-            approvals.truncate(ROWS);
-            return Ok(Window { approvals, has_more, count, read });
-        }
-        limit *= 4;
-    }
+async fn window(desk: &Desk, principal: &Principal, view: View, after: Option<SortKey>) -> Result<Window, Failure> {
+    // One more than a page shows says whether there is a further page.
+    let mut read = desk.approvals.waiting_after(principal, after.map(SortKey::urgency), ROWS + 1).await?;
+    let count = if view.is_decidable() { read.decidable } else { read.total };
+    let listed = std::mem::take(&mut read.approvals).into_iter();
+    let listed = listed.filter(|one| one.decidable || !view.is_decidable()).map(|one| one.approval);
+    let mut approvals: Vec<_> = listed.collect();
+    let has_more = approvals.len() > ROWS;
+    approvals.truncate(ROWS);
+    Ok(Window { approvals, has_more, count, read })
 }
 
 /// When the newest requests that the viewer may read were last decided.

@@ -99,6 +99,28 @@ async fn both_kinds_of_rows_are_complete_up_to_the_limit() {
 }
 
 #[tokio::test]
+async fn a_list_continues_behind_a_place_and_counts_all() {
+    let world = World::new();
+    let mut ids = Vec::new();
+    for n in 1..=9 {
+        // Every third one waits for others.
+        let reviewers = if n % 3 == 0 { json!({"reviewers": "group:finance"}) } else { json!({}) };
+        ids.push(world.ask_within(n * 100, reviewers).await);
+    }
+    let caller = Principal { roles: [Role::Reviewer, Role::Auditor].into(), ..Principal::clone(&reviewer(1)) };
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let waiting = world.approvals.waiting_after(&caller, after, 2).await.unwrap();
+        assert_eq!(counts(&waiting), (9, 6, false));
+        // Complete up to the limit, and not behind it.
+        let Some(last) = waiting.approvals.iter().take(2).last() else { break };
+        all.extend(rows(&waiting).into_iter().take(2).map(|(id, _)| id));
+        after = Some(Urgency::of(&last.approval));
+    }
+    assert_eq!(all, ids);
+}
+
+#[tokio::test]
 async fn a_limited_number_is_read_and_each_once() {
     let world = World::new();
     let mut ids = Vec::new();
@@ -112,7 +134,7 @@ async fn a_limited_number_is_read_and_each_once() {
     ids.reverse();
     assert_eq!(rows(&all), ids.iter().map(|id| (*id, true)).collect::<Vec<_>>());
     for (max, counted) in [(300, (300, 300, true)), (599, (599, 599, true)), (600, (600, 600, false))] {
-        let some = world.approvals.waiting_among(&reviewer(1), 10, max).await.unwrap();
+        let some = world.approvals.waiting_among(&reviewer(1), None, 10, max).await.unwrap();
         assert_eq!((read(), counts(&some), some.approvals.len()), (max, counted, 10));
     }
     assert_eq!(WAITING_MAX, 5_000);

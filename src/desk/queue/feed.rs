@@ -138,7 +138,7 @@ impl Feed {
 
     fn put(&mut self, approval: &Approval) {
         let place = SortKey::of(approval);
-        if let Some(before) = self.places.insert(approval.id, place.clone()) {
+        if let Some(before) = self.places.insert(approval.id, place) {
             self.known.remove(&before);
         }
         let known = Known {
@@ -153,7 +153,7 @@ impl Feed {
 
     /// The requests that the page shows.
     fn window(&self) -> Vec<Known> {
-        let from = self.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let from = self.after.map_or(Bound::Unbounded, Bound::Excluded);
         self.known.range((from, Bound::Unbounded)).take(ROWS).map(|(_, known)| known.clone()).collect()
     }
 
@@ -163,7 +163,7 @@ impl Feed {
         let window = self.window();
         let ids: Vec<ApprovalId> = window.iter().map(|known| known.id).collect();
         let is_full = window.len() == ROWS;
-        let last = window.last().and_then(|known| self.places.get(&known.id)).filter(|_| is_full).cloned();
+        let last = window.last().and_then(|known| self.places.get(&known.id)).filter(|_| is_full).copied();
         let versions: Vec<String> = fold(window).iter().map(|entry| version_of(entry)).collect();
         if seen(versions.iter().map(String::as_str)) == self.seen {
             self.sent = versions.into_iter().collect();

@@ -167,6 +167,31 @@ async fn similar_requests_fold_and_pages_continue() {
 }
 
 #[tokio::test]
+async fn all_pending_ones_are_reached_also_those_of_others() {
+    let rule = json!({"name": "money", "tools": ["pay.*"], "require_approval": {"reviewers": ["group:finance"]}});
+    let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
+    let mut asked = Vec::new();
+    for n in 0..90 {
+        let tool = if n % 3 == 0 { format!("pay.{n}") } else { format!("tool_{n}") };
+        asked.push(world.ask_for(within(&tool, 301 + n)).await);
+    }
+    let roles = [Role::Reviewer, Role::Auditor];
+    let person = world.sign_in(&principal(&roles, crate::domain::ActorKind::Person, "reviewing-auditor")).await;
+    for (first, expected) in [("/pending", 90), ("/", 60)] {
+        let (mut seen, mut path) = (Vec::new(), first.to_owned());
+        loop {
+            let page = world.get(&person, &path).await;
+            assert!(page.body.contains(&format!("<title>({expected}) ")), "{path}");
+            seen.extend(rows(&page));
+            let Some((_, next)) = page.body.split_once("rel=\"next\" href=\"") else { break };
+            path = next.split('"').next().unwrap().to_owned();
+        }
+        let listed = asked.iter().enumerate().filter(|(n, _)| expected == 90 || n % 3 != 0).map(|(_, id)| *id);
+        assert_eq!(seen, ids(&listed.collect::<Vec<_>>()), "{first}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_page_learns_what_comes_and_goes() {
     let world = World::new().await;
     let first = world.ask("first", json!({"n": 1})).await;
