@@ -46,8 +46,7 @@ pub(super) async fn stream(
     Path(id): Path<String>,
     Query(shown): Query<Shown>,
     headers: HeaderMap,
-    viewer: Viewer,
-    Streaming(permit): Streaming,
+    Streaming { viewer, permit }: Streaming,
 ) -> Result<Response, Failed> {
     let approval = read(&desk, &viewer, &id).await?;
     // A browser that connects again says which event it has got.
