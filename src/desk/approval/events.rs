@@ -11,11 +11,11 @@ use axum::{
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 
-use super::{View, read, t};
+use super::{View, read, surroundings::Surroundings, t};
 use crate::{
     approvals::{Error, Observer},
     desk::{Desk, error::Failed, live, recognise::Streaming, viewer::Viewer},
-    domain::Revision,
+    domain::{Approval, Revision},
 };
 
 /// What a page shows already.
@@ -38,6 +38,7 @@ struct Following {
     observer: Observer,
     /// The revision that the page showed first, which the viewer has looked at.
     first: Revision,
+    around: Option<Surroundings>,
 }
 
 /// `GET /approvals/{id}/events?after=REVISION`.
@@ -53,7 +54,7 @@ pub(super) async fn stream(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let seen = last.unwrap_or(shown.after).max(shown.after);
     let observer = desk.approvals.observe(Arc::clone(&viewer.principal), approval.id, seen).await?;
-    let following = Following { desk, viewer, observer, first: shown.after };
+    let following = Following { desk, viewer, observer, first: shown.after, around: None };
     Ok(live::respond(events(following), permit))
 }
 
@@ -66,9 +67,20 @@ fn events(following: Following) -> impl Stream<Item = Event> + Send {
             Err(Error::NotFound(_)) => return Some((Event::default().event("gone").data(live::SOMETHING), None)),
             Err(_) => return None, // the browser connects again
         };
-        let view = View::of(&following.desk, &following.viewer, &approval, Some(following.first)).await.ok()?;
-        let html = Content { view }.render().ok()?.replace('\r', "&#13;");
+        let html = following.content(&approval).await.ok()?.render().ok()?.replace('\r', "&#13;");
         let event = Event::default().event("update").id(approval.revision.to_string()).data(html);
         Some((event, Some(following)))
     })
+}
+
+impl Following {
+    async fn content(&mut self, approval: &Arc<Approval>) -> Result<Content, Failed> {
+        let view = View::of(&self.desk, &self.viewer, approval, Some(self.first)).await?;
+        let around = match self.around.take().filter(|around| around.fit(approval)) {
+            Some(around) => around,
+            None => Surroundings::of(&self.desk, &self.viewer, approval).await?,
+        };
+        self.around = Some(around.clone());
+        Ok(Content { view: view.with_surroundings(around) })
+    }
 }

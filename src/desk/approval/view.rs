@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     bar::Bar,
-    before::{self, Before, BeforeRow},
+    before::Before,
     difference::Edited,
     history::{self, EventRow},
     outcome::{Outcome, Stop},
@@ -79,8 +79,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Reads all that the page shows of an approval that the viewer may read. `seen` is the revision that the viewer
-    /// has seen before.
+    /// Reads what pages show of an approval that the viewer may read, without its
+    /// [`Surroundings`](super::surroundings::Surroundings). `seen` is the revision that the viewer has seen before.
     pub(super) async fn of(
         desk: &Desk,
         viewer: &Viewer,
@@ -90,13 +90,11 @@ impl View {
         let events = desk.approvals.events(approval).await?;
         let display = desk.policies.display(approval).await;
         let rules = rules_of(desk, viewer, approval).await;
-        let waiting = Waiting::around(&desk.approvals, &viewer.principal, approval.id).await?;
         let stopped = stopped(desk, approval).await?;
         let now = desk.approvals.now();
         let read = Read { approval, events: &events, display: &display, rules: &rules };
         let since = seen.and_then(|seen| Edited::since(seen, approval, &events));
-        let before = before(desk, viewer, approval).await?;
-        Ok(Self { waiting, stopped, since, before, ..Self::new(&read, viewer, now) })
+        Ok(Self { stopped, since, ..Self::new(&read, viewer, now) })
     }
 
     fn new(read: &Read<'_>, viewer: &Viewer, now: crate::domain::Time) -> Self {
@@ -227,17 +225,6 @@ async fn rules_of(desk: &Desk, viewer: &Viewer, approval: &Approval) -> Vec<Rule
     let Ok(version) = approval.verdict.policy_version.parse() else { return Vec::new() };
     let read = desk.policies.get(&viewer.principal, Some(version)).await;
     read.map(|policy| policy.document.rules).unwrap_or_default()
-}
-
-/// What was decided before on calls like this one.
-async fn before(desk: &Desk, viewer: &Viewer, approval: &Approval) -> Result<Before, Error> {
-    let recent = desk.approvals.recent_of(&viewer.principal, approval, before::SHOWN).await?;
-    let mut rows = Vec::new();
-    for earlier in before::approvals(&recent) {
-        rows.push(BeforeRow::of(earlier, &*desk.policies.display(earlier).await));
-    }
-    let failure = recent.failure.as_ref().and_then(|failure| rows.pop().map(|row| (row, failure.succeeded_since)));
-    Ok(Before { rows, failure })
 }
 
 /// The freeze that blocks its claim.
