@@ -1,4 +1,5 @@
-//! The open page, kept current: its content again after each change.
+//! The open page, kept current: its content again after each change. A connection begins with it, or with `current` if
+//! the page has missed nothing: only then it knows that what it shows can be decided.
 
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ struct Following {
     observer: Observer,
     /// The revision that the page showed first, which the viewer has looked at.
     first: Revision,
+    /// Whether the page does not know yet that it is current.
+    tells_current: bool,
     around: Option<Surroundings>,
 }
 
@@ -53,14 +56,18 @@ pub(super) async fn stream(
     // A browser that connects again says which event it has got.
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let seen = last.unwrap_or(shown.after).max(shown.after);
+    let tells_current = approval.revision <= seen;
     let observer = desk.approvals.observe(Arc::clone(&viewer.principal), approval.id, seen).await?;
-    let following = Following { desk, viewer, observer, first: shown.after, around: None };
+    let following = Following { desk, viewer, observer, first: shown.after, tells_current, around: None };
     Ok(live::respond(events(following), permit))
 }
 
 fn events(following: Following) -> impl Stream<Item = Event> + Send {
     stream::unfold(Some(following), |following| async {
         let mut following = following?;
+        if std::mem::take(&mut following.tells_current) {
+            return Some((Event::default().event("current").data(live::SOMETHING), Some(following)));
+        }
         let approval = match following.observer.next().await {
             Ok(approval) => approval,
             // The viewer may not see it any more, or it is no longer stored.

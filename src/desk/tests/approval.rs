@@ -429,6 +429,7 @@ async fn an_open_page_gets_each_change_also_after_the_decision() {
     let mut stream = world.stream(&person, &format!("{}/events?after=1", path(id))).await;
     let hello = part(&mut stream).await.unwrap();
     assert!(hello.contains("event: hello") && hello.contains("data: "), "browsers do not dispatch events without data");
+    assert!(part(&mut stream).await.unwrap().contains("event: current"));
     assert_eq!(part(&mut stream).await, None);
     vote(&world, 2, id, Choice::Approve, Some(json!({"amount": 50}))).await;
     let update = part(&mut stream).await.unwrap();
@@ -442,7 +443,13 @@ async fn an_open_page_gets_each_change_also_after_the_decision() {
     // A page that has got all of it, and connects again, gets nothing twice.
     let mut again = world.stream(&person, &format!("{}/events?after=5", path(id))).await;
     assert!(part(&mut again).await.unwrap().contains("event: hello"));
+    assert!(part(&mut again).await.unwrap().contains("event: current"));
     assert_eq!(part(&mut again).await, None);
+    // One that has missed something hears that first.
+    let mut late = world.stream(&person, &format!("{}/events?after=2", path(id))).await;
+    assert!(part(&mut late).await.unwrap().contains("event: hello"));
+    assert!(part(&mut late).await.unwrap().contains("event: update"));
+    assert_eq!(part(&mut late).await, None);
 }
 
 #[tokio::test]
