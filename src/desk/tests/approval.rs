@@ -359,13 +359,15 @@ async fn what_became_of_the_call_is_told_and_it_can_be_revoked_until_it_is_claim
     let done = world.post(&person, &revoke, &[("confirmed", "yes"), ("reason", "wrong\r\naccount")]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     assert_eq!(world.approval(revoked).await.revocation.clone().unwrap().reason, "wrong\naccount");
-    assert!(world.get(&person, &path(revoked)).await.body.contains(texts::REVOKED_BY));
+    let page = world.get(&person, &path(revoked)).await;
+    assert!(page.body.contains(texts::REVOKED_BY) && !page.body.contains("data-events="));
 
     let digest = world.approval(run).await.digest;
     let claimed = NewClaim { id: run, request_id: None, digest };
     let claim_id = world.desk.approvals.claim(&agent(), claimed).await.unwrap().claim.unwrap().id;
     let page = world.get(&person, &path(run)).await;
     assert!(page.body.contains(texts::NOT_REPORTED) && !page.body.contains("id=\"revoke\""));
+    assert!(page.body.contains("data-events="), "the report can still come");
     let report = NewReport {
         id: run,
         request_id: None,
@@ -376,6 +378,7 @@ async fn what_became_of_the_call_is_told_and_it_can_be_revoked_until_it_is_claim
     world.desk.approvals.report(&agent(), report).await.unwrap();
     let page = world.get(&person, &path(run)).await;
     assert!(page.body.contains(texts::FAILED) && page.body.contains("no &lt;funds&gt;"));
+    assert!(!page.body.contains("data-events="));
     // The next request of the same caller and tool says so.
     let next = world.ask("pay", json!({"n": 3})).await;
     let page = world.get(&person, &path(next)).await;
