@@ -109,9 +109,11 @@ impl View {
                 .as_ref()
                 .is_some_and(|_| first_asked(events).is_some_and(|asked| asked.get(name) != arguments.get(name)))
         };
-        let summary = display.summary_of(approval);
+        let summary = display.whole_summary_of(approval);
         let names: Vec<_> = summary.iter().filter_map(|item| whole_argument(item, &arguments)).collect();
         let (mut first, others) = tree::members(&arguments, &names, changed);
+        // Of values inside arguments, the arguments have the warnings.
+        let odd_arguments: usize = first.iter().chain(&others).map(Member::warnings).sum();
         let inner = summary.iter().filter(|item| whole_argument(item, &arguments).is_none());
         first.extend(inner.filter_map(inner_value));
         let mut told: Vec<Told> = vec![
@@ -126,7 +128,7 @@ impl View {
         let of_texts = |told: &Told| told.notices.len();
         let warnings = told.iter().chain(&chain).map(of_texts).sum::<usize>()
             + labels.iter().map(|(key, value)| of_texts(key) + of_texts(value)).sum::<usize>()
-            + first.iter().chain(&others).map(Member::warnings).sum::<usize>();
+            + odd_arguments;
         let mut next = || if told.is_empty() { Told::new("") } else { told.remove(0) };
         let (tool, agent, run, reason) = (next(), next(), next(), next());
         let requirement = approval.requirement();

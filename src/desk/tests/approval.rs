@@ -182,6 +182,20 @@ async fn a_warning_asks_a_second_time_and_repeats_what_matters() {
 }
 
 #[tokio::test]
+async fn a_value_inside_an_argument_is_shown_also_if_it_is_redacted_and_warns_once() {
+    let paths = ["args.card.number"];
+    let rule = json!({"name": "cards", "tools": ["*"], "require_approval": {}, "summary": paths, "redact": paths});
+    let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let id = world.ask("pay", json!({"card": {"number": "4711\u{200b}", "of": "Acme"}})).await;
+    let page = world.get(&person, &path(id)).await;
+    let (_, summary) = page.body.split_once("id=\"part-summary\"").unwrap();
+    let (summary, _) = summary.split_once("</section>").unwrap();
+    assert!(summary.contains("args.card.number") && summary.contains("4711"), "{summary}");
+    assert!(page.body.contains("1 warning<"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn what_one_may_not_see_does_not_exist() {
     let rule = json!({"name": "legal", "tools": ["sign"], "require_approval": {"reviewers": ["group:legal"]}});
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
