@@ -207,6 +207,12 @@ impl Sessions {
         self.registry.recognise(secret, self.clock.wall())
     }
 
+    /// As [`recognise`](Self::recognise), but does not count as a use: for what a page does by itself.
+    #[must_use]
+    pub fn peek(&self, secret: &str) -> Option<SignedIn> {
+        self.registry.peek(secret, self.clock.wall())
+    }
+
     /// Whether a session is still active, for a stream that has been open for a while. Does not count as a use.
     #[must_use]
     pub fn is_active(&self, id: SessionId) -> bool {

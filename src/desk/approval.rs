@@ -15,6 +15,7 @@ mod outcome;
 mod panels;
 mod revoke;
 mod rules;
+mod surroundings;
 mod told;
 mod tree;
 mod view;
@@ -31,7 +32,7 @@ use axum::{
     routing::{get, post},
 };
 
-use self::view::View;
+use self::{surroundings::Surroundings, view::View};
 use super::{
     Desk,
     error::{Failed, rendered},
@@ -69,7 +70,8 @@ struct Page {
 async fn page(State(desk): State<Arc<Desk>>, Path(id): Path<String>, viewer: Viewer) -> Result<Response, Failed> {
     let approval = read(&desk, &viewer, &id).await?;
     let view = View::of(&desk, &viewer, &approval, None).await?;
-    Ok(show(&viewer, view, None))
+    let around = Surroundings::of(&desk, &viewer, &approval).await?;
+    Ok(show(&viewer, view.with_surroundings(around), None))
 }
 
 /// `POST /approvals/{id}`: the page again, with what the viewer had entered. Changes nothing.
@@ -94,7 +96,8 @@ async fn with_problem(
 async fn kept(desk: &Desk, form: &Submitted, approval: &Arc<Approval>) -> Result<View, Failed> {
     let view = View::of(desk, &form.viewer, approval, form.field("seen").parse().ok()).await?;
     let bar = view.bar.clone().with(&comment(form), form.field("reason"));
-    Ok(View { bar, ..view })
+    let around = Surroundings::of(desk, &form.viewer, approval).await?;
+    Ok(View { bar, ..view }.with_surroundings(around))
 }
 
 fn show(viewer: &Viewer, view: View, problem: Option<String>) -> Response {

@@ -1,4 +1,5 @@
-//! Live updates of open pages: server-sent events. A browser that loses the stream connects again by itself.
+//! Live updates of open pages: server-sent events. A page that loses the stream connects again:
+//! `assets/desk.js`.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -13,15 +14,12 @@ use crate::grpc::StreamPermit;
 /// Time between two signs of life. A page that gets none for twice as long says that it is not live.
 pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// Delay before a browser connects again.
-const RECONNECT: Duration = Duration::from_secs(1);
-
 /// Data of events that only have a name: browsers do not dispatch an event without data.
 pub(super) const SOMETHING: &str = "-";
 
 /// Streams events to a page until they end. The permit counts the stream.
 pub(super) fn respond(events: impl Stream<Item = Event> + Send + 'static, permit: StreamPermit) -> Response {
-    let first = stream::iter([Event::default().event("hello").retry(RECONNECT).data(SOMETHING)]);
+    let first = stream::iter([Event::default().event("hello").data(SOMETHING)]);
     let events = first.chain(events).map(move |event| {
         let _counted = &permit;
         Ok::<_, Infallible>(event)

@@ -164,9 +164,8 @@ pub(super) async fn pending(
 /// `GET /events?view=waiting|pending`: the changes of a list.
 pub(super) async fn events(
     State(desk): State<Arc<Desk>>,
-    viewer: Viewer,
     Query(followed): Query<Followed>,
-    Streaming(permit): Streaming,
+    Streaming { viewer, permit }: Streaming,
 ) -> Result<Response, Failed> {
     let Followed { view, after, seen } = followed;
     if view.is_decidable() {

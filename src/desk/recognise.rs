@@ -8,7 +8,11 @@ use axum::{
 };
 
 use super::{Desk, csrf::CsrfToken, error::Failed, next::Next, texts, viewer::Viewer};
-use crate::{grpc::StreamPermit, identity::Method};
+use crate::{
+    grpc::StreamPermit,
+    identity::{Method, SignedIn},
+    sessions::Sessions,
+};
 
 impl Viewer {
     /// Requires that the person may make a call. A page for others does not exist.
@@ -24,11 +28,20 @@ impl FromRequestParts<Arc<Desk>> for Viewer {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Failed> {
-        let Some(secret) = desk.hosts.cookies().session(&parts.headers) else { return Err(elsewhere(parts)) };
-        let Some(signed_in) = desk.sessions.recognise(&secret) else { return Err(elsewhere(parts)) };
-        desk.admission.admit_known(&signed_in.principal, &parts.extensions)?;
-        Ok(Self { principal: signed_in.principal, session: signed_in.session, csrf: CsrfToken::of_session(&secret) })
+        admit(parts, desk, Sessions::recognise)
     }
+}
+
+/// Admits the person whose cookie `look` recognises.
+fn admit(
+    parts: &Parts,
+    desk: &Desk,
+    look: impl FnOnce(&Sessions, &str) -> Option<SignedIn>,
+) -> Result<Viewer, Failed> {
+    let Some(secret) = desk.hosts.cookies().session(&parts.headers) else { return Err(elsewhere(parts)) };
+    let Some(signed_in) = look(&desk.sessions, &secret) else { return Err(elsewhere(parts)) };
+    desk.admission.admit_known(&signed_in.principal, &parts.extensions)?;
+    Ok(Viewer { principal: signed_in.principal, session: signed_in.session, csrf: CsrfToken::of_session(&secret) })
 }
 
 /// Sends a person to the sign-in page. A script gets a status instead, which it can tell from a page.
@@ -43,14 +56,20 @@ fn elsewhere(parts: &Parts) -> Failed {
     Failed::SignIn(next.sign_in())
 }
 
-/// Counts a stream of a viewer.
-pub(super) struct Streaming(pub(super) StreamPermit);
+/// The viewer of a page that keeps a stream open, instead of [`Viewer`]. A page opens it by itself, again and again: it
+/// does not count as a use of the session, which would otherwise never be idle while a page is open.
+pub(super) struct Streaming {
+    pub(super) viewer: Viewer,
+    /// Counts the stream.
+    pub(super) permit: StreamPermit,
+}
 
 impl FromRequestParts<Arc<Desk>> for Streaming {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Failed> {
-        let viewer = Viewer::from_request_parts(parts, desk).await?;
-        Ok(Self(desk.streams.open_on(&parts.extensions, &viewer.principal)?))
+        let viewer = admit(parts, desk, Sessions::peek)?;
+        let permit = desk.streams.open_on(&parts.extensions, &viewer.principal)?;
+        Ok(Self { viewer, permit })
     }
 }

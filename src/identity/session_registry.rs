@@ -67,6 +67,11 @@ impl Entry {
         used.map_or(self.session.last_used_at, |used| used.max(self.session.last_used_at))
     }
 
+    fn signed_in(&self) -> SignedIn {
+        let Session { id, created_at, expires_at, .. } = self.session;
+        SignedIn { principal: Arc::clone(&self.principal), session: id, since: created_at, expires_at }
+    }
+
     /// As [`Session::state`]; but a session also ends with its token, and while its subject is blocked.
     fn state(&self, now: Time, idle: Duration) -> SessionState {
         match self.session.state_if_used_at(self.last_used_at(), now, idle) {
@@ -85,13 +90,15 @@ impl SessionRegistry {
     /// The person whose cookie has this secret; `None` if it belongs to no active session. Counts as a use.
     #[must_use]
     pub fn recognise(&self, secret: &str, now: Time) -> Option<SignedIn> {
-        let entry = self.read(|known| known.by_secret.get(&SecretHash::of(secret)).cloned())?;
-        if entry.state(now, self.idle) != SessionState::Active {
-            return None;
-        }
+        let entry = self.active(secret, now)?;
         entry.uses.last.fetch_max(to_micros(now), Ordering::Relaxed);
-        let Session { id, created_at, expires_at, .. } = entry.session;
-        Some(SignedIn { principal: Arc::clone(&entry.principal), session: id, since: created_at, expires_at })
+        Some(entry.signed_in())
+    }
+
+    /// As [`recognise`](Self::recognise), but does not count as a use.
+    #[must_use]
+    pub fn peek(&self, secret: &str, now: Time) -> Option<SignedIn> {
+        self.active(secret, now).map(|entry| entry.signed_in())
     }
 
     /// Adds or updates a session. An ended session ends its open streams.
@@ -177,6 +184,11 @@ impl SessionRegistry {
         });
     }
 
+    fn active(&self, secret: &str, now: Time) -> Option<Arc<Entry>> {
+        let entry = self.read(|known| known.by_secret.get(&SecretHash::of(secret)).cloned())?;
+        (entry.state(now, self.idle) == SessionState::Active).then_some(entry)
+    }
+
     /// The person of a new entry.
     fn principal(&self, session: &Session) -> Principal {
         let Session { actor, roles, groups, on_behalf_of, permissions, .. } = session.clone();
@@ -254,7 +266,9 @@ mod tests {
         assert!(!knows(&registry, 1, 3_601));
         assert_eq!(registry.state(session(1).id, at(3_601)), Some(SessionState::Expired));
         registry.insert(session(2));
-        assert!(!knows(&registry, 2, 602) && knows(&registry, 2, 601));
+        assert!(registry.peek("signoff-session_2", at(601)).is_some(), "but a look is no use");
+        assert!(!knows(&registry, 2, 602) && registry.peek("signoff-session_2", at(602)).is_none());
+        assert!(knows(&registry, 2, 601));
     }
 
     #[test]

@@ -113,6 +113,12 @@ impl Stop {
     }
 }
 
+/// Whether anything can still become of it: it waits, or it is approved and neither revoked nor reported.
+pub(super) fn may_change(approval: &Approval) -> bool {
+    let reported = approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_some());
+    !approval.status.is_terminal() || (approval.status.is_approved() && approval.revocation.is_none() && !reported)
+}
+
 /// Whether the viewer is one of those who can revoke it: the requester, a reviewer whom the policy asks, an operator.
 fn may_revoke(approval: &Approval, viewer: &Principal) -> bool {
     let asked =

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{
     bar::Bar,
-    before::{self, Before, BeforeRow},
+    before::Before,
     difference::Edited,
     history::{self, EventRow},
-    outcome::{Outcome, Stop},
+    outcome::{Outcome, Stop, may_change},
     panels::{self, PanelRow, VoteRow},
     rules::Rules,
     told::{Told, Who},
@@ -41,6 +41,8 @@ pub(super) struct View {
     pub(super) priority: Option<&'static str>,
     pub(super) urgent: bool,
     pub(super) pending: bool,
+    /// Whether an open page follows it.
+    pub(super) may_change: bool,
     pub(super) left: Countdown,
     pub(super) waiting: Waiting,
     pub(super) outcome: Option<Outcome>,
@@ -79,8 +81,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Reads all that the page shows of an approval that the viewer may read. `seen` is the revision that the viewer
-    /// has seen before.
+    /// Reads what pages show of an approval that the viewer may read, without its
+    /// [`Surroundings`](super::surroundings::Surroundings). `seen` is the revision that the viewer has seen before.
     pub(super) async fn of(
         desk: &Desk,
         viewer: &Viewer,
@@ -90,13 +92,11 @@ impl View {
         let events = desk.approvals.events(approval).await?;
         let display = desk.policies.display(approval).await;
         let rules = rules_of(desk, viewer, approval).await;
-        let waiting = Waiting::around(&desk.approvals, &viewer.principal, approval.id).await?;
         let stopped = stopped(desk, approval).await?;
         let now = desk.approvals.now();
         let read = Read { approval, events: &events, display: &display, rules: &rules };
         let since = seen.and_then(|seen| Edited::since(seen, approval, &events));
-        let before = before(desk, viewer, approval).await?;
-        Ok(Self { waiting, stopped, since, before, ..Self::new(&read, viewer, now) })
+        Ok(Self { stopped, since, ..Self::new(&read, viewer, now) })
     }
 
     fn new(read: &Read<'_>, viewer: &Viewer, now: crate::domain::Time) -> Self {
@@ -109,9 +109,11 @@ impl View {
                 .as_ref()
                 .is_some_and(|_| first_asked(events).is_some_and(|asked| asked.get(name) != arguments.get(name)))
         };
-        let summary = display.summary_of(approval);
+        let summary = display.whole_summary_of(approval);
         let names: Vec<_> = summary.iter().filter_map(|item| whole_argument(item, &arguments)).collect();
         let (mut first, others) = tree::members(&arguments, &names, changed);
+        // Of values inside arguments, the arguments have the warnings.
+        let odd_arguments: usize = first.iter().chain(&others).map(Member::warnings).sum();
         let inner = summary.iter().filter(|item| whole_argument(item, &arguments).is_none());
         first.extend(inner.filter_map(inner_value));
         let mut told: Vec<Told> = vec![
@@ -126,7 +128,7 @@ impl View {
         let of_texts = |told: &Told| told.notices.len();
         let warnings = told.iter().chain(&chain).map(of_texts).sum::<usize>()
             + labels.iter().map(|(key, value)| of_texts(key) + of_texts(value)).sum::<usize>()
-            + first.iter().chain(&others).map(Member::warnings).sum::<usize>();
+            + odd_arguments;
         let mut next = || if told.is_empty() { Told::new("") } else { told.remove(0) };
         let (tool, agent, run, reason) = (next(), next(), next(), next());
         let requirement = approval.requirement();
@@ -140,6 +142,7 @@ impl View {
             priority: (approval.priority() > Priority::Normal).then(|| approval.priority().name()),
             urgent: approval.priority() == Priority::Urgent,
             pending: !approval.status.is_terminal(),
+            may_change: may_change(approval),
             left: Countdown { deadline: approval.deadline, now },
             waiting: Waiting::default(),
             outcome: Outcome::of(approval, &viewer.principal, now),
@@ -227,17 +230,6 @@ async fn rules_of(desk: &Desk, viewer: &Viewer, approval: &Approval) -> Vec<Rule
     let Ok(version) = approval.verdict.policy_version.parse() else { return Vec::new() };
     let read = desk.policies.get(&viewer.principal, Some(version)).await;
     read.map(|policy| policy.document.rules).unwrap_or_default()
-}
-
-/// What was decided before on calls like this one.
-async fn before(desk: &Desk, viewer: &Viewer, approval: &Approval) -> Result<Before, Error> {
-    let recent = desk.approvals.recent_of(&viewer.principal, approval, before::SHOWN).await?;
-    let mut rows = Vec::new();
-    for earlier in before::approvals(&recent) {
-        rows.push(BeforeRow::of(earlier, &*desk.policies.display(earlier).await));
-    }
-    let failure = recent.failure.as_ref().and_then(|failure| rows.pop().map(|row| (row, failure.succeeded_since)));
-    Ok(Before { rows, failure })
 }
 
 /// The freeze that blocks its claim.

@@ -36,11 +36,14 @@ function applyOff() {
 
 // The revision of the arguments that the viewer has looked at, and the one for which they said so.
 let lookedAt = Number(byId("part-changed")?.dataset.argumentsRevision);
+let shown = lookedAt;
 let answered = 0;
 function showChanged() {
   const part = byId("part-changed");
   const looked = byId("looked");
   const now = Number(part.dataset.argumentsRevision);
+  if (now > shown) opened.clear(); // what was opened before showed other arguments
+  shown = now;
   off.changed = now > lookedAt;
   part.hidden = looked === null || now === answered;
   if (looked === null) return;
@@ -54,18 +57,23 @@ function showChanged() {
   };
 }
 
-// The new parts take the places of the old ones. What is open stays open, and the focus stays.
+// What is in the new parts takes the place of what is in the old ones: the parts themselves stay, for screen readers
+// announce what changes in a part that they know. What is open stays open, and the focus stays.
 function update(html) {
   const fresh = new DOMParser().parseFromString(`<article>${html}</article>`, "text/html");
   const open = new Set([...page.querySelectorAll("details[open][data-part]")].map((details) => details.dataset.part));
   const focused = document.activeElement?.id;
   localize(fresh);
+  showCopies(fresh);
+  const [look, newLook] = [byId("looked"), fresh.getElementById("looked")];
+  if (look && newLook) newLook.hidden = look.hidden;
   for (const part of fresh.querySelectorAll("[data-live]")) {
     const old = byId(part.id);
     if (!old) continue;
     for (const details of part.querySelectorAll("details[data-part]")) details.open = open.has(details.dataset.part);
-    if (old.innerHTML === part.innerHTML && old.hidden === part.hidden) continue;
-    old.replaceWith(part);
+    Object.assign(old.dataset, part.dataset);
+    if (old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
+    old.hidden = part.hidden;
   }
   const [bar, newBar] = [byId("bar"), fresh.getElementById("bar")];
   if (bar && newBar) {
@@ -84,11 +92,15 @@ function update(html) {
   if (focused && document.activeElement === document.body) byId(focused)?.focus({ preventScroll: true });
 }
 
+function showCopies(root) {
+  for (const button of root.querySelectorAll(".copy")) button.hidden = navigator.clipboard === undefined;
+}
+
 // After the first page, and after each update.
 function ready() {
   localize(page);
   count(page);
-  for (const button of page.querySelectorAll(".copy")) button.hidden = navigator.clipboard === undefined;
+  showCopies(page);
   showChanged();
   applyOff();
 }
@@ -114,7 +126,6 @@ if (page) {
   });
   document.addEventListener("submit", withOpened);
   document.addEventListener("desk:lost", () => { off.lost = true; applyOff(); });
-  document.addEventListener("desk:live", () => { off.lost = false; applyOff(); });
   document.addEventListener("desk:deadline", (event) => {
     if (event.target.closest("#left")) off.over = true;
     const claimable = event.target.closest("#window");
@@ -131,7 +142,12 @@ if (page) {
     for (const part of ["rules", "history"]) page.querySelector(`details[data-part="${part}"]`).open = true;
   }
   ready();
-  connect(page.dataset.events, { update, gone: () => location.reload() });
+  // A page that nothing can change any more follows nothing.
+  const { events } = page.dataset;
+  const again = () => location.replace(events.split("/events")[0]); // its own address may be that of a form
+  const found = () => { off.lost = false; applyOff(); };
+  const handlers = { current: found, update: (html) => { update(html); found(); }, gone: again };
+  if (events) connect(events, handlers, { whileVisible: true, again, missing: again });
 }
 
 // Single keys move the focus or the page; none decides. They can be switched off.

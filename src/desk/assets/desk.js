@@ -13,8 +13,23 @@ export function localize(root) {
   }
 }
 
-// Countdowns. The server says how much time is left; the page counts with a clock that is never set.
+// Countdowns. The server says how much time is left; the page counts with a clock that is never set. That clock may
+// stand still while the computer sleeps, which the other one shows: what it gained is added.
 const started = new WeakMap();
+const SLEPT_MS = 5_000;
+const ahead = () => Date.now() - performance.now();
+let known = ahead();
+let slept = 0;
+
+function tick() {
+  const gained = ahead() - known;
+  if (Math.abs(gained) > SLEPT_MS) known += gained;
+  if (gained > SLEPT_MS) {
+    slept += gained;
+    document.dispatchEvent(new CustomEvent("desk:slept"));
+  }
+  count();
+}
 
 function leftText(ms) {
   const seconds = Math.floor(ms / 1000);
@@ -27,7 +42,7 @@ function leftText(ms) {
 }
 
 export function count(root = document) {
-  const now = performance.now();
+  const now = performance.now() + slept;
   for (const element of root.querySelectorAll(".countdown[data-left-ms]")) {
     if (!started.has(element)) started.set(element, now + Number(element.dataset.leftMs));
     const left = started.get(element) - now;
@@ -41,20 +56,32 @@ export function count(root = document) {
 }
 
 // The connection. `handlers` maps names of events to functions of their data. The page hears "desk:live" and
-// "desk:lost"; what decides is off while it is lost.
+// "desk:lost"; what decides is off while it is lost. After "desk:lost" there is always a new connection, which begins
+// with what the page may have missed.
+// `whileVisible`: hidden pages have none. Browsers open six connections to a server without HTTP/2, for all tabs.
+// `again`: loads the page again. `missing`: the server says that there is nothing to follow.
 const SIGN_OF_LIFE_MS = 15_000;
+const BAR_MS = 3_000; // a stream that ends in the ordinary way is back before this
+const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
 
-export function connect(path, handlers) {
+export function connect(path, handlers, { whileVisible, again = () => location.reload(), missing } = {}) {
   const live = document.getElementById("live");
   const lost = document.getElementById("lost");
-  let heard = performance.now();
+  let source = null;
+  let heard;
   let since = null;
-  let source;
+  let failed = 0;
+  let over = false;
+  let bar;
+  let retry;
 
-  const alive = () => {
+  const alive = (event) => {
     heard = performance.now();
+    if (event.type !== "hello") failed = 0;
     if (since === null && live.dataset.live === "yes") return;
     since = null;
+    clearTimeout(bar);
     live.hidden = false;
     live.dataset.live = "yes";
     live.textContent = texts.textLive;
@@ -62,45 +89,85 @@ export function connect(path, handlers) {
     document.body.removeAttribute("data-lost");
     document.dispatchEvent(new CustomEvent("desk:live"));
   };
-  const broken = (text) => {
+  const say = (text) => {
+    clearTimeout(bar);
+    lost.textContent = text;
+    lost.hidden = false;
+  };
+  const sayLater = () => {
+    const clock = since.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    clearTimeout(bar);
+    bar = setTimeout(() => say(texts.textLost.replace("{time}", clock)), BAR_MS);
+  };
+  const broken = () => {
     if (since !== null) return;
     since = new Date();
     live.hidden = false;
     live.dataset.live = "no";
     live.textContent = texts.textConnecting;
-    const clock = since.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    lost.textContent = (text ?? texts.textLost).replace("{time}", clock);
-    lost.hidden = false;
+    sayLater();
     document.body.dataset.lost = "";
     document.dispatchEvent(new CustomEvent("desk:lost"));
   };
+  const close = () => {
+    clearTimeout(retry);
+    source?.close();
+    source = null;
+  };
   const open = () => {
-    source = new EventSource(path);
-    source.addEventListener("hello", alive);
-    source.addEventListener("alive", alive);
+    close();
+    if (over) return;
+    heard = performance.now();
+    const mine = source = new EventSource(path);
+    for (const name of ["hello", "alive"]) mine.addEventListener(name, alive);
     for (const [name, handle] of Object.entries(handlers)) {
-      source.addEventListener(name, (event) => {
-        alive();
+      mine.addEventListener(name, (event) => {
+        alive(event);
         handle(event.data, event);
       });
     }
-    source.onerror = async () => {
+    mine.onerror = async () => {
       broken();
-      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      const answer = await fetch(path, { method: "HEAD", headers: { accept: "text/event-stream" } }).catch(() => null);
-      if (answer?.status === 401) {
-        lost.textContent = texts.textSignedOut;
-        return;
+      const refused = mine.readyState === EventSource.CLOSED;
+      mine.close(); // the browser would try again at once, and for ever
+      if (refused) {
+        const headers = { accept: "text/event-stream" };
+        const answer = await fetch(path, { method: "HEAD", headers }).catch(() => null);
+        if (source !== mine) return;
+        over = answer?.status === 401 || (answer?.status === 404 && missing !== undefined);
+        if (answer?.status === 401) say(texts.textSignedOut);
+        else if (over) missing();
       }
-      setTimeout(open, 1000);
+      close();
+      if (over) return;
+      const wait = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** failed++) * (0.5 + Math.random());
+      retry = setTimeout(open, wait);
     };
   };
-  setInterval(() => {
-    if (performance.now() - heard > 2 * SIGN_OF_LIFE_MS) broken();
-  }, 1000);
-  addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  open();
+  const reopen = () => {
+    if (over) return;
+    broken();
+    open();
+  };
+  // A connection that died with its network says nothing.
+  setInterval(() => { if (source && performance.now() - heard > 2 * SIGN_OF_LIFE_MS) reopen(); }, 1000);
+  document.addEventListener("desk:slept", () => { if (source) reopen(); });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted) again(); });
+  const look = () => {
+    if (over) return;
+    if (document.hidden) {
+      close();
+      broken();
+      clearTimeout(bar);
+    } else {
+      open();
+      if (since !== null) sayLater();
+    }
+  };
+  if (whileVisible) document.addEventListener("visibilitychange", look);
+  if (whileVisible && document.hidden) look();
+  else open();
 }
 
 // The menu closes with Escape, and with a click elsewhere.
@@ -114,4 +181,4 @@ addEventListener("click", (event) => { if (menu?.open && !menu.contains(event.ta
 
 localize(document);
 count();
-setInterval(count, 250);
+setInterval(tick, 250);

@@ -182,6 +182,20 @@ async fn a_warning_asks_a_second_time_and_repeats_what_matters() {
 }
 
 #[tokio::test]
+async fn a_value_inside_an_argument_is_shown_also_if_it_is_redacted_and_warns_once() {
+    let paths = ["args.card.number"];
+    let rule = json!({"name": "cards", "tools": ["*"], "require_approval": {}, "summary": paths, "redact": paths});
+    let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let id = world.ask("pay", json!({"card": {"number": "4711\u{200b}", "of": "Acme"}})).await;
+    let page = world.get(&person, &path(id)).await;
+    let (_, summary) = page.body.split_once("id=\"part-summary\"").unwrap();
+    let (summary, _) = summary.split_once("</section>").unwrap();
+    assert!(summary.contains("args.card.number") && summary.contains("4711"), "{summary}");
+    assert!(page.body.contains("1 warning<"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn what_one_may_not_see_does_not_exist() {
     let rule = json!({"name": "legal", "tools": ["sign"], "require_approval": {"reviewers": ["group:legal"]}});
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
@@ -213,11 +227,13 @@ async fn looking_changes_nothing() {
         for page in
             ["", "/edit", "/events", "/decide", "/revoke", "/edit/approve", "?choice=approve&seen=1&confirmed=yes"]
         {
-            let request = person.request(method, &format!("{}{page}", path(id)));
-            if page != "/events" {
-                let answer = world.send(request.body(Body::empty()).unwrap()).await;
-                assert!(answer.status == StatusCode::OK || answer.status == StatusCode::METHOD_NOT_ALLOWED);
+            if (method, page) == ("GET", "/events") {
+                drop(world.stream(&person, &format!("{}{page}", path(id))).await); // it has no end
+                continue;
             }
+            let request = person.request(method, &format!("{}{page}", path(id)));
+            let answer = world.send(request.body(Body::empty()).unwrap()).await;
+            assert!(answer.status == StatusCode::OK || answer.status == StatusCode::METHOD_NOT_ALLOWED);
         }
     }
     world.post(&person, &format!("{}/edit", path(id)), &[("seen", "1")]).await;
@@ -357,13 +373,15 @@ async fn what_became_of_the_call_is_told_and_it_can_be_revoked_until_it_is_claim
     let done = world.post(&person, &revoke, &[("confirmed", "yes"), ("reason", "wrong\r\naccount")]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     assert_eq!(world.approval(revoked).await.revocation.clone().unwrap().reason, "wrong\naccount");
-    assert!(world.get(&person, &path(revoked)).await.body.contains(texts::REVOKED_BY));
+    let page = world.get(&person, &path(revoked)).await;
+    assert!(page.body.contains(texts::REVOKED_BY) && !page.body.contains("data-events="));
 
     let digest = world.approval(run).await.digest;
     let claimed = NewClaim { id: run, request_id: None, digest };
     let claim_id = world.desk.approvals.claim(&agent(), claimed).await.unwrap().claim.unwrap().id;
     let page = world.get(&person, &path(run)).await;
     assert!(page.body.contains(texts::NOT_REPORTED) && !page.body.contains("id=\"revoke\""));
+    assert!(page.body.contains("data-events="), "the report can still come");
     let report = NewReport {
         id: run,
         request_id: None,
@@ -374,6 +392,7 @@ async fn what_became_of_the_call_is_told_and_it_can_be_revoked_until_it_is_claim
     world.desk.approvals.report(&agent(), report).await.unwrap();
     let page = world.get(&person, &path(run)).await;
     assert!(page.body.contains(texts::FAILED) && page.body.contains("no &lt;funds&gt;"));
+    assert!(!page.body.contains("data-events="));
     // The next request of the same caller and tool says so.
     let next = world.ask("pay", json!({"n": 3})).await;
     let page = world.get(&person, &path(next)).await;
@@ -427,6 +446,7 @@ async fn an_open_page_gets_each_change_also_after_the_decision() {
     let mut stream = world.stream(&person, &format!("{}/events?after=1", path(id))).await;
     let hello = part(&mut stream).await.unwrap();
     assert!(hello.contains("event: hello") && hello.contains("data: "), "browsers do not dispatch events without data");
+    assert!(part(&mut stream).await.unwrap().contains("event: current"));
     assert_eq!(part(&mut stream).await, None);
     vote(&world, 2, id, Choice::Approve, Some(json!({"amount": 50}))).await;
     let update = part(&mut stream).await.unwrap();
@@ -440,5 +460,30 @@ async fn an_open_page_gets_each_change_also_after_the_decision() {
     // A page that has got all of it, and connects again, gets nothing twice.
     let mut again = world.stream(&person, &format!("{}/events?after=5", path(id))).await;
     assert!(part(&mut again).await.unwrap().contains("event: hello"));
+    assert!(part(&mut again).await.unwrap().contains("event: current"));
     assert_eq!(part(&mut again).await, None);
+    // One that has missed something hears that first.
+    let mut late = world.stream(&person, &format!("{}/events?after=2", path(id))).await;
+    assert!(part(&mut late).await.unwrap().contains("event: hello"));
+    assert!(part(&mut late).await.unwrap().contains("event: update"));
+    assert_eq!(part(&mut late).await, None);
+}
+
+#[tokio::test]
+async fn an_open_page_does_not_keep_its_session_from_being_idle() {
+    let world = World::new().await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let id = world.ask("pay", json!({})).await;
+    let events = format!("{}/events?after=1", path(id));
+    let minutes = |minutes: u64| world.clock.advance(Duration::from_secs(60 * minutes));
+    minutes(59);
+    assert_eq!(world.get(&person, &path(id)).await.status, StatusCode::OK);
+    minutes(59);
+    for events in [events.as_str(), "/events?view=waiting"] {
+        drop(world.stream(&person, events).await);
+    }
+    minutes(1);
+    let request = person.request("HEAD", &events).header(header::ACCEPT, "text/event-stream");
+    assert_eq!(world.send(request.body(Body::empty()).unwrap()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.get(&person, &path(id)).await.status, StatusCode::SEE_OTHER);
 }
