@@ -121,7 +121,7 @@ async fn a_decided_or_late_request_is_shown_as_such() {
     assert!(world.get(&person, &path(late)).await.body.contains(texts::DEADLINE_PASSED));
     let refused = decide(&world, &person, late, &second, &[("choice", "approve")]).await;
     assert_eq!((refused.status, world.approval(late).await.status), (StatusCode::CONFLICT, Status::TimedOut));
-    assert!(refused.body.contains(texts::TIMED_OUT));
+    assert!(refused.body.contains("Timed out"));
 }
 
 #[tokio::test]
@@ -213,11 +213,12 @@ async fn looking_changes_nothing() {
         for page in
             ["", "/edit", "/events", "/decide", "/revoke", "/edit/approve", "?choice=approve&seen=1&confirmed=yes"]
         {
-            let request = person.request(method, &format!("{}{page}", path(id)));
-            if page != "/events" {
-                let answer = world.send(request.body(Body::empty()).unwrap()).await;
-                assert!(answer.status == StatusCode::OK || answer.status == StatusCode::METHOD_NOT_ALLOWED);
+            if (method, page) == ("GET", "/events") {
+                continue; // it does not end
             }
+            let request = person.request(method, &format!("{}{page}", path(id)));
+            let answer = world.send(request.body(Body::empty()).unwrap()).await;
+            assert!(answer.status == StatusCode::OK || answer.status == StatusCode::METHOD_NOT_ALLOWED, "{page}");
         }
     }
     world.post(&person, &format!("{}/edit", path(id)), &[("seen", "1")]).await;
