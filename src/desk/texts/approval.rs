@@ -188,13 +188,8 @@ pub(in crate::desk) fn escalated(rule: &str, priority: &str, reviewers: &str) ->
 
 // Outcome
 pub(in crate::desk) const OUTCOME: &str = "What became of it";
-pub(in crate::desk) const PENDING: &str = "Pending";
 pub(in crate::desk) const APPROVED: &str = "Approved";
 pub(in crate::desk) const REJECTED: &str = "Rejected";
-pub(in crate::desk) const TIMED_OUT: &str = "Timed out";
-pub(in crate::desk) const CANCELLED: &str = "Cancelled";
-pub(in crate::desk) const AUTO_APPROVED: &str = "Approved by the policy";
-pub(in crate::desk) const AUTO_REJECTED: &str = "Rejected by the policy";
 pub(in crate::desk) const SUCCEEDED: &str = "The call succeeded";
 pub(in crate::desk) const FAILED: &str = "The call failed";
 pub(in crate::desk) const NOT_REPORTED: &str = "No result has been reported.";
