@@ -213,12 +213,6 @@ impl Sessions {
         self.registry.peek(secret, self.clock.wall())
     }
 
-    /// Whether a session is still active, for a stream that has been open for a while. Does not count as a use.
-    #[must_use]
-    pub fn is_active(&self, id: SessionId) -> bool {
-        self.registry.state(id, self.clock.wall()) == Some(SessionState::Active)
-    }
-
     /// The active sessions of a person, for the person: the newest first.
     #[must_use]
     pub fn mine(&self, by: &Principal) -> Vec<Session> {

@@ -2,7 +2,7 @@
 
 use super::{Approvals, Error, search::Search};
 use crate::{
-    domain::Approval,
+    domain::{Approval, Time},
     identity::{Method, Principal},
     store::{Page, Query, weight},
 };
@@ -49,6 +49,7 @@ impl Approvals {
         if principal.reaches_all(method) && !decidable && search.is_none() {
             return Ok(self.store.list(query).await?);
         }
+        let now = self.clock.now();
         // There is no index for what a caller may read, or for texts. So examine a limited number, and leave the rest
         // to the next call, which continues where this one ends. Most calls fill a page immediately; a caller that may
         // read little costs no more.
@@ -60,7 +61,7 @@ impl Approvals {
             bytes += page.approvals.iter().map(|approval| weight(approval)).sum::<usize>();
             let nothing = page.approvals.is_empty(); // the store ended its page without a match
             for approval in page.approvals {
-                if shown.admits(&approval).await {
+                if shown.admits(&approval, now).await {
                     found.approvals.push(approval);
                 }
             }
@@ -92,8 +93,11 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    async fn admits(&self, approval: &Approval) -> bool {
-        shows(self.principal, self.method, self.decidable, approval)
+    async fn admits(&self, approval: &Approval, now: Time) -> bool {
+        // Nobody can decide after the deadline, also before the server has recorded that it passed.
+        let over = self.decidable && approval.deadline <= now;
+        !over
+            && shows(self.principal, self.method, self.decidable, approval)
             && match self.search {
                 Some(search) => search.finds(approval).await,
                 None => true,

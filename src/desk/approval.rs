@@ -115,13 +115,13 @@ async fn read(desk: &Desk, viewer: &Viewer, id: &str) -> Result<Arc<Approval>, F
     }
 }
 
-/// The viewer's comment, with the line ends of the API: browsers send carriage returns too.
+/// The viewer's comment.
 fn comment(form: &Submitted) -> String {
     lines(form.field("comment"))
 }
 
 fn lines(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned()
+    text.trim().to_owned()
 }
 
 /// The revision that the form's page showed; 0 if the form does not say, which is never current.

@@ -117,7 +117,7 @@ pub(super) async fn page(
             return Ok(invalid(&page));
         }
     };
-    // The token also belongs to the text: a search may look at many requests between two pages, but never skips any.
+    // The token says where the last page ended; the link to the next page repeats the text.
     let after = match given {
         "" => None,
         token => match page_token::decode(token, &query.filter, Order::NewestFirst) {

@@ -79,10 +79,10 @@ pub(super) fn refuse_foreign(request: &Request) -> Result<(), Failed> {
     }
 }
 
-/// The fields of a form. Browsers send line breaks as CR LF; here they are LF.
+/// The fields of a form. Browsers send line breaks as CR LF, and a script may send a lone CR; here each is LF.
 pub(super) async fn fields(request: Request) -> Result<Vec<(String, String)>, Failed> {
     let form = Form::<Vec<(String, String)>>::from_request(request, &()).await;
-    let plain = |(name, value): (String, String)| (name, value.replace("\r\n", "\n"));
+    let plain = |(name, value): (String, String)| (name, value.replace("\r\n", "\n").replace('\r', "\n"));
     form.map(|Form(fields)| fields.into_iter().map(plain).collect())
         .map_err(|rejection| Failed::new(rejection.status(), texts::errors::INVALID, texts::errors::NOT_A_FORM))
 }

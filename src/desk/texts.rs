@@ -4,6 +4,8 @@
 //! The words are those of the API, the commands and the messages: *Approve*, *Reject*, *Revoke*, *Cancelled*,
 //! *Timed out*.
 
+use crate::domain::Status;
+
 pub(super) mod approval;
 pub(super) mod forms;
 pub(super) mod freezes;
@@ -15,6 +17,19 @@ pub(super) mod sessions;
 pub(super) mod span;
 pub(super) mod status;
 pub(super) mod tokens;
+
+/// The words of a status, as in messages and commands.
+pub(super) const fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "Pending",
+        Status::Approved => "Approved",
+        Status::Rejected => "Rejected",
+        Status::TimedOut => "Timed out",
+        Status::Cancelled => "Cancelled",
+        Status::AutoApproved => "Approved by the policy",
+        Status::AutoRejected => "Rejected by the policy",
+    }
+}
 
 /// The language of the texts, as HTML names it.
 pub(super) const LANGUAGE: &str = "en";

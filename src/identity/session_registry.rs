@@ -50,10 +50,6 @@ pub struct SignedIn {
     pub principal: Arc<Principal>,
     /// The session.
     pub session: SessionId,
-    /// When the person signed in.
-    pub since: Time,
-    /// When the session ends, however much it is used.
-    pub expires_at: Time,
 }
 
 impl Entry {
@@ -68,8 +64,7 @@ impl Entry {
     }
 
     fn signed_in(&self) -> SignedIn {
-        let Session { id, created_at, expires_at, .. } = self.session;
-        SignedIn { principal: Arc::clone(&self.principal), session: id, since: created_at, expires_at }
+        SignedIn { principal: Arc::clone(&self.principal), session: self.session.id }
     }
 
     /// As [`Session::state`]; but a session also ends with its token, and while its subject is blocked.
@@ -133,12 +128,6 @@ impl SessionRegistry {
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<Session> {
         self.read(|known| known.by_id.get(&id).map(|entry| entry.session()))
-    }
-
-    /// The state of a session at a time; `None` if it is unknown. Does not count as a use.
-    #[must_use]
-    pub fn state(&self, id: SessionId, now: Time) -> Option<SessionState> {
-        self.read(|known| known.by_id.get(&id).map(|entry| entry.state(now, self.idle)))
     }
 
     /// Sessions that are older than `id`, or all; the newest first, with their states. `wanted` must not depend on the
@@ -247,6 +236,10 @@ mod tests {
         registry.recognise(&format!("signoff-session_{n}"), at(seconds)).is_some()
     }
 
+    fn state(registry: &SessionRegistry, n: u32, seconds: i64) -> SessionState {
+        registry.read(|known| known.by_id[&session(n).id].state(at(seconds), IDLE))
+    }
+
     #[test]
     fn a_cookie_is_recognised_until_its_session_expires() {
         let registry = registry();
@@ -264,7 +257,7 @@ mod tests {
         // Each use keeps it from being idle, up to its greatest age.
         assert!((1..=5).all(|n| knows(&registry, 1, 10 + n * 599)) && knows(&registry, 1, 3_600));
         assert!(!knows(&registry, 1, 3_601));
-        assert_eq!(registry.state(session(1).id, at(3_601)), Some(SessionState::Expired));
+        assert_eq!(state(&registry, 1, 3_601), SessionState::Expired);
         registry.insert(session(2));
         assert!(registry.peek("signoff-session_2", at(601)).is_some(), "but a look is no use");
         assert!(!knows(&registry, 2, 602) && registry.peek("signoff-session_2", at(602)).is_none());
@@ -292,7 +285,7 @@ mod tests {
         let revoked = Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(9) });
         registry.tokens.insert(Token { revoked, ..token(1) });
         assert!(open.is_revoked() && !knows(&registry, 1, 11) && knows(&registry, 2, 11));
-        assert_eq!(registry.state(session(1).id, at(11)), Some(SessionState::Ended));
+        assert_eq!(state(&registry, 1, 11), SessionState::Ended);
         registry.tokens.remove(token(2).id);
         assert!(!knows(&registry, 2, 12));
     }

@@ -101,12 +101,6 @@ impl Display {
         Self { version: version.into(), shown: None }
     }
 
-    /// Whether the version of the policy can be read.
-    #[must_use]
-    pub const fn is_readable(&self) -> bool {
-        self.shown.is_some()
-    }
-
     /// Common reasons to reject this approval: those of the rule that decided, else the policy's.
     #[must_use]
     pub fn reject_reasons(&self, approval: &Approval) -> &[String] {

@@ -74,10 +74,15 @@ async fn rows_say_who_can_decide_them() {
 async fn what_has_timed_out_cannot_be_decided_even_if_nobody_noticed() {
     let world = World::new();
     let id = world.ask_within(100, json!({})).await;
+    let listed = async || {
+        let query = Query { filter: Filter::pending(), order: Order::OldestFirst, after: None, limit: 10 };
+        let page = world.approvals.list(&reviewer(1), Method::ListPending, query, true).await.unwrap();
+        page.approvals.iter().map(|approval| approval.id).collect::<Vec<_>>()
+    };
     world.clock.advance(Duration::from_secs(99));
-    assert_eq!(rows(&world.waiting_for(&reviewer(1), 9).await), [(id, true)]);
+    assert_eq!((rows(&world.waiting_for(&reviewer(1), 9).await), listed().await), (vec![(id, true)], vec![id]));
     world.clock.advance(Duration::from_secs(1));
-    assert_eq!(rows(&world.waiting_for(&reviewer(1), 9).await), [(id, false)]);
+    assert_eq!((rows(&world.waiting_for(&reviewer(1), 9).await), listed().await), (vec![(id, false)], vec![]));
 }
 
 #[tokio::test]

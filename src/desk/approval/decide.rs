@@ -151,7 +151,7 @@ pub(super) fn is_current(approval: &Approval, form: &Submitted) -> bool {
 }
 
 fn confirm(form: &Submitted, view: View) -> Response {
-    let layout = Layout::of(&form.viewer, t::CONFIRM_TITLE, None).with_script("approval.js");
+    let layout = Layout::of(&form.viewer, t::CONFIRM_TITLE, None);
     let field = |name: &'static str| (name, form.field(name).to_owned());
     let comment = comment(form);
     let mut fields: Vec<_> = ["csrf", "seen", "request_id", "opened", "reason"].into_iter().map(field).collect();

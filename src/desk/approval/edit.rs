@@ -194,7 +194,7 @@ async fn not_now(
 fn edited(form: &Submitted, approval: &Approval) -> Result<Map<String, Value>, (Input, Vec<String>)> {
     let (asked, schema) = (approval.arguments.to_object(), approval.request.schema.as_deref());
     if form.field("as") == "json" {
-        let text = form.field("arguments").replace("\r\n", "\n");
+        let text = form.field("arguments").to_owned();
         return json::object(&text).map_err(|problem| {
             let has_form = fields::of(schema, &asked).is_some();
             (Input::Json { text, has_form }, vec![problem])

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     desk::{
         moment::{Countdown, Moment},
-        texts::approval as texts,
+        texts::{approval as texts, status_word},
     },
     domain::{Approval, Decision, ExecutionResult, Role, Status, Time},
     identity::{Method, Principal},
@@ -129,13 +129,12 @@ fn may_revoke(approval: &Approval, viewer: &Principal) -> bool {
 
 /// The sign and the word of a status.
 pub(super) const fn status(status: Status) -> (&'static str, &'static str) {
-    match status {
-        Status::Pending => ("…", texts::PENDING),
-        Status::Approved => ("✓", texts::APPROVED),
-        Status::Rejected => ("✕", texts::REJECTED),
-        Status::TimedOut => ("⌛", texts::TIMED_OUT),
-        Status::Cancelled => ("–", texts::CANCELLED),
-        Status::AutoApproved => ("✓", texts::AUTO_APPROVED),
-        Status::AutoRejected => ("✕", texts::AUTO_REJECTED),
-    }
+    let sign = match status {
+        Status::Pending => "…",
+        Status::Approved | Status::AutoApproved => "✓",
+        Status::Rejected | Status::AutoRejected => "✕",
+        Status::TimedOut => "⌛",
+        Status::Cancelled => "–",
+    };
+    (sign, status_word(status))
 }

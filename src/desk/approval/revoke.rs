@@ -41,7 +41,7 @@ pub(super) async fn revoke(
     let reason = lines(form.field("reason"));
     let ask = async |problem: Option<String>| {
         let view = View::of(&desk, &form.viewer, &approval, None).await?;
-        let layout = Layout::of(&form.viewer, t::REVOKE_TITLE, None).with_script("approval.js");
+        let layout = Layout::of(&form.viewer, t::REVOKE_TITLE, None);
         Ok(rendered(&RevokePage { layout, view, reason: reason.clone(), problem }))
     };
     if form.field("confirmed").is_empty() {

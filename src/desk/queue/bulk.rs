@@ -139,8 +139,7 @@ impl Selection {
         if picked.len() > SELECTED {
             return Err(invalid(&texts::queue::bulk::too_many(picked.len(), SELECTED)));
         }
-        // Browsers submit line breaks as CRLF.
-        let comment = form.field("comment").replace("\r\n", "\n").trim().to_owned();
+        let comment = form.field("comment").trim().to_owned();
         Ok(Self { view, choice, comment, picked })
     }
 }

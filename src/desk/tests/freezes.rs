@@ -47,7 +47,7 @@ async fn a_freeze_is_confirmed_then_shown_then_thawed() {
     world.get(&person, "/freezes").await.assert_has(&["Nothing is frozen.", "Thawed by", "incident 12"]);
     let gone = world.get(&person, &thaw).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
-    gone.assert_has(&["does not stand any more"]);
+    gone.assert_has(&["is no longer active"]);
     assert_eq!(world.get(&person, "/freezes/x/thaw").await.status, StatusCode::NOT_FOUND);
 }
 

@@ -97,7 +97,7 @@ pub(in crate::desk) fn same_characters(count: usize) -> String {
 // Why the viewer is asked
 pub(in crate::desk) const WHY_YOU: &str = "Why you are asked";
 pub(in crate::desk) const WHY: &str = "Who is asked, and why";
-pub(in crate::desk) const NO_RULE: &str = "No rule is for this call";
+pub(in crate::desk) const NO_RULE: &str = "The default for unlisted tools";
 pub(in crate::desk) const ANY_REVIEWER: &str = "any reviewer";
 pub(in crate::desk) const ASKS: &str = "asks";
 pub(in crate::desk) const YOURS: &str = "your vote counts here";
@@ -116,7 +116,7 @@ pub(in crate::desk) fn votes(votes: u32, quorum: u32) -> String {
 }
 
 pub(in crate::desk) fn against(votes: u32, threshold: u32) -> String {
-    format!("{votes} of {threshold} rejections that reject")
+    format!("{votes} of {threshold} rejections")
 }
 
 /// Where a decision came from, and how its author was authenticated.
@@ -182,24 +182,20 @@ pub(in crate::desk) fn voted(word: &str) -> String {
 
 pub(in crate::desk) fn escalated(rule: &str, priority: &str, reviewers: &str) -> String {
     let more = if reviewers.is_empty() { String::new() } else { format!(", also asks {reviewers}") };
-    format!("Escalated by rule {rule}: priority {priority}{more}")
+    let by = if rule.is_empty() { String::new() } else { format!(" by rule {rule}") };
+    format!("Escalated{by}: priority {priority}{more}")
 }
 
 // Outcome
 pub(in crate::desk) const OUTCOME: &str = "What became of it";
-pub(in crate::desk) const PENDING: &str = "Pending";
 pub(in crate::desk) const APPROVED: &str = "Approved";
 pub(in crate::desk) const REJECTED: &str = "Rejected";
-pub(in crate::desk) const TIMED_OUT: &str = "Timed out";
-pub(in crate::desk) const CANCELLED: &str = "Cancelled";
-pub(in crate::desk) const AUTO_APPROVED: &str = "Approved by the policy";
-pub(in crate::desk) const AUTO_REJECTED: &str = "Rejected by the policy";
 pub(in crate::desk) const SUCCEEDED: &str = "The call succeeded";
 pub(in crate::desk) const FAILED: &str = "The call failed";
 pub(in crate::desk) const NOT_REPORTED: &str = "No result has been reported.";
 pub(in crate::desk) const CLAIMED_BY: &str = "Claimed by";
 pub(in crate::desk) const REVOKED_BY: &str = "Revoked by";
-pub(in crate::desk) const CAN_BE_CLAIMED: &str = "Not claimed yet. It can be claimed for another";
+pub(in crate::desk) const CAN_BE_CLAIMED: &str = "Not claimed yet. Claim window:";
 pub(in crate::desk) const WINDOW_CLOSED: &str = "Never claimed: the claim window closed at";
 pub(in crate::desk) const WINDOW_OVER: &str = "Never claimed: the claim window has closed.";
 pub(in crate::desk) const REMEMBERED: &str = "The same call was rejected before, in";
@@ -250,11 +246,11 @@ pub(in crate::desk) const SELF_DECISION: &str =
 pub(in crate::desk) const NOT_ASKED: &str = "The policy does not ask you about these arguments.";
 
 pub(in crate::desk) fn too_many_edits(limit: u32) -> String {
-    format!("It was edited {limit} times, which is the most.")
+    format!("Edited {limit} times, the maximum.")
 }
 
 pub(in crate::desk) fn role_cannot_decide(roles: &str) -> String {
-    format!("Your roles ({roles}) can look, but not decide.")
+    format!("Your roles ({roles}) can view requests, but not decide them.")
 }
 
 // A second question

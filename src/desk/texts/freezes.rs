@@ -42,7 +42,7 @@ pub(in crate::desk) const DOES: &str = "What it does";
 pub(in crate::desk) const DOES_ITEMS: [&str; 3] = [
     "No claim of these calls is granted any more. A call that was approved, and not claimed yet, does not run.",
     "New requests are rejected at once, with your name and the reason. That is final for each request: after the thaw, \
-     the agent asks anew.",
+     the agent must ask again.",
     "It is on the disk before this page says so, and survives a restart.",
 ];
 pub(in crate::desk) const DOES_NOT: &str = "What it does not do";
@@ -62,12 +62,12 @@ pub(in crate::desk) const THAW_TITLE: &str = "Thaw these calls?";
 pub(in crate::desk) const THAW_ITEMS: [&str; 3] = [
     "Claims are granted again, also of calls that were approved before the freeze, while their claim window is open.",
     "New requests go to the policy again.",
-    "Requests that the freeze rejected stay rejected: the agent asks anew.",
+    "Requests that the freeze rejected stay rejected: the agent must ask again.",
 ];
 pub(in crate::desk) const OWN_FREEZE: &str =
     "You made this freeze. Another operator must thaw it: this server sets thaw_requires_other_operator.";
 pub(in crate::desk) const THAW: &str = "Thaw";
-pub(in crate::desk) const GONE: &str = "This freeze does not stand any more";
+pub(in crate::desk) const GONE: &str = "This freeze is no longer active";
 pub(in crate::desk) const GONE_HINT: &str = "It does not exist, or was thawed before. Nothing was changed.";
 
 /// What was done, by its code in the address.

@@ -1,5 +1,6 @@
 //! The lists of pending requests.
 
+use super::status_word;
 use crate::{
     approvals::WAITING_MAX,
     domain::{Priority, Status},
@@ -100,20 +101,7 @@ pub(in crate::desk) fn fate(status: Status, by: Option<&str>, by_viewer: bool) -
     }
 }
 
-/// The words of a status, as in messages and commands.
-pub(in crate::desk) const fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Pending => "Pending",
-        Status::Approved => "Approved",
-        Status::Rejected => "Rejected",
-        Status::TimedOut => "Timed out",
-        Status::Cancelled => "Cancelled",
-        Status::AutoApproved => "Approved by the policy",
-        Status::AutoRejected => "Rejected by the policy",
-    }
-}
-
-pub(in crate::desk) const PARTIAL: &str = "Open it to approve it: not all of it is shown here.";
+pub(in crate::desk) const PARTIAL: &str = "Open to approve: not all is shown here.";
 
 /// Texts for the script of the lists. `{n}` is replaced by a number.
 pub(in crate::desk) mod script {

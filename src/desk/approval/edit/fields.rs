@@ -137,7 +137,7 @@ pub(super) fn read(
     let mut edited = Value::Object(arguments.clone());
     let mut problems = Vec::new();
     for field in fields {
-        let text = of(&format!("arg:{}", field.pointer)).unwrap_or_default().replace("\r\n", "\n");
+        let text = of(&format!("arg:{}", field.pointer)).unwrap_or_default();
         field.left_out = field.optional && of(&format!("omit:{}", field.pointer)).is_some();
         let was = edited.pointer(&field.pointer).cloned();
         field.entered = text;
@@ -254,7 +254,7 @@ mod tests {
         let edited = submitted(&[
             ("arg:/amount", "10"),
             ("arg:/currency", "\"USD\""),
-            ("arg:/to/iban", "a\r\nb"),
+            ("arg:/to/iban", "a\nb"),
             ("arg:/tags", "[1, 2]"),
             ("omit:/count", "yes"),
             ("omit:/note", "absent"),
