@@ -104,11 +104,9 @@ impl View {
         let request = &approval.request;
         let arguments = approval.arguments.to_object();
         let edited = Edited::since(1, approval, events);
-        let changed = |name: &str| {
-            edited
-                .as_ref()
-                .is_some_and(|_| first_asked(events).is_some_and(|asked| asked.get(name) != arguments.get(name)))
-        };
+        // Once, not for each argument: there can be thousands.
+        let asked = edited.as_ref().and_then(|_| first_asked(events));
+        let changed = |name: &str| asked.as_ref().is_some_and(|asked| asked.get(name) != arguments.get(name));
         let summary = display.whole_summary_of(approval);
         let names: Vec<_> = summary.iter().filter_map(|item| whole_argument(item, &arguments)).collect();
         let (mut first, others) = tree::members(&arguments, &names, changed);
