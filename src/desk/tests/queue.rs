@@ -308,6 +308,34 @@ async fn what_a_row_cuts_or_redacts_cannot_be_approved_there() {
     }
 }
 
+/// Another's vote changes the revision, but not what the list showed or left out.
+#[tokio::test]
+async fn a_vote_since_then_changes_nothing_about_what_was_shown() {
+    let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {"quorum": 2}}})).await;
+    let cut = world.ask("cut", json!({"note": "x".repeat(200)})).await;
+    let whole = world.ask("whole", json!({"n": 1})).await;
+    for id in [cut, whole] {
+        decide(&world, 2, id, Choice::Approve).await;
+        assert_eq!(world.approval(id).await.revision, 2);
+    }
+    let person = world.sign_in(&reviewer(1)).await;
+    for path in ["/bulk", "/bulk/decide"] {
+        // 3: not there yet.
+        for revision in if path == "/bulk" { 1..=2 } else { 1..=3 } {
+            let select = format!("{cut}:{revision}");
+            let page = world.post(&person, path, &[("choice", "approve"), ("select", &select)]).await;
+            assert!(page.body.contains("Open it to approve it."), "{path} {revision}: {}", page.body);
+        }
+        let page = world.post(&person, path, &[("choice", "approve"), ("select", &format!("{whole}:1"))]).await;
+        assert!(!page.body.contains("Changed since"), "{path}: {}", page.body);
+    }
+    assert_eq!((world.approval(cut).await.revision, world.approval(whole).await.status), (2, Status::Approved));
+    // It is decided: that is the result, and not what a list shows.
+    decide(&world, 3, cut, Choice::Approve).await;
+    let page = world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{cut}:2"))]).await;
+    assert!(!page.body.contains("Open it to approve it."), "{}", page.body);
+}
+
 #[tokio::test]
 async fn looking_changes_nothing_and_the_first_page_is_light() {
     let world = World::new().await;
