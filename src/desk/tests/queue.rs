@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::{
-    domain::{Choice, NewDecision, Role, Seen, Status, Surface},
+    domain::{Choice, NewDecision, Permission, Role, Seen, Status, Surface},
     test_support::{member, principal, reviewer},
 };
 
@@ -334,6 +334,42 @@ async fn a_vote_since_then_changes_nothing_about_what_was_shown() {
     decide(&world, 3, cut, Choice::Approve).await;
     let page = world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{cut}:2"))]).await;
     assert!(!page.body.contains("Open it to approve it."), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_row_says_who_asks_and_for_whom() {
+    let world = World::new().await;
+    let named = |name: &str| Agent { name: name.into(), ..Agent::default() };
+    let person = world.sign_in(&reviewer(1)).await;
+    for (name, from) in [
+        ("bot", "<bdi class=\"agent\">bot</bdi> (caller <bdi class=\"agent\">agent</bdi>)"),
+        ("agent", "<p class=\"from\"><bdi class=\"agent\">agent</bdi> ·"),
+        ("", "<p class=\"from\"><bdi class=\"agent\">agent</bdi> ·"),
+    ] {
+        let id = world.ask_for(NewRequest { agent: named(name), ..asking("tool", json!({})) }).await;
+        world.get(&person, "/").await.assert_has(&[from]);
+        decide(&world, 2, id, Choice::Reject).await;
+    }
+    let customer = |subject: &str| {
+        let (kind, issuer) = (crate::domain::ActorKind::Person, "crm".to_owned());
+        Some(crate::domain::Actor { kind, issuer, subject: subject.into() })
+    };
+    let permissions = [Permission::AskForOthers].into();
+    let asker = Arc::new(Principal { permissions, ..Principal::clone(&agent()) });
+    let ask = async |tool: &str, subject: &str| {
+        let new = NewRequest { on_behalf_of: customer(subject), ..asking(tool, json!({})) };
+        let mut follower = Arc::clone(&world.desk.approvals).request(Arc::clone(&asker), new, 0).await.unwrap();
+        match follower.next().await.unwrap().unwrap() {
+            Message::Update { approval, .. } => approval.id,
+            Message::Progress { .. } => panic!("Progress instead of an update"),
+        }
+    };
+    let (alice, long) = (ask("first", "alice").await, ask("second", &"x".repeat(100)).await);
+    world.get(&person, "/").await.assert_has(&[", on behalf of <bdi class=\"agent\">alice</bdi>"]);
+    for (id, status) in [(alice, Status::Approved), (long, Status::Pending)] {
+        world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{id}:1"))]).await;
+        assert_eq!(world.approval(id).await.status, status, "not all of it is shown");
+    }
 }
 
 #[tokio::test]
