@@ -373,6 +373,18 @@ async fn a_row_says_who_asks_and_for_whom() {
 }
 
 #[tokio::test]
+async fn arguments_with_any_name_are_shown() {
+    let world = World::new().await;
+    let id = world.ask("mail", json!({"to-address": "a@b.example", "card.number": 7})).await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let page = world.get(&person, "/").await;
+    page.assert_has(&["<bdi class=\"agent\">to-address</bdi>", "card.number&quot;]</bdi>"]);
+    assert!(!page.body.contains("more argument") && !page.body.contains("Open it to approve it."), "{}", page.body);
+    world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{id}:1"))]).await;
+    assert_eq!(world.approval(id).await.status, Status::Approved);
+}
+
+#[tokio::test]
 async fn looking_changes_nothing_and_the_first_page_is_light() {
     let world = World::new().await;
     let mut asked = Vec::new();
