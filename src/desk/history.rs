@@ -117,7 +117,8 @@ pub(super) async fn page(
             return Ok(invalid(&page));
         }
     };
-    // The token also belongs to the text: a search may look at many requests between two pages, but never skips any.
+    // The token binds the filter, but not the text. It is only a place in the list: with another text, the search goes
+    // on from there.
     let after = match given {
         "" => None,
         token => match page_token::decode(token, &query.filter, Order::NewestFirst) {
