@@ -117,7 +117,8 @@ pub(super) async fn page(
             return Ok(invalid(&page));
         }
     };
-    // The token says where the last page ended; the link to the next page repeats the text.
+    // The token binds the filter, but not the text. It is only a place in the list: with another text, the search goes
+    // on from there.
     let after = match given {
         "" => None,
         token => match page_token::decode(token, &query.filter, Order::NewestFirst) {

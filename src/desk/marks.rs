@@ -5,6 +5,9 @@ use std::{collections::HashMap, fmt};
 use super::{agent_text::AgentText, punycode, texts::approval as texts};
 use crate::unicode;
 
+/// The largest whole number up to which every whole number is a double of its own: 2^53 − 1.
+const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+
 /// Longest excerpt of a text in a notice, in characters.
 const EXCERPT: usize = 24;
 
@@ -55,6 +58,11 @@ impl fmt::Display for Notice {
         }
         f.write_str("</span>")
     }
+}
+
+/// Whether a reader of doubles, as most programs are, may hold another number than this one.
+pub(super) fn is_inexact(number: &serde_json::Number) -> bool {
+    number.as_f64().is_none_or(|double| double.abs() > EXACT_MAX)
 }
 
 /// The notices about a text. Empty for nearly all.
@@ -253,6 +261,20 @@ mod tests {
             Piece::Quoted(text) => format!("'{text}'"),
         };
         notices(text).iter().map(|notice| notice.0.iter().map(plain).collect()).collect()
+    }
+
+    #[test]
+    fn numbers_beyond_those_of_a_double_are_inexact() {
+        for (number, inexact) in [
+            ("9007199254740991", false),
+            ("-9007199254740991", false),
+            ("9007199254740992", true),
+            ("-9007199254740992", true),
+            ("1e300", true),
+            ("0.1", false),
+        ] {
+            assert_eq!(is_inexact(&number.parse().unwrap()), inexact, "{number}");
+        }
     }
 
     #[test]

@@ -207,6 +207,12 @@ pub struct Revocation {
 }
 
 impl Approval {
+    /// Whether a page of this revision showed the current arguments: votes and escalations do not change them.
+    #[must_use]
+    pub fn shows_current_arguments(&self, seen: Revision) -> bool {
+        (self.arguments_revision..=self.revision).contains(&seen)
+    }
+
     /// The votes and conditions that approve it.
     #[must_use]
     pub fn requirement(&self) -> &Requirement {

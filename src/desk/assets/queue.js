@@ -81,21 +81,36 @@ function place(entry, inPlace) {
   const holder = document.createElement("template");
   holder.innerHTML = entry.html;
   const made = holder.content.firstElementChild;
+  // The server's countdown began when the entry came.
+  for (const clock of made.querySelectorAll(".countdown[data-left-ms]")) {
+    clock.dataset.leftMs = Number(clock.dataset.leftMs) - (performance.now() - entry.at);
+  }
   const before = [...new Set(entry.ids.map((id) => rowOf(id)?.closest(".entry")).filter(Boolean))];
   keep(made, before);
+  const ended = before.flatMap((old) => [...old.querySelectorAll(".row")])
+    .filter((row) => !isPending(row) && !entry.ids.includes(row.dataset.approvalId) && row.checkVisibility())
+    .map((row) => [row, row.previousElementSibling?.dataset.approvalId]);
   const focused = before.some((old) => old.contains(document.activeElement)) ? document.activeElement : null;
   if (inPlace && before.length) {
     before[0].before(made);
   } else {
     const next = [...list.children].find((other) => !before.includes(other) && other.dataset.sort > entry.sort);
     list.insertBefore(made, next ?? null);
-    moved = performance.now();
+  }
+  moved = performance.now();
+  // What has just ended stays where it was, until it is swept away.
+  for (const [row, previous] of ended) {
+    const above = made.querySelector(`.row[data-approval-id="${previous}"]`);
+    const first = made.querySelector(".row");
+    if (above) above.after(row);
+    else first.before(row);
   }
   for (const old of before) old.remove();
   if (focused) {
     const row = focused.closest(".row")?.dataset.approvalId;
     const again = (row && rowOf(row)) || made;
-    again.querySelector(focused.matches("input") ? "input" : focused.matches("summary") ? "summary" : ".tool")?.focus();
+    const same = focused.matches("input") ? "input" : focused.matches("summary") ? "summary" : ".tool";
+    (again.querySelector(same) ?? again.querySelector(".tool")).focus();
   }
   localize(made);
   countDown(made);
@@ -131,7 +146,9 @@ function end(row, status, text) {
   if (!isPending(row)) return;
   row.dataset.status = status;
   row.dataset.ended = performance.now();
-  row.querySelector(".pick")?.remove();
+  const pick = row.querySelector(".pick");
+  if (pick?.contains(document.activeElement)) row.querySelector(".tool").focus();
+  pick?.remove();
   row.querySelector(".partial")?.remove();
   const clock = row.querySelector(".countdown");
   clock.removeAttribute("data-left-ms");
@@ -180,7 +197,7 @@ const enable = (on) => { if (decide) decide.disabled = !on; };
 document.addEventListener("desk:lost", () => enable(false));
 connect(`/events?${query}`, {
   entry(data) {
-    const entry = JSON.parse(data);
+    const entry = { ...JSON.parse(data), at: performance.now() };
     setTotal(entry.count);
     waiting = waiting.filter((other) => !other.ids.some((id) => entry.ids.includes(id)));
     const busy = inUse();

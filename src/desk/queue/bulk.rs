@@ -170,7 +170,7 @@ async fn selected(desk: &Desk, viewer: &Principal, choice: Choice, picked: Picke
     let row = Row::new(desk, viewer, &approval, desk.clock.now()).await;
     let text = if approval.status.is_terminal() {
         fate(viewer, &approval)
-    } else if approval.revision != revision {
+    } else if !approval.shows_current_arguments(revision) {
         texts::queue::bulk::CHANGED.to_owned()
     } else if !row.decidable {
         texts::queue::NOT_FOR_YOU.to_owned()
@@ -196,7 +196,10 @@ async fn one(desk: &Desk, viewer: &Principal, new: NewDecision) -> Line {
         Err(error) => return Line { text: why(error), ..Line::unknown(picked) },
     };
     let row = Row::new(desk, viewer, &before, desk.clock.now()).await;
-    let (status, text) = if choice == Choice::Approve && before.revision == revision && !row.is_whole() {
+    // Also for a revision that is not yet there: a vote could make it current before this one is recorded. Arguments
+    // that an edit has replaced are refused with that reason.
+    let shown = before.arguments_revision <= revision && !before.status.is_terminal();
+    let (status, text) = if choice == Choice::Approve && shown && !row.is_whole() {
         (before.status, texts::queue::bulk::PARTIAL.to_owned())
     } else {
         match desk.approvals.decide(viewer, new).await {

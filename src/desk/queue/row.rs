@@ -36,7 +36,11 @@ pub(in crate::desk) struct Row {
     pub(in crate::desk) tool: Cut,
     pub(in crate::desk) countdown: Countdown,
     pub(in crate::desk) summary: Summary,
+    /// The name that the agent gives itself, or the caller if it gives none.
     pub(in crate::desk) agent: Cut,
+    /// The caller, whom its credentials name, unless it calls itself so.
+    pub(in crate::desk) caller: Option<Cut>,
+    pub(in crate::desk) on_behalf_of: Option<Cut>,
     pub(in crate::desk) chain: Vec<Cut>,
     pub(in crate::desk) more_agents: usize,
     /// The rules that ask, as far as they have names.
@@ -64,8 +68,10 @@ impl Row {
         let agent = &request.agent;
         // An agent may not say its name; the caller has one.
         let caller = request.caller.subject.as_str();
+        let on_behalf_of = request.on_behalf_of.as_ref().map(|person| person.subject.as_str());
         let texts = [&request.tool_name, &agent.name, &request.reason];
-        let is_plain = !texts.into_iter().chain(&agent.chain).any(|text| is_warned_text(text));
+        let is_plain = !texts.into_iter().chain(&agent.chain).any(|text| is_warned_text(text))
+            && !on_behalf_of.into_iter().chain([caller]).any(is_warned_text);
         let panels = &approval.requirement().panels;
         let decidable = viewer.may(Method::Decide)
             && approval.is_decidable_by(&viewer.actor, &viewer.groups, viewer.needs_others())
@@ -79,6 +85,10 @@ impl Row {
             countdown: Countdown { deadline: approval.deadline, now },
             summary: Summary::of(approval, &display),
             agent: Cut::new(if agent.name.is_empty() { caller } else { &agent.name }, AGENT),
+            caller: Some(caller)
+                .filter(|caller| !agent.name.is_empty() && agent.name != **caller)
+                .map(|caller| Cut::new(caller, AGENT)),
+            on_behalf_of: on_behalf_of.map(|person| Cut::new(person, AGENT)),
             chain: agent.chain.iter().rev().take(CHAIN).map(|name| Cut::new(name, AGENT)).collect(),
             more_agents: agent.chain.len().saturating_sub(CHAIN),
             rules: panels.iter().filter(|panel| !panel.rule.is_empty()).map(|panel| panel.rule.to_string()).collect(),
@@ -105,7 +115,8 @@ impl Row {
 
     /// Whether it may be approved together with others: nothing in the row is cut or redacted, or needs a warning.
     pub(in crate::desk) fn is_whole(&self) -> bool {
-        let texts = [&self.tool, &self.agent].into_iter().chain(&self.chain).chain(&self.reason);
+        let texts = [&self.tool, &self.agent].into_iter().chain(&self.caller).chain(&self.on_behalf_of);
+        let texts = texts.chain(&self.chain).chain(&self.reason);
         self.summary.is_whole && self.is_plain && self.more_agents == 0 && texts.into_iter().all(Cut::is_whole)
     }
 }

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    desk::{marks::notices, queue::cut::Cut},
+    desk::{
+        marks::{is_inexact, notices},
+        queue::cut::Cut,
+    },
     domain::Approval,
-    policy::{Display, RedactedValue},
+    policy::{ArgumentPath, Display, RedactedValue},
 };
-
-/// The largest whole number that every client holds exactly. The page warns about larger ones.
-const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Maximum number of arguments in a row.
 const ARGUMENTS: usize = 6;
@@ -47,21 +47,23 @@ impl Summary {
         let redacted = display.redactions(approval);
         let summary = display.summary_of(approval);
         let shown = summary.iter().take(ARGUMENTS);
+        let paths: Vec<(&String, String)> =
+            arguments.keys().map(|name| (name, ArgumentPath::member(name).to_string())).collect();
         // Which arguments a path shows whole: a path to a member of an argument does not.
-        let path = |name: &str| format!("args.{name}");
-        let whole = |name: &String| summary.iter().take(ARGUMENTS).any(|item| item.path == path(name));
-        let touched = |name: &String| {
-            let path = path(name);
+        let whole = |path: &String| summary.iter().take(ARGUMENTS).any(|item| item.path == *path);
+        let touched = |path: &String| {
             let of_it = |item: &str| {
-                item.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                item.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             };
             summary.iter().take(ARGUMENTS).any(|item| of_it(&item.path))
         };
-        let left_out = arguments.keys().filter(|name| !touched(name)).count();
+        let left_out = paths.iter().filter(|(_, path)| !touched(path)).count();
         let is_redacted = redacted.is_some();
-        let items: Vec<Item> = shown.map(|item| Item::new(&item.path, &item.value)).collect();
+        let name = |path: &str| paths.iter().find(|(_, one)| one == path).map(|(name, _)| name.as_str());
+        let items: Vec<Item> = shown.map(|item| Item::new(name(&item.path), &item.path, &item.value)).collect();
         let is_plain = !arguments.iter().any(|(name, value)| is_warned_text(name) || is_warned(value));
-        let is_whole = !is_redacted && is_plain && arguments.keys().all(whole) && items.iter().all(Item::is_whole);
+        let is_whole =
+            !is_redacted && is_plain && paths.iter().all(|(_, path)| whole(path)) && items.iter().all(Item::is_whole);
         Self { items, left_out, is_whole }
     }
 }
@@ -75,7 +77,7 @@ pub(super) fn is_warned_text(text: &str) -> bool {
 fn is_warned(value: &Value) -> bool {
     match value {
         Value::String(text) => is_warned_text(text),
-        Value::Number(number) => number.as_f64().is_none_or(|number| number.abs() > EXACT_MAX),
+        Value::Number(number) => is_inexact(number),
         Value::Array(values) => values.iter().any(is_warned),
         Value::Object(members) => members.iter().any(|(name, value)| is_warned_text(name) || is_warned(value)),
         Value::Null | Value::Bool(_) => false,
@@ -83,8 +85,12 @@ fn is_warned(value: &Value) -> bool {
 }
 
 impl Item {
-    fn new(path: &str, value: &RedactedValue) -> Self {
-        let name = Cut::new(path.strip_prefix("args.").unwrap_or(path), NAME);
+    /// The value at a path; `argument` is the argument's name if the path leads to a whole one.
+    fn new(argument: Option<&str>, path: &str, value: &RedactedValue) -> Self {
+        // A name with these characters stays in its quotes: without them it looks like a path into another argument.
+        let argument = argument.filter(|name| !name.is_empty() && !name.contains(['.', '[']));
+        let path = path.strip_prefix("args").unwrap_or(path);
+        let name = Cut::new(argument.unwrap_or_else(|| path.strip_prefix('.').unwrap_or(path)), NAME);
         let value = match value {
             RedactedValue::Redacted => None,
             RedactedValue::Text(text) => Some(Cut::new(text, VALUE)),

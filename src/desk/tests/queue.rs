@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::{
-    domain::{Choice, NewDecision, Role, Seen, Status, Surface},
+    domain::{Choice, NewDecision, Permission, Role, Seen, Status, Surface},
     test_support::{member, principal, reviewer},
 };
 
@@ -306,6 +306,82 @@ async fn what_a_row_cuts_or_redacts_cannot_be_approved_there() {
         world.post(&person, "/bulk/decide", &[("choice", "reject"), ("select", &select)]).await;
         assert_eq!(world.approval(id).await.status, Status::Rejected);
     }
+}
+
+/// Another's vote changes the revision, but not what the list showed or left out.
+#[tokio::test]
+async fn a_vote_since_then_changes_nothing_about_what_was_shown() {
+    let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {"quorum": 2}}})).await;
+    let cut = world.ask("cut", json!({"note": "x".repeat(200)})).await;
+    let whole = world.ask("whole", json!({"n": 1})).await;
+    for id in [cut, whole] {
+        decide(&world, 2, id, Choice::Approve).await;
+        assert_eq!(world.approval(id).await.revision, 2);
+    }
+    let person = world.sign_in(&reviewer(1)).await;
+    for path in ["/bulk", "/bulk/decide"] {
+        // 3: not there yet.
+        for revision in if path == "/bulk" { 1..=2 } else { 1..=3 } {
+            let select = format!("{cut}:{revision}");
+            let page = world.post(&person, path, &[("choice", "approve"), ("select", &select)]).await;
+            assert!(page.body.contains("Open it to approve it."), "{path} {revision}: {}", page.body);
+        }
+        let page = world.post(&person, path, &[("choice", "approve"), ("select", &format!("{whole}:1"))]).await;
+        assert!(!page.body.contains("Changed since"), "{path}: {}", page.body);
+    }
+    assert_eq!((world.approval(cut).await.revision, world.approval(whole).await.status), (2, Status::Approved));
+    // It is decided: that is the result, and not what a list shows.
+    decide(&world, 3, cut, Choice::Approve).await;
+    let page = world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{cut}:2"))]).await;
+    assert!(!page.body.contains("Open it to approve it."), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_row_says_who_asks_and_for_whom() {
+    let world = World::new().await;
+    let named = |name: &str| Agent { name: name.into(), ..Agent::default() };
+    let person = world.sign_in(&reviewer(1)).await;
+    for (name, from) in [
+        ("bot", "<bdi class=\"agent\">bot</bdi> (caller <bdi class=\"agent\">agent</bdi>)"),
+        ("agent", "<p class=\"from\"><bdi class=\"agent\">agent</bdi> ·"),
+        ("", "<p class=\"from\"><bdi class=\"agent\">agent</bdi> ·"),
+    ] {
+        let id = world.ask_for(NewRequest { agent: named(name), ..asking("tool", json!({})) }).await;
+        world.get(&person, "/").await.assert_has(&[from]);
+        decide(&world, 2, id, Choice::Reject).await;
+    }
+    let customer = |subject: &str| {
+        let (kind, issuer) = (crate::domain::ActorKind::Person, "crm".to_owned());
+        Some(crate::domain::Actor { kind, issuer, subject: subject.into() })
+    };
+    let permissions = [Permission::AskForOthers].into();
+    let asker = Arc::new(Principal { permissions, ..Principal::clone(&agent()) });
+    let ask = async |tool: &str, subject: &str| {
+        let new = NewRequest { on_behalf_of: customer(subject), ..asking(tool, json!({})) };
+        let mut follower = Arc::clone(&world.desk.approvals).request(Arc::clone(&asker), new, 0).await.unwrap();
+        match follower.next().await.unwrap().unwrap() {
+            Message::Update { approval, .. } => approval.id,
+            Message::Progress { .. } => panic!("Progress instead of an update"),
+        }
+    };
+    let (alice, long) = (ask("first", "alice").await, ask("second", &"x".repeat(100)).await);
+    world.get(&person, "/").await.assert_has(&[", on behalf of <bdi class=\"agent\">alice</bdi>"]);
+    for (id, status) in [(alice, Status::Approved), (long, Status::Pending)] {
+        world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{id}:1"))]).await;
+        assert_eq!(world.approval(id).await.status, status, "not all of it is shown");
+    }
+}
+
+#[tokio::test]
+async fn arguments_with_any_name_are_shown() {
+    let world = World::new().await;
+    let id = world.ask("mail", json!({"to-address": "a@b.example", "card.number": 7})).await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let page = world.get(&person, "/").await;
+    page.assert_has(&["<bdi class=\"agent\">to-address</bdi>", "card.number&quot;]</bdi>"]);
+    assert!(!page.body.contains("more argument") && !page.body.contains("Open it to approve it."), "{}", page.body);
+    world.post(&person, "/bulk/decide", &[("choice", "approve"), ("select", &format!("{id}:1"))]).await;
+    assert_eq!(world.approval(id).await.status, Status::Approved);
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(super) fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Res
 /// The revision that the reviewer saw, if the arguments have not changed since.
 fn current(approval: &Approval, seen: Seen) -> Result<Revision, Refusal> {
     match seen {
-        Seen::Revision(seen) if (approval.arguments_revision..=approval.revision).contains(&seen) => Ok(seen),
+        Seen::Revision(seen) if approval.shows_current_arguments(seen) => Ok(seen),
         Seen::Digest(seen) if seen == approval.digest => Ok(approval.arguments_revision),
         _ => Err(Refusal::Stale { revision: approval.revision, digest: approval.digest }),
     }
