@@ -33,11 +33,7 @@ impl FromRequestParts<Arc<Desk>> for Viewer {
 }
 
 /// Admits the person whose cookie `look` recognises.
-fn admit(
-    parts: &Parts,
-    desk: &Desk,
-    look: impl FnOnce(&Sessions, &str) -> Option<SignedIn>,
-) -> Result<Viewer, Failed> {
+fn admit(parts: &Parts, desk: &Desk, look: impl FnOnce(&Sessions, &str) -> Option<SignedIn>) -> Result<Viewer, Failed> {
     let Some(secret) = desk.hosts.cookies().session(&parts.headers) else { return Err(elsewhere(parts)) };
     let Some(signed_in) = look(&desk.sessions, &secret) else { return Err(elsewhere(parts)) };
     desk.admission.admit_known(&signed_in.principal, &parts.extensions)?;
