@@ -182,9 +182,9 @@ async fn a_warning_asks_a_second_time_and_repeats_what_matters() {
 }
 
 #[tokio::test]
-async fn a_value_inside_an_argument_is_shown_also_if_it_is_redacted_and_warns_once() {
+async fn a_value_of_the_summary_inside_an_argument_warns_once() {
     let paths = ["args.card.number"];
-    let rule = json!({"name": "cards", "tools": ["*"], "require_approval": {}, "summary": paths, "redact": paths});
+    let rule = json!({"name": "cards", "tools": ["*"], "require_approval": {}, "summary": paths});
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;
     let person = world.sign_in(&reviewer(1)).await;
     let id = world.ask("pay", json!({"card": {"number": "4711\u{200b}", "of": "Acme"}})).await;
