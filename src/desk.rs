@@ -1,7 +1,7 @@
 //! The desk: pages on which people see requests, understand them, and decide.
 //!
 //! It translates only. A page reads use-cases and fills a template; a form becomes a command to a use-case. What a
-//! person may see and do is decided there, by the same table of roles as for gRPC. Texts for people are in [`texts`],
+//! person may see and do is decided there, by the same table of roles as for gRPC. Texts for people are in `desk/texts.rs`,
 //! templates in `desk/templates/`, styles and scripts in `desk/assets/`.
 //!
 //! Pages work without scripts. Scripts keep an open page current (`live.rs`), and count down.

@@ -45,10 +45,15 @@ fuzz_target!(|text: &str| {
         agents: Vec::new(),
         labels: Default::default(),
         when: when.into(),
+        summary: Vec::new(),
+        redact: Vec::new(),
+        reject_reasons: Vec::new(),
         effect: Some(RuleEffect::AutoApprove {}),
     };
     let unlisted_tools = Some(RuleEffect::AutoApprove {});
-    let Ok(policy) = Policy::compile(Document { tools: Vec::new(), unlisted_tools, rules: vec![rule] }) else { return };
+    let Ok(policy) = Policy::compile(Document { unlisted_tools, rules: vec![rule], ..Document::default() }) else {
+        return;
+    };
     for arguments in arguments(given).iter().chain([&*LARGE]) {
         let (judgement, first) = judged(&policy, "pay", arguments);
         let (again, second) = judged(&policy, "pay", arguments);

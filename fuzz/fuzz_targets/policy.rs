@@ -30,6 +30,9 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
         tools: globs(u, &GLOBS, 0)?,
         unlisted_tools: if u.arbitrary()? { Some(effect(u)?) } else { None },
         rules: Vec::new(),
+        summary: Vec::new(),
+        redact: Vec::new(),
+        reject_reasons: Vec::new(),
     };
     for n in 0..u.int_in_range(1..=8)? {
         document.rules.push(rule(u, n)?);
@@ -94,6 +97,9 @@ fn rule(u: &mut Unstructured<'_>, n: usize) -> Result<Rule> {
             _ => BTreeMap::new(),
         },
         when: grammar::condition(u)?,
+        summary: Vec::new(),
+        redact: Vec::new(),
+        reject_reasons: Vec::new(),
         effect: Some(effect(u)?),
     })
 }

@@ -155,7 +155,6 @@ impl Admission {
     }
 
     /// A request's body that fails if it does not arrive within the message timeout.
-    #[must_use]
     pub fn punctual(&self, body: axum::body::Body) -> axum::body::Body {
         axum::body::Body::new(punctual(Body::new(body), &self.timer, self.message_timeout))
     }

@@ -51,10 +51,11 @@ impl Streams {
         self.open_on(request.extensions(), caller)
     }
 
-    /// As [`open`](Self::open), for a request with these extensions.
+    /// Admits another stream of a caller, on the connection of a request with these extensions, until the permit is
+    /// dropped.
     ///
     /// # Errors
-    /// As there.
+    /// At a limit. The error names the nearest scope, which the caller can influence most.
     pub fn open_on(&self, extensions: &Extensions, caller: &Principal) -> Result<StreamPermit, Failure> {
         let mut permit = StreamPermit { counts: Vec::with_capacity(2), caller: None };
         if let Some(connection) = extensions.get::<ConnectionInfo>() {

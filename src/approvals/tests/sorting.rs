@@ -118,7 +118,7 @@ async fn a_list_continues_behind_a_place_and_counts_all() {
         let waiting = world.approvals.waiting_after(&caller, after, 2).await.unwrap();
         assert_eq!(counts(&waiting), (9, 6, false));
         // Complete up to the limit, and not behind it.
-        let Some(last) = waiting.approvals.iter().take(2).last() else { break };
+        let Some(last) = waiting.approvals.iter().take(2).next_back() else { break };
         all.extend(rows(&waiting).into_iter().take(2).map(|(id, _)| id));
         after = Some(Urgency::of(&last.approval));
     }
