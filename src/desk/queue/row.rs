@@ -69,8 +69,10 @@ impl Row {
         // An agent may not say its name; the caller has one.
         let caller = request.caller.subject.as_str();
         let on_behalf_of = request.on_behalf_of.as_ref().map(|person| person.subject.as_str());
-        let texts = [&request.tool_name, &agent.name, &request.reason];
-        let is_plain = !texts.into_iter().chain(&agent.chain).any(|text| is_warned_text(text))
+        // The page also warns about labels and the run, which a row does not show.
+        let labels = request.labels.iter().flat_map(|(name, value)| [name, value]);
+        let texts = [&request.tool_name, &agent.name, &agent.run_id, &request.reason];
+        let is_plain = !texts.into_iter().chain(&agent.chain).chain(labels).any(|text| is_warned_text(text))
             && !on_behalf_of.into_iter().chain([caller]).any(is_warned_text);
         let panels = &approval.requirement().panels;
         let decidable = viewer.may(Method::Decide)
