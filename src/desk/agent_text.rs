@@ -9,7 +9,7 @@ use crate::unicode;
 
 /// A text of an agent, as HTML: escaped, isolated from the direction of the page, with invisible characters marked.
 ///
-/// Use it in templates for everything that did not come from this server: names of tools and agents, reasons, labels,
+/// Use it in templates for every text that this server did not write: names of tools and agents, reasons, labels,
 /// names and values of arguments, and comments. It is HTML already: no filter is needed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AgentText<'a>(pub(super) &'a str);

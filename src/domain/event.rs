@@ -27,8 +27,8 @@ pub struct Event {
     /// were recorded before this limit existed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub needs_others: bool,
-    /// How the call of a reviewer, or of whoever revoked, reached the server. `None` for other events, and for those
-    /// that were recorded before the server kept it.
+    /// The surface and the authentication of the person who caused it: a reviewer, or the person who revoked. `None`
+    /// for other events, and for events of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
     /// The receipt of the call, if it had an idempotency key and this is its last event.

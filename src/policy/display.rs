@@ -5,7 +5,7 @@
 //! arguments. A newer policy neither hides nor reveals what an older one judged: the record says by which rules it was
 //! shown. If that version cannot be read, everything is redacted, because it may have hidden anything.
 //!
-//! Redaction limits where values are repeated, not who may read them: whoever sees an approval in a list can read it
+//! Redaction keeps values out of lists. It is not access control: a person who sees an approval in a list can read it
 //! whole. Therefore it is not a reason to change the digest, which covers the full arguments.
 
 mod redacted_approval;

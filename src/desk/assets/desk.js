@@ -129,7 +129,7 @@ export function connect(path, handlers, { whileVisible, again = () => location.r
     mine.onerror = async () => {
       broken();
       const refused = mine.readyState === EventSource.CLOSED;
-      mine.close(); // the browser would try again at once, and for ever
+      mine.close(); // otherwise the browser retries at once, without a limit
       if (refused) {
         const headers = { accept: "text/event-stream" };
         const answer = await fetch(path, { method: "HEAD", headers }).catch(() => null);

@@ -7,7 +7,7 @@ use super::{Oidc, OidcConfig, Rejection, Verified, claims, token::Token};
 /// Why an ID token is rejected. Contains nothing from the token, as [`Rejection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdTokenError {
-    /// As for every token.
+    /// A check that every token of the provider must pass failed.
     #[error("{0}")]
     Rejected(#[from] Rejection),
     /// The token is for another sign-in.

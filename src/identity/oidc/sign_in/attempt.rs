@@ -22,7 +22,7 @@ const NAME_CHARS: usize = 10;
 ///
 /// State, nonce and PKCE verifier are hashes of the secret: the provider's answer, its ID token and its code each fit
 /// one cookie only. So an answer that somebody else got, or that was meant for another tab, is worth nothing here. The
-/// cookie needs no signature: whoever can set it already controls the browser's sign-in.
+/// cookie needs no signature: an attacker who can set cookies already controls the browser's sign-in.
 pub(super) struct Attempt {
     secret: [u8; SECRET_BYTES],
     /// Seconds since 1970.

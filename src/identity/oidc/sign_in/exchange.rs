@@ -41,7 +41,7 @@ pub async fn check_client_secret_file(file: &Path) -> Result<(), ClientSecretErr
     secret(Some(file)).await.map(|_| ())
 }
 
-/// The client's secret. It is read for every sign-in, so that it can be replaced while the server runs.
+/// The client's secret. Read for every sign-in, so operators can rotate it without a restart.
 async fn secret(file: Option<&Path>) -> Result<Option<String>, ClientSecretError> {
     let Some(file) = file else { return Ok(None) };
     let content = bounded_file::read_named(file, SECRET_MAX).await.map_err(ClientSecretError::File)?;
