@@ -1,6 +1,6 @@
 // The page of one approval: kept current while it is open, with keys, and with what the viewer opened. Nothing here
 // decides: forms do, and they work without this file.
-import { connect, count, localize } from "./desk.js";
+import { connect, count, keys, localize } from "./desk.js";
 
 const page = document.getElementById("approval");
 const byId = (id) => document.getElementById(id);
@@ -150,37 +150,20 @@ if (page) {
   if (events) connect(events, handlers, { whileVisible: true, again, missing: again });
 }
 
-// Single keys move the focus or the page; none decides. They can be switched off.
-const keys = byId("keys");
-const STORED = "signoff.keys";
-const keysOn = () => localStorage.getItem(STORED) !== "off";
+// Keys move the focus or the page; none decides.
 const focus = (id) => byId(id)?.focus();
 const follow = (selector) => {
   const link = document.querySelector(selector);
   if (link) location.assign(link.href);
 };
-const actions = {
-  a: () => focus("approve"),
-  r: () => focus("reject"),
-  e: () => focus("edit"),
-  c: () => focus("comment"),
-  n: () => follow('a[rel="next"], .onward a'),
-  p: () => follow('a[rel="prev"]'),
-  u: () => location.assign("/"),
-};
-if (keys) {
-  const toggle = byId("keys-on");
-  toggle.checked = keysOn();
-  toggle.addEventListener("change", () => localStorage.setItem(STORED, toggle.checked ? "on" : "off"));
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keys.open) return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (event.key === "?") {
-      event.preventDefault();
-      keys.showModal();
-    } else if (keysOn() && Object.hasOwn(actions, event.key)) {
-      event.preventDefault();
-      actions[event.key]();
-    }
+if (page && byId("keys")) {
+  keys({
+    a: () => focus("approve"),
+    r: () => focus("reject"),
+    e: () => focus("edit"),
+    c: () => focus("comment"),
+    n: () => follow('a[rel="next"], .onward a'),
+    p: () => follow('a[rel="prev"]'),
+    u: () => location.assign("/"),
   });
 }

@@ -170,6 +170,29 @@ export function connect(path, handlers, { whileVisible, again = () => location.r
   else open();
 }
 
+// Keys without Ctrl or Alt. `actions` maps a key to what it does; one choice switches them off on all pages. None
+// decides. Arrows and Enter are not among them: they work as everywhere. Storage can be forbidden; then the choice is
+// for this page.
+const KEYS = "signoff.keys";
+
+export function keys(actions) {
+  const sheet = document.getElementById("keys");
+  const off = document.getElementById("keys-off");
+  const button = document.getElementById("keys-open");
+  try { off.checked = localStorage.getItem(KEYS) === "off"; } catch { off.checked = false; }
+  off.addEventListener("change", () => { try { localStorage.setItem(KEYS, off.checked ? "off" : "on"); } catch { /* see above */ } });
+  button.hidden = false;
+  button.addEventListener("click", () => sheet.showModal());
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || sheet.open || off.checked) return;
+    if (event.target.closest?.("textarea, select, input:not([type=checkbox]), [contenteditable]")) return;
+    const act = event.key === "?" ? () => sheet.showModal() : Object.hasOwn(actions, event.key) && actions[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act(event);
+  });
+}
+
 // The menu closes with Escape, and with a click elsewhere.
 const menu = document.querySelector(".menu");
 addEventListener("keydown", (event) => {

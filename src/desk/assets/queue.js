@@ -1,5 +1,5 @@
 // The lists of pending requests: what comes, changes and goes while the page is open, and the keys.
-import { connect, count as countDown, localize } from "./desk.js";
+import { connect, count as countDown, keys, localize } from "./desk.js";
 
 const form = document.getElementById("queue");
 const list = document.getElementById("entries");
@@ -233,38 +233,23 @@ connect(`/events?${query}`, {
 setInterval(sweep, 1_000);
 
 // Keys.
-const sheet = document.getElementById("keys");
-const off = document.getElementById("keys-off");
-const OFF = "desk.keys.off";
-off.checked = localStorage.getItem(OFF) !== null;
-off.addEventListener("change", () => { if (off.checked) localStorage.setItem(OFF, ""); else localStorage.removeItem(OFF); });
-const open = document.getElementById("keys-open");
-open.hidden = false;
-open.addEventListener("click", () => sheet.showModal());
-
 function move(step) {
   const stops = [...list.querySelectorAll("summary, .tool")].filter((stop) => stop.checkVisibility());
   const here = stops.indexOf(document.activeElement.closest?.(".row")?.querySelector(".tool") ?? document.activeElement);
   stops[here < 0 ? 0 : Math.min(Math.max(here + step, 0), stops.length - 1)]?.focus();
 }
 
-addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || sheet.open) return;
-  if (event.target.matches("textarea, select, input:not([type=checkbox])")) return;
-  const within = list.contains(event.target);
-  const keys = {
-    ...(within && { ArrowDown: () => move(1), ArrowUp: () => move(-1) }),
-    ...(!off.checked && {
-      j: () => move(1),
-      k: () => move(-1),
-      x: () => event.target.closest(".row")?.querySelector("input[name=select]")?.click(),
-      n: () => fresh.hidden || fresh.click(),
-      "?": () => sheet.showModal(),
-    }),
-  };
-  if (!keys[event.key]) return;
+keys({
+  j: () => move(1),
+  k: () => move(-1),
+  x: (event) => event.target.closest(".row")?.querySelector("input[name=select]")?.click(),
+  n: () => fresh.hidden || fresh.click(),
+});
+list.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  keys[event.key]();
+  move(step);
 });
 
 setTotal(total);

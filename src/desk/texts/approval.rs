@@ -299,22 +299,6 @@ fn plural(count: usize, one: &str, several: &str) -> String {
     format!("{text} {}", if count == 1 { one } else { several })
 }
 
-// Keys
-pub(in crate::desk) const KEYS: &str = "Keys";
-pub(in crate::desk) const KEYS_ON: &str = "Single keys are on";
-pub(in crate::desk) const CLOSE: &str = "Close";
-/// The keys and what they do. None decides: they move the focus.
-pub(in crate::desk) const KEY_LIST: [(&str, &str); 8] = [
-    ("a", "Go to Approve"),
-    ("r", "Go to Reject"),
-    ("e", "Go to Edit"),
-    ("c", "Go to the comment"),
-    ("n", "Next request that waits for you"),
-    ("p", "Previous request"),
-    ("u", "All that wait for you"),
-    ("?", "This list"),
-];
-
 // Editing
 pub(in crate::desk) const EDIT_TITLE: &str = "Edit the arguments";
 pub(in crate::desk) const EDIT_EXPLAINED: &str = "You see the difference before it counts.";

@@ -166,19 +166,3 @@ pub(in crate::desk) mod bulk {
         }
     }
 }
-
-/// The sheet of keys.
-pub(in crate::desk) mod keys {
-    pub(in crate::desk) const TITLE: &str = "Keys";
-    pub(in crate::desk) const OPEN: &str = "Keys (?)";
-    pub(in crate::desk) const CLOSE: &str = "Close";
-    pub(in crate::desk) const OFF: &str = "Switch off keys without Ctrl or Alt in this browser";
-    pub(in crate::desk) const ALL: [(&str, &str); 6] = [
-        ("j or ↓", "Next request"),
-        ("k or ↑", "Previous request"),
-        ("Enter", "Open the request"),
-        ("x", "Select the request, or not"),
-        ("n", "Show new requests"),
-        ("?", "Show these keys"),
-    ];
-}
