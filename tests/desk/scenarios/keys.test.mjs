@@ -27,7 +27,7 @@ test('keys move through the list and select, and on a request none of them decid
   assert.match(await focused(one.page), /Approve/);
   await one.page.keyboard.press('r');
   assert.match(await focused(one.page), /Reject/);
-  assert.equal((await desk.reviewer.get(approval)).status, approval.status, 'no key decides');
+  assert.equal((await desk.reviewer.get(approval.id)).status, approval.status, 'no key decides');
   person.guard.check();
 });
 
