@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// Maximum number of rows on a page: with its styles and scripts it stays below 60 KiB.
-const ROWS: usize = 18;
+const ROWS: usize = 16;
 
 /// Number of the newest decided requests among which the last decision is searched.
 const LATEST: usize = 20;

@@ -156,7 +156,7 @@ async fn similar_requests_fold_and_pages_continue() {
     loop {
         let page = world.get(&person, &path).await;
         let found = rows(&page);
-        assert!(found.len() <= 18 && page.body.contains("(120) Waiting for you"));
+        assert!(found.len() <= 16 && page.body.contains("(120) Waiting for you"));
         seen.extend(found);
         let Some((_, next)) = page.body.split_once("rel=\"next\" href=\"") else { break };
         path = next.split('"').next().unwrap().to_owned();
