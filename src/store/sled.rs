@@ -22,6 +22,7 @@ mod job;
 mod keys;
 mod list;
 mod log;
+mod merged_records;
 mod migrate;
 mod open;
 mod open_error;

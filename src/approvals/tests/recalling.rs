@@ -46,6 +46,11 @@ async fn the_last_decisions_of_the_same_tool_and_agent_are_recalled() {
         let id = world.ask_for(other).await;
         world.vote(1, id, Choice::Reject).await;
     }
+    // A newcomer that takes the agent's name.
+    let newcomer = Arc::new(Principal::clone(&principal(&[Role::Agent], ActorKind::Agent, "newcomer")));
+    let mut follower = Arc::clone(&world.approvals).request(newcomer, asking(json!({})), 0).await.unwrap();
+    let taken = update(&mut follower).await.0.id;
+    world.vote(1, taken, Choice::Reject).await;
     world.ask(json!({"effect": "approve"})).await; // nobody was asked
     world.ask(json!({"pending": true})).await;
     let finance = world.ask(json!({"reviewers": "group:finance"})).await;

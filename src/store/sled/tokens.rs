@@ -1,15 +1,13 @@
-//! Tokens in sled, and those that a group saves or forgets.
-
-use std::collections::BTreeMap;
+//! Tokens in sled.
 
 use async_trait::async_trait;
-use sled::Batch;
 
 use super::{
     SledStore,
     commit_log::GroupRecord,
     job::Job,
     keys,
+    merged_records::Mergeable,
     records::{self, Encoded},
     tree_reader::TreeReader,
 };
@@ -33,72 +31,45 @@ impl TokenStore for SledStore {
     }
 }
 
-/// Tokens that a group changes.
-pub(super) struct Tokens<'a> {
-    pages: &'a TreeReader,
-    /// `None`: forgotten.
-    changed: BTreeMap<TokenId, Option<(Token, Encoded, Digest)>>,
-    /// Keys that forgotten tokens have in the tree.
-    gone: Vec<sled::IVec>,
-}
+impl Mergeable for Token {
+    type Id = TokenId;
 
-impl<'a> Tokens<'a> {
-    pub(super) const fn new(pages: &'a TreeReader) -> Self {
-        Self { pages, changed: BTreeMap::new(), gone: Vec::new() }
+    fn id(&self) -> TokenId {
+        self.id
     }
 
-    /// Adds all changes to a batch, and their ids to the group's record.
-    pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) {
-        for (id, change) in &self.changed {
-            match change {
-                Some((_, _, hash)) => record.tokens.push((*id, *hash)),
-                None => record.forgotten.push(*id),
-            }
-        }
-        self.gone.into_iter().for_each(|key| batch.remove(key));
-        // After the removals: a forgotten token may have been saved again.
-        for (key, value) in self.changed.into_values().flatten().flat_map(|(_, encoded, _)| encoded) {
-            batch.insert(key, value);
-        }
+    fn fault(&self) -> Option<&'static str> {
+        Self::fault(self)
     }
 
-    pub(super) fn save(&mut self, tokens: Vec<Token>) -> Result<usize, StoreError> {
-        let (mut changes, mut new): (BTreeMap<TokenId, (Token, Encoded, Digest)>, _) = (BTreeMap::new(), 0);
-        for token in tokens {
-            if let Some(fault) = token.fault() {
-                return Err(StoreError::BadToken(token.id, fault));
-            }
-            let id = token.id;
-            let known = match changes.remove(&id) {
-                Some((token, _, _)) => Some(token),
-                None => self.get(id)?,
-            };
-            new += usize::from(known.is_none());
-            let mut kept = known.unwrap_or_else(|| token.clone());
-            if !kept.absorb(&token) {
-                return Err(StoreError::TokenConflict(id));
-            }
-            let (encoded, hash) = records::encode_token(&kept)?;
-            changes.insert(id, (kept, encoded, hash));
-        }
-        self.changed.extend(changes.into_iter().map(|(id, change)| (id, Some(change))));
-        Ok(new)
+    fn absorb(&mut self, copy: &Self) -> bool {
+        Self::absorb(self, copy)
     }
 
-    pub(super) fn forget(&mut self, ids: Vec<TokenId>) -> Result<(), StoreError> {
-        let mut gone = Vec::new();
-        for id in &ids {
-            gone.extend(self.pages.keys(keys::pieces_of_token(*id)).collect::<Result<Vec<_>, _>>()?);
-        }
-        self.gone.append(&mut gone);
-        self.changed.extend(ids.into_iter().map(|id| (id, None)));
-        Ok(())
+    fn encode(&self) -> Result<(Encoded, Digest), StoreError> {
+        records::encode_token(self)
     }
 
-    fn get(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
-        match self.changed.get(&id) {
-            Some(change) => Ok(change.as_ref().map(|(token, ..)| token.clone())),
-            None => records::token(self.pages, id),
+    fn read(pages: &TreeReader, id: TokenId) -> Result<Option<Self>, StoreError> {
+        records::token(pages, id)
+    }
+
+    fn keys_of(pages: &TreeReader, id: TokenId) -> Result<Vec<sled::IVec>, StoreError> {
+        pages.keys(keys::pieces_of_token(id)).collect()
+    }
+
+    fn invalid(id: TokenId, fault: &'static str) -> StoreError {
+        StoreError::BadToken(id, fault)
+    }
+
+    fn conflict(id: TokenId) -> StoreError {
+        StoreError::TokenConflict(id)
+    }
+
+    fn note(record: &mut GroupRecord, id: TokenId, hash: Option<Digest>) {
+        match hash {
+            Some(hash) => record.tokens.push((id, hash)),
+            None => record.forgotten.push(id),
         }
     }
 }
