@@ -15,8 +15,10 @@ mod freeze;
 mod freezes;
 mod history;
 mod ids;
+mod lane;
 pub mod limits;
 pub mod name;
+mod notification;
 mod permission;
 mod provenance;
 mod public_url;
@@ -26,6 +28,7 @@ mod repetition;
 mod requests;
 mod requirement;
 mod role;
+mod routes;
 mod schema;
 mod schemas;
 mod server_status;
@@ -58,6 +61,10 @@ pub use freeze::{Freeze, FreezeError, FreezeScope, Frozen, NewFreeze, NewThaw, T
 pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes, ImportedFreezes};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, BlockId, ClaimId, FreezeId, Revision, SessionId, TokenId};
+pub use lane::{CHANNEL_STATE_MAX, ChannelState, DELIVERY_ERROR_MAX, Delivery, Lane, Settlement};
+pub use notification::{
+    CHANNEL_NAME_MAX, ChannelName, ChannelNameError, DeliveryId, DeliveryIdError, NotificationKind,
+};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use provenance::{Assurance, OpenedError, Provenance, Surface, bounded_opened, check_opened};
 pub use public_url::{PublicUrl, PublicUrlError, host_value};
@@ -67,6 +74,7 @@ pub use repetition::Repetition;
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
+pub use routes::{Routes, Subscription};
 pub use schema::{Schema, SchemaError};
 pub use schemas::{KnownSchema, Schemas};
 pub use server_status::ServerStatus;

@@ -11,6 +11,7 @@
 //! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
 //! - [`tls`] reloads certificates while the server runs, and provides the current one to new connections.
+//! - [`notify`] sends messages about approvals: webhooks, e-mail, chat.
 //! - [`workers`] run in the background: they time out approvals, delete old ones, and reload changed files.
 //! - [`connections`] counts connections, and limits what unauthenticated ones can use.
 //! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
@@ -32,6 +33,7 @@ pub mod domain;
 pub mod grpc;
 pub mod identity;
 mod ids;
+pub mod notify;
 pub mod policies;
 pub mod policy;
 pub mod policy_file;

@@ -1,0 +1,17 @@
+//! Notifications: messages that bring people, and other programs, to a decision.
+//!
+//! The store commits deliveries together with the events that cause them (its outbox). The dispatcher leases them, and
+//! hands each one to its [`Channel`] as a [`Message`]. A message is rendered when it is sent, and holds only a redacted
+//! view of the approval: no channel can show what the policy redacts.
+//!
+//! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
+
+mod channel;
+mod message;
+mod registry;
+mod settings;
+
+pub use channel::{Channel, Habits, SendError, Sent};
+pub use message::{Bundle, Links, Message, Subject};
+pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
+pub use settings::{FieldProblem, Fields, SecretSource};

@@ -1,0 +1,73 @@
+//! What every channel does.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Message;
+use crate::domain::ChannelState;
+
+/// Sends messages to one place, such as a Slack channel or a webhook.
+///
+/// A message may arrive twice: after a crash between sending and recording, it is sent again with the same
+/// [id](Message::id). Where the receiver offers a key against repetitions, a channel passes that id.
+#[async_trait]
+pub trait Channel: Send + Sync + 'static {
+    /// How the dispatcher treats the channel.
+    fn habits(&self) -> Habits;
+
+    /// Sends a message. `state` is what the channel returned for the same approval before.
+    ///
+    /// # Errors
+    /// Why the receiver does not have the message.
+    async fn send(&self, message: &Message, state: Option<&ChannelState>) -> Result<Sent, SendError>;
+}
+
+/// How the dispatcher treats a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// Whether people read it. Then requests are bundled, interruptions are limited, and a request that was decided
+    /// before it could be sent is not sent at all. Programs get every event.
+    pub for_people: bool,
+    /// Whether one message shows the current state, and replaces what was sent about the approval before. Then only the
+    /// newest event of a lane is sent.
+    pub replaces: bool,
+    /// Maximum number of messages in flight.
+    pub concurrency: usize,
+}
+
+/// The receiver has the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// What the channel needs for its next message about this approval. `None` keeps the present state.
+    pub state: Option<ChannelState>,
+    /// The receiver's answer in one line, for `signoff notify test`. No secrets.
+    pub answer: String,
+}
+
+/// Why the receiver does not have the message. The texts are for operators: one sentence, no secrets, no addresses with
+/// secrets in them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It may succeed later.
+    #[error("{reason}")]
+    Retry {
+        /// Why.
+        reason: String,
+        /// Minimum delay that the receiver asks for.
+        after: Option<Duration>,
+    },
+    /// The receiver rejects this message, and would reject it again.
+    #[error("{reason}")]
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// The receiver wants no more messages, such as a webhook that answers 410, or a revoked token. The channel is
+    /// disabled until the server starts again, or an operator retries a delivery.
+    #[error("{reason}")]
+    Gone {
+        /// Why.
+        reason: String,
+    },
+}
