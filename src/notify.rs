@@ -6,6 +6,7 @@
 //!
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
+mod card;
 mod channel;
 mod message;
 mod registry;
@@ -14,6 +15,7 @@ mod settings;
 #[cfg(test)]
 mod test_kind;
 
+pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{
