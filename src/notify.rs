@@ -10,10 +10,17 @@ mod card;
 mod channel;
 mod message;
 mod registry;
+mod secret_source;
 mod settings;
+#[cfg(test)]
+mod test_kind;
 
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use message::{Bundle, Links, Message, Subject};
-pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
-pub use settings::{FieldProblem, Fields, SecretSource};
+pub use registry::{
+    Build, CHANNELS_MAX, ChannelProblems, ChannelSettings, INTERRUPTIONS_DEFAULT, INTERRUPTIONS_WINDOW, KINDS, Kind,
+    Resources,
+};
+pub use secret_source::{SECRET_MAX, SecretError, SecretSource};
+pub use settings::{FieldProblem, Fields};
