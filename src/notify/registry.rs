@@ -37,7 +37,7 @@ pub struct Resources {
 }
 
 /// Every kind. A new one is one line here.
-pub static KINDS: &[Kind] = &[];
+pub static KINDS: &[Kind] = &[super::webhook::KIND];
 
 /// A configured channel.
 #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ pub(super) enum SecretError {
 
 impl Secret {
     /// The secret, to be sent or to sign with.
-    pub(super) fn expose(&self) -> &str {
+    pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -49,13 +49,8 @@ impl fmt::Display for SecretSource {
 }
 
 impl SecretSource {
-    /// The secret now: the first line.
-    pub(super) async fn read(&self) -> Result<Secret, SecretError> {
-        self.read_all().await?.into_iter().next().ok_or_else(|| SecretError::Content(self.to_string()))
-    }
-
     /// Every secret now: one a line, at least one. Empty lines are skipped.
-    pub(super) async fn read_all(&self) -> Result<Vec<Secret>, SecretError> {
+    pub(super) async fn secret_lines(&self) -> Result<Vec<Secret>, SecretError> {
         let text = match self {
             Self::File(path) => {
                 let content = bounded_file::read_named(path, SECRET_FILE_MAX).await.map_err(SecretError::File)?;
@@ -78,13 +73,13 @@ mod tests {
     async fn read(content: &[u8]) -> Result<Vec<Secret>, SecretError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
-        SecretSource::File(file.path().to_owned()).read_all().await
+        SecretSource::File(file.path().to_owned()).secret_lines().await
     }
 
     #[tokio::test]
     async fn a_file_has_one_secret_a_line() {
         let secrets = read(b"one\r\n\n  two \nthree").await.unwrap();
-        assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(secrets.iter().map(Secret::reveal).collect::<Vec<_>>(), ["one", "two", "three"]);
         assert_eq!(format!("{secrets:?}"), "[Secret, Secret, Secret]");
     }
 
@@ -95,7 +90,7 @@ mod tests {
             assert!(error.contains("printable ASCII") && !error.contains("tokenX"), "{error}");
         }
         assert!(matches!(read(&[b'a'; SECRET_FILE_MAX + 1]).await, Err(SecretError::File(_))));
-        let missing = SecretSource::Environment("SIGNOFF_NO_SUCH_VARIABLE".to_owned()).read().await.unwrap_err();
+        let missing = SecretSource::Environment("SIGNOFF_NO_SUCH_VARIABLE".to_owned()).secret_lines().await.unwrap_err();
         assert_eq!(
             missing.to_string(),
             "cannot read a secret: the environment variable SIGNOFF_NO_SUCH_VARIABLE is not set"

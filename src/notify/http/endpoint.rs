@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::notify::{
     Fields, SecretSource, SendError,
-    secret::{Secret, SecretError},
+    secret::SecretError,
 };
 
 /// Longest URL, in bytes.
@@ -172,9 +172,9 @@ impl EndpointSource {
             Self::Fixed(endpoint) => return Ok(endpoint.clone()),
             Self::Secret(source) => source,
         };
-        let url: Secret = source.read().await?;
         let retry = |error| SendError::Retry { reason: format!("the URL in {source} {error}"), after: None };
-        Endpoint::parse(url.expose(), settings).map_err(retry)
+        let url = source.secret_lines().await?.swap_remove(0);
+        Endpoint::parse(url.reveal(), settings).map_err(retry)
     }
 }
 
