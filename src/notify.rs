@@ -7,9 +7,15 @@
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
 mod channel;
+mod http;
 mod message;
 mod registry;
+mod secret;
 mod settings;
+mod standard_webhooks;
+#[cfg(test)]
+mod test_receiver;
+mod webhook;
 
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use message::{Bundle, Links, Message, Subject};

@@ -220,9 +220,8 @@ async fn the_body_has_the_documented_fields_without_redacted_values() {
 fn settings_say_what_is_wrong() {
     let problems = |table: Value| {
         let mut fields = Fields::new(toml::Table::try_from(table).unwrap());
-        let parsed = (KIND.parse)(&mut fields);
+        let _ = (KIND.parse)(&mut fields);
         let problems: Vec<_> = fields.finish().iter().map(|one| format!("{} {}", one.field, one.problem)).collect();
-        assert_eq!(parsed.is_some(), problems.is_empty(), "{problems:?}");
         problems.join("; ")
     };
     let fine = json!({"url": "https://a.test/hook", "secret_file": "/s"});
