@@ -6,6 +6,7 @@
 //!
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
+mod card;
 mod channel;
 mod http;
 mod message;
@@ -17,6 +18,7 @@ mod standard_webhooks;
 mod test_receiver;
 mod webhook;
 
+pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
