@@ -8,12 +8,17 @@
 
 mod card;
 mod channel;
+mod http;
 mod message;
 mod registry;
 mod secret_source;
 mod settings;
+mod standard_webhooks;
 #[cfg(test)]
 mod test_kind;
+#[cfg(test)]
+mod test_receiver;
+mod webhook;
 
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};

@@ -40,6 +40,7 @@ pub struct Resources {
 
 /// Every kind. A new one is one line here.
 pub static KINDS: &[Kind] = &[
+    super::webhook::KIND,
     #[cfg(test)]
     super::test_kind::KIND,
 ];
