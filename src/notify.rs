@@ -8,12 +8,15 @@
 
 mod card;
 mod channel;
+mod email;
+mod link_minter;
 mod message;
 mod registry;
 mod settings;
 
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
+pub use link_minter::LinkMinter;
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
 pub use settings::{FieldProblem, Fields, SecretSource};

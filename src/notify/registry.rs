@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Channel, Fields, Links};
+use super::{Channel, Fields, LinkMinter, Links, email};
 use crate::{
     clock::Clock,
     domain::{ChannelName, Subscription},
@@ -34,10 +34,12 @@ pub struct Resources {
     pub clock: Arc<dyn Clock>,
     /// Addresses of the desk.
     pub links: Links,
+    /// One-tap links. `None`: messages have none.
+    pub minter: Option<Arc<dyn LinkMinter>>,
 }
 
 /// Every kind. A new one is one line here.
-pub static KINDS: &[Kind] = &[];
+pub static KINDS: &[Kind] = &[email::KIND];
 
 /// A configured channel.
 #[derive(Clone, Debug)]
