@@ -121,8 +121,14 @@ impl Lane {
         self.waiting.front().map(|head| head.not_before)
     }
 
-    /// Adds a delivery after the others.
+    /// Adds a delivery after the others. An escalation does not wait for the delay of earlier ones: it moves those
+    /// forward that were not tried yet.
     pub fn push(&mut self, delivery: Delivery) {
+        if delivery.kind == NotificationKind::Escalated {
+            for earlier in self.waiting.iter_mut().filter(|earlier| earlier.attempts == 0) {
+                earlier.not_before = earlier.not_before.min(delivery.not_before);
+            }
+        }
         debug_assert!(self.waiting.back().is_none_or(|last| last.revision < delivery.revision), "in order of revision");
         self.waiting.push_back(delivery);
     }
