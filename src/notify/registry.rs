@@ -42,8 +42,11 @@ pub struct Resources {
 
 /// Every kind. A new one is one line here.
 pub static KINDS: &[Kind] = &[
-    super::email::KIND,
     super::webhook::KIND,
+    super::email::KIND,
+    super::pagerduty::KIND,
+    super::ntfy::KIND,
+    super::teams::KIND,
     #[cfg(test)]
     super::test_kind::KIND,
 ];

@@ -201,7 +201,7 @@ async fn the_body_has_the_documented_fields_without_redacted_values() {
             "deadline": "2027-01-15T08:05:00.000000Z",
             "priority": "NORMAL",
             "policy": {"policy_version": "1", "rule": "rule", "message": ""},
-            "panels": [{"rule": "rule", "reviewers": [], "quorum": 1, "approvals": 0}],
+            "panels": [{"rule": "", "reviewers": [], "quorum": 1, "approvals": 0}],
             "votes": [],
             "edits": 0,
             "decision": null,
