@@ -19,9 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{
-    Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent, Subject,
-};
+use super::{Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent, Subject};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelState, Choice},

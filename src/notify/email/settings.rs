@@ -176,9 +176,10 @@ fn requesters(fields: &mut Fields) -> Option<Option<Requesters>> {
 }
 
 fn mailbox(fields: &mut Fields, field: &str, text: &str) -> Option<Mailbox> {
-    let parsed = text.parse().ok().filter(|mailbox: &Mailbox| {
-        mailbox.name.as_deref().is_none_or(|name| !name.contains(char::is_control))
-    });
+    let parsed = text
+        .parse()
+        .ok()
+        .filter(|mailbox: &Mailbox| mailbox.name.as_deref().is_none_or(|name| !name.contains(char::is_control)));
     if parsed.is_none() {
         fields.problem(field, format!("has {text:?}; must be an address, such as \"Alice <alice@example.org>\""));
     }

@@ -118,8 +118,8 @@ impl Smtp {
         if let Some(path) = &self.ca_file {
             let pem = bounded_file::read_named(path, CA_FILE_MAX).await.map_err(Failure::Retry)?;
             builder = builder.certificate_store(CertificateStore::None);
-            builder = builder
-                .add_root_certificate(Certificate::from_pem(&pem).map_err(|error| unusable(path, &error))?);
+            builder =
+                builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| unusable(path, &error))?);
         }
         // Reads the system's certificates.
         let built = tokio::task::spawn_blocking(move || builder.build_rustls()).await;
