@@ -23,8 +23,6 @@ mod teams;
 #[cfg(test)]
 mod test_kind;
 #[cfg(test)]
-mod test_kind;
-#[cfg(test)]
 mod test_receiver;
 mod webhook;
 
