@@ -9,6 +9,7 @@ mod damage;
 mod demo;
 mod documents;
 mod drain;
+mod email;
 mod exec;
 mod failure;
 mod faults;
