@@ -18,6 +18,7 @@ mod desk;
 mod gate;
 mod load;
 mod memory;
+mod outbox;
 mod payload;
 mod pending;
 mod provider;
@@ -75,6 +76,8 @@ enum Measure {
     Wake,
     /// Server memory per open stream
     Memory,
+    /// Share of the outbox in the cost of a request in the store
+    Outbox,
     /// First page of ListPending
     Pending,
     /// Pages for people
@@ -95,6 +98,7 @@ impl Measure {
             Self::Gate => gate::measure(sizes, table).await,
             Self::Wake => wake::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
+            Self::Outbox => outbox::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,
             Self::Desk => desk::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,
