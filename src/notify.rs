@@ -8,7 +8,9 @@
 
 mod card;
 mod channel;
+mod email;
 mod http;
+mod link_minter;
 mod message;
 mod ntfy;
 mod pagerduty;
@@ -26,6 +28,7 @@ mod webhook;
 
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
+pub use link_minter::LinkMinter;
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{
     Build, CHANNELS_MAX, ChannelProblems, ChannelSettings, INTERRUPTIONS_DEFAULT, INTERRUPTIONS_WINDOW, KINDS, Kind,

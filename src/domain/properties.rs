@@ -61,7 +61,13 @@ fn effect(n: u8) -> Effect {
         1 => Effect::AutoReject,
         n => {
             let seconds = std::time::Duration::from_secs;
-            let escalation = |after, priority| Escalation { rule: "".into(), after, reviewers: Vec::new(), priority };
+            let escalation = |after, priority| Escalation {
+                rule: "".into(),
+                after,
+                reviewers: Vec::new(),
+                priority,
+                notify: Vec::new(),
+            };
             Effect::RequireApproval(Requirement {
                 reject_threshold: u32::from(n) - 1,
                 escalations: vec![escalation(seconds(30), Priority::High), escalation(seconds(90), Priority::Urgent)],

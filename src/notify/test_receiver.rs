@@ -227,7 +227,7 @@ pub(super) fn channel(kind: Kind, mut fields: serde_json::Value) -> Arc<dyn Chan
     assert_eq!(fields.finish(), []);
     // Receivers compare the time of a signature with their own clock.
     let clock = Arc::new(ManualClock::new(SystemWall.wall()));
-    settings.unwrap().build(&Resources { clock, links: Links::default() }).unwrap()
+    settings.unwrap().build(&Resources { clock, links: Links::default(), minter: None }).unwrap()
 }
 
 /// A file with a secret.

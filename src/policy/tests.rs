@@ -23,6 +23,7 @@ fn rule(name: &str, tools: &[&str], when: &str, effect: RuleEffect) -> Rule {
         summary: Vec::new(),
         redact: Vec::new(),
         reject_reasons: Vec::new(),
+        notify: Vec::new(),
         effect: Some(effect),
     }
 }
@@ -277,7 +278,7 @@ fn every_problem_is_told() {
         "rules[1].tools: is required",
         "rules[1]: has no effect; set auto_approve, require_approval or auto_reject",
         "rules[3].name: \"same\" is already the name of rules[2]",
-        "unlisted_tools.message: contains U+001B",
+        "unlisted_tools.auto_reject.message: contains U+001B",
         "redact[0]: the path \"card\" must begin with `args`",
     ] {
         assert!(found.iter().any(|found| found.starts_with(expected)), "{expected} is missing in {found:#?}");

@@ -1,7 +1,9 @@
 //! Enums of both the wire and the domain: one table for both directions.
 
 use crate::{
-    domain::{ActorKind, Assurance, Choice, ExecutionResult, Permission, Priority, Role, Status, Surface},
+    domain::{
+        ActorKind, Assurance, Choice, ExecutionResult, MinAssurance, Permission, Priority, Role, Status, Surface,
+    },
     proto::v1,
 };
 
@@ -46,6 +48,7 @@ codes! {
     Priority = Priority { Normal, High, Urgent }
     Surface = DecisionSurface { Grpc, Desk, Slack, Link }
     Assurance = Assurance { Session, Chat, Link, Token }
+    MinAssurance = MinAssurance { Chat, Credentials }
     Role = Role { Agent, Reviewer, Auditor, Operator }
     Permission = Permission { AskForOthers, DecideForOthers, DecideAlone }
 }

@@ -215,6 +215,7 @@ async fn everything_known_is_shown() {
             detail: "tool is listed".to_owned(),
         }],
         trace_omitted: 3,
+        notify: vec!["finance-slack".to_owned()],
     });
     full.votes = vec![Vote {
         decided_by: alice(),

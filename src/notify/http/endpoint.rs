@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use http::Uri;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::notify::{Fields, SecretSource, SendError};
+use crate::notify::{Fields, SecretError, SecretSource, SendError};
 
 /// Longest URL, in bytes.
 pub(in crate::notify) const URL_MAX: usize = 2_048;
@@ -139,7 +139,11 @@ pub(in crate::notify) enum EndpointSource {
 
 impl EndpointSource {
     /// Takes the field `url`, or else `url_file` or `url_env`, or else the default.
-    pub(in crate::notify) fn parse(fields: &mut Fields, settings: &HttpSettings, default: Option<&str>) -> Option<Self> {
+    pub(in crate::notify) fn parse(
+        fields: &mut Fields,
+        settings: &HttpSettings,
+        default: Option<&str>,
+    ) -> Option<Self> {
         let secret = ["url_file", "url_env"].iter().any(|field| fields.has(field));
         if secret && fields.has("url") {
             fields.text("url");
@@ -172,5 +176,11 @@ impl EndpointSource {
         let retry = |error| SendError::Retry { reason: format!("{} {error}", source.field("url")), after: None };
         let url = source.read().await?;
         Endpoint::parse(url.reveal(), settings).map_err(retry)
+    }
+}
+
+impl From<SecretError> for SendError {
+    fn from(error: SecretError) -> Self {
+        Self::Retry { reason: error.to_string(), after: None }
     }
 }

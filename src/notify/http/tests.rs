@@ -99,7 +99,10 @@ async fn a_post_arrives_and_its_answer_returns() {
     let received = receiver.next().await;
     assert_eq!(received.line, "POST /hook?key=k HTTP/1.1");
     assert_eq!(received.headers["host"], receiver.address.to_string());
-    assert_eq!((received.headers["user-agent"].to_str().unwrap(), &received.headers["content-type"]), (NAME, &"text/x".parse().unwrap()));
+    assert_eq!(
+        (received.headers["user-agent"].to_str().unwrap(), &received.headers["content-type"]),
+        (NAME, &"text/x".parse().unwrap())
+    );
     assert_eq!(received.body, b"body");
     // The connection is used again.
     post(&client, &receiver.url("/")).await.unwrap();
@@ -114,14 +117,14 @@ async fn tls_is_verified_with_the_name_in_the_url() {
     std::fs::write(file.path(), &identity.authority_pem).unwrap();
     let (port, ca_file) = (receiver.address.port(), Some(file.path().to_owned()));
     let names = Names::new(&[&["127.0.0.1"]], port);
-    let trusting = |ca_file: Option<PathBuf>| client_with(HttpSettings { ca_file, ..settings(&["127.0.0.1/32"]) }, &names);
+    let trusting =
+        |ca_file: Option<PathBuf>| client_with(HttpSettings { ca_file, ..settings(&["127.0.0.1/32"]) }, &names);
     let reply = post(&trusting(ca_file.clone()), &format!("https://hooks.test:{port}/")).await.unwrap();
     assert_eq!(reply.status, StatusCode::NO_CONTENT);
     assert_eq!(receiver.next().await.headers["host"], format!("hooks.test:{port}"));
-    for (client, host, problem) in [
-        (trusting(ca_file.clone()), "other.test", "not valid for"),
-        (trusting(None), "hooks.test", "unknown"),
-    ] {
+    for (client, host, problem) in
+        [(trusting(ca_file.clone()), "other.test", "not valid for"), (trusting(None), "hooks.test", "unknown")]
+    {
         let error = post(&client, &format!("https://{host}:{port}/secret")).await.err().unwrap();
         assert!(matches!(error, HttpError::Tls { .. }), "{error:?}");
         let reason = reason(error);
@@ -144,12 +147,45 @@ async fn no_notation_of_an_internal_address_passes() {
     let port = receiver.address.port();
     let client = HttpClient::new(settings(&[]), clock());
     for host in [
-        "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "0x7f.1", "0x7f000001", "0x7f.0x0.0x0.0x1", "2130706433",
-        "017700000001", "0177.0.0.1", "127.000.000.001", "localhost", "localhost.", "LOCALHOST", "0", "0.0.0.0", "[::]",
-        "[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[::127.0.0.1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
-        "[::FFFF:7F00:0001]", "[64:ff9b::127.0.0.1]", "169.254.169.254", "0xa9fea9fe", "2852039166", "169.254.43518",
-        "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "[fd00:ec2::254]", "[fe80::1]", "10.0.0.1", "192.168.0.1",
-        "172.16.0.1", "100.100.100.200", "255.255.255.255", "224.0.0.1",
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.1",
+        "127.0.1",
+        "0x7f.1",
+        "0x7f000001",
+        "0x7f.0x0.0x0.0x1",
+        "2130706433",
+        "017700000001",
+        "0177.0.0.1",
+        "127.000.000.001",
+        "localhost",
+        "localhost.",
+        "LOCALHOST",
+        "0",
+        "0.0.0.0",
+        "[::]",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[0000::0001]",
+        "[::127.0.0.1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::FFFF:7F00:0001]",
+        "[64:ff9b::127.0.0.1]",
+        "169.254.169.254",
+        "0xa9fea9fe",
+        "2852039166",
+        "169.254.43518",
+        "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "10.0.0.1",
+        "192.168.0.1",
+        "172.16.0.1",
+        "100.100.100.200",
+        "255.255.255.255",
+        "224.0.0.1",
     ] {
         let error = post(&client, &format!("http://{host}:{port}/")).await.err().unwrap();
         // A resolver may not know an old notation, or end a number with a dot. It must not connect.
@@ -200,7 +236,9 @@ async fn a_name_that_rebinds_is_asked_once_for_each_connection() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let internal = Receiver::start(|_| Answer::status("200 OK")).await;
-    for status in ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"] {
+    for status in
+        ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
+    {
         let location = format!("location: {}\r\n", internal.url("/admin?token=t"));
         let receiver = Receiver::start(move |_| Answer::with(status, &location, "")).await;
         let error = post(&client(), &receiver.url("/secret")).await.err().unwrap();
@@ -256,8 +294,13 @@ async fn a_response_without_end_is_cut() {
 async fn garbage_and_early_ends_are_errors() {
     let many_headers = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(10_000));
     for answer in [
-        "", "garbage\r\n\r\n", "HTTP/1.1 200", "HTTP/1.1 999999 X\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", many_headers.as_str(),
+        "",
+        "garbage\r\n\r\n",
+        "HTTP/1.1 200",
+        "HTTP/1.1 999999 X\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        many_headers.as_str(),
     ] {
         let bytes = answer.as_bytes().to_vec();
         let receiver = Receiver::start(move |_| Answer::Last(bytes.clone())).await;
@@ -273,7 +316,13 @@ async fn garbage_and_early_ends_are_errors() {
 fn only_complete_urls_are_endpoints() {
     let http = settings(&[]);
     let https = HttpSettings::default();
-    for url in ["https://a.test", "https://a.test/hook?key=k", "https://a.test:8443/", "https://[2606:4700::1]/", "HTTPS://A.test/"] {
+    for url in [
+        "https://a.test",
+        "https://a.test/hook?key=k",
+        "https://a.test:8443/",
+        "https://[2606:4700::1]/",
+        "HTTPS://A.test/",
+    ] {
         assert!(Endpoint::parse(url, &https).is_ok(), "{url}");
     }
     let longest = format!("https://a.test/{}", "x".repeat(URL_MAX - 15));

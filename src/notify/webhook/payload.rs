@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::{
     domain::{
-        Actor, ActorKind, Assurance, Choice, ExecutionResult, NotificationKind, Revision, Surface, Time, moment, optional_moment,
+        Actor, ActorKind, Assurance, Choice, ExecutionResult, NotificationKind, Revision, Surface, Time, moment,
+        optional_moment,
     },
     notify::{Links, Message, Subject},
     policy::{PanelProgress, RedactedApproval, RedactedDecision, RedactedValue, RedactedVote, SummaryItem},

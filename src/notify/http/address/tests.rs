@@ -7,16 +7,16 @@ fn embeddings(inner: Ipv4Addr) -> Vec<Ipv6Addr> {
     let [a, b, c, d] = inner.octets();
     let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     [
-        [0, 0, 0, 0, 0, 0xffff, high, low],                // mapped
-        [0, 0, 0, 0, 0, 0, high, low],                     // compatible, deprecated
-        [0, 0, 0, 0, 0xffff, 0, high, low],                // translated (SIIT)
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low],             // NAT64
-        [0x64, 0xff9b, 1, 0, 0, 0, high, low],             // NAT64 of a network
-        [0x2002, high, low, 0, 0, 0, 0, 1],                // 6to4
-        [0x2001, 0, 0x4136, 0xe378, 0, 0, !high, !low],    // Teredo
-        [0x2606, 0x4700, 0, 0, 0, 0x5efe, high, low],      // ISATAP
-        [0x2606, 0x4700, 0, 0, 0x200, 0x5efe, high, low],  // ISATAP, of a unique address
-        [0xfe80, 0, 0, 0, 0, 0x5efe, high, low],           // ISATAP, link-local
+        [0, 0, 0, 0, 0, 0xffff, high, low],               // mapped
+        [0, 0, 0, 0, 0, 0, high, low],                    // compatible, deprecated
+        [0, 0, 0, 0, 0xffff, 0, high, low],               // translated (SIIT)
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low],            // NAT64
+        [0x64, 0xff9b, 1, 0, 0, 0, high, low],            // NAT64 of a network
+        [0x2002, high, low, 0, 0, 0, 0, 1],               // 6to4
+        [0x2001, 0, 0x4136, 0xe378, 0, 0, !high, !low],   // Teredo
+        [0x2606, 0x4700, 0, 0, 0, 0x5efe, high, low],     // ISATAP
+        [0x2606, 0x4700, 0, 0, 0x200, 0x5efe, high, low], // ISATAP, of a unique address
+        [0xfe80, 0, 0, 0, 0, 0x5efe, high, low],          // ISATAP, link-local
     ]
     .map(Ipv6Addr::from_segments)
     .to_vec()
@@ -73,10 +73,26 @@ proptest! {
 #[test]
 fn public_addresses_are_let_through() {
     for address in [
-        "1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "172.15.255.255",
-        "172.32.0.0", "192.0.1.0", "192.167.255.255", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-        "168.63.129.15", "2606:4700::1111", "2a00:1450:4001:80b::200e", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1",
-        "2002:101:101::1", "2001:200::1",
+        "1.1.1.1",
+        "8.8.8.8",
+        "100.63.255.255",
+        "100.128.0.0",
+        "126.255.255.255",
+        "128.0.0.0",
+        "172.15.255.255",
+        "172.32.0.0",
+        "192.0.1.0",
+        "192.167.255.255",
+        "198.17.255.255",
+        "198.20.0.0",
+        "223.255.255.255",
+        "168.63.129.15",
+        "2606:4700::1111",
+        "2a00:1450:4001:80b::200e",
+        "::ffff:1.1.1.1",
+        "64:ff9b::1.1.1.1",
+        "2002:101:101::1",
+        "2001:200::1",
     ] {
         assert_eq!(check(address.parse().unwrap(), &[]), Ok(()), "{address}");
     }

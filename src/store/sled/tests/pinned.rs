@@ -17,10 +17,10 @@ use super::{
 };
 use crate::domain::{
     Actor, ActorKind, Assurance, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect,
-    Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority,
-    Provenance, REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking,
-    Role, RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote,
-    request,
+    Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, MinAssurance, NotifiedChannels,
+    Panel, Permission, Priority, Provenance, REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement,
+    Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob,
+    Unblocked, Verdict, Vote, request,
     samples::{from_desk, keyed},
     session_samples::session,
     step,
@@ -98,6 +98,7 @@ fn every_name_of_a_kind_is_pinned() {
         Status::ALL.map(name),
         ["pending", "approved", "rejected", "timed_out", "cancelled", "auto_approved", "auto_rejected"]
     );
+    assert_eq!([MinAssurance::Chat, MinAssurance::Credentials].map(name), ["chat", "credentials"]);
     let kinds = [ActorKind::Agent, ActorKind::Person, ActorKind::Service, ActorKind::Policy, ActorKind::Server];
     assert_eq!(kinds.map(name), ["agent", "person", "service", "policy", "server"]);
     assert_eq!([Choice::Approve, Choice::Reject].map(name), ["approve", "reject"]);
@@ -138,14 +139,16 @@ fn full_verdict() -> Arc<Verdict> {
             after: Duration::from_secs(10),
             reviewers,
             priority: Priority::High,
+            notify: vec!["oncall".parse().unwrap()],
         }],
         timeout: Some(Duration::from_secs(200)),
         remember_rejection: Some(Duration::from_secs(60)),
+        min_assurance: MinAssurance::Chat,
         ..Requirement::any(2)
     };
     let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
-    let effect = Effect::RequireApproval(requirement);
-    Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, ..Verdict::clone(&quorum(2)) })
+    let (effect, notify) = (Effect::RequireApproval(requirement), vec!["finance-slack".parse().unwrap()]);
+    Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, notify, ..Verdict::clone(&quorum(2)) })
 }
 
 /// A verdict of a freeze.
@@ -162,7 +165,9 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     asked.schema = Some("{}".into());
     let (mut approval, first) = request(id(0, 1), Arc::new(asked), first, full_verdict(), at(0)).unwrap();
     let mut events = vec![first];
-    let edited = Edit { arguments: arguments(&json!({"to": "bob"})), verdict: full_verdict() };
+    let notify = vec!["legal".parse().unwrap()];
+    let verdict = Arc::new(Verdict { notify, ..Verdict::clone(&full_verdict()) });
+    let edited = Edit { arguments: arguments(&json!({"to": "bob"})), verdict };
     let voting = |n, seen, edit| {
         let via = (n == 2).then(|| actor(ActorKind::Service, "bridge"));
         let deciding = decide(reviewer(n), Choice::Approve, Seen::Revision(seen));
@@ -529,7 +534,8 @@ fn unknown_fields_of_every_record_are_rejected() {
     let remembered = remembered_verdict();
     let rejection = remembered.remembered_rejection.as_deref().unwrap();
     let (at_the_desk, _) = decided_at_the_desk();
-    let kinds: [(&str, Vec<u8>, IsRead); 20] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 21] = [
+        ("earlier channels", payload(&approval.earlier_channels), is_read_as::<NotifiedChannels>),
         ("provenance", payload(&at_the_desk.votes[0].provenance), is_read_as::<Provenance>),
         ("vote", payload(&at_the_desk.votes[0]), is_read_as::<Vote>),
         ("decision", payload(&at_the_desk.decision), is_read_as::<Decision>),
