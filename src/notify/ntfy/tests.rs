@@ -17,7 +17,11 @@ use crate::{
 fn errors(body: &[u8]) -> Vec<&'static str> {
     let Ok(Value::Object(event)) = serde_json::from_slice(body) else { return vec!["invalid JSON"] };
     let mut errors = Vec::new();
-    let mut check = |holds: bool, error| if !holds { errors.push(error) };
+    let mut check = |holds: bool, error| {
+        if !holds {
+            errors.push(error)
+        }
+    };
     check(body.len() <= 8_192, "too large");
     check(event["topic"].as_str().is_some_and(|topic| !topic.is_empty()), "no topic");
     check(event["message"].as_str().is_some_and(|text| !text.is_empty() && text.len() <= 4_096), "message");
@@ -49,7 +53,10 @@ async fn a_request_is_a_notification_that_opens_its_page() {
     assert_eq!(received.headers["authorization"], "Bearer tk_secret");
     let page = format!("https://signoff.example.org/approvals/{}", approval.id);
     let event = received.json();
-    assert_eq!((&event["topic"], &event["title"]), (&json!("approvals-x7"), &json!("process_payment: approval needed")));
+    assert_eq!(
+        (&event["topic"], &event["title"]),
+        (&json!("approvals-x7"), &json!("process_payment: approval needed"))
+    );
     assert_eq!((&event["priority"], &event["click"]), (&json!(3), &json!(page)));
     assert_eq!(event["actions"], json!([{"action": "view", "label": "Open", "url": page}]));
     let text = event["message"].as_str().unwrap();
@@ -74,7 +81,9 @@ async fn a_request_is_a_notification_that_opens_its_page() {
 
 #[test]
 fn notifications_keep_the_limits_whatever_agents_write() {
-    let text = || prop_oneof![".{0,300}", "[<@!|*_`\\[\\](){}\r\n\"\\\\\u{202e}\u{200b}\u{7f}]{0,4000}", "[𝕏\u{10FFFF}é]{0,4096}"];
+    let text = || {
+        prop_oneof![".{0,300}", "[<@!|*_`\\[\\](){}\r\n\"\\\\\u{202e}\u{200b}\u{7f}]{0,4000}", "[𝕏\u{10FFFF}é]{0,4096}"]
+    };
     let mut runner = TestRunner::new(ProptestConfig::with_cases(64));
     runner
         .run(&(text(), text(), text()), |(reason, tool, value)| {

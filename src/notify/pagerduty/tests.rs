@@ -40,7 +40,11 @@ fn enqueue(received: &Received, alerts: &Mutex<BTreeMap<String, String>>) -> Ans
 fn errors(body: &[u8]) -> Vec<String> {
     let Ok(event) = serde_json::from_slice::<Value>(body) else { return vec!["Invalid JSON".to_owned()] };
     let mut errors = Vec::new();
-    let mut check = |holds: bool, error: &str| if !holds { errors.push(error.to_owned()) };
+    let mut check = |holds: bool, error: &str| {
+        if !holds {
+            errors.push(error.to_owned())
+        }
+    };
     let length = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
     check(body.len() <= 512 * 1024, "Payload too large");
     check(length(&event["routing_key"]) == 32, "Length of 'routing_key' is incorrect (should be 32 characters)");

@@ -20,7 +20,11 @@ fn about(approval: &Approval, kind: NotificationKind) -> Message {
 fn errors(body: &[u8]) -> Vec<String> {
     let Ok(message) = serde_json::from_slice::<Value>(body) else { return vec!["invalid JSON".to_owned()] };
     let mut errors = Vec::new();
-    let mut check = |holds: bool, error: &Value| if !holds { errors.push(error.to_string()) };
+    let mut check = |holds: bool, error: &Value| {
+        if !holds {
+            errors.push(error.to_string())
+        }
+    };
     check(body.len() <= 28_000, &json!("too large"));
     let attachment = &message["attachments"][0];
     check(message["type"] == "message", &message);
@@ -75,7 +79,9 @@ async fn a_request_is_a_card_that_opens_its_page() {
     for line in ["process_payment: approval needed", "currency: EUR", "Reason: Invoice 4711 is due today."] {
         assert!(text.lines().any(|one| one == line), "{text}");
     }
-    for message in [test(), bundle(Some("bot"), 3), about(&decided(approval, Status::Rejected, "no"), NotificationKind::Decided)] {
+    for message in
+        [test(), bundle(Some("bot"), 3), about(&decided(approval, Status::Rejected, "no"), NotificationKind::Decided)]
+    {
         teams.send(&message, None).await.unwrap();
         assert_eq!(errors(&receiver.next().await.body), Vec::<String>::new());
     }
@@ -121,7 +127,9 @@ fn a_card_that_is_too_large_says_so() {
 
 #[tokio::test]
 async fn errors_do_not_have_the_url() {
-    for (status, kind) in [("400 Bad Request", "Rejected"), ("404 Not Found", "Retry"), ("410 Gone", "Gone"), ("429 Too Many", "Retry")] {
+    for (status, kind) in
+        [("400 Bad Request", "Rejected"), ("404 Not Found", "Retry"), ("410 Gone", "Gone"), ("429 Too Many", "Retry")]
+    {
         let receiver = Receiver::start(move |_| Answer::status(status)).await;
         let url = secret_file(&receiver.url("/?sig=hidden"));
         let error = channel(KIND, json!({"url_file": url.path()})).send(&test(), None).await.unwrap_err();
