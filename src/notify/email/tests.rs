@@ -24,7 +24,10 @@ fn parsed(text: &str) -> Result<Settings, Vec<String>> {
 #[test]
 fn few_settings_are_needed() {
     let settings = parsed(PLAIN).unwrap();
-    assert_eq!((settings.smtp.to_string().as_str(), settings.smtp.security), ("mail.example.org:587", Security::StartTls));
+    assert_eq!(
+        (settings.smtp.to_string().as_str(), settings.smtp.security),
+        ("mail.example.org:587", Security::StartTls)
+    );
     assert!(settings.smtp.login.is_none() && settings.requesters.is_none());
     for (tls, port) in [("implicit", 465), ("starttls", 587)] {
         assert_eq!(parsed(&format!("{PLAIN}tls = \"{tls}\"")).unwrap().smtp.port, port);
@@ -60,8 +63,14 @@ fn every_mistake_is_named() {
         ("host = \"m\"\nfrom = \"a@b.org\"", "to is missing; set to or people: the recipients"),
         ("host = \"m\"\nfrom = \"nobody\"\nto = [\"c@d.org\"]", "from has \"nobody\"; must be an address"),
         ("host = \"m\"\nfrom = \"a@b.org\"\nto = [\"x y\"]", "to has \"x y\"; must be an address"),
-        ("host = \"m\"\nfrom = \"a@b.org\"\npeople = { \"c@d.org\" = \"alice\" }", "people has \"alice\" for \"c@d.org\""),
-        ("host = \"m\"\nfrom = \"a@b.org\"\npeople = { \"cd\" = \"idp/alice\" }", "people has \"cd\"; must be an address"),
+        (
+            "host = \"m\"\nfrom = \"a@b.org\"\npeople = { \"c@d.org\" = \"alice\" }",
+            "people has \"alice\" for \"c@d.org\"",
+        ),
+        (
+            "host = \"m\"\nfrom = \"a@b.org\"\npeople = { \"cd\" = \"idp/alice\" }",
+            "people has \"cd\"; must be an address",
+        ),
     ] {
         let problems = parsed(text).unwrap_err();
         assert!(problems[0].starts_with(problem), "{problems:?}");
