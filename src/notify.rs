@@ -7,10 +7,12 @@
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
 mod channel;
+mod dispatcher;
 mod message;
 mod registry;
 mod settings;
 
+pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
