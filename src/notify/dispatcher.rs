@@ -21,8 +21,12 @@ mod schedule;
 mod silence;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::SecondsFormat;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +36,7 @@ use crate::{
     clock::{self, Clock},
     domain::{ChannelName, to_micros},
     policies::Policies,
-    store::{ApprovalStore, OutboxStore},
+    store::{ApprovalStore, Backlog, OutboxStore},
     telemetry::Metrics,
 };
 
@@ -96,8 +100,7 @@ impl Channels {
     /// The first channel that cannot be built.
     pub fn build(settings: &[ChannelSettings], resources: &Resources) -> Result<Arc<Self>, BuildError> {
         let mut handles = BTreeMap::new();
-        for ChannelSettings { name, subscription, interruptions, kind, .. } in settings {
-            let kind_name = "";
+        for ChannelSettings { name, subscription, interruptions, kind_name, kind, .. } in settings {
             let failed = |reason| BuildError { channel: name.clone(), reason };
             let channel = kind.build(resources).map_err(failed)?;
             let handle = Handle::new((name.clone(), kind_name), channel, *interruptions, subscription.after);
@@ -154,10 +157,40 @@ impl Channels {
         Ok(sent?)
     }
 
+    /// The names of the channels, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<ChannelName> {
+        self.handles.keys().cloned().collect()
+    }
+
     /// The channels, in order of their names.
     #[must_use]
     pub fn status(&self) -> Vec<ChannelStatus> {
         self.handles.values().map(|handle| handle.status()).collect()
+    }
+
+    /// What keeps notifications from arriving: a sentence for each channel that has a problem.
+    #[must_use]
+    pub fn problems(&self, backlogs: &[Backlog]) -> Vec<String> {
+        let problem = |handle: &Arc<Handle>| {
+            let ChannelStatus { name, disabled, failing, last_failure, .. } = handle.status();
+            if let Some(reason) = disabled {
+                return Some(format!("channel {name} is disabled: {reason}; repair it, and retry a delivery"));
+            }
+            if let (true, Some((at, reason))) = (failing, last_failure) {
+                let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+                return Some(format!("channel {name} fails, last at {at}: {reason}"));
+            }
+            let dead = backlogs.iter().find(|backlog| backlog.channel == name).map_or(0, |backlog| backlog.dead);
+            let approvals = if dead == 1 { "1 approval".to_owned() } else { format!("{dead} approvals") };
+            (dead > 0).then(|| format!("channel {name} has given up deliveries about {approvals}; see them, and retry"))
+        };
+        let unknown = |backlog: &Backlog| {
+            let Backlog { channel, waiting, .. } = backlog;
+            let orphaned = *waiting > 0 && !self.handles.contains_key(channel);
+            orphaned.then(|| format!("channel {channel} is not configured, and deliveries wait for it"))
+        };
+        self.handles.values().filter_map(problem).chain(backlogs.iter().filter_map(unknown)).collect()
     }
 
     /// An operator retries a delivery of this channel: it is no longer disabled, and sends at once. Returns whether it

@@ -39,7 +39,8 @@ pub(super) struct Deliveries {
     waiting: Family<Labels<1>, Gauge>,
     dead: Family<Labels<1>, Gauge>,
     oldest: Family<Labels<1>, Gauge<f64, AtomicU64>>,
-    backlogs: OnceLock<Backlogs>,
+    /// The configured channels, and what reads the backlogs.
+    backlogs: OnceLock<(Vec<ChannelName>, Backlogs)>,
 }
 
 impl std::fmt::Debug for Deliveries {
@@ -112,13 +113,15 @@ impl Deliveries {
 
     /// Reads the backlogs.
     pub(super) fn refresh(&self, now: Time) {
-        for backlog in self.backlogs.get().map(|read| read()).unwrap_or_default() {
-            let labels = channel(&backlog.channel);
+        let Some((channels, read)) = self.backlogs.get() else { return };
+        let backlogs = read();
+        for name in channels {
+            let (labels, backlog) = (channel(name), backlogs.iter().find(|backlog| backlog.channel == *name));
             let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            self.waiting.get_or_create(&labels).set(count(backlog.waiting));
-            self.dead.get_or_create(&labels).set(count(backlog.dead));
-            let age = backlog.oldest_due.and_then(|due| (now - due).to_std().ok()).unwrap_or_default();
-            self.oldest.get_or_create(&labels).set(age.as_secs_f64());
+            self.waiting.get_or_create(&labels).set(count(backlog.map_or(0, |backlog| backlog.waiting)));
+            self.dead.get_or_create(&labels).set(count(backlog.map_or(0, |backlog| backlog.dead)));
+            let overdue = backlog.and_then(|backlog| (now - backlog.oldest_due?).to_std().ok()).unwrap_or_default();
+            self.oldest.get_or_create(&labels).set(overdue.as_secs_f64());
         }
     }
 
@@ -145,13 +148,13 @@ impl Metrics {
     /// Shows the outcomes of a channel, at 0, and reads the backlogs at every scrape.
     pub fn outbox(
         &self,
-        channels: impl IntoIterator<Item = ChannelName>,
+        channels: Vec<ChannelName>,
         backlogs: impl Fn() -> Vec<OutboxBacklog> + Send + Sync + 'static,
     ) {
-        for channel in channels {
+        for channel in &channels {
             Outcome::ALL.iter().for_each(|outcome| self.0.deliveries.count(channel.as_str(), *outcome, 0));
         }
-        let _ = self.0.deliveries.backlogs.set(Box::new(backlogs)); // once per server
+        let _ = self.0.deliveries.backlogs.set((channels, Box::new(backlogs))); // once per server
     }
 
     /// Counts an attempt to send a message, and its duration.
