@@ -48,7 +48,7 @@ pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
 pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Revocation, Vote};
-pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
+pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json, is_inexact};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use block::samples as block_samples;
 pub use block::{Block, BlockError, NewBlock, NewUnblock, SubjectName, Unblocked};

@@ -6,14 +6,16 @@
 //!
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
+mod card;
 mod channel;
 mod dispatcher;
 mod message;
 mod registry;
 mod settings;
 
-pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
+pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
+pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
 pub use settings::{FieldProblem, Fields, SecretSource};
