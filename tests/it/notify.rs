@@ -105,8 +105,7 @@ async fn every_event_arrives_in_order_whatever_the_receiver_answers() {
         let mut first = false;
         seen.entry(message.id.clone()).or_insert_with(|| first = true);
         if first && number < failures.len() { failures[number].clone() } else { Answer::Ok }
-    })
-    .await;
+    });
     configure(data.path(), &[("hook", &receiver)]);
     let server = start(data.path(), &[]).await;
     let mut expected = BTreeMap::new();
@@ -123,7 +122,7 @@ async fn every_event_arrives_in_order_whatever_the_receiver_answers() {
 #[tokio::test]
 async fn a_receiver_that_is_down_gets_everything_after_it_is_up_and_the_server_restarted() {
     let data = tempfile::tempdir().unwrap();
-    let receiver = Receiver::start(|_| Answer::Ok).await;
+    let receiver = Receiver::start(|_| Answer::Ok);
     receiver.go_down().await;
     configure(data.path(), &[("hook", &receiver)]);
     let server = start(data.path(), &[]).await;
@@ -152,9 +151,9 @@ async fn a_receiver_that_is_down_gets_everything_after_it_is_up_and_the_server_r
 #[tokio::test]
 async fn a_receiver_that_is_gone_or_hangs_delays_no_other_channel() {
     let data = tempfile::tempdir().unwrap();
-    let gone = Receiver::start(|_| Answer::Status("410 Gone", "")).await;
-    let hung = Receiver::start(|_| Answer::Hang).await;
-    let good = Receiver::start(|_| Answer::Ok).await;
+    let gone = Receiver::start(|_| Answer::Status("410 Gone", ""));
+    let hung = Receiver::start(|_| Answer::Hang);
+    let good = Receiver::start(|_| Answer::Ok);
     configure(data.path(), &[("gone", &gone), ("good", &good), ("hung", &hung)]);
     let server = start(data.path(), &[]).await;
     for n in 0..100 {
@@ -180,7 +179,7 @@ async fn a_receiver_that_is_gone_or_hangs_delays_no_other_channel() {
 #[tokio::test]
 async fn every_end_is_told() {
     let data = tempfile::tempdir().unwrap();
-    let receiver = Receiver::start(|_| Answer::Ok).await;
+    let receiver = Receiver::start(|_| Answer::Ok);
     configure(data.path(), &[("hook", &receiver)]);
     let server = start(data.path(), &["limits.timeout_min=10ms"]).await;
     let decided = asked(&server, "decided").await;

@@ -60,8 +60,8 @@ impl World {
     async fn with(habits: &[(&'static str, Habits)], after: Duration, interruptions: u32) -> Self {
         let receivers: BTreeMap<_, _> =
             habits.iter().map(|(name, habits)| (*name, Arc::new(Receiver::new(*habits)))).collect();
-        let kinds = NotificationKind::ALL.into();
-        let channels = receivers.keys().map(|text| (name(text), Subscription { kinds, after })).collect();
+        let wants = || Subscription { kinds: NotificationKind::ALL.into(), after };
+        let channels = receivers.keys().map(|text| (name(text), wants())).collect();
         let default = receivers.keys().map(|text| name(text)).collect();
         let store = Arc::new(MemoryStore::with_routes(Arc::new(Routes { channels, default })));
         let clock = Arc::new(ManualClock::new(at(0)));

@@ -33,7 +33,7 @@ async fn kills_lose_no_message() {
     let kills = std::env::var("SIGNOFF_NOTIFY_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
     let data = tempfile::tempdir().unwrap();
     let mut random = Random::new();
-    let receiver = Receiver::start(|_| Answer::Ok).await;
+    let receiver = Receiver::start(|_| Answer::Ok);
     configure(data.path(), &[("hook", &receiver)]);
     let (load, mut pauses) = (Load::new(), Random::new());
     for round in 0..kills {

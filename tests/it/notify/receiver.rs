@@ -67,15 +67,12 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// A receiver that answers as the closure says.
-    pub(crate) async fn start(script: impl FnMut(&Arrived) -> Answer + Send + 'static) -> Self {
+    pub(crate) fn start(script: impl FnMut(&Arrived) -> Answer + Send + 'static) -> Self {
         let shared = Shared { script: Mutex::new(Box::new(script)), arrived: watch::Sender::new(Vec::new()) };
-        let receiver = Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            shared: Arc::new(shared),
-            accepting: Mutex::default(),
-        };
-        let address = receiver.listen();
-        Self { address, ..receiver }
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut receiver = Self { address: any_port, shared: Arc::new(shared), accepting: Mutex::default() };
+        receiver.address = receiver.listen();
+        receiver
     }
 
     /// Listens, on the same port as before.

@@ -43,7 +43,7 @@ async fn requests_of_one_agent_within_a_minute_become_one_message() {
     world.pass(2).await;
     assert_eq!(world.receiver("mail").kinds(), [(first, Voted), (first, Cancelled)]);
     let chat = world.receiver("chat").take();
-    let states: Vec<_> = chat.iter().map(|received| match received {
+    let states = chat.iter().map(|received| match received {
         Received::Event { approval, state, .. } => (*approval, state.as_deref()),
         other => panic!("{other:?}"),
     });
