@@ -1,6 +1,7 @@
 //! The composition root: parse everything, build, then serve.
 
 mod accept;
+mod channel_secrets;
 mod check_files;
 mod clock;
 mod connection;
@@ -88,6 +89,7 @@ impl Server {
     /// When the store or the tokens cannot be loaded, or the address cannot be bound.
     pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
         SystemWall::check()?;
+        channel_secrets::require(&config.channels).await?;
         let files = SettledAtStart::read(&config).await?;
         file_limit::raise(config.limits.connections.open);
         let log = Arc::new(ApprovalLog::start().map_err(StartError::Thread)?);

@@ -57,6 +57,9 @@ pub enum StartError {
     /// The client's secret for sign-in with OpenID cannot be read.
     #[error("oidc.client_secret_file: {0}")]
     ClientSecret(#[from] ClientSecretError),
+    /// Secrets of channels cannot be read.
+    #[error("cannot read the secrets of channels:\n{0}")]
+    ChannelSecrets(String),
     /// The certificate, its key or the client authorities cannot be loaded.
     #[error("cannot load the TLS files:\n{0}")]
     Tls(#[from] TlsError),

@@ -85,7 +85,7 @@ async fn another_schema_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     close(open(&directory).unwrap()).await;
     for (version, found) in
-        [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (&6_u32.to_be_bytes()[..], 6), (b"odd", 0)]
+        [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (&7_u32.to_be_bytes()[..], 7), (b"odd", 0)]
     {
         tamper(directory.path(), |db| {
             db.insert(keys::SCHEMA, version).unwrap();

@@ -86,6 +86,7 @@ impl Group<'_> {
         for range in [head.clone()..=frame::piece_key(&head, u8::MAX), keys::events(id)] {
             records.extend(self.pages.keys(range).collect::<Result<Vec<_>, _>>()?);
         }
+        self.lanes.forget(id)?;
         records.into_iter().for_each(|key| self.batch.remove(key));
         for field in fields(approval, &caller) {
             self.batch.remove(field.key(id));

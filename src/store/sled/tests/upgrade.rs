@@ -68,7 +68,7 @@ async fn a_store_of_an_earlier_schema_opens_with_everything_in_it() {
 #[tokio::test]
 async fn other_versions_are_rejected_as_before() {
     for (tree, mark, found) in
-        [(3, SCHEMA, 3), (4, SCHEMA, 4), (4, 3, 4), (3, 4, 3), (6, SCHEMA, 6), (SCHEMA, 6, 6), (2, 4, 2)]
+        [(3, SCHEMA, 3), (4, SCHEMA, 4), (4, 3, 4), (3, 4, 3), (4, 5, 4), (7, SCHEMA, 7), (SCHEMA, 7, 7), (2, 4, 2)]
     {
         let (directory, _) = filled().await;
         aged(&directory, tree, mark);
