@@ -112,7 +112,7 @@ impl Attention {
     fn message(&mut self, requests: Vec<ApprovalId>, now: Time, admitted: &mut Vec<Admitted>) {
         match self.interruptions.take(now) {
             Ok(()) => {
-                requests.iter().for_each(|request| drop(self.crowd.remove(request)));
+                self.crowd.retain(|waiting| !requests.contains(waiting));
                 admitted.push(match requests[..] {
                     [only] => Admitted::Alone(only),
                     _ => Admitted::Together(requests),

@@ -184,3 +184,43 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::at;
+
+    #[test]
+    fn deliveries_are_counted_and_backlogs_read_at_every_scrape() {
+        let metrics = Metrics::new("test");
+        let (hook, idle): (ChannelName, ChannelName) = ("hook".parse().unwrap(), "idle".parse().unwrap());
+        let backlog = OutboxBacklog { channel: hook.clone(), waiting: 3, dead: 1, oldest_due: Some(at(10)) };
+        let backlogs = std::sync::Mutex::new(vec![backlog]);
+        metrics.outbox(vec![hook.clone(), idle], move || std::mem::take(&mut backlogs.lock().unwrap()));
+        metrics.delivery_sent(&hook);
+        metrics.delivery_failed(&hook);
+        metrics.delivery_dead(&hook);
+        metrics.deliveries_superseded(&hook, 2);
+        metrics.deliveries_superseded(&hook, 0);
+        metrics.message_attempted(&hook, Duration::from_millis(20));
+        let text = metrics.render(at(40));
+        for line in [
+            r#"signoff_deliveries_total{channel="hook",outcome="sent"} 1"#,
+            r#"signoff_deliveries_total{channel="hook",outcome="failed"} 1"#,
+            r#"signoff_deliveries_total{channel="hook",outcome="dead"} 1"#,
+            r#"signoff_deliveries_total{channel="hook",outcome="superseded"} 2"#,
+            r#"signoff_deliveries_total{channel="idle",outcome="sent"} 0"#,
+            r#"signoff_deliveries_waiting{channel="hook"} 3"#,
+            r#"signoff_deliveries_waiting{channel="idle"} 0"#,
+            r#"signoff_deliveries_dead{channel="hook"} 1"#,
+            r#"signoff_oldest_delivery_age_seconds{channel="hook"} 30.0"#,
+            r#"signoff_notification_send_seconds_count{channel="hook"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        // What is no longer in the outbox no longer waits.
+        let text = metrics.render(at(50));
+        assert!(text.contains(r#"signoff_deliveries_waiting{channel="hook"} 0"#), "{text}");
+        assert!(text.contains(r#"signoff_oldest_delivery_age_seconds{channel="hook"} 0.0"#), "{text}");
+    }
+}

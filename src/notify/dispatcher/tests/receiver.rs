@@ -103,7 +103,7 @@ struct InFlight<'a>(&'a Receiver, Vec<ApprovalId>);
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         let mut in_flight = self.0.in_flight.lock().unwrap();
-        self.1.iter().for_each(|id| drop(in_flight.remove(id)));
+        in_flight.retain(|id| !self.1.contains(id));
     }
 }
 

@@ -51,9 +51,12 @@ impl Worker {
             SendError::Retry { after, .. } => {
                 self.breaker.failed(now, outgoing.probe, after, random());
                 let mut waiting = Vec::new();
+                // The deliveries of a bundle return together.
+                let attempts = outgoing.parts.iter().map(|part| part.planned.head.attempts + 1).max().unwrap_or(1);
+                let random = random();
                 for part in &outgoing.parts {
-                    let (revision, attempts) = (part.planned.head.revision, part.planned.head.attempts + 1);
-                    match schedule::retry_at(self.since(&part.planned.head), attempts, now, after, random()) {
+                    let revision = part.planned.head.revision;
+                    match schedule::retry_at(self.since(&part.planned.head), attempts, now, after, random) {
                         Some(retry_at) => {
                             self.sources.metrics.delivery_failed(&self.handle.name);
                             let error = reason.clone();
