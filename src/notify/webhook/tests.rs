@@ -41,7 +41,7 @@ impl Sender {
         assert!(!format!("{settings:?}").contains("hidden"), "{settings:?}");
         // Receivers compare the time of a signature with their own clock.
         let clock = Arc::new(ManualClock::new(SystemWall.wall()));
-        let channel = settings.build(&Resources { clock, links: Links::default() }).unwrap();
+        let channel = settings.build(&Resources { clock, links: Links::default(), minter: None }).unwrap();
         Self { channel, secrets }
     }
 
