@@ -56,6 +56,7 @@ use crate::{
     domain::limits::RequestLimits,
     grpc::{Admission, Streams},
     identity::oidc::{CALLBACK_PATH, SignIn},
+    links::Links,
     policies::Policies,
     sessions::Sessions,
     tokens::Tokens,
@@ -71,6 +72,8 @@ const FORM_BYTES: usize = 64 << 10;
 pub struct Desk {
     /// The use-cases of approvals.
     pub approvals: Arc<Approvals>,
+    /// One-tap links of messages.
+    pub links: Arc<Links>,
     /// The live policy.
     pub policies: Arc<Policies>,
     /// The server's tokens.

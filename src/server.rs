@@ -113,6 +113,7 @@ impl Server {
         let (dev_link, dev_link_path) = dev_tokens.map(|tokens| DevLink::new(tokens.reviewer)).transpose()?.unzip();
         let desk = Desk {
             approvals: Arc::clone(&use_cases.approvals),
+            links: Arc::clone(&use_cases.links),
             policies: Arc::clone(&use_cases.policies),
             tokens: Arc::clone(&use_cases.tokens),
             sessions: Arc::clone(&use_cases.sessions),
@@ -138,7 +139,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, sessions, policies, approvals, admin: _ } = use_cases;
+        let UseCases { tokens, sessions, policies, approvals, links: _, admin: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let mut workers = JoinSet::new();

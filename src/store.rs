@@ -13,6 +13,7 @@
 //! | [`SessionStore`] | sessions of people who signed in |
 //! | [`FreezeStore`] | freezes, which block claims |
 //! | [`BlockStore`] | blocks of subjects, whose credentials are then rejected |
+//! | [`SigningKeyStore`] | keys by which the server recognises what it has signed |
 //! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
@@ -44,6 +45,7 @@ mod open;
 mod policies;
 mod query;
 mod sessions;
+mod signing_keys;
 mod sled;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -63,6 +65,7 @@ pub use open::{OpenError, StoreConfig, open};
 pub use policies::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, UnchangedPolicy};
 pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
 pub use sessions::SessionStore;
+pub use signing_keys::SigningKeyStore;
 #[cfg(test)]
 pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
@@ -81,7 +84,16 @@ pub const DOCUMENT_MAX: usize = 1 << 20;
 
 /// Everything that the server stores. Implemented by every type that implements its parts.
 pub trait Store:
-    ApprovalStore + PolicyStore + TokenStore + SessionStore + FreezeStore + BlockStore + ChangeFeed + Transfer + Lifecycle
+    ApprovalStore
+    + PolicyStore
+    + TokenStore
+    + SessionStore
+    + FreezeStore
+    + BlockStore
+    + SigningKeyStore
+    + ChangeFeed
+    + Transfer
+    + Lifecycle
 {
 }
 
@@ -92,6 +104,7 @@ impl<T> Store for T where
         + SessionStore
         + FreezeStore
         + BlockStore
+        + SigningKeyStore
         + ChangeFeed
         + Transfer
         + Lifecycle

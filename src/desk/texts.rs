@@ -11,6 +11,7 @@ pub(super) mod forms;
 pub(super) mod freezes;
 pub(super) mod history;
 pub(super) mod keys;
+pub(super) mod links;
 pub(super) mod openid;
 pub(super) mod policy;
 pub(super) mod queue;

@@ -35,6 +35,7 @@ mod records;
 mod salvage;
 mod schemas;
 mod sessions;
+mod signing_keys;
 mod tokens;
 mod tombstones;
 mod transfer;
@@ -80,11 +81,11 @@ use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBro
 use crate::domain::Time;
 
 /// Version of the keys and records. Raise it when a build cannot read what an older one wrote, or the reverse.
-const SCHEMA: u32 = 5;
+const SCHEMA: u32 = 6;
 
-/// Earlier schema versions, whose records are valid in this one. Version 4 added freezes and revocations, and version 5
-/// sessions and blocks.
-const UPGRADED: [u32; 2] = [3, 4];
+/// Earlier schema versions, whose records are valid in this one. Version 4 added freezes and revocations, version 5
+/// sessions and blocks, and version 6 signing keys.
+const UPGRADED: [u32; 3] = [3, 4, 5];
 
 /// Capacity of the writer's queue. Senders wait when it is full.
 const QUEUE: usize = 4_096;

@@ -7,14 +7,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
-        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
+        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, KeyPurpose,
+        NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, SigningKey, Time, Token, TokenId,
     },
     store::{
         ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
         Health, History, Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query,
-        SessionStore, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
-        UnchangedPolicy,
+        SessionStore, SigningKeyStore, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer,
+        Transitioned, UnchangedPolicy,
     },
 };
 
@@ -258,6 +258,17 @@ impl SessionStore for Staged {
 
     async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         self.inner.sessions().await
+    }
+}
+
+#[async_trait]
+impl SigningKeyStore for Staged {
+    async fn signing_key(&self, purpose: KeyPurpose) -> Result<Option<SigningKey>, StoreError> {
+        self.inner.signing_key(purpose).await
+    }
+
+    async fn keep_signing_key(&self, purpose: KeyPurpose, proposed: SigningKey) -> Result<SigningKey, StoreError> {
+        self.inner.keep_signing_key(purpose, proposed).await
     }
 }
 

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::prepared_submission::PreparedSubmission;
 use crate::{
     domain::{
-        ApprovalId, Block, Command, Freeze, ImportedBlocks, ImportedFreezes, NewBlock, NewFreeze, NewThaw, NewUnblock,
-        Session, SessionId, Time, Token, TokenId,
+        ApprovalId, Block, Command, Freeze, ImportedBlocks, ImportedFreezes, KeyPurpose, NewBlock, NewFreeze, NewThaw,
+        NewUnblock, Session, SessionId, SigningKey, Time, Token, TokenId,
     },
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned, UnchangedPolicy},
 };
@@ -34,6 +34,7 @@ pub(super) enum Job {
     Block(NewBlock, Reply<Block>),
     Unblock(NewUnblock, Reply<Block>),
     ImportBlocks(Vec<Block>, Reply<ImportedBlocks>),
+    KeepSigningKey(KeyPurpose, SigningKey, Reply<SigningKey>),
     Freeze(NewFreeze, Reply<Freeze>),
     Thaw(NewThaw, Reply<Freeze>),
     ImportUnchangedPolicies(Vec<UnchangedPolicy>, Reply<usize>),

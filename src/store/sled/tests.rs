@@ -23,8 +23,8 @@ use crate::{
     domain::{Approval, ApprovalId, Choice, Command, Deciding, Event, Revision, Seen, Status, Time, Token, samples::*},
     store::{
         ApprovalStore as _, BlockStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History, Page,
-        PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _, Submission, TokenStore as _,
-        Transfer as _,
+        PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _, SigningKeyStore as _, Submission,
+        TokenStore as _, Transfer as _,
         conformance::{approve, everything, fill, largest, policy, submission},
     },
 };
@@ -85,7 +85,7 @@ async fn another_schema_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     close(open(&directory).unwrap()).await;
     for (version, found) in
-        [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (&6_u32.to_be_bytes()[..], 6), (b"odd", 0)]
+        [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (&7_u32.to_be_bytes()[..], 7), (b"odd", 0)]
     {
         tamper(directory.path(), |db| {
             db.insert(keys::SCHEMA, version).unwrap();

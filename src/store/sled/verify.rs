@@ -40,6 +40,8 @@ pub struct Findings {
     pub sessions: u64,
     /// Intact blocks of subjects.
     pub blocks: u64,
+    /// Intact signing keys.
+    pub signing_keys: u64,
     /// Records of commit groups. Their chain is intact unless a fault says otherwise.
     pub groups: u64,
     /// The damage, in the order in which it was found.

@@ -5,6 +5,7 @@ mod changes;
 mod freezes;
 mod policies;
 mod sessions;
+mod signing_keys;
 mod tokens;
 mod transfer;
 
@@ -19,8 +20,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, Refusal, Revision, Session, SessionId, Status,
-        Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
+        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, KeyPurpose, Refusal, Revision, Session,
+        SessionId, SigningKey, Status, Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -54,6 +55,7 @@ struct State {
     sessions: BTreeMap<SessionId, Session>,
     freezes: Freezes,
     blocks: Blocks,
+    signing_keys: BTreeMap<KeyPurpose, SigningKey>,
     /// The newest time of an event or a version of the policy, including those of forgotten approvals.
     newest: Option<Time>,
 }

@@ -10,13 +10,13 @@ use std::sync::{
 use async_trait::async_trait;
 use signoff::{
     domain::{
-        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
-        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
+        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, KeyPurpose,
+        NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, SigningKey, Time, Token, TokenId,
     },
     store::{
         ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
-        Health, History, Lifecycle, Page, PolicyVersion, Query, SessionStore, Store, StoreError, Submission, Submitted,
-        Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        Health, History, Lifecycle, Page, PolicyVersion, Query, SessionStore, SigningKeyStore, Store, StoreError,
+        Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -125,6 +125,17 @@ impl SessionStore for Delegating {
 
     async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         self.store.sessions().await
+    }
+}
+
+#[async_trait]
+impl SigningKeyStore for Delegating {
+    async fn signing_key(&self, purpose: KeyPurpose) -> Result<Option<SigningKey>, StoreError> {
+        self.store.signing_key(purpose).await
+    }
+
+    async fn keep_signing_key(&self, purpose: KeyPurpose, proposed: SigningKey) -> Result<SigningKey, StoreError> {
+        self.store.keep_signing_key(purpose, proposed).await
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "domain",
                     "grpc",
                     "identity",
+                    "links",
                     "policies",
                     "policy",
                     "policy_file",
@@ -162,6 +163,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "domain",
                     "grpc",
                     "identity",
+                    "links",
                     "policies",
                     "policy",
                     "policy_file",
@@ -206,6 +208,12 @@ pub(crate) const LAYERS: &[Layer] = &[
                 name: "policies",
                 holds: "the live policy: set it, test it, list its versions",
                 may_use: &["blocking_pool", "clock", "domain", "identity", "policy", "store"],
+                tests_may_use: &["test_support"],
+            },
+            Row {
+                name: "links",
+                holds: "one-tap links in messages: make them, open them, decide by them",
+                may_use: &["approvals", "clock", "domain", "identity", "policies", "policy", "store", "unicode"],
                 tests_may_use: &["test_support"],
             },
             Row {
@@ -256,7 +264,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "store",
-                holds: "stores approvals, versions of the policy, tokens, sessions, freezes and blocks: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
+                holds: "stores approvals, versions of the policy, tokens, sessions, freezes, blocks and signing keys: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
                 may_use: &["bounded_file", "domain", "private_files"],
                 tests_may_use: &[],
             },
