@@ -7,6 +7,7 @@
 //! Pages work without scripts. Scripts keep an open page current (`live.rs`), and count down.
 
 mod agent_text;
+mod alerts;
 mod approval;
 mod assets;
 mod cookies;
@@ -105,6 +106,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/pending", get(queue::pending))
         .route("/history", get(history::page))
         .route("/events", get(queue::events))
+        .route("/alerts", get(alerts::switches))
         .route("/bulk", post(queue::bulk::confirm))
         .route("/bulk/decide", post(queue::bulk::decide))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))

@@ -23,6 +23,8 @@ const TOOL: usize = crate::domain::limits::TOOL_NAME_MAX;
 pub(in crate::desk) struct Row {
     pub(in crate::desk) id: ApprovalId,
     pub(in crate::desk) revision: Revision,
+    /// The revision of its arguments: an open page keeps a selection while it is the same.
+    pub(in crate::desk) arguments_revision: Revision,
     pub(in crate::desk) sort: SortKey,
     pub(in crate::desk) priority: Priority,
     pub(in crate::desk) tool: Cut,
@@ -73,6 +75,7 @@ impl Row {
         Self {
             id: approval.id,
             revision: approval.revision,
+            arguments_revision: approval.arguments_revision,
             sort: SortKey::of(approval),
             priority: approval.priority(),
             tool: Cut::new(&request.tool_name, TOOL),

@@ -213,8 +213,8 @@ pub(crate) const LAYERS: &[Layer] = &[
             Row {
                 name: "links",
                 holds: "one-tap links in messages: make them, open them, decide by them",
-                may_use: &["approvals", "clock", "domain", "identity", "policies", "policy", "store", "unicode"],
-                tests_may_use: &["test_support"],
+                may_use: &["approvals", "domain", "identity", "policies", "policy", "store", "unicode"],
+                tests_may_use: &["clock", "test_support"],
             },
             Row {
                 name: "tokens",
