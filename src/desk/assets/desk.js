@@ -172,8 +172,7 @@ export function connect(path, handlers, { whileVisible, again = () => location.r
 }
 
 // Keys without Ctrl or Alt. `actions` maps a key to what it does; one choice switches them off on all pages. None
-// decides. Arrows and Enter are not among them: they work as everywhere. Storage can be forbidden; then the choice is
-// for this page.
+// decides. Storage can be forbidden; then the choice is for this page.
 const KEYS = "signoff.keys";
 
 export function keys(actions) {

@@ -117,7 +117,7 @@ function place(entry, inPlace) {
   changed();
 }
 
-// What the reader did to rows stays, unless the arguments are no longer those that they selected. Votes change nothing.
+// What the reader did to rows stays, unless the arguments are no longer those that they selected.
 function keep(made, before) {
   for (const old of before) {
     if (old.querySelector("details")?.open) made.querySelector("details")?.setAttribute("open", "");
@@ -237,7 +237,7 @@ connect(`/events?${query}`, {
 });
 setInterval(sweep, 1_000);
 
-// Notifications: their module is loaded only where they are on, and for the switch.
+// Notifications: loaded only where they are on.
 const alerts = document.getElementById("alerts-open");
 const load = () => import("./alerts.js");
 alerts.hidden = false;
