@@ -19,6 +19,7 @@ mod gate;
 mod load;
 mod memory;
 mod outbox;
+mod notify;
 mod payload;
 mod pending;
 mod provider;
@@ -74,6 +75,8 @@ enum Measure {
     Gate,
     /// Latency from Decide to the waiter's message
     Wake,
+    /// Latency from a request to its webhook, and the cost of webhooks
+    Notify,
     /// Server memory per open stream
     Memory,
     /// Share of the outbox in the cost of a request in the store
@@ -97,6 +100,7 @@ impl Measure {
             Self::Auth => auth::measure(sizes, table).await,
             Self::Gate => gate::measure(sizes, table).await,
             Self::Wake => wake::measure(sizes, table).await,
+            Self::Notify => notify::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
             Self::Outbox => outbox::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,

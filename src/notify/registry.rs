@@ -42,6 +42,7 @@ pub struct Resources {
 
 /// Every kind. A new one is one line here.
 pub static KINDS: &[Kind] = &[
+    super::email::KIND,
     super::webhook::KIND,
     super::email::KIND,
     super::pagerduty::KIND,

@@ -8,7 +8,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue};
 
 use super::{SecretSource, SendError};
-use crate::{domain::Time, identity::Secret};
+use crate::domain::Time;
+use crate::identity::Secret;
 
 /// What secrets begin with.
 const PREFIX: &str = "whsec_";
@@ -40,7 +41,7 @@ pub(super) enum SignerError {
 impl Signer {
     /// Reads the secrets, one a line: to rotate them, an operator adds a new one, and removes the old one later.
     pub(super) async fn read(source: &SecretSource) -> Result<Self, SendError> {
-        let problem = |error| SendError::Retry { reason: format!("{}: {error}", source.field("secret")), after: None };
+        let problem = |error| SendError::Retry { reason: format!("cannot sign: {source}: {error}"), after: None };
         Self::new(&source.read_lines().await?).map_err(problem)
     }
 
@@ -86,7 +87,12 @@ mod tests {
     async fn signer(lines: &str) -> Result<Signer, SendError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), lines).unwrap();
-        Signer::read(&SecretSource::File(file.path().to_owned())).await
+        let signer = Signer::read(&SecretSource::File(file.path().to_owned())).await;
+        signer.map_err(|error| {
+            let SendError::Retry { reason, after: None } = error else { panic!("{error:?}") };
+            let reason = reason.replace(&file.path().display().to_string(), "FILE");
+            SendError::Retry { reason, after: None }
+        })
     }
 
     /// The example of the specification's reference libraries.
@@ -107,12 +113,12 @@ mod tests {
         for length in [24, 64] {
             assert!(signer(&encoded(length)).await.is_ok(), "{length}");
         }
-        let refused = "secret_file: secret 2 is not whsec_ followed by the base64 of 24 to 64 bytes";
+        let refused = "cannot sign: FILE: secret 2 is not whsec_ followed by the base64 of 24 to 64 bytes";
         for second in [encoded(23), encoded(65), STANDARD.encode([b'k'; 32]), "whsec_????".to_owned()] {
             let error = signer(&format!("{}\n{second}", encoded(32))).await.err().unwrap();
             assert_eq!(error.to_string(), refused);
         }
         let error = signer(&format!("{}\n", encoded(32)).repeat(9)).await.err().unwrap();
-        assert_eq!(error.to_string(), "secret_file: there are 9 secrets; at most 8 are allowed");
+        assert_eq!(error.to_string(), "cannot sign: FILE: there are 9 secrets; at most 8 are allowed");
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Error, Policies};
 use crate::{
-    domain::Actor,
+    domain::{Actor, ChannelName},
     identity::Principal,
     policy::{Known, Policy, Problem},
     store::{Filter, Order, Query},
@@ -14,8 +14,14 @@ use crate::{
 const RECENT: usize = 1_000;
 
 impl Policies {
+    /// Names the channels of the server, so that others give a warning. Only the first call counts: the configuration
+    /// does not change.
+    pub fn know_channels(&self, channels: BTreeSet<ChannelName>) {
+        let _ = self.channels.set(channels);
+    }
+
     /// Warnings about a policy: names that are similar to those of the newest approvals, of `tools`, of tokens and of
-    /// reviewers who called; rules that can be bypassed. Empty if the names cannot be read.
+    /// reviewers who called; channels that the server does not have; rules that can be bypassed. Empty if the names cannot be read.
     pub async fn warnings(&self, by: &Actor, policy: Arc<Policy>, tools: BTreeSet<String>) -> Vec<Problem> {
         let warnings = async {
             let mut known = self.known().await?;
@@ -36,7 +42,7 @@ impl Policies {
     }
 
     async fn known(&self) -> Result<Known, Error> {
-        let mut known = self.seen.known();
+        let mut known = Known { channels: self.channels.get().cloned(), ..self.seen.known() };
         for token in self.store.tokens().await? {
             let principal = Principal::from_token(&token);
             known.users.insert(principal.actor.to_string());

@@ -1,5 +1,6 @@
 //! Whole policies: decisions, traces, and problems.
 
+mod channels;
 mod properties;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::domain::{
-    REMEMBERED_REJECTION_RULE, Requirement, RuleOutcome, Status,
+    MinAssurance, REMEMBERED_REJECTION_RULE, Requirement, RuleOutcome, Status,
     samples::{a_request, arguments, at},
 };
 

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Document, RuleEffect,
+    Document, RuleEffect, channel_names,
     globs::{GlobIndex, is_literal},
     problems::Problem,
     rules::Policy,
     shadowing::Cover,
     similar_names::{self, Difference},
 };
-use crate::{domain::Reviewer, unicode};
+use crate::{
+    domain::{ChannelName, Reviewer},
+    spelling, unicode,
+};
 
 /// Maximum number of warnings per policy: nobody reads more.
 const WARNINGS_MAX: usize = 100;
@@ -24,6 +27,8 @@ pub struct Known {
     pub groups: BTreeSet<String>,
     /// Callers, as `issuer/subject`.
     pub users: BTreeSet<String>,
+    /// The channels of the server. `None`: of no particular server, so that no channel is unknown.
+    pub channels: Option<BTreeSet<ChannelName>>,
 }
 
 impl Policy {
@@ -38,6 +43,7 @@ impl Policy {
         warnings.patterns();
         warnings.spellings();
         // Before tools: an agent that calls tools by many names must not displace these.
+        warnings.channels(known);
         warnings.reviewers(known);
         warnings.tools(known);
         warnings.found
@@ -173,6 +179,21 @@ impl<'a> Warnings<'a> {
                         ),
                     );
                 }
+            }
+        }
+    }
+
+    /// Channels that the server does not have: nobody is told there. Not a problem of the policy, because several servers
+    /// can have the same one.
+    fn channels(&mut self, known: &Known) {
+        let Some(channels) = &known.channels else { return };
+        let unknown = |name: &String| !channels.iter().any(|channel| channel.as_str() == name);
+        for (path, names) in channel_names::lists(self.document()) {
+            for (index, name) in names.iter().enumerate().filter(|(_, name)| unknown(name)) {
+                let similar = spelling::closest(name, channels.iter().map(ToString::to_string));
+                let hint = similar.map(|similar| format!("; did you mean {similar:?}?")).unwrap_or_default();
+                let what = "is not a channel of this server, which tells nobody there";
+                self.add(format!("{path}[{index}]"), format!("{name:?} {what}{hint}"));
             }
         }
     }

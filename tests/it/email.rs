@@ -41,7 +41,11 @@ fn channel(settings: &str, minter: Option<Arc<dyn LinkMinter>>) -> Arc<dyn Chann
     let kind = KINDS.iter().find(|kind| kind.name == "email").expect("it is registered");
     let built = (kind.parse)(&mut fields);
     assert_eq!(fields.finish(), []);
-    let resources = Resources { clock: Arc::new(ServerClock::start(None, |_| {}).expect("a clock")), links: Links::new(None), minter };
+    let resources = Resources {
+        clock: Arc::new(ServerClock::start(None, |_| {}).expect("a clock")),
+        links: Links::new(None),
+        minter,
+    };
     built.expect("valid settings").build(&resources).expect("it can be built")
 }
 

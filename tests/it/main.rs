@@ -18,6 +18,7 @@ mod gate;
 mod kills;
 mod ledger;
 mod load;
+mod notify;
 mod oidc;
 mod policy;
 mod queue;

@@ -52,6 +52,7 @@ pub(super) fn payment() -> Approval {
         frozen: None,
         claim_window: Duration::from_secs(300),
         remembered_rejection: None,
+        notify: Vec::new(),
     };
     let id: ApprovalId = "01946881-5c00-7000-8000-000000000001".parse().unwrap();
     request(id, Arc::new(asked), arguments, Arc::new(verdict), soon_after(0)).unwrap().0
