@@ -9,10 +9,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::PublicUrl;
+use crate::domain::{ChannelName, PublicUrl, Routes};
 use crate::identity::{CertificateRoles, RoleGroups};
+use crate::notify::ChannelSettings;
 use crate::tls::TlsConfig;
 
+mod channels;
 mod desk;
 mod duration;
 mod entry;
@@ -81,6 +83,10 @@ pub struct Config {
     pub certificates: CertificateRoles,
     /// File with the policy; with `None`, the API sets the policy.
     pub policy: Option<PathBuf>,
+    /// Channels of notifications: the tables `[channels.NAME]` of the file, in order of names.
+    pub channels: Vec<ChannelSettings>,
+    /// The channels that are told of requests whose policy names none. Each one is configured.
+    pub notify_default: Vec<ChannelName>,
     /// Access to gRPC reflection. With `dev`, the default is [`ReflectionAccess::Open`].
     pub reflection: ReflectionAccess,
     /// Log format and filter.
@@ -111,6 +117,8 @@ impl Default for Config {
             roles: RoleGroups::default(),
             certificates: CertificateRoles::default(),
             policy: None,
+            channels: Vec::new(),
+            notify_default: Vec::new(),
             reflection: ReflectionAccess::default(),
             log: LogConfig::default(),
             otlp_endpoint: None,
@@ -123,6 +131,13 @@ impl Config {
     #[must_use]
     pub fn has_authentication(&self) -> bool {
         self.dev || self.oidc.issuer.is_some() || !self.certificates.is_empty()
+    }
+
+    /// Which channels are told of an event.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        let channels = self.channels.iter().map(|settings| (settings.name.clone(), settings.subscription.clone()));
+        Routes { channels: channels.collect(), default: self.notify_default.iter().cloned().collect() }
     }
 }
 

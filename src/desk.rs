@@ -25,7 +25,6 @@ mod moment;
 mod next;
 mod phrase;
 mod policy;
-mod punycode;
 mod queue;
 mod recognise;
 mod sessions;

@@ -48,8 +48,9 @@ mod properties;
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
+pub(crate) use approval::may_notify;
 pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Revocation, Vote};
-pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
+pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json, is_inexact};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use block::samples as block_samples;
 pub use block::{Block, BlockError, NewBlock, NewUnblock, SubjectName, Unblocked};
@@ -62,7 +63,7 @@ pub use freeze::{Freeze, FreezeError, FreezeScope, Frozen, NewFreeze, NewThaw, T
 pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes, ImportedFreezes};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, BlockId, ClaimId, FreezeId, Revision, SessionId, TokenId};
-pub use lane::{CHANNEL_STATE_MAX, ChannelState, DELIVERY_ERROR_MAX, Delivery, Lane, Settlement};
+pub use lane::{CHANNEL_STATE_MAX, ChannelState, DELIVERY_ERROR_MAX, Delivery, LANE_DELIVERIES_MAX, Lane, Settlement};
 pub use notification::{
     CHANNEL_NAME_MAX, ChannelName, ChannelNameError, DeliveryId, DeliveryIdError, NotificationKind,
 };

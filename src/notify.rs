@@ -6,12 +6,35 @@
 //!
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
+mod card;
 mod channel;
+mod dispatcher;
+mod email;
+mod http;
+mod link_minter;
 mod message;
+mod ntfy;
+mod pagerduty;
+mod plain_text;
 mod registry;
+mod secret_source;
 mod settings;
+mod standard_webhooks;
+mod teams;
+#[cfg(test)]
+mod test_kind;
+#[cfg(test)]
+mod test_receiver;
+mod webhook;
 
+pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
+pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
+pub use link_minter::LinkMinter;
 pub use message::{Bundle, Links, Message, Subject};
-pub use registry::{Build, ChannelSettings, KINDS, Kind, Resources};
-pub use settings::{FieldProblem, Fields, SecretSource};
+pub use registry::{
+    Build, CHANNELS_MAX, ChannelProblems, ChannelSettings, INTERRUPTIONS_DEFAULT, INTERRUPTIONS_WINDOW, KINDS, Kind,
+    Resources,
+};
+pub use secret_source::{SECRET_MAX, SecretError, SecretSource};
+pub use settings::{FieldProblem, Fields};

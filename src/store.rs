@@ -13,6 +13,7 @@
 //! | [`SessionStore`] | sessions of people who signed in |
 //! | [`FreezeStore`] | freezes, which block claims |
 //! | [`BlockStore`] | blocks of subjects, whose credentials are then rejected |
+//! | [`OutboxStore`] | what channels are still to be told |
 //! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
@@ -21,14 +22,13 @@
 //! PolicyStore>`. [`open`] opens the store of a [`StoreConfig`]. The engines are `sled/`, and the model in
 //! `testing/memory.rs`.
 //!
-//! **A new concern** (an outbox) is a trait in its own file, with its types and its part of the suite, and
-//! one more name in the definition of [`Store`]. Data that must be atomic with a transition, such as the rows of an
-//! outbox, needs no write call of its own: it becomes part of [`Submission`] or of the transition, and the new trait
-//! only reads and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the
+//! **A new concern** is a trait in its own file, with its types and its part of the suite, and one more name in the
+//! definition of [`Store`]. Data that must be atomic with a transition, such as the lanes of the outbox, needs no write
+//! call of its own: the store adds it in the transaction, and the new trait only reads and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the
 //! suite. The rules that all stores share are public, so that an engine in another crate can follow them:
 //! [`NewPolicy::after`], the checks of [`PolicyVersion`], [`UnchangedPolicy`] and [`Forgotten`],
 //! [`Page::keep_before_next`], [`weight`] with
-//! [`PAGE_BYTES`], [`NAME_MAX`] and [`DOCUMENT_MAX`].
+//! [`PAGE_BYTES`], [`import_fault`], [`NAME_MAX`] and [`DOCUMENT_MAX`].
 //!
 //! [`SledStore`], [`SledConfig`], [`check`], [`salvage`], [`sync_to_disk`] and their types are specific to sled.
 
@@ -61,7 +61,7 @@ pub use error::{PolicyFault, StoreError};
 pub use freezes::FreezeStore;
 pub use lifecycle::{Health, Lifecycle, Observer};
 pub use open::{OpenError, StoreConfig, open};
-pub use outbox::{Backlog, LaneQuery, Leased, OutboxStore};
+pub use outbox::{Backlog, LaneId, LaneQuery, Leased, OutboxStore, import_fault};
 pub use policies::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, UnchangedPolicy};
 pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
 pub use sessions::SessionStore;
@@ -83,7 +83,16 @@ pub const DOCUMENT_MAX: usize = 1 << 20;
 
 /// Everything that the server stores. Implemented by every type that implements its parts.
 pub trait Store:
-    ApprovalStore + PolicyStore + TokenStore + SessionStore + FreezeStore + BlockStore + ChangeFeed + Transfer + Lifecycle
+    ApprovalStore
+    + PolicyStore
+    + TokenStore
+    + SessionStore
+    + FreezeStore
+    + BlockStore
+    + OutboxStore
+    + ChangeFeed
+    + Transfer
+    + Lifecycle
 {
 }
 
@@ -94,6 +103,7 @@ impl<T> Store for T where
         + SessionStore
         + FreezeStore
         + BlockStore
+        + OutboxStore
         + ChangeFeed
         + Transfer
         + Lifecycle

@@ -1,8 +1,12 @@
-//! Invisible characters and confusable texts: one rule for names in requests, policy files and terminals.
+//! Invisible characters and confusable texts: one rule for names in requests, policy files, terminals, pages and
+//! messages. [`marks`] finds and names what can deceive a reader.
 //!
 //! The data is Unicode's: general categories and `Default_Ignorable_Code_Point` (UAX #44) from `regex-syntax`,
 //! confusables and scripts (UTS #39) from `unicode-security`. Only a few blank characters without such a property are
 //! listed here.
+
+pub(crate) mod marks;
+mod punycode;
 
 use std::{borrow::Cow, cmp::Ordering, fmt::Write as _, sync::LazyLock};
 
@@ -79,6 +83,19 @@ pub(crate) fn skeleton(text: &str) -> String {
 /// Whether a text mixes scripts, such as Latin and Cyrillic (UTS #39, section 5.1).
 pub(crate) fn mixes_scripts(text: &str) -> bool {
     !text.is_single_script()
+}
+
+/// A count with its thousands separated, such as `12,288`.
+pub(crate) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

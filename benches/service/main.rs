@@ -18,6 +18,8 @@ mod desk;
 mod gate;
 mod load;
 mod memory;
+mod outbox;
+mod notify;
 mod payload;
 mod pending;
 mod provider;
@@ -73,8 +75,12 @@ enum Measure {
     Gate,
     /// Latency from Decide to the waiter's message
     Wake,
+    /// Latency from a request to its webhook, and the cost of webhooks
+    Notify,
     /// Server memory per open stream
     Memory,
+    /// Share of the outbox in the cost of a request in the store
+    Outbox,
     /// First page of ListPending
     Pending,
     /// Pages for people
@@ -94,7 +100,9 @@ impl Measure {
             Self::Auth => auth::measure(sizes, table).await,
             Self::Gate => gate::measure(sizes, table).await,
             Self::Wake => wake::measure(sizes, table).await,
+            Self::Notify => notify::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
+            Self::Outbox => outbox::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,
             Self::Desk => desk::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,

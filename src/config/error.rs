@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Config;
-use crate::domain::duration_text;
+use crate::domain::{ChannelName, duration_text};
 
 /// Where a value was set. Ordered by source, then by position in the file or by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +97,36 @@ pub enum ConfigError {
         key: &'static str,
         /// The first place.
         first: Place,
+    },
+    /// A field of a channel is missing, unknown, or has a value that is not allowed. The value is not shown: it may be a
+    /// secret.
+    #[error("{place}: {field} {problem}")]
+    Channel {
+        /// Where the field was set, or the channel's table.
+        place: Place,
+        /// The field, such as `channels.finance.url`.
+        field: String,
+        /// What is wrong, and what is allowed.
+        problem: String,
+    },
+    /// A channel is defined outside the file. The value is not shown: it may be a secret.
+    #[error(
+        "{place}: channels are configured in the TOML file only, in tables [channels.NAME]; a secret of a channel can be \
+         in any variable that a field NAME_env of its table names"
+    )]
+    ChannelsOutsideFile {
+        /// The variable or flag.
+        place: Place,
+    },
+    /// `notify.default` names a channel that is not configured.
+    #[error("{place}: notify.default: no channel is named {name}; {hint}")]
+    NoChannel {
+        /// Where it was set.
+        place: Place,
+        /// The name.
+        name: ChannelName,
+        /// A similar name, or what is configured.
+        hint: String,
     },
     /// Development mode would be reachable from other machines.
     #[error("{place}: listen: {listen} is not allowed with dev; allowed: a loopback address, such as 127.0.0.1:7766")]
@@ -195,6 +225,9 @@ impl ConfigError {
             | Self::Unknown { place, .. }
             | Self::NotAllowed { place, .. }
             | Self::Twice { place, .. }
+            | Self::Channel { place, .. }
+            | Self::ChannelsOutsideFile { place }
+            | Self::NoChannel { place, .. }
             | Self::NotLoopback { place, .. }
             | Self::NoRoles { place }
             | Self::Oidc { place, .. }

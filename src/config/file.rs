@@ -4,6 +4,7 @@ use std::{ops::Range, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
+use super::channels::{CHANNELS, Channels, Located};
 use super::entry::Entry;
 use super::error::{ConfigError, Place};
 use super::raw_value::{RawValue, Value, shown};
@@ -13,15 +14,21 @@ use crate::{bounded_file, spelling::closest};
 /// Maximum size of the file, in bytes: far more than all settings need.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Reads the file at `path`, which was set at `place`. Adds its settings and its problems.
-pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
+/// Reads the file at `path`, which was set at `place`. Adds its settings, its channels and its problems.
+pub(super) fn read(
+    path: &str,
+    place: Place,
+    channels: &mut Channels,
+    entries: &mut Vec<Entry>,
+    problems: &mut Vec<ConfigError>,
+) {
     // Reads pipes too: with `<(…)` of a shell, a decrypted file never reaches the disk.
     let content = bounded_file::read_input(Path::new(path), BYTES_MAX);
     let text = match content.and_then(bounded_file::text) {
         Ok(text) => text,
         Err(source) => return problems.push(ConfigError::Unreadable { place, path: path.to_owned(), source }),
     };
-    let mut file = File { path, text: &text, entries, problems };
+    let mut file = File { path, text: &text, channels, entries, problems };
     let (table, errors) = DeTable::parse_recoverable(&text);
     for error in errors {
         let span = error.span().unwrap_or_default();
@@ -37,6 +44,7 @@ pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems:
 struct File<'a> {
     path: &'a str,
     text: &'a str,
+    channels: &'a mut Channels,
     entries: &'a mut Vec<Entry>,
     problems: &'a mut Vec<ConfigError>,
 }
@@ -48,6 +56,15 @@ impl File<'_> {
                 Some(group) => format!("{group}.{}", name.get_ref()),
                 None => name.get_ref().to_string(),
             };
+            if key == CHANNELS {
+                let place = |offset| self.place(offset);
+                let located = Located { text: self.text, place: &place };
+                let (mut channels, mut problems) = (Channels::default(), Vec::new());
+                channels.read(value.get_ref(), value.span(), &located, &mut problems);
+                *self.channels = channels;
+                self.problems.append(&mut problems);
+                continue;
+            }
             let place = self.place(value.span().start);
             if let Some(setting) = Setting::named(&key) {
                 let given = self.given(value.get_ref(), value.span());
@@ -63,7 +80,8 @@ impl File<'_> {
                 }
             } else {
                 let place = self.place(name.span().start);
-                let known = TABLE.iter().map(|setting| setting.key).chain(groups()).map(str::to_owned);
+                let known =
+                    TABLE.iter().map(|setting| setting.key).chain(groups()).chain([CHANNELS]).map(str::to_owned);
                 let suggestion = closest(&key, known);
                 let what = format!("key {}", shown(&key));
                 self.problems.push(ConfigError::Unknown { place, what, suggestion });
@@ -80,6 +98,10 @@ impl File<'_> {
             }
             DeValue::Boolean(value) => RawValue::new(Value::Bool(*value), source),
             DeValue::Table(_) => RawValue::new(Value::Other, "a table"),
+            DeValue::Array(items) if items.iter().all(|item| matches!(item.get_ref(), DeValue::String(_))) => {
+                let items = items.iter().filter_map(|item| item.get_ref().as_str().map(str::to_owned));
+                RawValue::new(Value::Texts(items.collect()), source)
+            }
             DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) => RawValue::new(Value::Other, source),
         }
     }

@@ -1,5 +1,6 @@
 //! Kinds of settings: their allowed values, parsing into [`Config`], and writing as TOML.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw_value::RawValue;
 use super::{Config, LogFormat, ReflectionAccess};
-use crate::domain::{PublicUrl, duration_text, host_value, name};
+use crate::domain::{ChannelName, PublicUrl, duration_text, host_value, name};
 use crate::identity::{NameGlob, oidc::Algorithm};
 
 /// The place in [`Config`] that a setting fills.
@@ -38,6 +39,7 @@ pub(super) enum Kind {
     Names(Slot<Vec<String>>),
     Algorithms(Slot<Vec<Algorithm>>),
     CertificateNames(Slot<Vec<NameGlob>>),
+    Channels(Slot<Vec<ChannelName>>),
 }
 
 /// The value of `retain` for "no limit".
@@ -98,6 +100,7 @@ impl Kind {
             Self::CertificateNames(slot) => {
                 put(slot(config), given.as_text().and_then(|text| names(text, |name| name.parse().ok())))
             }
+            Self::Channels(slot) => put(slot(config), given.as_items().and_then(|items| channels(&items))),
         };
         if filled { Ok(()) } else { Err(shown) }
     }
@@ -135,6 +138,7 @@ impl Kind {
             Self::CertificateNames(_) => {
                 "comma-separated globs that start with URI:, DNS: or email:, such as DNS:*.example.org".to_owned()
             }
+            Self::Channels(_) => "a list of names of channels; in variables and flags, comma-separated".to_owned(),
         }
     }
 
@@ -165,6 +169,10 @@ impl Kind {
             Self::CertificateNames(slot) if slot(config).is_empty() => return None,
             Self::CertificateNames(slot) => {
                 quoted(&slot(config).iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+            }
+            Self::Channels(slot) => {
+                let names = slot(config).iter().map(|name| toml::Value::from(name.as_str()));
+                toml::Value::Array(names.collect()).to_string()
             }
         })
     }
@@ -202,6 +210,16 @@ fn plain(text: &str) -> Option<String> {
 /// Items between commas, each parsed by `read`.
 fn names<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     text.split(',').map(|name| read(name.trim_matches([' ', '\t']))).collect()
+}
+
+/// Names of channels, each once. A single empty item is an empty list.
+fn channels(items: &[&str]) -> Option<Vec<ChannelName>> {
+    if items == [""] {
+        return Some(Vec::new());
+    }
+    let names: Vec<ChannelName> = items.iter().map(|name| name.parse().ok()).collect::<Option<_>>()?;
+    let distinct = names.iter().collect::<BTreeSet<_>>().len();
+    (distinct == names.len()).then_some(names)
 }
 
 /// Scopes of OAuth (RFC 6749, section 3.3). OpenID requires the first of them.

@@ -19,6 +19,8 @@ pub(super) enum Value {
     Integer(Option<u64>),
     /// A boolean in TOML.
     Bool(bool),
+    /// An array of strings in TOML.
+    Texts(Vec<String>),
     /// A TOML type that no setting has.
     Other,
 }
@@ -38,6 +40,14 @@ impl RawValue {
         match &self.value {
             Value::Word(text) | Value::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The items of a list: between commas, or an array of TOML.
+    pub(super) fn as_items(&self) -> Option<Vec<&str>> {
+        match &self.value {
+            Value::Texts(items) => Some(items.iter().map(String::as_str).collect()),
+            _ => Some(self.as_text()?.split(',').map(|item| item.trim_matches([' ', '\t'])).collect()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::channels::{self, Channels};
 use super::entry::Entry;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
@@ -10,6 +11,7 @@ use super::table::{Setting, TABLE};
 use super::{Config, OidcSettings, ReflectionAccess, file};
 use crate::domain::Role;
 use crate::identity::oidc::OidcConfig;
+use crate::spelling::closest;
 
 const ISSUER: &str = "oidc.issuer";
 const CERTIFICATES: [(&str, Role); 4] = [
@@ -45,19 +47,29 @@ struct Resolved {
     places: BTreeMap<&'static str, Place>,
     /// Settings with rejected values: checks of several settings skip them.
     refused: Vec<&'static str>,
+    /// The channels of the file.
+    channels: Channels,
     problems: Vec<ConfigError>,
 }
 
 fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) -> Result<Resolved, ConfigErrors> {
     let env: Vec<_> = env.into_iter().collect();
-    let mut resolved =
-        Resolved { config: Config::default(), places: BTreeMap::new(), refused: Vec::new(), problems: Vec::new() };
+    let mut resolved = Resolved {
+        config: Config::default(),
+        places: BTreeMap::new(),
+        refused: Vec::new(),
+        channels: Channels::default(),
+        problems: Vec::new(),
+    };
 
+    let mut channels = Channels::default();
     if let Some((path, place)) = config_file(flags, &env) {
-        resolved.apply(|entries, problems| file::read(&path, place, entries, problems));
+        resolved.apply(|entries, problems| file::read(&path, place, &mut channels, entries, problems));
     }
-    resolved.apply(|entries, problems| read_environment(&env, entries, problems));
+    resolved.apply(|entries, problems| read_environment(&env, &channels.variables, entries, problems));
     resolved.apply(|entries, problems| read_flags(flags, entries, problems));
+    resolved.config.channels = std::mem::take(&mut channels.settings);
+    resolved.channels = channels;
 
     // An unreadable file may have the settings that these checks would report as missing.
     if !resolved.problems.iter().any(|problem| matches!(problem, ConfigError::Unreadable { .. })) {
@@ -68,6 +80,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
         resolved.check_sign_in();
         resolved.check_tls();
         resolved.check_timeouts();
+        resolved.check_notify_default();
     }
     if resolved.problems.is_empty() {
         return Ok(resolved);
@@ -239,6 +252,22 @@ impl Resolved {
         }
     }
 
+    /// Every default channel is configured. One whose table is wrong is, and is reported already.
+    fn check_notify_default(&mut self) {
+        const DEFAULT: &str = "notify.default";
+        let known = &self.channels.places;
+        for name in self.config.notify_default.iter().filter(|name| !known.contains_key(name)) {
+            let names = || known.keys().map(ToString::to_string);
+            let hint = match closest(name.as_str(), names()) {
+                Some(similar) => format!("did you mean {similar}?"),
+                None if known.is_empty() => format!("add a table [channels.{name}] to the configuration file"),
+                None => format!("configured: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            let (place, name) = (self.place(&[DEFAULT]), name.clone());
+            self.problems.push(ConfigError::NoChannel { place, name, hint });
+        }
+    }
+
     fn into_text(mut self) -> String {
         let line = |setting: &Setting| {
             let value = match setting.kind.literal(&mut self.config) {
@@ -248,7 +277,20 @@ impl Resolved {
             (value, self.places.get(setting.key).unwrap_or(&Place::Default))
         };
         let lines: Vec<_> = TABLE.iter().map(line).collect();
-        let width = lines.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
-        lines.iter().map(|(value, place)| format!("{value:width$}  # {place}\n")).collect()
+        let mut text = aligned(&lines);
+        for settings in &self.config.channels {
+            let places = self.channels.places.get(&settings.name);
+            let place = |field: String| places.and_then(|places| places.get(&field)).unwrap_or(&Place::Default);
+            let lines: Vec<_> =
+                channels::lines(settings).into_iter().map(|(value, field)| (value, place(field))).collect();
+            text.push_str(&aligned(&lines));
+        }
+        text
     }
+}
+
+/// One line for each value, with its place.
+fn aligned(lines: &[(String, &Place)]) -> String {
+    let width = lines.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
+    lines.iter().map(|(value, place)| format!("{value:width$}  # {place}\n")).collect()
 }

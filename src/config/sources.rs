@@ -1,5 +1,8 @@
 //! Flags and environment variables.
 
+use std::collections::BTreeSet;
+
+use super::channels::CHANNELS;
 use super::entry::Entry;
 use super::error::{ConfigError, Place};
 use super::raw_value::{RawValue, shown};
@@ -23,6 +26,10 @@ pub(super) const CLIENT_VARIABLES: [&str; 8] = [
 
 /// Names that other servers use for parts of their address; `SIGNOFF_LISTEN` has the whole address.
 const ADDRESS_VARIABLES: [&str; 3] = ["SIGNOFF_BIND", "SIGNOFF_HOST", "SIGNOFF_PORT"];
+
+/// Variables that would define channels, if variables could.
+const CHANNELS_VARIABLE: &str = "SIGNOFF_CHANNELS";
+const CHANNEL_VARIABLES: &str = "SIGNOFF_CHANNELS_";
 
 /// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) parses them, and
 /// reports their problems together with those of the other sources.
@@ -65,14 +72,23 @@ pub(super) fn config_file(flags: &ServeFlags, env: &[(String, String)]) -> Optio
 }
 
 /// Adds the settings of `SIGNOFF_…` variables, and a problem for each unknown variable. The variable of a setting is
-/// always read: no setting has a name that Kubernetes uses.
-pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
-    let others = || CLIENT_VARIABLES.into_iter().chain([CONFIG_VARIABLE]);
+/// always read: no setting has a name that Kubernetes uses. `secrets` are the variables with secrets of channels.
+pub(super) fn read_environment(
+    env: &[(String, String)],
+    secrets: &BTreeSet<String>,
+    entries: &mut Vec<Entry>,
+    problems: &mut Vec<ConfigError>,
+) {
+    let others = || CLIENT_VARIABLES.into_iter().chain([CONFIG_VARIABLE]).chain(secrets.iter().map(String::as_str));
     for (name, value) in env.iter().filter(|(name, _)| name.starts_with("SIGNOFF_")) {
         let place = Place::Environment(name.clone());
         if let Some(setting) = TABLE.iter().find(|setting| setting.variable() == *name) {
             entries.push(Entry { setting, given: RawValue::word(value), place });
-        } else if !others().any(|other| other == name) && !is_service_variable(name, value) {
+        } else if others().any(|other| other == name) || is_service_variable(name, value) {
+            // It is for another program, or for Kubernetes, or a secret.
+        } else if name == CHANNELS_VARIABLE || name.starts_with(CHANNEL_VARIABLES) {
+            problems.push(ConfigError::ChannelsOutsideFile { place });
+        } else {
             let known = TABLE.iter().map(Setting::variable).chain(others().map(str::to_owned));
             let listen = ADDRESS_VARIABLES.contains(&name.as_str()).then(|| "SIGNOFF_LISTEN".to_owned());
             problems.push(ConfigError::Unknown {
@@ -102,6 +118,9 @@ pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems:
         let place = Place::Flag(format!("--set {}", shown(key)));
         match Setting::named(key) {
             Some(setting) => entries.push(Entry { setting, given: RawValue::word(value), place }),
+            None if key == CHANNELS || key.starts_with("channels.") => {
+                problems.push(ConfigError::ChannelsOutsideFile { place });
+            }
             None => {
                 let suggestion = closest(key, TABLE.iter().map(|setting| setting.key.to_owned()));
                 problems.push(ConfigError::Unknown { place, what: "key".to_owned(), suggestion });

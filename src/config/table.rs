@@ -58,7 +58,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 66] = [
+pub(super) static TABLE: [Setting; 67] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -186,6 +186,8 @@ pub(super) static TABLE: [Setting; 66] = [
         "Names of client certificates that grant the operator role; requires tls.client_ca"),
     flag("policy", Kind::File(|c| &mut c.policy),
         "YAML file with the policy, reloaded when it changes; without it, SetPolicy sets the policy"),
+    key("notify.default", Kind::Channels(|c| &mut c.notify_default),
+        "Channels that are told of requests whose policy names none"),
     key("log.format", Kind::LogFormat(|c| &mut c.log.format),
         "Format of log lines"),
     key("log.filter", Kind::LogFilter(|c| &mut c.log.filter),

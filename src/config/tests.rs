@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::{Config, ConfigErrors, ReflectionAccess, ServeFlags, check, load};
 
+mod channels;
 mod documented;
 mod places;
 mod settings;

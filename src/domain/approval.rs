@@ -253,10 +253,22 @@ impl Approval {
         !matches!(self.status, Status::AutoApproved | Status::AutoRejected)
     }
 
+    /// Whether an event that [channels are told](super::NotificationKind::of) can follow.
+    #[must_use]
+    pub const fn may_notify(&self) -> bool {
+        may_notify(self.status, self.claim.is_some(), self.revocation.is_some())
+    }
+
     /// From this time on it cannot be claimed, even if not revoked. `None` unless approved.
     #[must_use]
     pub fn claimable_until(&self) -> Option<Time> {
         let decision = self.decision.as_ref().filter(|decision| decision.status.is_approved())?;
         Some(time::after(decision.at, self.verdict.claim_window))
     }
+}
+
+/// As [`Approval::may_notify`]: until it ends, or, if it was approved, until it is claimed or revoked.
+#[must_use]
+pub(crate) const fn may_notify(status: Status, claimed: bool, revoked: bool) -> bool {
+    !status.is_terminal() || (status.is_approved() && !claimed && !revoked)
 }

@@ -18,6 +18,15 @@ pub struct Arguments(Arc<str>);
 #[error("not an object in canonical JSON (RFC 8785): {0}")]
 pub struct ArgumentsError(String);
 
+/// The largest whole number up to which every whole number is a double of its own: 2^53 − 1.
+const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+
+/// Whether a reader of doubles, as most programs are, may hold another number than this one.
+#[must_use]
+pub fn is_inexact(number: &serde_json::Number) -> bool {
+    number.as_f64().is_none_or(|double| double.abs() > EXACT_MAX)
+}
+
 impl Arguments {
     /// Converts an object. Numbers must be finite doubles, which [`serde_json::Number`] guarantees.
     ///
@@ -206,6 +215,20 @@ mod tests {
     }
 
     /// The test vectors that all clients run.
+    #[test]
+    fn numbers_beyond_those_of_a_double_are_inexact() {
+        for (number, inexact) in [
+            ("9007199254740991", false),
+            ("-9007199254740991", false),
+            ("9007199254740992", true),
+            ("-9007199254740992", true),
+            ("1e300", true),
+            ("0.1", false),
+        ] {
+            assert_eq!(is_inexact(&number.parse().unwrap()), inexact, "{number}");
+        }
+    }
+
     #[test]
     fn vectors() {
         let file: Value = serde_json::from_str(include_str!("../../tests/conformance/digests.json")).unwrap();

@@ -15,6 +15,10 @@ pub const DELIVERY_ERROR_MAX: usize = 256;
 /// Maximum size of what a channel keeps about an approval, in bytes.
 pub const CHANNEL_STATE_MAX: usize = 1_024;
 
+/// Maximum number of deliveries in a lane. A full lane drops votes, which the next message about the approval shows
+/// anyway. The other events of an approval are fewer than this.
+pub const LANE_DELIVERIES_MAX: usize = 256;
+
 /// Everything that one channel is still to be told about one approval, and what the channel keeps about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +64,14 @@ pub struct Delivery {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChannelState(pub String);
+
+impl ChannelState {
+    /// Whether a lane can keep it.
+    #[must_use]
+    pub const fn fits(&self) -> bool {
+        self.0.len() <= CHANNEL_STATE_MAX
+    }
+}
 
 impl fmt::Debug for ChannelState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +134,8 @@ impl Lane {
     }
 
     /// Adds a delivery after the others. An escalation does not wait for the delay of earlier ones: it moves those
-    /// forward that were not tried yet.
+    /// forward that were not tried yet. If the lane has [`LANE_DELIVERIES_MAX`] of them, it drops a vote: the oldest
+    /// one that waits behind the head, or else the oldest dead one.
     pub fn push(&mut self, delivery: Delivery) {
         if delivery.kind == NotificationKind::Escalated {
             for earlier in self.waiting.iter_mut().filter(|earlier| earlier.attempts == 0) {
@@ -130,18 +143,26 @@ impl Lane {
             }
         }
         debug_assert!(self.waiting.back().is_none_or(|last| last.revision < delivery.revision), "in order of revision");
+        if self.waiting.len() + self.dead.len() >= LANE_DELIVERIES_MAX {
+            let is_vote = |delivery: &Delivery| delivery.kind == NotificationKind::Voted;
+            if let Some(behind) = self.waiting.iter().skip(1).position(is_vote) {
+                self.waiting.remove(behind + 1);
+            } else if let Some(dead) = self.dead.iter().position(is_vote) {
+                self.dead.remove(dead);
+            }
+        }
         self.waiting.push_back(delivery);
     }
 
     /// Records what became of the head. Settling a delivery that is no longer waiting changes nothing. Returns whether
-    /// the lane changed.
+    /// the lane changed. A state of more than [`CHANNEL_STATE_MAX`] bytes is not kept: a part of it would be useless.
     pub fn settle(&mut self, settlement: Settlement) -> bool {
         let before = self.clone();
         match settlement {
             Settlement::Sent { up_to, state } => {
                 self.waiting.retain(|delivery| delivery.revision > up_to);
-                if state.is_some() {
-                    self.state = state;
+                if let Some(state) = state.filter(ChannelState::fits) {
+                    self.state = Some(state);
                 }
             }
             Settlement::Postponed { revision, until } => {
@@ -178,10 +199,37 @@ impl Lane {
         true
     }
 
-    /// Whether the record holds nothing that is still needed. A channel's state is needed while events can follow.
+    /// Whether the record holds nothing that is still needed. A channel's state is needed until no
+    /// [event can follow](super::Approval::may_notify).
     #[must_use]
-    pub fn is_done(&self, approval_has_ended: bool) -> bool {
-        self.waiting.is_empty() && self.dead.is_empty() && (self.state.is_none() || approval_has_ended)
+    pub fn is_done(&self, events_can_follow: bool) -> bool {
+        self.is_idle() && (self.state.is_none() || !events_can_follow)
+    }
+
+    /// Whether it has no deliveries.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.dead.is_empty()
+    }
+
+    /// For implementations of stores: why it cannot be stored; `None` if it can.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        let (waiting, dead) = (self.waiting.iter(), self.dead.iter());
+        if !waiting.clone().is_sorted_by(before) || !dead.clone().is_sorted_by(before) {
+            return Some("its deliveries are not in order of revision");
+        }
+        if waiting.clone().any(|delivery| self.dead.iter().any(|dead| dead.revision == delivery.revision)) {
+            return Some("a delivery both waits and is dead");
+        }
+        if waiting.len() + dead.len() > LANE_DELIVERIES_MAX {
+            return Some("it has more than 256 deliveries");
+        }
+        if waiting.chain(dead).any(|delivery| delivery.error.len() > DELIVERY_ERROR_MAX) {
+            return Some("an error is longer than 256 bytes");
+        }
+        let state = self.state.as_ref().is_some_and(|state| !state.fits());
+        state.then_some("the channel's state is longer than 1024 bytes")
     }
 
     fn head(&mut self, revision: Revision) -> Option<&mut Delivery> {
@@ -189,8 +237,15 @@ impl Lane {
     }
 }
 
+fn before(one: &&Delivery, next: &&Delivery) -> bool {
+    one.revision < next.revision
+}
+
 /// The first [`DELIVERY_ERROR_MAX`] bytes of an error, at the boundary of a character.
 fn bounded(mut error: String) -> String {
     error.truncate(error.floor_char_boundary(DELIVERY_ERROR_MAX));
     error
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use crate::domain::SecretHash;
 /// Number of random bytes in a secret.
 const RANDOM: usize = 32;
 
-/// The secret of a token or of a session: a prefix and 256 random bits in base64url. It is never stored.
+/// A secret: of a token or a session (a prefix and 256 random bits in base64url), or one that an operator keeps in a file
+/// or a variable. It is never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -34,13 +35,19 @@ impl Secret {
         Self::random(Self::SESSION_PREFIX)
     }
 
+    /// A secret that an operator chose, or another system made.
+    #[must_use]
+    pub const fn given(text: String) -> Self {
+        Self(text)
+    }
+
     fn random(prefix: &str) -> Result<Self, getrandom::Error> {
         let mut bytes = [0; RANDOM];
         getrandom::fill(&mut bytes)?;
         Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
-    /// The text, to be shown only once.
+    /// The text. A new one is shown only once; a given one goes only to the system that it is for.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -75,6 +82,7 @@ mod tests {
         assert!(!shown.contains(&one.reveal()[8..]) && !shown.contains(hash.trim_matches('"')), "{shown}");
         let session = Secret::of_session().unwrap();
         assert!(session.reveal().starts_with("signoff-session_") && session.reveal().len() == 59);
+        assert_eq!(format!("{:?}", Secret::given("hunter2".to_owned())), "Secret");
         assert!(!session.reveal().starts_with(Secret::PREFIX) && !one.reveal().starts_with(Secret::SESSION_PREFIX));
     }
 }

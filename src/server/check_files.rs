@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
+use super::channel_secrets;
 use crate::{
     config::Config,
     identity::oidc::{self, check_client_secret_file},
@@ -28,6 +29,7 @@ pub async fn check_files(config: &Config) -> Vec<String> {
         let unusable = check_client_secret_file(path).await.err();
         problems.extend(unusable.map(|error| format!("oidc.client_secret_file: {error}")));
     }
+    problems.extend(channel_secrets::problems(&config.channels).await);
     if let Some(path) = &config.policy {
         match read_policy_file(path).await {
             Ok(content) => {
@@ -71,7 +73,23 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{config::OidcSettings, tls::TlsConfig};
+    use crate::{config::OidcSettings, notify::ChannelSettings, tls::TlsConfig};
+
+    fn channel(token: &str) -> ChannelSettings {
+        let table = format!("kind = 'test'\nurl = 'u'\n{token}");
+        ChannelSettings::parse("finance".parse().unwrap(), table.parse().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_requires_the_secrets_of_its_channels() {
+        let missing = channel_secrets::require(&[channel("token_env = 'SIGNOFF_NO_SUCH_SECRET'")]).await.unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "cannot read the secrets of channels:\n\
+             channels.finance.token_env: the environment variable SIGNOFF_NO_SUCH_SECRET is not set"
+        );
+        assert!(channel_secrets::require(&[channel("token_env = 'CARGO_PKG_NAME'")]).await.is_ok());
+    }
 
     #[tokio::test]
     async fn every_problem_is_reported() {
@@ -95,6 +113,10 @@ mod tests {
                 client_secret_file: Some(path("client-secret")),
                 ..OidcSettings::default()
             },
+            channels: vec![
+                channel("token_file = '/nonexistent/token'"),
+                channel("token_env = 'SIGNOFF_NO_SUCH_SECRET'"),
+            ],
             ..Config::default()
         };
         let problems = check_files(&config).await;
@@ -104,6 +126,8 @@ mod tests {
             "tls: tls.crt: No such file",
             "tls: tls.key: No such file",
             "oidc.client_secret_file: client-secret: No such file",
+            "channels.finance.token_file: /nonexistent/token: No such file",
+            "channels.finance.token_env: the environment variable SIGNOFF_NO_SUCH_SECRET is not set",
             "oidc.keys: keys.json: the key set has no usable key",
             "policy: policy.yaml:3:5: rules[0].tols: is unknown",
             "policy: policy.yaml:4:11: rules[0].when: column 4: unexpected end of the condition",

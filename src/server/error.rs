@@ -8,6 +8,7 @@ use crate::{
         DevTokensError,
         oidc::{ClientSecretError, OidcConfigError},
     },
+    notify::BuildError,
     policies::PolicyError,
     store::{OpenError, StoreError},
     tls::TlsError,
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The client's secret for sign-in with OpenID cannot be read.
     #[error("oidc.client_secret_file: {0}")]
     ClientSecret(#[from] ClientSecretError),
+    /// Secrets of channels cannot be read.
+    #[error("cannot read the secrets of channels:\n{0}")]
+    ChannelSecrets(String),
     /// The certificate, its key or the client authorities cannot be loaded.
     #[error("cannot load the TLS files:\n{0}")]
     Tls(#[from] TlsError),
@@ -65,6 +69,9 @@ pub enum StartError {
     /// The stored policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A channel of notifications cannot be built.
+    #[error(transparent)]
+    Channel(#[from] BuildError),
     /// The server cannot bind the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -10,6 +10,7 @@ use crate::{
     config::{Config, Limits},
     grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
+    notify::Channels,
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
@@ -19,6 +20,12 @@ use crate::{
 
 /// A policy file's path, and its policy.
 pub(super) type PolicyFromFile = (PathBuf, Policy);
+
+/// What keeps notifications from arriving, for the status.
+fn problems(channels: &Arc<Channels>, store: &Arc<dyn Store>) -> Box<dyn Fn() -> Vec<String> + Send + Sync> {
+    let (channels, store) = (Arc::clone(channels), Arc::clone(store));
+    Box::new(move || channels.problems(&store.backlog()))
+}
 
 /// The services.
 pub(super) struct Apis {
@@ -44,6 +51,7 @@ impl UseCases {
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
         policy: Option<PolicyFromFile>,
+        channels: &Arc<Channels>,
     ) -> Result<Self, StartError> {
         let kept = Arc::clone(store) as Arc<dyn TokenStore>;
         let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
@@ -75,6 +83,7 @@ impl UseCases {
         let process = Process {
             policy_version: Box::new(move || live.borrow().live.version),
             draining: approvals.draining().clone(),
+            notification_problems: problems(channels, store),
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);

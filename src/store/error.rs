@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DOCUMENT_MAX, NAME_MAX};
-use crate::domain::{ApprovalId, BlockError, FreezeError, Refusal, ReplayError, SessionId, TokenId};
+use crate::domain::{ApprovalId, BlockError, ChannelName, FreezeError, Refusal, ReplayError, SessionId, TokenId};
 
 /// Why a store operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +63,9 @@ pub enum StoreError {
     /// A forgotten `request_id` that cannot be stored.
     #[error("the forgotten request_id {0:?} is invalid: {1}")]
     BadForgotten(String, &'static str),
+    /// A lane that cannot be stored.
+    #[error("the messages of channel {0} about approval {1} are invalid: {2}")]
+    BadLane(ChannelName, ApprovalId, &'static str),
     /// The store has failed or is closed. The request may or may not be on record.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),

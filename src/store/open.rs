@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Observer, SledConfig, SledOpenError, SledStore, Store};
+use crate::domain::Routes;
 
 /// Which store, and where. `server.rs` makes it from the settings; today only `data_dir` matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,14 @@ impl StoreConfig {
     pub fn with_write_timeout(self, write_timeout: Duration) -> Self {
         match self {
             Self::Sled(config) => Self::Sled(SledConfig { write_timeout, ..config }),
+        }
+    }
+
+    /// Sets the channels that are told of events.
+    #[must_use]
+    pub fn with_routes(self, routes: Arc<Routes>) -> Self {
+        match self {
+            Self::Sled(config) => Self::Sled(SledConfig { routes, ..config }),
         }
     }
 }

@@ -5,14 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::{ApprovalId, ChannelName, DeliveryId, Lane, Settlement, Time};
+use crate::domain::{ApprovalId, ChannelName, DeliveryId, Lane, Revision, Settlement, Time};
 
 /// Stores lanes. [`submit`](super::ApprovalStore::submit) and [`transition`](super::ApprovalStore::transition) add
-/// deliveries, as the [`Routes`](crate::domain::Routes) of the store say, in the transaction of the event.
+/// deliveries, as the [`Routes`](crate::domain::Routes) of the store say, in the transaction of the event. An import of
+/// histories adds none: those events are old. [`prune`](super::ApprovalStore::prune) forgets the lanes of the approvals
+/// that it forgets, whatever they hold, because a message about a forgotten approval has no content.
+///
+/// An unreadable lane fails alone. `lease` and `lanes` leave it out, and the next event of its approval replaces it.
 #[async_trait]
 pub trait OutboxStore: Send + Sync + 'static {
     /// Leases lanes of a channel whose head is due: at most `limit`, the longest overdue first. Until `lease` has
-    /// passed, or the lane is settled, no other call gets them.
+    /// passed, or the lane is settled, no other call gets them. A restart of the server may end leases early.
+    ///
+    /// A caller that stops waiting leaves no leases behind.
     ///
     /// # Errors
     /// A failure.
@@ -24,8 +30,8 @@ pub trait OutboxStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Leased, StoreError>;
 
-    /// Records what became of the heads of leased lanes, and ends the leases. The lane of an approval that has ended is
-    /// forgotten once it [is done](Lane::is_done).
+    /// Records what became of the heads of leased lanes, and ends the leases. A settlement whose delivery no longer is
+    /// the head of its lane changes nothing. A lane is forgotten once it [is done](Lane::is_done).
     ///
     /// # Errors
     /// A failure.
@@ -37,7 +43,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// A failure.
     async fn lane(&self, channel: &ChannelName, approval: ApprovalId) -> Result<Option<Lane>, StoreError>;
 
-    /// Lanes with deliveries that wait or are dead, in order of approval and channel: at most `limit`, after `after`.
+    /// Lanes with deliveries that wait or are dead, in order of approval and channel. Fewer than `limit` only if there
+    /// are no more.
     ///
     /// # Errors
     /// A failure.
@@ -49,19 +56,38 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// [`StoreError::NotFound`] if there is no such dead delivery, or a failure.
     async fn revive(&self, id: DeliveryId, now: Time) -> Result<Lane, StoreError>;
 
-    /// What waits in each channel.
+    /// What waits in each channel that has deliveries, in order of name.
     fn backlog(&self) -> Vec<Backlog>;
 
-    /// Wakes whenever a lane is added or becomes due earlier. From memory; a lost wake-up only delays a pass.
+    /// Wakes whenever a call of `lease` may get a lane earlier than it was told: a lane was added, or became due
+    /// earlier. From memory; a lost wake-up only delays a pass.
     fn outbox_changes(&self) -> tokio::sync::watch::Receiver<u64>;
+
+    /// All lanes after `after`, in order of approval and channel, at most `limit`: also those that hold only a
+    /// channel's state.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn export_lanes(&self, after: Option<LaneId>, limit: usize) -> Result<Vec<Lane>, StoreError>;
+
+    /// Imports lanes: all or none. Import their approvals first. It skips lanes that are stored already, and those of
+    /// approvals that are not stored. Returns the number of new ones.
+    ///
+    /// # Errors
+    /// [`StoreError::BadLane`], or a failure.
+    async fn import_lanes(&self, lanes: Vec<Lane>) -> Result<usize, StoreError>;
 }
+
+/// Which lane: in order of approval and channel.
+pub type LaneId = (ApprovalId, ChannelName);
 
 /// Leased lanes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leased {
     /// The lanes.
     pub lanes: Vec<Lane>,
-    /// When the next lane of the channel will be due. `None` if no other waits.
+    /// When another call can lease a lane of the channel: its head is due, or its lease ends. Includes the lanes of
+    /// this call. `None` if nothing waits.
     pub next: Option<Time>,
 }
 
@@ -75,7 +101,7 @@ pub struct LaneQuery {
     /// Only lanes with dead deliveries.
     pub dead: bool,
     /// Only lanes after this one.
-    pub after: Option<(ApprovalId, ChannelName)>,
+    pub after: Option<LaneId>,
     /// At most so many.
     pub limit: usize,
 }
@@ -91,4 +117,12 @@ pub struct Backlog {
     pub dead: u64,
     /// When the head that is due first was, or will be, due.
     pub oldest_due: Option<Time>,
+}
+
+/// For implementations of stores: why a lane cannot be imported; `None` if it can. `newest` is the revision of its
+/// approval.
+#[must_use]
+pub fn import_fault(lane: &Lane, newest: Revision) -> Option<&'static str> {
+    let beyond = lane.waiting.iter().chain(&lane.dead).any(|one| one.revision == 0 || one.revision > newest);
+    lane.fault().or_else(|| beyond.then_some("a delivery is of an event that its approval does not have"))
 }

@@ -27,6 +27,7 @@ mod migrate;
 mod open;
 mod open_error;
 mod open_files;
+mod outbox;
 mod pending;
 mod policies;
 mod preflight;
@@ -71,20 +72,21 @@ use self::{
     handle::Handle,
     job::{Job, Reply},
     open::Opened,
+    outbox::OutboxIndex,
     pending::PendingCounts,
     tree_reader::TreeReader,
     watchdog::Watchdog,
     writer::{CLOSED, SyncFile, Writer},
 };
 use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
-use crate::domain::Time;
+use crate::domain::{Routes, Time};
 
 /// Version of the keys and records. Raise it when a build cannot read what an older one wrote, or the reverse.
-const SCHEMA: u32 = 5;
+const SCHEMA: u32 = 6;
 
-/// Earlier schema versions, whose records are valid in this one. Version 4 added freezes and revocations, and version 5
-/// sessions and blocks.
-const UPGRADED: [u32; 2] = [3, 4];
+/// Earlier schema versions, whose records are valid in this one. Version 4 added freezes and revocations, version 5
+/// sessions and blocks, and version 6 lanes of the outbox.
+const UPGRADED: [u32; 3] = [3, 4, 5];
 
 /// Capacity of the writer's queue. Senders wait when it is full.
 const QUEUE: usize = 4_096;
@@ -104,13 +106,15 @@ pub struct SledConfig {
     pub write_timeout: Duration,
     /// Whether to create a missing store.
     pub create: bool,
+    /// The channels that are told of events.
+    pub routes: Arc<Routes>,
 }
 
 impl SledConfig {
     /// A store in a directory, created if it is missing.
     #[must_use]
     pub fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), write_timeout: WRITE_TIMEOUT, create: true }
+        Self { directory: directory.to_owned(), write_timeout: WRITE_TIMEOUT, create: true, routes: Arc::default() }
     }
 }
 
@@ -133,6 +137,7 @@ struct Shared {
     pending: AtomicU64,
     health: watch::Sender<Health>,
     observer: Arc<dyn Observer>,
+    outbox: OutboxIndex,
 }
 
 impl std::fmt::Debug for Shared {
@@ -163,12 +168,7 @@ impl SledStore {
     /// # Errors
     /// As [`open`](Self::open); also when the store is missing and [`SledConfig::create`] is off.
     pub fn open_as(config: &SledConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
-        let SledConfig { directory, write_timeout, create } = config;
-        if !create {
-            let absent = |source| OpenError::Absent { path: directory.clone(), source };
-            std::fs::metadata(directory.join(directory::SLED)).map_err(absent)?;
-        }
-        Self::open_within(directory, observer, *write_timeout, sync_to_disk)
+        Self::open_as_with(config, observer, sync_to_disk)
     }
 
     /// As [`open`](Self::open), with another sync function, for tests of failing disks and for benchmarks. Opening
@@ -194,6 +194,24 @@ impl SledStore {
         write_timeout: Duration,
         sync: impl FnMut(&File) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, OpenError> {
+        Self::open_as_with(&SledConfig { write_timeout, ..SledConfig::new(path) }, observer, sync)
+    }
+
+    /// As [`open_as`](Self::open_as), with another sync function, as in [`open_with`](Self::open_with).
+    ///
+    /// # Errors
+    /// As [`open_as`](Self::open_as).
+    pub fn open_as_with(
+        config: &SledConfig,
+        observer: Arc<dyn Observer>,
+        sync: impl FnMut(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let SledConfig { directory: path, write_timeout, create, routes } = config;
+        let write_timeout = *write_timeout;
+        if !create {
+            let absent = |source| OpenError::Absent { path: path.clone(), source };
+            std::fs::metadata(path.join(directory::SLED)).map_err(absent)?;
+        }
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let unreadable = |error: StoreError| OpenError::Corrupt { path: path.to_owned(), reason: error.to_string() };
         let directory = Arc::new(Directory::open(path)?);
@@ -208,6 +226,7 @@ impl SledStore {
         let freezes = records::freezes(&pages).map_err(unreadable)?;
         // The same holds for a block, whose subject could call.
         let blocks = records::blocks(&pages).map_err(unreadable)?;
+        let outbox = OutboxIndex::read(&pages).map_err(unreadable)?;
         observer.pending(pending.total(), pending.oldest());
         observer.frozen(&freezes);
         let shared = Arc::new(Shared {
@@ -216,6 +235,7 @@ impl SledStore {
             pending: pending.total().into(),
             health: watch::Sender::new(Health::Working),
             observer,
+            outbox,
         });
         let given_up = Arc::clone(&shared);
         let marked = directory.watermark();
@@ -236,6 +256,7 @@ impl SledStore {
             pending,
             freezes,
             blocks,
+            routes: Arc::clone(routes),
             tip,
             mark,
             shared: Arc::clone(&shared),

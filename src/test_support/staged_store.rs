@@ -1,20 +1,21 @@
 //! A store whose timing the tests control.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
-        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
+        Actor, Approval, ApprovalId, Block, ChannelName, Command, DeliveryId, Event, Freeze, ImportedBlocks,
+        ImportedFreezes, Lane, NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Settlement,
+        Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
-        Health, History, Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query,
-        SessionStore, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
-        UnchangedPolicy,
+        ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
+        FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, MemoryStore, NewPolicy, OutboxStore, Page,
+        PolicyHead, PolicyStore, PolicyVersion, Query, SessionStore, StoreError, Submission, Submitted, Subscription,
+        TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 
@@ -277,6 +278,51 @@ impl BlockStore for Staged {
 
     async fn import_blocks(&self, blocks: Vec<Block>) -> Result<ImportedBlocks, StoreError> {
         self.inner.import_blocks(blocks).await
+    }
+}
+
+#[async_trait]
+impl OutboxStore for Staged {
+    async fn lease(
+        &self,
+        channel: &ChannelName,
+        now: Time,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Leased, StoreError> {
+        self.inner.lease(channel, now, lease, limit).await
+    }
+
+    async fn settle(&self, settlements: Vec<(ChannelName, ApprovalId, Settlement)>) -> Result<(), StoreError> {
+        self.inner.settle(settlements).await
+    }
+
+    async fn lane(&self, channel: &ChannelName, approval: ApprovalId) -> Result<Option<Lane>, StoreError> {
+        self.inner.lane(channel, approval).await
+    }
+
+    async fn lanes(&self, query: LaneQuery) -> Result<Vec<Lane>, StoreError> {
+        self.inner.lanes(query).await
+    }
+
+    async fn revive(&self, id: DeliveryId, now: Time) -> Result<Lane, StoreError> {
+        self.inner.revive(id, now).await
+    }
+
+    fn backlog(&self) -> Vec<Backlog> {
+        self.inner.backlog()
+    }
+
+    fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.inner.outbox_changes()
+    }
+
+    async fn export_lanes(&self, after: Option<LaneId>, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        self.inner.export_lanes(after, limit).await
+    }
+
+    async fn import_lanes(&self, lanes: Vec<Lane>) -> Result<usize, StoreError> {
+        self.inner.import_lanes(lanes).await
     }
 }
 

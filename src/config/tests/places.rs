@@ -336,6 +336,7 @@ fn defaults_are_the_documented_ones() {
         "# certificates.auditor is not set",
         "# certificates.operator is not set",
         "# policy is not set",
+        "notify.default = []",
         "log.format = \"text\"",
         "log.filter = \"info\"",
         "# otlp.endpoint is not set",

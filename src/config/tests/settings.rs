@@ -6,11 +6,12 @@ use super::super::table::{Setting, TABLE};
 use super::super::{Config, ConfigError, LogFormat, ReflectionAccess, reference_markdown};
 use super::*;
 use crate::identity::oidc::Algorithm;
+use crate::notify::ChannelSettings;
 
 /// Each setting with a value that is not its default, as text and as TOML, and its effect.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 65] = [
+const EXAMPLES: [Example; 66] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -89,6 +90,11 @@ const EXAMPLES: [Example; 65] = [
     ("certificates.auditor", "DNS:x", "\"DNS:x\"", |c| c.certificates.auditor = vec!["DNS:x".parse().unwrap()]),
     ("certificates.operator", "URI:y", "\"URI:y\"", |c| c.certificates.operator = vec!["URI:y".parse().unwrap()]),
     ("policy", "my policy.yaml", "\"my policy.yaml\"", |c| c.policy = Some("my policy.yaml".into())),
+    ("notify.default", "one, two", "[\"one\", \"two\"]", |c| {
+        c.notify_default = vec!["one".parse().unwrap(), "two".parse().unwrap()];
+        c.channels =
+            c.notify_default.iter().map(|name| ChannelSettings::parse(name.clone(), channel()).unwrap()).collect();
+    }),
     ("log.format", "json", "\"json\"", |c| c.log.format = LogFormat::Json),
     ("log.filter", "warn,signoff=debug", "\"warn,signoff=debug\"", |c| c.log.filter = "warn,signoff=debug".to_owned()),
     ("otlp.endpoint", "http://[::1]:4317", "\"http://[::1]:4317\"", |c| {
@@ -113,6 +119,19 @@ fn companions(key: &str) -> &'static [&'static str] {
     }
 }
 
+/// The table of a channel.
+fn channel() -> toml::Table {
+    "kind = 'test'\nurl = 'u'".parse().unwrap()
+}
+
+/// Tables of the file that a setting requires.
+fn tables(key: &str) -> String {
+    if key != "notify.default" {
+        return String::new();
+    }
+    format!("[channels.one]\n{0}[channels.two]\n{0}", channel())
+}
+
 #[test]
 fn every_setting_reaches_its_slot_from_every_source() {
     let named: Vec<_> = ["dev"].into_iter().chain(EXAMPLES.map(|(key, ..)| key)).collect();
@@ -128,11 +147,13 @@ fn every_setting_reaches_its_slot_from_every_source() {
         change(&mut expected);
         assert_ne!(expected, without, "{key}: the example is the default");
         let variable = format!("SIGNOFF_{}", key.to_uppercase().replace('.', "_"));
-        assert_eq!(load(&dev(&set), env(&[(&variable, text)])).unwrap(), expected, "{variable}");
-        assert_eq!(load_file(&format!("{key} = {toml}"), dev(&set), env(&[])).unwrap(), expected, "TOML {key}");
+        let tables = tables(key);
+        assert_eq!(load_file(&tables, dev(&set), env(&[(&variable, text)])).unwrap(), expected, "{variable}");
+        let file = format!("{key} = {toml}\n{tables}");
+        assert_eq!(load_file(&file, dev(&set), env(&[])).unwrap(), expected, "TOML {key}");
         let given = format!("{key}={text}");
         set.push(&given);
-        assert_eq!(load(&dev(&set), env(&[])).unwrap(), expected, "--set {key}");
+        assert_eq!(load_file(&tables, dev(&set), env(&[])).unwrap(), expected, "--set {key}");
     }
 }
 

@@ -4,7 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use serde_json::{Map, Number, Value};
 
 use super::told::Told;
-use crate::desk::marks::{Notice, excerpt};
+use crate::desk::marks::{Notice, excerpt, is_inexact};
 use crate::{desk::texts::approval as texts, wire::field_path};
 
 /// A text with more characters is folded.
@@ -13,8 +13,6 @@ const LONG: usize = 240;
 const LINES: usize = 8;
 /// A list or an object with more entries is folded.
 const ENTRIES: usize = 24;
-/// The largest whole number up to which every whole number is a double of its own: 2^53 − 1.
-pub(super) const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// An argument, or a member of an object in it.
 #[derive(Clone, Debug)]
@@ -149,8 +147,7 @@ fn fold(count: usize, path: &str, size: impl Fn(usize) -> String) -> Option<Fold
 }
 
 fn inexact(number: &Number) -> Option<Notice> {
-    let beyond = number.as_f64().is_some_and(|double| double.abs() > EXACT_MAX);
-    beyond.then(|| Notice::plain(texts::INEXACT))
+    is_inexact(number).then(|| Notice::plain(texts::INEXACT))
 }
 
 impl Digits {

@@ -1,6 +1,9 @@
 //! Texts of the page of one approval.
 
-use crate::domain::{Assurance, Refusal, Surface};
+use crate::{
+    domain::{Assurance, Refusal, Surface},
+    unicode,
+};
 
 // What will happen
 pub(in crate::desk) const MORE_ABOUT: &str = "About this request";
@@ -44,40 +47,8 @@ pub(in crate::desk) fn length(characters: usize, lines: usize) -> String {
 }
 
 // Warnings about texts
-pub(in crate::desk) const BEFORE: &str = " before ";
-pub(in crate::desk) const AFTER: &str = " after ";
-pub(in crate::desk) const MIXED: &str = "";
-pub(in crate::desk) const MIXED_SCRIPTS: &str = " mixes scripts";
-pub(in crate::desk) const LOOKS_LIKE: &str = "looks like ";
-pub(in crate::desk) const IS: &str = ", is ";
-pub(in crate::desk) const IS_HOST: &str = " is the host ";
-pub(in crate::desk) const STANDS_FOR: &str = " stands for ";
 pub(in crate::desk) const INEXACT: &str =
     "beyond ±9,007,199,254,740,991: may not be exact, the last digits may differ from what the agent meant";
-
-pub(in crate::desk) fn invisible(count: usize) -> String {
-    plural(count, "invisible character", "invisible characters")
-}
-
-pub(in crate::desk) fn directional(count: usize) -> String {
-    plural(count, "character that changes the direction of writing", "characters that change the direction of writing")
-}
-
-pub(in crate::desk) fn code_point(code: u32) -> String {
-    format!("U+{code:04X}")
-}
-
-pub(in crate::desk) fn looks_like_letter(code: u32, like: &str) -> String {
-    format!(": {} looks like '{like}'", code_point(code))
-}
-
-pub(in crate::desk) fn other_letters(code: &str) -> String {
-    format!(", is written with other letters ({code})")
-}
-
-pub(in crate::desk) fn more_notices(count: usize) -> String {
-    format!("and {count} more")
-}
 
 // Edits
 pub(in crate::desk) const EDITED_HEADING: &str = "Edited: what changed from what was asked";
@@ -290,15 +261,7 @@ pub(in crate::desk) fn not_recorded(why: &str) -> String {
 
 /// A count with its noun; thousands are separated.
 fn plural(count: usize, one: &str, several: &str) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{text} {}", if count == 1 { one } else { several })
+    format!("{} {}", unicode::grouped(count), if count == 1 { one } else { several })
 }
 
 // Editing

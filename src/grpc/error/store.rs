@@ -41,7 +41,8 @@ impl Answer {
             | StoreError::BadToken(..)
             | StoreError::SessionConflict(_)
             | StoreError::BadSession(..)
-            | StoreError::BadForgotten(..) => Self::internal(&error),
+            | StoreError::BadForgotten(..)
+            | StoreError::BadLane(..) => Self::internal(&error),
             StoreError::Corrupt(cause) => {
                 tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
                 let message = "stored data is damaged; nothing was done; \

@@ -16,7 +16,7 @@ use crate::{
 };
 
 const REFUSALS: usize = 23;
-const STORE_ERRORS: usize = 18;
+const STORE_ERRORS: usize = 19;
 const FREEZE_ERRORS: usize = 5;
 const BLOCK_ERRORS: usize = 5;
 const SESSION_ERRORS: usize = 10;
@@ -75,6 +75,7 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::SessionConflict(_) => 14,
         StoreError::BadSession(..) => 15,
         StoreError::Block(_) => 16,
+        StoreError::BadLane(..) => 17,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }

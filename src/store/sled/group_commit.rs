@@ -4,12 +4,13 @@
 //! command has run. But two commands of a group may concern the same approval: the second decision must see the first
 //! one, or both would win. So a group holds an overlay: maps of everything that its commands changed so far. A lookup
 //! reads the overlay first, and then the tree. Overlays exist for approvals, their events, `request_id`s, remembered
-//! rejections, forgotten approvals, policies, tokens, sessions, schemas, freezes and blocks.
+//! rejections, forgotten approvals, policies, tokens, sessions, schemas, freezes, blocks and lanes.
 //!
 //! A command that fails must leave no trace in the batch, because the other commands of the group are still committed.
 //! So a command reads, checks and encodes before it changes the overlay and the batch.
 
 mod import;
+mod lanes;
 mod prune;
 mod remember;
 
@@ -27,6 +28,7 @@ use super::{
     freezes::GroupFreezes,
     keys::{self, Field},
     merged_records::MergedRecords,
+    outbox::{LaneChange, group::GroupLanes},
     pending::PendingCounts,
     policies::Policies,
     prepared_submission::PreparedSubmission,
@@ -37,7 +39,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Approval, ApprovalId, Blocks, Command, Digest, Event, Freezes, Refusal, Revision, Session, Time, Token,
+        Approval, ApprovalId, Blocks, Command, Digest, Event, Freezes, Refusal, Revision, Routes, Session, Time, Token,
         step_unless_frozen,
     },
     store::{Change, Observer, StoreError, Submitted, Transitioned},
@@ -53,6 +55,7 @@ pub(super) struct Group<'a> {
     pub(super) sessions: MergedRecords<'a, Session>,
     pub(super) freezes: GroupFreezes<'a>,
     pub(super) blocks: GroupBlocks<'a>,
+    lanes: GroupLanes<'a>,
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
@@ -84,6 +87,8 @@ pub(super) struct Commit {
     pub(super) tip: Option<Tip>,
     /// Whether freezes changed.
     pub(super) froze: bool,
+    /// Changes of lanes, for the index of the outbox.
+    pub(super) lanes: Vec<LaneChange>,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
     events: HashMap<ApprovalId, Vec<Event>>,
@@ -123,6 +128,7 @@ impl<'a> Group<'a> {
         pending: &'a mut PendingCounts,
         freezes: &'a mut Freezes,
         blocks: &'a mut Blocks,
+        routes: &'a Routes,
     ) -> Self {
         Self {
             pages,
@@ -133,6 +139,7 @@ impl<'a> Group<'a> {
             sessions: MergedRecords::new(pages),
             freezes: GroupFreezes::new(pages, freezes),
             blocks: GroupBlocks::new(pages, blocks),
+            lanes: GroupLanes::new(pages, routes),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
@@ -164,11 +171,13 @@ impl<'a> Group<'a> {
         newest = newest.max(self.blocks.write(&mut self.batch, &mut record));
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
         let froze = !(record.freezes.is_empty() && record.forgotten_freezes.is_empty());
-        let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
-        let changes = record != GroupRecord::default() || self.dropped || self.forgotten || keeps_calls;
+        let ids = self.approvals.keys().chain(&self.pruned).copied().chain(self.lanes.approvals()).collect();
+        let others = self.dropped || self.forgotten || keeps_calls || self.lanes.approvals().next().is_some();
+        let changes = record != GroupRecord::default() || others;
+        let lanes = self.lanes.write(&mut self.batch);
         let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
         let Self { batch, changed, reached, events, .. } = self;
-        Ok(Commit { batch, ids, tip, froze, changed, reached, events })
+        Ok(Commit { batch, ids, tip, froze, lanes, changed, reached, events })
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
@@ -201,10 +210,12 @@ impl<'a> Group<'a> {
         if !approval.status.is_terminal() && self.pending.of(&caller) >= pending_limit {
             return Err(Refusal::TooManyPending { limit: pending_limit }.into());
         }
+        let (lanes, events) = (self.lanes.prepare(&approval, std::slice::from_ref(&event))?, vec![event]);
         if let Some(at) = over {
             self.batch.remove(keys::forgotten(at, &key));
         }
-        self.put(None, Known { approval: Arc::clone(&approval), chain }, vec![event], encoded)?;
+        self.put(None, Known { approval: Arc::clone(&approval), chain }, events, encoded)?;
+        self.lanes.take(lanes);
         Ok(Submitted { approval, created: true })
     }
 
@@ -219,7 +230,9 @@ impl<'a> Group<'a> {
         let approval = Arc::new(step.approval);
         if !step.events.is_empty() {
             let (encoded, chain) = records::encode(&approval, &step.events, chain)?;
+            let lanes = self.lanes.prepare(&approval, &step.events)?;
             self.put(Some(&before), Known { approval: Arc::clone(&approval), chain }, step.events, encoded)?;
+            self.lanes.take(lanes);
         }
         let revision = step.outcome?;
         Ok(Transitioned { approval, revision })

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::prepared_submission::PreparedSubmission;
 use crate::{
     domain::{
-        ApprovalId, Block, Command, Freeze, ImportedBlocks, ImportedFreezes, NewBlock, NewFreeze, NewThaw, NewUnblock,
-        Session, SessionId, Time, Token, TokenId,
+        ApprovalId, Block, ChannelName, Command, DeliveryId, Freeze, ImportedBlocks, ImportedFreezes, Lane, NewBlock,
+        NewFreeze, NewThaw, NewUnblock, Session, SessionId, Settlement, Time, Token, TokenId,
     },
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned, UnchangedPolicy},
 };
@@ -38,6 +38,9 @@ pub(super) enum Job {
     Thaw(NewThaw, Reply<Freeze>),
     ImportUnchangedPolicies(Vec<UnchangedPolicy>, Reply<usize>),
     ImportFreezes(Vec<Freeze>, Reply<ImportedFreezes>),
+    Settle(Vec<(ChannelName, ApprovalId, Settlement)>, Reply<()>),
+    Revive(DeliveryId, Time, Reply<Lane>),
+    ImportLanes(Vec<Lane>, Reply<usize>),
     /// The last job.
     Close,
 }

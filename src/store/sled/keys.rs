@@ -18,10 +18,10 @@ use std::ops::{Bound, RangeInclusive};
 
 use crate::{
     domain::{
-        Actor, ApprovalId, BlockId, Digest, FreezeId, Revision, SessionId, Status, Time, TokenId, name::composed,
-        to_micros,
+        Actor, ApprovalId, BlockId, ChannelName, Digest, FreezeId, Revision, SessionId, Status, Time, TokenId,
+        name::composed, to_micros,
     },
-    store::Forgotten,
+    store::{Forgotten, LaneId},
 };
 use uuid::Uuid;
 
@@ -42,6 +42,7 @@ const FREEZE: u8 = b'z';
 const REJECTION: u8 = b'n';
 const SESSION: u8 = b'a';
 const BLOCK: u8 = b'b';
+const LANE: u8 = b'o';
 
 /// The schema version: four bytes. Every build writes and reads it in this form.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -371,6 +372,44 @@ pub(super) fn block_of(key: &[u8]) -> Option<BlockId> {
     Some(BlockId::new(Uuid::from_slice(id).ok()?))
 }
 
+/// A lane. The approval comes first, so that forgetting an approval finds its lanes. Further pieces of a large lane have
+/// longer keys: a NUL ends the name, so that they are not keys of channels with longer names.
+pub(super) fn lane((approval, channel): &LaneId) -> Vec<u8> {
+    let mut key = lanes_of(*approval);
+    key.extend_from_slice(channel.as_str().as_bytes());
+    key.push(0);
+    key
+}
+
+/// The prefix of the keys of all lanes of an approval, and of their further pieces.
+pub(super) fn lanes_of(approval: ApprovalId) -> Vec<u8> {
+    with_id(vec![LANE], approval)
+}
+
+/// All keys of lanes.
+pub(super) fn lanes() -> std::ops::Range<Vec<u8>> {
+    vec![LANE]..vec![LANE + 1]
+}
+
+/// Keys of the lanes after one, or of all.
+pub(super) fn lanes_after(id: Option<&LaneId>) -> std::ops::Range<Vec<u8>> {
+    id.map_or_else(|| vec![LANE], |id| [lane(id), vec![u8::MAX]].concat())..vec![LANE + 1]
+}
+
+/// A lane's key and those of its further pieces.
+pub(super) fn pieces_of_lane(id: &LaneId) -> RangeInclusive<Vec<u8>> {
+    let first = lane(id);
+    let last = [&first[..], &[0xff]].concat();
+    first..=last
+}
+
+/// The lane in a lane's key.
+pub(super) fn lane_of(key: &[u8]) -> Option<LaneId> {
+    let (id, name) = key.strip_prefix(&[LANE])?.split_at_checked(ID)?;
+    let name = std::str::from_utf8(name.strip_suffix(&[0])?).ok()?;
+    Some((id_of(id)?, name.parse::<ChannelName>().ok()?))
+}
+
 /// The record of a group of commits.
 pub(super) fn group(counter: u64) -> Vec<u8> {
     numbered(GROUP, counter)
@@ -459,7 +498,7 @@ pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
 
 /// Whether a key belongs to a record or to a piece of one. Index entries can be rebuilt; records cannot.
 pub(super) fn is_record(key: &[u8]) -> bool {
-    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE, SESSION, BLOCK];
+    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE, SESSION, BLOCK, LANE];
     key.first().is_some_and(|prefix| records.contains(prefix)) || key.starts_with(CHECKPOINT)
 }
 
@@ -473,6 +512,7 @@ pub(super) fn is_whole_record(key: &[u8]) -> bool {
         || freeze_of(key).is_some()
         || session_of(key).is_some()
         || block_of(key).is_some()
+        || lane_of(key).is_some()
 }
 
 /// The version in the key of a policy's head.

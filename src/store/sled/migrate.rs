@@ -23,7 +23,7 @@ use super::{
     watermark::{Mark, State, Watermark},
 };
 use crate::{
-    domain::{ApprovalId, Blocks, Event, Freezes, Revision, Token},
+    domain::{ApprovalId, Blocks, Event, Freezes, Revision, Routes, Token},
     store::{History, PolicyVersion, StoreError},
 };
 
@@ -139,7 +139,8 @@ impl New {
     }
 
     fn commit(&mut self, run: impl FnOnce(&mut Group<'_>) -> Result<usize, StoreError>) -> Result<(), StoreError> {
-        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks);
+        let routes = Routes::default(); // nobody is told of what is migrated
+        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks, &routes);
         run(&mut group)?;
         let commit = group.into_commit(&self.tip)?;
         if let Some(tip) = commit.tip {

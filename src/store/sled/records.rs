@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 mod blocks;
 mod freezes;
+mod lanes;
 mod policies;
 mod sessions;
 mod tokens;
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, NotifiedChannels, Recorded, Revision,
-        Revocation, Status, Time, Vote,
+        Revocation, Status, Time, Vote, may_notify,
     },
     store::StoreError,
 };
@@ -30,6 +31,7 @@ use crate::{
 pub(super) use blocks::{block, blocks, encode_block};
 pub(super) use frame::Encoded;
 pub(super) use freezes::{encode_freeze, freeze, freezes};
+pub(super) use lanes::{encode_lane, lane, lane_from};
 pub(super) use policies::{
     NamedPolicy, PolicyRecord, decode_policy_request_id, encode_policy, encode_unchanged_policy, policies,
     policies_after, policy, policy_request_id, unchanged_policies,
@@ -64,6 +66,13 @@ pub(super) struct Head {
     revocation: Option<Revocation>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     receipts: Vec<Recorded>,
+}
+
+impl Head {
+    /// As [`Approval::may_notify`].
+    pub(super) const fn may_notify(&self) -> bool {
+        may_notify(self.status, self.claim.is_some(), self.revocation.is_some())
+    }
 }
 
 /// A stored event, with the hash of the previous one and its own, which the next one has.

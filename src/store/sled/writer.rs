@@ -44,7 +44,7 @@ use super::{
     watermark::{State, Watermark},
 };
 use crate::{
-    domain::{Blocks, Freezes},
+    domain::{Blocks, Freezes, Routes},
     store::{Health, StoreError},
 };
 
@@ -80,6 +80,7 @@ pub(super) struct Writer {
     pub(super) pending: PendingCounts,
     pub(super) freezes: Freezes,
     pub(super) blocks: Blocks,
+    pub(super) routes: Arc<Routes>,
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
     pub(super) shared: Arc<Shared>,
@@ -116,7 +117,7 @@ impl Writer {
 
     /// Runs a group, and answers it once it is durable.
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Next, Arc<str>> {
-        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks);
+        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks, &self.routes);
         let (mut answers, mut next) = (Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
@@ -140,6 +141,9 @@ impl Writer {
                 Job::Freeze(new, reply) => answer(reply, group.freezes.freeze(new)),
                 Job::Thaw(new, reply) => answer(reply, group.freezes.thaw(new)),
                 Job::ImportFreezes(freezes, reply) => answer(reply, group.freezes.import(freezes)),
+                Job::Settle(settlements, reply) => answer(reply, group.settle(settlements)),
+                Job::Revive(id, now, reply) => answer(reply, group.revive(id, now)),
+                Job::ImportLanes(lanes, reply) => answer(reply, group.import_lanes(lanes)),
                 Job::Close => {
                     next = Next::Close;
                     break;
@@ -167,6 +171,8 @@ impl Writer {
         };
         match written.and_then(|()| self.acknowledgeable()).and_then(|()| self.watchdog.end()) {
             Ok(()) => {
+                // Before readers continue: a lease that read this group then knows what it changed.
+                self.shared.outbox.apply(std::mem::take(&mut commit.lanes));
                 self.shared.durability.end();
                 self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
                 self.shared.observer.pending(self.pending.total(), self.pending.oldest());

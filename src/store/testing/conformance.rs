@@ -17,6 +17,8 @@ pub mod model;
 #[doc(hidden)]
 pub mod moving;
 #[doc(hidden)]
+pub mod outbox;
+#[doc(hidden)]
 pub mod policies;
 #[doc(hidden)]
 pub mod races;
@@ -50,8 +52,8 @@ use crate::{
 /// A store under test, which can be closed and reopened.
 #[async_trait]
 pub trait Subject: Send + Sync + 'static {
-    /// A new, empty store.
-    async fn create() -> Self;
+    /// A new, empty store, whose events are delivered to these channels, also after it was reopened.
+    async fn create(routes: Arc<Routes>) -> Self;
 
     /// The store.
     fn store(&self) -> &Arc<dyn Store>;
@@ -67,7 +69,7 @@ pub trait Subject: Send + Sync + 'static {
 pub fn run<S: Subject, F: Future<Output = ()>>(test: impl FnOnce(S) -> F) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
-    runtime.block_on(async { test(S::create().await).await });
+    runtime.block_on(async { test(S::create(outbox::routes()).await).await });
 }
 
 /// Generates a test for each part of the suite, for a type that implements
@@ -111,6 +113,12 @@ macro_rules! store_conformance {
                 a_freezes_request_id_belongs_to_one_call, a_claim_and_a_freeze_at_once_are_in_order,
                 freezes_move_with_an_export, an_import_tells_what_it_ended_and_loses_no_freeze,
                 the_oldest_thawed_freezes_are_forgotten;
+            outbox: deliveries_come_with_their_events, the_longest_overdue_lane_is_leased_first,
+                a_lease_is_exclusive_until_it_ends, callers_at_once_lease_different_lanes,
+                each_settlement_changes_the_head_once, a_channels_state_stays_while_events_can_follow,
+                a_dead_delivery_is_retried, pruning_forgets_lanes, the_backlog_counts_what_waits_and_what_is_dead,
+                lanes_are_listed_in_pages, what_can_be_leased_earlier_wakes, lanes_move_with_an_export,
+                the_largest_lane_survives_a_reopen;
             feed: pending_follows_every_change,
                 changes_tell_of_every_commit,
                 subscribers_wake_on_every_commit,

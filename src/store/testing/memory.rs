@@ -3,6 +3,7 @@
 mod blocks;
 mod changes;
 mod freezes;
+mod outbox;
 mod policies;
 mod sessions;
 mod tokens;
@@ -19,8 +20,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, Refusal, Revision, Session, SessionId, Status,
-        Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
+        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, Refusal, Revision, Routes, Session, SessionId,
+        Status, Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -35,6 +36,8 @@ pub struct MemoryStore {
     state: Mutex<State>,
     commits: Arc<CommitBroadcast>,
     health: watch::Sender<Health>,
+    routes: Arc<Routes>,
+    outbox: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -54,18 +57,31 @@ struct State {
     sessions: BTreeMap<SessionId, Session>,
     freezes: Freezes,
     blocks: Blocks,
+    outbox: outbox::Outbox,
     /// The newest time of an event or a version of the policy, including those of forgotten approvals.
     newest: Option<Time>,
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        let state = State { id: Uuid::new_v4(), ..State::default() };
-        Self { state: Mutex::new(state), commits: CommitBroadcast::new(), health: watch::Sender::new(Health::Working) }
+        Self::with_routes(Arc::default())
     }
 }
 
 impl MemoryStore {
+    /// An empty store, whose events are delivered to these channels.
+    #[must_use]
+    pub fn with_routes(routes: Arc<Routes>) -> Self {
+        let state = State { id: Uuid::new_v4(), ..State::default() };
+        Self {
+            state: Mutex::new(state),
+            commits: CommitBroadcast::new(),
+            health: watch::Sender::new(Health::Working),
+            routes,
+            outbox: watch::Sender::new(0),
+        }
+    }
+
     fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.closed { Err(StoreError::Unavailable("closed".into())) } else { Ok(state) }
@@ -145,8 +161,10 @@ impl ApprovalStore for MemoryStore {
             return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
         }
         state.forgotten.remove(&key(&caller, &approval.request.request_id));
+        state.deliver(&self.routes, &approval, std::slice::from_ref(&event));
         let approval = state.put(approval, [event]);
         self.publish(&approval);
+        self.wake();
         Ok(Submitted { approval, created: true })
     }
 
@@ -164,9 +182,11 @@ impl ApprovalStore for MemoryStore {
         let mut state = self.state()?;
         let step = step_unless_frozen(&state.get(id)?.0, &command, now, &state.freezes);
         let changed = !step.events.is_empty();
+        state.deliver(&self.routes, &step.approval, &step.events);
         let approval = state.put(step.approval, step.events);
         if changed {
             self.publish(&approval);
+            self.wake();
         }
         let revision = step.outcome?;
         Ok(Transitioned { approval, revision })
@@ -233,6 +253,7 @@ impl ApprovalStore for MemoryStore {
         state.forgotten.retain(|_, forgotten| !over.contains(forgotten));
         for (_, id) in &old {
             let Some((approval, _)) = state.approvals.remove(id) else { continue };
+            state.outbox.forget(*id);
             let Actor { issuer, subject, .. } = approval.request.caller.clone();
             let request_id = approval.request.request_id.clone();
             let key = key(&approval.request.caller, &request_id);

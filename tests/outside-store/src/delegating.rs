@@ -2,21 +2,26 @@
 
 mod policies;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use signoff::{
     domain::{
-        Actor, Approval, ApprovalId, Block, Command, Event, Freeze, ImportedBlocks, ImportedFreezes, NewBlock,
-        NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Time, Token, TokenId,
+        Actor, Approval, ApprovalId, Block, ChannelName, Command, DeliveryId, Event, Freeze, ImportedBlocks,
+        ImportedFreezes, Lane, NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Settlement,
+        Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore,
-        Health, History, Lifecycle, Page, PolicyVersion, Query, SessionStore, Store, StoreError, Submission, Submitted,
-        Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
+        FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, OutboxStore, Page, PolicyVersion, Query,
+        SessionStore, Store, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
+        UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -144,6 +149,51 @@ impl BlockStore for Delegating {
 
     async fn import_blocks(&self, blocks: Vec<Block>) -> Result<ImportedBlocks, StoreError> {
         self.store.import_blocks(blocks).await
+    }
+}
+
+#[async_trait]
+impl OutboxStore for Delegating {
+    async fn lease(
+        &self,
+        channel: &ChannelName,
+        now: Time,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Leased, StoreError> {
+        self.store.lease(channel, now, lease, limit).await
+    }
+
+    async fn settle(&self, settlements: Vec<(ChannelName, ApprovalId, Settlement)>) -> Result<(), StoreError> {
+        self.store.settle(settlements).await
+    }
+
+    async fn lane(&self, channel: &ChannelName, approval: ApprovalId) -> Result<Option<Lane>, StoreError> {
+        self.store.lane(channel, approval).await
+    }
+
+    async fn lanes(&self, query: LaneQuery) -> Result<Vec<Lane>, StoreError> {
+        self.store.lanes(query).await
+    }
+
+    async fn revive(&self, id: DeliveryId, now: Time) -> Result<Lane, StoreError> {
+        self.store.revive(id, now).await
+    }
+
+    fn backlog(&self) -> Vec<Backlog> {
+        self.store.backlog()
+    }
+
+    fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.store.outbox_changes()
+    }
+
+    async fn export_lanes(&self, after: Option<LaneId>, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        self.store.export_lanes(after, limit).await
+    }
+
+    async fn import_lanes(&self, lanes: Vec<Lane>) -> Result<usize, StoreError> {
+        self.store.import_lanes(lanes).await
     }
 }
 

@@ -11,7 +11,7 @@ mod tests {
 
     use async_trait::async_trait;
     use signoff::{
-        domain::{Approval, Time},
+        domain::{Approval, Routes, Time},
         store::{
             ApprovalStore, ChangeFeed, Forgotten, NAME_MAX, Order, PAGE_BYTES, Page, PolicyStore, Store, TokenStore,
             testing::{MemoryStore, conformance::Subject},
@@ -36,8 +36,8 @@ mod tests {
 
     #[async_trait]
     impl Subject for Outside {
-        async fn create() -> Self {
-            Self::open(Arc::default(), Arc::default())
+        async fn create(routes: Arc<Routes>) -> Self {
+            Self::open(Arc::new(MemoryStore::with_routes(routes)), Arc::default())
         }
 
         fn store(&self) -> &Arc<dyn Store> {

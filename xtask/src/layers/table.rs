@@ -198,6 +198,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "policies",
                     "policy",
                     "store",
+                    "spelling",
                     "telemetry",
                     "unicode",
                 ],

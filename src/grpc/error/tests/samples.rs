@@ -226,6 +226,7 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         internal(StoreError::SessionConflict(session_id(1))),
         internal(StoreError::BadSession(session_id(1), "SECRET")),
         internal(StoreError::BadForgotten("SECRET".into(), "SECRET")),
+        internal(StoreError::BadLane("a".parse().unwrap(), id(0, 1), "SECRET")),
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),

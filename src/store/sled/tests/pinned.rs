@@ -16,11 +16,11 @@ use super::{
     *,
 };
 use crate::domain::{
-    Actor, ActorKind, Assurance, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect,
-    Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, MinAssurance, NotifiedChannels,
-    Panel, Permission, Priority, Provenance, REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement,
-    Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob,
-    Unblocked, Verdict, Vote, request,
+    Actor, ActorKind, Assurance, Block, BlockId, ChannelState, Choice, ClaimId, Claiming, DecidesFor, Decision,
+    Delivery, Digest, Edit, Effect, Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant,
+    Lane, MinAssurance, NotificationKind, NotifiedChannels, Panel, Permission, Priority, Provenance,
+    REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking, Role,
+    RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote, request,
     samples::{from_desk, keyed},
     session_samples::session,
     step,
@@ -127,6 +127,9 @@ fn every_name_of_a_kind_is_pinned() {
     let permissions = [Permission::AskForOthers, Permission::DecideForOthers, Permission::DecideAlone];
     assert_eq!(permissions.map(name), ["ask_for_others", "decide_for_others", "decide_alone"]);
     assert_eq!(permissions.map(name), permissions.map(Permission::name));
+    let kinds = ["requested", "voted", "edited", "escalated", "decided", "timed_out", "cancelled", "revoked"].map(name);
+    assert_eq!(NotificationKind::ALL.map(name), kinds);
+    assert_eq!(NotificationKind::ALL.map(|kind| name(kind.name())), kinds);
 }
 
 /// A verdict with every field.
@@ -240,6 +243,7 @@ fn vote_among_others(events: &[Event]) -> Event {
 
 /// Records other than those of approvals, with every field.
 struct FullRecords {
+    lane: Lane,
     token: Token,
     freeze: Freeze,
     session: Session,
@@ -293,6 +297,20 @@ impl FullRecords {
             request_id: Some("k".into()),
             unblocked: Some(Unblocked { actor: reviewer(2), at: at(8), request_id: Some("u".into()) }),
         };
+        let delivery = |revision, attempts, error: &str| Delivery {
+            revision,
+            kind: NotificationKind::Requested,
+            created_at: at(0),
+            not_before: at(2),
+            attempts,
+            error: error.into(),
+        };
+        let lane = Lane {
+            waiting: [delivery(1, 0, ""), delivery(3, 1, "e")].into(),
+            dead: vec![delivery(2, 2, "d")],
+            state: Some(ChannelState("s".into())),
+            ..Lane::new("a".parse().unwrap(), approval)
+        };
         let policy = records::PolicyRecord {
             head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
             request_id: Some("r".into()),
@@ -318,6 +336,7 @@ impl FullRecords {
         let (sessions, blocks) = ([(session.id, digest)].into(), [(block.id, digest)].into());
         let standing = Standing { policies: 2, tokens, freezes, sessions, blocks };
         Self {
+            lane,
             token,
             freeze,
             session,
@@ -351,7 +370,7 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { lane, token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
     let sign_ins = [SignIn::DevToken, SignIn::Oidc].map(|sign_in| value(&payload(&sign_in)));
     let revoked_head = {
         let (approval, event) = revoked();
@@ -377,6 +396,7 @@ fn every_field_of_every_record_is_pinned() {
         "sign_ins": sign_ins,
         "block": value(&payload(&block)),
         "frozen_verdict": value(&payload(&*frozen_verdict())),
+        "lane": value(&payload(&lane)),
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
         "group": value(&payload(&group)),
@@ -530,11 +550,13 @@ fn unknown_fields_of_every_record_are_rejected() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { lane, token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
     let remembered = remembered_verdict();
     let rejection = remembered.remembered_rejection.as_deref().unwrap();
     let (at_the_desk, _) = decided_at_the_desk();
-    let kinds: [(&str, Vec<u8>, IsRead); 21] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 23] = [
+        ("lane", payload(&lane), is_read_as::<Lane>),
+        ("delivery", payload(&lane.dead[0]), is_read_as::<Delivery>),
         ("earlier channels", payload(&approval.earlier_channels), is_read_as::<NotifiedChannels>),
         ("provenance", payload(&at_the_desk.votes[0].provenance), is_read_as::<Provenance>),
         ("vote", payload(&at_the_desk.votes[0]), is_read_as::<Vote>),

@@ -133,7 +133,7 @@ pub async fn a_cursor_from_now_on_leaves_out_what_was_before(mut subject: impl S
 }
 
 pub async fn cursors_of_other_stores_are_refused<S: Subject>(subject: S) {
-    let (store, other) = (subject.store(), S::create().await);
+    let (store, other) = (subject.store(), S::create(outbox::routes()).await);
     fill(&**store).await;
     fill(&**other.store()).await;
     let foreign = other.store().newest_cursor().await.unwrap();

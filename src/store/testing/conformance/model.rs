@@ -40,6 +40,22 @@ enum Op {
         who: u32,
         key: Option<u8>,
     },
+    Lease {
+        channel: u8,
+        seconds: u8,
+        limit: usize,
+    },
+    /// Settles a lane as if it was leased. `behind`: not the head, but what is so far behind it.
+    Settle {
+        on: prop::sample::Index,
+        channel: u8,
+        what: u8,
+        behind: u64,
+    },
+    Revive {
+        on: prop::sample::Index,
+        revision: u64,
+    },
     Save,
     Import,
     Reopen,
@@ -80,6 +96,10 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(document, author, key, off)| Op::Put { document, author, key, off }),
         1 => (0..4u8, 1..3u32, prop::option::of(0..3u8)).prop_map(|(scope, who, key)| Op::Freeze { scope, who, key }),
         2 => (0..6u32, 1..3u32, prop::option::of(0..3u8)).prop_map(|(on, who, key)| Op::Thaw { on, who, key }),
+        4 => (0..3u8, 0..20u8, 0..4usize).prop_map(|(channel, seconds, limit)| Op::Lease { channel, seconds, limit }),
+        12 => (any::<prop::sample::Index>(), 0..3u8, 0..5u8, 0..3u64)
+            .prop_map(|(on, channel, what, behind)| Op::Settle { on, channel, what, behind: behind.saturating_sub(1) }),
+        3 => (any::<prop::sample::Index>(), 1..4u64).prop_map(|(on, revision)| Op::Revive { on, revision }),
         1 => Just(Op::Save),
         1 => Just(Op::Import),
         1 => Just(Op::Reopen),
@@ -115,7 +135,7 @@ struct Pair<S> {
     clock: i64,
     asked: Vec<ApprovalId>,
     frozen: u32,
-    saved: (Vec<History>, Vec<PolicyVersion>),
+    saved: (Vec<History>, Vec<PolicyVersion>, Vec<Lane>),
 }
 
 impl<S: Subject> Pair<S> {
@@ -215,15 +235,59 @@ impl<S: Subject> Pair<S> {
                 };
                 prop_assert_eq!(other.thaw(new.clone()).await, model.thaw(new).await);
             }
+            Op::Lease { channel, seconds, limit } => {
+                let (channel, lease) = (outbox::numbered(channel), Duration::from_secs(seconds.into()));
+                let now = at(self.clock);
+                let expected = model.lease(&channel, now, lease, limit).await;
+                prop_assert_eq!(other.lease(&channel, now, lease, limit).await, expected);
+            }
+            Op::Settle { on, channel, what, behind } => {
+                if self.asked.is_empty() {
+                    return Ok(());
+                }
+                let (id, channel) = (*on.get(&self.asked), outbox::numbered(channel));
+                let head =
+                    model.lane(&channel, id).await.unwrap().and_then(|lane| Some(lane.waiting.front()?.revision));
+                let (revision, error) = (head.unwrap_or(1) + behind, format!("error {what}"));
+                let (now, later) = (at(self.clock), at(self.clock + 7));
+                let settlement = match what {
+                    0 => Settlement::Sent { up_to: revision, state: None },
+                    1 => Settlement::Sent { up_to: revision, state: Some(ChannelState("ts".into())) },
+                    2 => Settlement::Postponed { revision, until: now },
+                    3 => Settlement::Failed { revision, retry_at: later, error },
+                    _ => Settlement::Dead { revision, error },
+                };
+                let settled = vec![(channel, id, settlement)];
+                prop_assert_eq!(other.settle(settled.clone()).await, model.settle(settled).await);
+            }
+            Op::Revive { on, revision } => {
+                let dead = model.lanes(LaneQuery { dead: true, limit: 99, ..LaneQuery::default() }).await.unwrap();
+                if dead.is_empty() {
+                    return Ok(());
+                }
+                let (lane, now) = (on.get(&dead), at(self.clock));
+                let id = DeliveryId { approval: lane.approval, revision, channel: lane.channel.clone() };
+                prop_assert_eq!(other.revive(id.clone(), now).await, model.revive(id, now).await);
+            }
             Op::Save => {
-                self.saved = (model.export(None, 5).await.unwrap(), model.export_policies(0, 5).await.unwrap());
+                let (histories, versions) = (model.export(None, 5).await, model.export_policies(0, 5).await);
+                self.saved = (histories.unwrap(), versions.unwrap(), model.export_lanes(None, 9).await.unwrap());
             }
             Op::Import => {
-                let (histories, versions) = self.saved.clone();
+                let (histories, versions, lanes) = self.saved.clone();
                 prop_assert_eq!(other.import_policies(versions.clone()).await, model.import_policies(versions).await);
                 prop_assert_eq!(other.import(histories.clone()).await, model.import(histories).await);
+                prop_assert_eq!(other.import_lanes(lanes.clone()).await, model.import_lanes(lanes).await);
             }
-            Op::Reopen => self.other.reopen().await,
+            Op::Reopen => {
+                self.other.reopen().await;
+                // A restart may end leases, so all of them end.
+                for channel in (0..3).map(outbox::numbered) {
+                    for store in [&self.model as &dyn Store, &**self.other.store()] {
+                        store.lease(&channel, LAST_TIME, Duration::ZERO, 0).await.unwrap();
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -232,6 +296,12 @@ impl<S: Subject> Pair<S> {
         let (model, other) = (&self.model, &**self.other.store());
         prop_assert_eq!(everything(other).await, everything(model).await);
         prop_assert_eq!(other.freezes().await, model.freezes().await);
+        prop_assert_eq!(other.export_lanes(None, 999).await, model.export_lanes(None, 999).await);
+        prop_assert_eq!(other.backlog(), model.backlog());
+        for dead in [false, true] {
+            let query = LaneQuery { dead, limit: 5, ..LaneQuery::default() };
+            prop_assert_eq!(other.lanes(query.clone()).await, model.lanes(query).await);
+        }
         prop_assert_eq!(policies::policies(other).await, policies::policies(model).await);
         let calls = (other.export_unchanged_policies(None, 99).await, model.export_unchanged_policies(None, 99).await);
         prop_assert_eq!(calls.0, calls.1);
@@ -285,7 +355,7 @@ pub fn it_does_as_the_model<S: Subject>() {
     let outcome = TestRunner::new(config).run(&prop::collection::vec((op(), passing()), 1..60), |ops| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (model, other) = (MemoryStore::default(), S::create().await);
+            let (model, other) = (MemoryStore::with_routes(outbox::routes()), S::create(outbox::routes()).await);
             let mut pair = Pair { model, other, clock: 0, asked: Vec::new(), frozen: 0, saved: Default::default() };
             for (number, (op, seconds)) in ops.into_iter().enumerate() {
                 pair.clock += seconds;

@@ -15,7 +15,7 @@ pub async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     // As JSON, like in an export file.
     let lines: Vec<String> = before.1.iter().map(|history| serde_json::to_string(history).unwrap()).collect();
     let read = || lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<History>>();
-    let mut copy = S::create().await;
+    let mut copy = S::create(outbox::routes()).await;
     assert_eq!(copy.store().import(read()).await.unwrap(), 9);
     for reopened in [false, true] {
         if reopened {

@@ -8,8 +8,8 @@ struct Memory(Arc<dyn Store>);
 
 #[async_trait]
 impl Subject for Memory {
-    async fn create() -> Self {
-        Self(Arc::new(MemoryStore::default()))
+    async fn create(routes: Arc<Routes>) -> Self {
+        Self(Arc::new(MemoryStore::with_routes(routes)))
     }
 
     fn store(&self) -> &Arc<dyn Store> {
@@ -22,19 +22,21 @@ impl Subject for Memory {
 struct Sled {
     store: Option<Arc<dyn Store>>,
     directory: TempDir,
+    routes: Arc<Routes>,
 }
 
 impl Sled {
-    async fn open(directory: &TempDir) -> Option<Arc<dyn Store>> {
-        Some(open(&StoreConfig::in_directory(directory.path()), Arc::new(())).await.unwrap())
+    async fn open(directory: &TempDir, routes: &Arc<Routes>) -> Option<Arc<dyn Store>> {
+        let config = StoreConfig::in_directory(directory.path()).with_routes(Arc::clone(routes));
+        Some(open(&config, Arc::new(())).await.unwrap())
     }
 }
 
 #[async_trait]
 impl Subject for Sled {
-    async fn create() -> Self {
+    async fn create(routes: Arc<Routes>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { store: Self::open(&directory).await, directory }
+        Self { store: Self::open(&directory, &routes).await, directory, routes }
     }
 
     fn store(&self) -> &Arc<dyn Store> {
@@ -46,7 +48,7 @@ impl Subject for Sled {
         store.close().await;
         assert_eq!(Arc::strong_count(&store), 1, "sled stays locked until the store is dropped");
         drop(store);
-        self.store = Self::open(&self.directory).await;
+        self.store = Self::open(&self.directory, &self.routes).await;
     }
 }
 

@@ -1,5 +1,5 @@
 //! Punycode (RFC 3492): how the domain name system writes names that are not ASCII. A browser may show
-//! `xn--pple-43d.com` as a name that looks like `apple.com`; so the page says both.
+//! `xn--pple-43d.com` as a name that looks like `apple.com`; so pages and messages say both.
 
 const BASE: u32 = 36;
 const T_MIN: u32 = 1;
