@@ -13,11 +13,19 @@ use crate::{
 /// Number of the newest approvals whose tools and callers are known names.
 const RECENT: usize = 1_000;
 
+fn log(warning: &Problem) {
+    tracing::warn!(field = warning.path, "policy warning: {}", warning.message);
+}
+
 impl Policies {
-    /// Names the channels of the server, so that others give a warning. Only the first call counts: the configuration
-    /// does not change.
+    /// Names the channels of the server, so that others give a warning, and logs a warning about each that the live
+    /// policy names. A policy file gets it with its other warnings. Only the first call counts, because the
+    /// configuration does not change.
     pub fn know_channels(&self, channels: BTreeSet<ChannelName>) {
-        let _ = self.channels.set(channels);
+        let channels = self.channels.get_or_init(|| channels);
+        if self.file.is_none() {
+            self.live().policy.unknown_channels(channels).iter().for_each(log);
+        }
     }
 
     /// Warnings about a policy: names that are similar to those of the newest approvals, of `tools`, of tokens and of
@@ -37,7 +45,7 @@ impl Policies {
     /// Logs the warnings about the live policy.
     pub async fn log_warnings(&self) {
         for warning in self.warnings(&Actor::policy_file(), Arc::clone(&self.live().policy), BTreeSet::new()).await {
-            tracing::warn!(field = warning.path, "policy warning: {}", warning.message);
+            log(&warning);
         }
     }
 

@@ -1,9 +1,12 @@
 //! Names of channels in a policy: every place that has them, and their problems.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Document, RuleEffect, problems::Problems};
-use crate::domain::ChannelName;
+use super::{
+    Document, Policy, RuleEffect,
+    problems::{Problem, Problems},
+};
+use crate::{domain::ChannelName, spelling};
 
 /// Maximum number of channels in the policy, in each rule and in each escalation.
 pub const NOTIFY_MAX: usize = 16;
@@ -29,6 +32,24 @@ fn escalations<'a>(
     };
     let path = format!("{path}.require_approval.escalate");
     steps.iter().enumerate().map(move |(index, step)| (format!("{path}[{index}].notify"), &step.notify[..]))
+}
+
+impl Policy {
+    /// Warnings about channels that a server does not have: nobody is told there.
+    #[must_use]
+    pub fn unknown_channels(&self, known: &BTreeSet<ChannelName>) -> Vec<Problem> {
+        let is_known = |name: &str| known.iter().any(|channel| channel.as_str() == name);
+        let mut unknown = Vec::new();
+        for (path, names) in lists(self.document()) {
+            for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_known(name)) {
+                let similar = spelling::closest(name, known.iter().map(ToString::to_string));
+                let hint = similar.map(|similar| format!("; did you mean {similar:?}?")).unwrap_or_default();
+                let message = format!("{name:?} is not a channel of this server, which tells nobody there{hint}");
+                unknown.push(Problem { path: format!("{path}[{index}]"), message });
+            }
+        }
+        unknown
+    }
 }
 
 impl Problems {
@@ -59,7 +80,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::policy::Policy;
 
     /// A policy with a list of channels in each place, and the path of the list.
     fn places(names: &[String]) -> Vec<(&'static str, Value)> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Document, RuleEffect, channel_names,
+    Document, RuleEffect,
     globs::{GlobIndex, is_literal},
     problems::Problem,
     rules::Policy,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{ChannelName, Reviewer},
-    spelling, unicode,
+    unicode,
 };
 
 /// Maximum number of warnings per policy: nobody reads more.
@@ -183,18 +183,11 @@ impl<'a> Warnings<'a> {
         }
     }
 
-    /// Channels that the server does not have: nobody is told there. Not a problem of the policy, because several servers
-    /// can have the same one.
+    /// Channels that the server does not have.
     fn channels(&mut self, known: &Known) {
-        let Some(channels) = &known.channels else { return };
-        let unknown = |name: &String| !channels.iter().any(|channel| channel.as_str() == name);
-        for (path, names) in channel_names::lists(self.document()) {
-            for (index, name) in names.iter().enumerate().filter(|(_, name)| unknown(name)) {
-                let similar = spelling::closest(name, channels.iter().map(ToString::to_string));
-                let hint = similar.map(|similar| format!("; did you mean {similar:?}?")).unwrap_or_default();
-                let what = "is not a channel of this server, which tells nobody there";
-                self.add(format!("{path}[{index}]"), format!("{name:?} {what}{hint}"));
-            }
+        let unknown = known.channels.as_ref().map(|channels| self.policy.unknown_channels(channels));
+        for Problem { path, message } in unknown.into_iter().flatten() {
+            self.add(path, message);
         }
     }
 
