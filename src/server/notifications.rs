@@ -23,7 +23,7 @@ pub(super) fn build(
     clock: &Arc<dyn Clock>,
     public_url: Option<PublicUrl>,
 ) -> Result<Arc<Channels>, BuildError> {
-    let resources = Resources { clock: Arc::clone(clock), links: Links::new(public_url) };
+    let resources = Resources { clock: Arc::clone(clock), links: Links::new(public_url), minter: None };
     Channels::build(&config.channels, &resources)
 }
 
