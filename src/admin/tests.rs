@@ -27,8 +27,7 @@ impl AdminFixture {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(ManualClock::new(at(0))));
         let draining = CancellationToken::new();
         let notification_problems = Box::new(|| vec!["channel hook fails".to_owned()]);
-        let process =
-            Process { policy_version: Box::new(|| 7), draining: draining.clone(), notification_problems };
+        let process = Process { policy_version: Box::new(|| 7), draining: draining.clone(), notification_problems };
         let (kept, dated) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
         Self { admin: Admin::new(kept, dated, settings, process), store, clock, draining }
     }

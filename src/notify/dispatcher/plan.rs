@@ -135,8 +135,12 @@ mod tests {
     #[test]
     fn the_first_message_asks() {
         let lane = lane(1, &[Requested, Voted], None);
-        assert!(matches!(plan(&lane, CHAT, false), Step::Ask(Planned { up_to: 2, delivery, .. }) if delivery.revision == 1));
-        assert!(matches!(plan(&lane, MAIL, false), Step::Ask(Planned { up_to: 1, delivery, .. }) if delivery.revision == 1));
+        assert!(
+            matches!(plan(&lane, CHAT, false), Step::Ask(Planned { up_to: 2, delivery, .. }) if delivery.revision == 1)
+        );
+        assert!(
+            matches!(plan(&lane, MAIL, false), Step::Ask(Planned { up_to: 1, delivery, .. }) if delivery.revision == 1)
+        );
     }
 
     #[test]
