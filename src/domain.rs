@@ -33,6 +33,7 @@ mod schema;
 mod schemas;
 mod server_status;
 mod session;
+mod signing_key;
 mod status;
 mod time;
 mod token;
@@ -83,6 +84,7 @@ pub use server_status::ServerStatus;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use session::samples as session_samples;
 pub use session::{Ended, SESSION_MAX, Session, SessionScope, SessionState, SignIn};
+pub use signing_key::{KeyPurpose, SigningKey};
 pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, duration_text, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};

@@ -4,6 +4,7 @@
 //! [`Policy`], which evaluates [`Call`]s. Of all rules that match a call the strictest wins, in any order.
 
 mod argument_path;
+mod brief;
 mod change;
 mod channel_names;
 mod combined_requirement;
@@ -29,6 +30,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::domain::{Actor, Agent, Arguments, ChannelName, Effect, RuleTrace, Time, Verdict};
 
 pub use argument_path::{ARGUMENT_PATH_MAX, ArgumentPath, ArgumentPathError};
+pub use brief::{BRIEF_AGENT, BRIEF_ARGUMENTS, BRIEF_CHAIN, BRIEF_NAME, BRIEF_REASON, BRIEF_VALUE};
 pub use change::{PolicyChange, Tried};
 pub use channel_names::NOTIFY_MAX;
 pub use display::{

@@ -4,6 +4,7 @@
 mod admin_pages;
 mod approval;
 mod freezes;
+mod links;
 mod policy;
 mod queue;
 mod session_pages;
@@ -34,6 +35,7 @@ use crate::{
     },
     grpc::{Admission, CallLimits, Streams},
     identity::{AuthenticationMethod, Authenticator, Credentials, Principal, Unrecognised},
+    links::Links,
     policies::Policies,
     policy::{Policy, PolicyChange},
     sessions::{self, Sessions},
@@ -127,8 +129,11 @@ impl World {
         let settings = sessions::Settings { dev: true, ..sessions::Settings::default() };
         let sessions =
             Sessions::load(Arc::clone(&shared), Arc::clone(&time), tokens.registry(), settings).await.unwrap();
+        let keys = Arc::clone(&store) as Arc<dyn crate::store::SigningKeyStore>;
+        let links = Links::new(keys, Arc::clone(&approvals), Arc::clone(&policies));
         let desk = Arc::new(Desk {
             approvals,
+            links,
             policies,
             tokens,
             sessions,

@@ -10,11 +10,12 @@ use crate::{
     config::{Config, Limits},
     grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
+    links::Links,
     notify::Channels,
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
-    store::{Store, TokenStore},
+    store::{SigningKeyStore, Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -41,6 +42,7 @@ pub(super) struct UseCases {
     pub(super) sessions: Arc<Sessions>,
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
+    pub(super) links: Arc<Links>,
     pub(super) admin: Arc<Admin>,
 }
 
@@ -80,6 +82,8 @@ impl UseCases {
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
         let approvals = Approvals::new(Arc::clone(store), judge, Arc::clone(clock), settings);
+        let stored = Arc::clone(store) as Arc<dyn SigningKeyStore>;
+        let links = Links::new(stored, Arc::clone(&approvals), Arc::clone(&policies));
         let live = policies.status();
         let process = Process {
             policy_version: Box::new(move || live.borrow().live.version),
@@ -88,12 +92,12 @@ impl UseCases {
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
-        Ok(Self { tokens, sessions, policies, approvals, admin })
+        Ok(Self { tokens, sessions, policies, approvals, links, admin })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, sessions, policies, approvals, admin } = self;
+        let Self { tokens, sessions, policies, approvals, links: _, admin } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),

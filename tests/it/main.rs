@@ -1,6 +1,7 @@
 //! Tests of the real program: they run it as a process, and call it over the network.
 
 mod blocking;
+mod browser;
 mod calls;
 mod change_feed;
 mod checks;
@@ -17,6 +18,7 @@ mod files;
 mod gate;
 mod kills;
 mod ledger;
+mod links;
 mod load;
 mod notify;
 mod oidc;

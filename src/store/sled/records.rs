@@ -13,6 +13,7 @@ mod freezes;
 mod lanes;
 mod policies;
 mod sessions;
+mod signing_keys;
 mod tokens;
 
 use super::{
@@ -37,6 +38,7 @@ pub(super) use policies::{
     policies_after, policy, policy_request_id, unchanged_policies,
 };
 pub(super) use sessions::{encode_session, session, sessions};
+pub(super) use signing_keys::{StoredKey, encode_signing_key, signing_key};
 pub(super) use tokens::{encode_token, token, tokens};
 
 /// The part of an approval that changes.

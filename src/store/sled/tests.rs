@@ -24,8 +24,8 @@ use crate::{
     domain::{Approval, ApprovalId, Choice, Command, Deciding, Event, Revision, Seen, Status, Time, Token, samples::*},
     store::{
         ApprovalStore as _, BlockStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History,
-        OutboxStore as _, Page, PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _, Submission,
-        TokenStore as _, Transfer as _, conformance,
+        OutboxStore as _, Page, PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _,
+        SigningKeyStore as _, Submission, TokenStore as _, Transfer as _, conformance,
         conformance::{approve, everything, fill, largest, policy, submission},
     },
 };

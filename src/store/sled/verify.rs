@@ -43,6 +43,8 @@ pub struct Findings {
     pub blocks: u64,
     /// Intact lanes of the outbox.
     pub lanes: u64,
+    /// Intact signing keys.
+    pub signing_keys: u64,
     /// Records of commit groups. Their chain is intact unless a fault says otherwise.
     pub groups: u64,
     /// The damage, in the order in which it was found.

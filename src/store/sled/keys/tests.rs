@@ -21,6 +21,7 @@ fn the_keys_are_pinned() {
         (session(SessionId::new(id.uuid())), format!("61{uuid}")),
         (block(BlockId::new(id.uuid())), format!("62{uuid}")),
         (lane(&(id, "ab-1".parse().unwrap())), format!("6f{uuid}61622d3100")),
+        (signing_key(KeyPurpose::Links), "7901".to_owned()),
         (policy(4), "700000000000000004".to_owned()),
         (policy_document(4), "740000000000000004".to_owned()),
         (deadline(at(0), id), format!("64{time}{uuid}")),
@@ -85,6 +86,8 @@ fn keys_tell_what_is_in_them() {
         }
         assert!(!pieces_of_lane(&lane_id(name)).contains(&lane(&lane_id("abc"))));
     }
+    assert_eq!(signing_key_of(&signing_key(KeyPurpose::Links)), Some(KeyPurpose::Links));
+    assert_eq!(signing_key_of(&[SIGNING_KEY, 0]), None);
     assert!(session_of(&block(BlockId::new(id.uuid()))).is_none());
     for other in [event(id, 7), group(9), policy(9)] {
         let piece = [&other[..], &[1]].concat();

@@ -18,9 +18,10 @@ use super::{
 use crate::domain::{
     Actor, ActorKind, Assurance, Block, BlockId, ChannelState, Choice, ClaimId, Claiming, DecidesFor, Decision,
     Delivery, Digest, Edit, Effect, Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant,
-    Lane, MinAssurance, NotificationKind, NotifiedChannels, Panel, Permission, Priority, Provenance,
+    KeyPurpose, Lane, MinAssurance, NotificationKind, NotifiedChannels, Panel, Permission, Priority, Provenance,
     REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking, Role,
-    RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote, request,
+    RuleOutcome, RuleTrace, Session, SignIn, SigningKey, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict,
+    Vote, request,
     samples::{from_desk, keyed},
     session_samples::session,
     step,
@@ -124,6 +125,7 @@ fn every_name_of_a_kind_is_pinned() {
     assert_eq!(surfaces.map(name), ["grpc", "desk", "slack", "link"]);
     let assurances = [Assurance::Session, Assurance::Chat, Assurance::Link, Assurance::Token];
     assert_eq!(assurances.map(name), ["session", "chat", "link", "token"]);
+    assert_eq!(KeyPurpose::ALL.map(name), ["links"]);
     let permissions = [Permission::AskForOthers, Permission::DecideForOthers, Permission::DecideAlone];
     assert_eq!(permissions.map(name), ["ask_for_others", "decide_for_others", "decide_alone"]);
     assert_eq!(permissions.map(name), permissions.map(Permission::name));
@@ -248,6 +250,7 @@ struct FullRecords {
     freeze: Freeze,
     session: Session,
     block: Block,
+    signing_key: records::StoredKey,
     policy: records::PolicyRecord,
     group: GroupRecord,
     checkpoint: Checkpoint,
@@ -331,16 +334,19 @@ impl FullRecords {
             forgotten_sessions: vec![session.id],
             blocks: vec![(block.id, digest)],
             forgotten_blocks: vec![block.id],
+            signing_keys: vec![(KeyPurpose::Links, digest)],
         };
         let (tokens, freezes) = ([(token.id, digest)].into(), [(freeze.id, digest)].into());
         let (sessions, blocks) = ([(session.id, digest)].into(), [(block.id, digest)].into());
-        let standing = Standing { policies: 2, tokens, freezes, sessions, blocks };
+        let signing_keys = [(KeyPurpose::Links, digest)].into();
+        let standing = Standing { policies: 2, tokens, freezes, sessions, blocks, signing_keys };
         Self {
             lane,
             token,
             freeze,
             session,
             block,
+            signing_key: records::StoredKey { purpose: KeyPurpose::Links, key: SigningKey::new([7; 32]) },
             policy,
             group,
             checkpoint: Checkpoint { counter: 1, hash: digest, standing },
@@ -370,7 +376,8 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { lane, token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { lane, token, freeze, session, block, signing_key, policy, group, checkpoint } =
+        FullRecords::new(approval.id);
     let sign_ins = [SignIn::DevToken, SignIn::Oidc].map(|sign_in| value(&payload(&sign_in)));
     let revoked_head = {
         let (approval, event) = revoked();
@@ -395,6 +402,7 @@ fn every_field_of_every_record_is_pinned() {
         "session": value(&payload(&session)),
         "sign_ins": sign_ins,
         "block": value(&payload(&block)),
+        "signing_key": value(&payload(&signing_key)),
         "frozen_verdict": value(&payload(&*frozen_verdict())),
         "lane": value(&payload(&lane)),
         "token": value(&payload(&token)),
@@ -529,11 +537,16 @@ fn records_from_before_provenance_are_read_and_written_as_they_were() {
     assert!(error.contains("unknown field `provenance`"), "{error}");
 }
 
-/// A record with one more field. In MessagePack, the first byte of a small map holds the number of its fields.
+/// A record with one more field. In MessagePack, the first byte of a map of up to 15 fields holds their number; two
+/// bytes after it hold a larger one.
 fn with_odd_field(record: &[u8]) -> Vec<u8> {
-    let (&map, fields) = record.split_first().unwrap();
-    assert!((0x80..0x8f).contains(&map), "not a small map");
-    [&[map + 1][..], fields, b"\xa3odd\x01"].concat()
+    let (count, fields) = match record {
+        [map @ 0x80..=0x8f, fields @ ..] => (u16::from(map & 0x0f), fields),
+        [0xde, high, low, fields @ ..] => (u16::from_be_bytes([*high, *low]), fields),
+        _ => panic!("not a small map"),
+    };
+    let [high, low] = (count + 1).to_be_bytes();
+    [&[0xde, high, low], fields, b"\xa3odd\x01"].concat()
 }
 
 /// Whether bytes can be decoded as a record of some kind.
@@ -550,11 +563,12 @@ fn unknown_fields_of_every_record_are_rejected() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { lane, token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { lane, token, freeze, session, block, signing_key, policy, group, checkpoint } =
+        FullRecords::new(approval.id);
     let remembered = remembered_verdict();
     let rejection = remembered.remembered_rejection.as_deref().unwrap();
     let (at_the_desk, _) = decided_at_the_desk();
-    let kinds: [(&str, Vec<u8>, IsRead); 23] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 24] = [
         ("lane", payload(&lane), is_read_as::<Lane>),
         ("delivery", payload(&lane.dead[0]), is_read_as::<Delivery>),
         ("earlier channels", payload(&approval.earlier_channels), is_read_as::<NotifiedChannels>),
@@ -571,6 +585,7 @@ fn unknown_fields_of_every_record_are_rejected() {
         ("end of a session", payload(&session.ended), is_read_as::<Ended>),
         ("block", payload(&block), is_read_as::<Block>),
         ("subject of a block", payload(&block.subject), is_read_as::<SubjectName>),
+        ("signing key", payload(&signing_key), is_read_as::<records::StoredKey>),
         ("end of a block", payload(&block.unblocked), is_read_as::<Unblocked>),
         ("frozen", payload(&frozen_verdict().frozen), is_read_as::<Frozen>),
         ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),
