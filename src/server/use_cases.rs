@@ -74,6 +74,7 @@ impl UseCases {
             None => Policies::from_store(stored, dated, config.claim_window).await?,
             Some((path, policy)) => Policies::from_file(stored, dated, config.claim_window, path, policy).await?,
         };
+        policies.know_channels(config.channels.iter().map(|settings| settings.name.clone()).collect());
         let settings = Settings {
             heartbeat: config.heartbeat,
             max_stream_age: config.max_stream_age,
