@@ -11,6 +11,7 @@ mod approval;
 mod assets;
 mod cookies;
 mod csrf;
+mod deliveries;
 mod dev_link;
 mod error;
 mod form;
@@ -49,7 +50,7 @@ use axum::{
 };
 
 use crate::{
-    admin::Admin,
+    admin::{Admin, Deliveries},
     approvals::Approvals,
     clock::Clock,
     domain::limits::RequestLimits,
@@ -78,6 +79,8 @@ pub struct Desk {
     pub sessions: Arc<Sessions>,
     /// Freezes, and the status.
     pub admin: Arc<Admin>,
+    /// Channels of notifications, and their deliveries.
+    pub deliveries: Arc<Deliveries>,
     /// Recognises credentials, and limits callers, as for gRPC.
     pub admission: Arc<Admission>,
     /// Counts open streams, together with those of gRPC.
@@ -112,6 +115,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(freezes::routes())
         .merge(tokens::routes())
         .merge(sessions::routes())
+        .merge(deliveries::routes())
         .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .merge(policy::routes());

@@ -13,6 +13,7 @@ mod policy_status;
 mod preauth_rate_limit;
 mod probes;
 mod routes;
+mod running_channels;
 mod throttled_stream;
 mod tls_status;
 mod use_cases;
@@ -97,7 +98,8 @@ impl Server {
         let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
         let clock: Arc<dyn Clock> = server_clock;
         let (policy, policy_file) = files.policy.unzip();
-        let use_cases = UseCases::load(&config, &store, &clock, policy).await?;
+        let channels = Arc::new(running_channels::Configured(config.channels.clone()));
+        let use_cases = UseCases::load(&config, &store, &clock, policy, channels).await?;
         live_policy.get_or_init(|| use_cases.policies.status());
         let oidc = openid::verifier(&config, &clock)?;
         let public_url = openid::public_url(&config, scheme(&config), address);
@@ -119,6 +121,7 @@ impl Server {
             tokens: Arc::clone(&use_cases.tokens),
             sessions: Arc::clone(&use_cases.sessions),
             admin: Arc::clone(&use_cases.admin),
+            deliveries: Arc::clone(&use_cases.deliveries),
             admission,
             streams,
             clock: Arc::clone(&clock),
@@ -140,7 +143,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, sessions, policies, approvals, admin: _ } = use_cases;
+        let UseCases { tokens, sessions, policies, approvals, admin: _, deliveries: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let mut workers = JoinSet::new();

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::StartError;
 use crate::{
-    admin::{self, Admin, Process},
+    admin::{self, Admin, Deliveries, Process, RunningChannels},
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
@@ -13,7 +13,7 @@ use crate::{
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
-    store::{Store, TokenStore},
+    store::{OutboxStore, Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -35,6 +35,7 @@ pub(super) struct UseCases {
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
     pub(super) admin: Arc<Admin>,
+    pub(super) deliveries: Arc<Deliveries>,
 }
 
 impl UseCases {
@@ -44,6 +45,7 @@ impl UseCases {
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
         policy: Option<PolicyFromFile>,
+        channels: Arc<dyn RunningChannels>,
     ) -> Result<Self, StartError> {
         let kept = Arc::clone(store) as Arc<dyn TokenStore>;
         let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
@@ -78,12 +80,14 @@ impl UseCases {
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
-        Ok(Self { tokens, sessions, policies, approvals, admin })
+        let outbox = Arc::clone(store) as Arc<dyn OutboxStore>;
+        let deliveries = Deliveries::new(outbox, channels, config.routes(), Arc::clone(clock));
+        Ok(Self { tokens, sessions, policies, approvals, admin, deliveries })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, sessions, policies, approvals, admin } = self;
+        let Self { tokens, sessions, policies, approvals, admin, deliveries } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),
@@ -93,7 +97,12 @@ impl UseCases {
             ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
-            admin: AdminApi::new(Arc::clone(admin), Arc::clone(sessions), limits.request.clone()),
+            admin: AdminApi::new(
+                Arc::clone(admin),
+                Arc::clone(sessions),
+                Arc::clone(deliveries),
+                limits.request.clone(),
+            ),
         }
     }
 

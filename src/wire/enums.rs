@@ -1,7 +1,9 @@
 //! Enums of both the wire and the domain: one table for both directions.
 
 use crate::{
-    domain::{ActorKind, Assurance, Choice, ExecutionResult, Permission, Priority, Role, Status, Surface},
+    domain::{
+        ActorKind, Assurance, Choice, ExecutionResult, NotificationKind, Permission, Priority, Role, Status, Surface,
+    },
     proto::v1,
 };
 
@@ -48,4 +50,5 @@ codes! {
     Assurance = Assurance { Session, Chat, Link, Token }
     Role = Role { Agent, Reviewer, Auditor, Operator }
     Permission = Permission { AskForOthers, DecideForOthers, DecideAlone }
+    NotificationKind = NotificationKind { Requested, Voted, Edited, Escalated, Decided, TimedOut, Cancelled, Revoked }
 }
