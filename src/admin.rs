@@ -35,6 +35,8 @@ pub struct Process {
     pub policy_version: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Cancelled once the server shuts down.
     pub draining: CancellationToken,
+    /// What keeps notifications from arriving.
+    pub notification_problems: Box<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 /// Use-cases that concern the server as a whole.
@@ -163,6 +165,7 @@ impl Admin {
             oldest_pending,
             freezes: self.standing().await?,
             draining: self.process.draining.is_cancelled(),
+            notification_problems: (self.process.notification_problems)(),
         })
     }
 

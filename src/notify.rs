@@ -8,15 +8,26 @@
 
 mod card;
 mod channel;
+mod dispatcher;
+mod email;
+mod http;
+mod link_minter;
 mod message;
+mod operations;
 mod registry;
 mod secret_source;
 mod settings;
+mod standard_webhooks;
 #[cfg(test)]
 mod test_kind;
+#[cfg(test)]
+mod test_receiver;
+mod webhook;
 
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
+pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
+pub use link_minter::LinkMinter;
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{
     Build, CHANNELS_MAX, ChannelProblems, ChannelSettings, INTERRUPTIONS_DEFAULT, INTERRUPTIONS_WINDOW, KINDS, Kind,

@@ -7,13 +7,13 @@ mod clock;
 mod connection;
 mod error;
 mod file_limit;
+mod notifications;
 mod observer;
 mod openid;
 mod policy_status;
 mod preauth_rate_limit;
 mod probes;
 mod routes;
-mod running_channels;
 mod throttled_stream;
 mod tls_status;
 mod use_cases;
@@ -42,6 +42,7 @@ use crate::{
     domain::PublicUrl,
     grpc::{Admission, Streams},
     identity::{DevEnvFiles, DevTokens},
+    notify::Channels,
     policies::PolicyStatus,
     sessions::Sessions,
     store::{self, Health, Store, StoreConfig},
@@ -71,6 +72,9 @@ pub struct Server {
     stop_accepting: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     workers: JoinSet<()>,
+    channels: Arc<Channels>,
+    /// Sends notifications. Ends by a defect only.
+    dispatcher: JoinHandle<()>,
     clock_watch: JoinHandle<OutOfRange>,
     drain_timeout: Duration,
     write_timeout: Duration,
@@ -98,11 +102,11 @@ impl Server {
         let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
         let clock: Arc<dyn Clock> = server_clock;
         let (policy, policy_file) = files.policy.unzip();
-        let channels = Arc::new(running_channels::Configured(config.channels.clone()));
-        let use_cases = UseCases::load(&config, &store, &clock, policy, channels).await?;
+        let public_url = openid::public_url(&config, scheme(&config), address);
+        let channels = notifications::build(&config, &clock, public_url.clone())?;
+        let use_cases = UseCases::load(&config, &store, &clock, policy, &channels).await?;
         live_policy.get_or_init(|| use_cases.policies.status());
         let oidc = openid::verifier(&config, &clock)?;
-        let public_url = openid::public_url(&config, scheme(&config), address);
         let sign_in = openid::sign_in(&config, oidc.clone(), public_url.clone(), &clock).await?;
         let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), oidc, &clock);
         let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&clock));
@@ -146,6 +150,7 @@ impl Server {
         let UseCases { tokens, sessions, policies, approvals, admin: _, deliveries: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
+        let dispatcher = notifications::start(&channels, &store, &policies, (&clock, public_url), &metrics);
         let mut workers = JoinSet::new();
         workers.spawn(workers::expire(Arc::clone(&approvals)));
         if let Some(retain) = config.retain {
@@ -175,6 +180,8 @@ impl Server {
             stop_accepting,
             serving,
             workers,
+            channels,
+            dispatcher,
             clock_watch,
             drain_timeout: config.drain_timeout,
             write_timeout: config.write_timeout,
@@ -229,6 +236,7 @@ impl Server {
             () = stop => Ok(()),
             reason = failure(self.store.health()) => Err(RunError::Store(reason)),
             Some(ended) = self.workers.join_next() => Err(RunError::Worker(why(ended))),
+            ended = &mut self.dispatcher => Err(RunError::Worker(why(ended))),
             ended = &mut self.clock_watch => Err(match ended {
                 Ok(wrong) => RunError::Clock(wrong),
                 Err(error) => RunError::Worker(error.to_string()),
@@ -269,10 +277,16 @@ impl Server {
         }
         self.approvals.drain();
         self.stop_accepting.cancel();
-        if !self.serving.is_finished() {
-            let _ = tokio::time::timeout(patience, &mut self.serving).await; // idle connections may outlast it
-        }
+        let calls = async {
+            if !self.serving.is_finished() {
+                let _ = tokio::time::timeout(patience, &mut self.serving).await; // idle connections may outlast it
+            }
+        };
+        // What is not sent now is sent after the restart.
+        let messages = tokio::time::timeout(patience.min(notifications::DRAIN), self.channels.drain());
+        let _ = tokio::join!(calls, messages);
         self.serving.abort();
+        self.dispatcher.abort();
         let keep = async {
             self.tokens.keep_uses().await?;
             self.sessions.keep_uses().await
@@ -312,6 +326,7 @@ async fn open_store(
     policy: LivePolicy,
 ) -> Result<Arc<dyn Store>, StartError> {
     let kept = StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout);
+    let kept = kept.with_routes(Arc::new(config.routes()));
     Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log), policy))).await?)
 }
 

@@ -23,7 +23,7 @@ pub use self::{
     approval_log::ApprovalLog,
     connection_end::ConnectionEnd,
     logs::{Error, Format, Guard, Options, init, unfiltered},
-    metrics::{CONTENT_TYPE, Metrics, reference_markdown},
+    metrics::{CONTENT_TYPE, Metrics, OutboxBacklog, reference_markdown},
     request_id::{REQUEST_ID_HEADER, RequestId},
     rpc::{RpcBody, RpcFuture, RpcLayer, RpcService},
 };

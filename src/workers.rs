@@ -1,8 +1,7 @@
 //! Reconcilers. Each reads the store, does what is due, and sleeps until the next time or a change. They take no input,
 //! and keep no state that matters: a restart is simply the first pass, and a lost wake-up only delays a pass.
 //!
-//! A notification channel will also be one: it pages through [`ChangeFeed`](crate::store::ChangeFeed) with a durable
-//! cursor, reads each changed approval, and sends messages. `Server::start` starts the workers.
+//! `Server::start` starts them. The workers of notifications are the same kind of thing, in `notify/dispatcher`.
 
 mod expirer;
 mod policy_file;

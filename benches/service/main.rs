@@ -18,6 +18,7 @@ mod desk;
 mod gate;
 mod load;
 mod memory;
+mod notify;
 mod payload;
 mod pending;
 mod provider;
@@ -73,6 +74,8 @@ enum Measure {
     Gate,
     /// Latency from Decide to the waiter's message
     Wake,
+    /// Latency from a request to its webhook, and the cost of webhooks
+    Notify,
     /// Server memory per open stream
     Memory,
     /// First page of ListPending
@@ -94,6 +97,7 @@ impl Measure {
             Self::Auth => auth::measure(sizes, table).await,
             Self::Gate => gate::measure(sizes, table).await,
             Self::Wake => wake::measure(sizes, table).await,
+            Self::Notify => notify::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,
             Self::Desk => desk::measure(sizes, table).await,

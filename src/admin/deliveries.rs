@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::Error;
 use crate::{
     clock::Clock,
-    domain::{ApprovalId, ChannelName, ChannelSummary, DeliveryId, Lane, ListedDelivery, Routes, Time},
+    domain::{ApprovalId, ChannelName, ChannelSummary, Delivery, DeliveryId, Lane, ListedDelivery, Routes, Time},
     identity::{Method, Principal},
     store::{Backlog, LaneQuery, OutboxStore, StoreError},
 };
@@ -194,7 +194,7 @@ impl Deliveries {
                 Err(error) => return Err(error.into()),
             };
             let waiting = lane.and_then(|lane| listed(&lane, false).into_iter().find(|one| one.id == id && !one.dead));
-            let delivery = waiting.ok_or(Error::NoSuchDelivery(id.clone()))?;
+            let delivery = waiting.ok_or_else(|| Error::NoSuchDelivery(id.clone()))?;
             this.channels.enable(&id.channel);
             if let Some(key) = key {
                 this.retries.insert(key, delivery.clone());
@@ -232,8 +232,10 @@ impl Deliveries {
 fn listed(lane: &Lane, dead_only: bool) -> Vec<ListedDelivery> {
     let waiting = lane.waiting.iter().filter(|_| !dead_only).map(|delivery| (delivery, false));
     let dead = lane.dead.iter().map(|delivery| (delivery, true));
-    let listed =
-        |(delivery, dead): (_, bool)| ListedDelivery { id: lane.id(delivery), delivery: delivery.clone(), dead };
+    let listed = |(delivery, dead): (&Delivery, bool)| {
+        let id = lane.id(delivery);
+        ListedDelivery { id, delivery: delivery.clone(), dead }
+    };
     let mut all: Vec<_> = waiting.chain(dead).map(listed).collect();
     all.sort_by_key(|one| one.delivery.revision);
     all

@@ -26,7 +26,8 @@ impl AdminFixture {
     fn new(settings: Settings) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(ManualClock::new(at(0))));
         let draining = CancellationToken::new();
-        let process = Process { policy_version: Box::new(|| 7), draining: draining.clone() };
+        let notification_problems = Box::new(|| vec!["channel hook fails".to_owned()]);
+        let process = Process { policy_version: Box::new(|| 7), draining: draining.clone(), notification_problems };
         let (kept, dated) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
         Self { admin: Admin::new(kept, dated, settings, process), store, clock, draining }
     }
@@ -117,6 +118,7 @@ async fn the_status_has_every_field() {
     let status = fixture.admin.status(&operator()).await.unwrap();
     assert_eq!((status.pending, status.oldest_pending, status.draining), (2, Some(at(12)), true));
     assert_eq!(status.freezes, freezes);
+    assert_eq!(status.notification_problems, ["channel hook fails"]);
 }
 
 #[tokio::test]

@@ -191,15 +191,7 @@ fn channel_table(channels: &[NotificationChannel], view: View) -> Table {
         Column::detail(24, "ERROR"),
     ]);
     for channel in channels {
-        let instant = |time: Option<&prost_types::Timestamp>| time.map(|time| (time.seconds, time.nanos));
-        let (sent, failed) = (instant(channel.last_success_time.as_ref()), instant(channel.last_failure_time.as_ref()));
-        let (state, error) = match () {
-            () if channel.kind.is_empty() => ("NOT CONFIGURED", ""),
-            () if !channel.disabled_reason.is_empty() => ("DISABLED", channel.disabled_reason.as_str()),
-            () if failed > sent => ("FAILING", channel.last_error.as_str()),
-            () if sent.is_some() => ("WORKS", ""),
-            () => ("UNUSED", ""),
-        };
+        let (state, error) = state(channel);
         let due = match &channel.oldest_due_time {
             Some(due) => view.ago(Some(due)),
             None => Cell::default(),
@@ -218,6 +210,23 @@ fn channel_table(channels: &[NotificationChannel], view: View) -> Table {
         ]);
     }
     table
+}
+
+/// How a channel does, and why.
+fn state(channel: &NotificationChannel) -> (&'static str, &str) {
+    let time = |time: &Option<prost_types::Timestamp>| time.as_ref().map(|time| (time.seconds, time.nanos));
+    let (sent, failed) = (time(&channel.last_success_time), time(&channel.last_failure_time));
+    if channel.kind.is_empty() {
+        ("NOT CONFIGURED", "")
+    } else if !channel.disabled_reason.is_empty() {
+        ("DISABLED", &channel.disabled_reason)
+    } else if failed > sent {
+        ("FAILING", &channel.last_error)
+    } else if sent.is_some() {
+        ("WORKS", "")
+    } else {
+        ("UNUSED", "")
+    }
 }
 
 fn delivery_table(deliveries: &[Delivery], view: View) -> Table {

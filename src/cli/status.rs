@@ -41,6 +41,7 @@ fn lines(status: &ServerStatus) -> Vec<String> {
         lines.push("frozen: nothing".to_owned());
     }
     lines.extend(freeze::warnings(&status.freezes));
+    lines.extend(status.notification_problems.iter().map(|problem| format!("notifications: {}", escape(problem))));
     lines
 }
 
@@ -64,6 +65,7 @@ mod tests {
             oldest_pending_time: at(3_600),
             freezes: Vec::new(),
             draining: false,
+            notification_problems: Vec::new(),
         };
         let expected = [
             "signoff 0.1.0, serving since 2026-01-01T00:00:00Z (1h5m)",
@@ -77,6 +79,9 @@ mod tests {
         let idle = ServerStatus { freezes, pending_count: 0, oldest_pending_time: None, policy_version: 0, ..status };
         let expected = ["policy: built-in", "pending: 0", "FROZEN: all calls, by - since 2026-01-01T00:00:09Z"];
         assert_eq!(lines(&idle)[1..], expected);
-        assert!(lines(&ServerStatus { draining: true, ..idle })[0].contains("shutting down"));
+        let notification_problems = vec!["channel hook fails".to_owned()];
+        let failing = ServerStatus { notification_problems, draining: true, ..idle };
+        assert_eq!(lines(&failing).last().map(String::as_str), Some("notifications: channel hook fails"));
+        assert!(lines(&failing)[0].contains("shutting down"));
     }
 }

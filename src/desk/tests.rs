@@ -120,7 +120,11 @@ impl World {
         };
         let judge = Arc::clone(&policies) as Arc<dyn crate::policy::Judge>;
         let approvals = Approvals::new(Arc::clone(&shared), judge, Arc::clone(&time), settings);
-        let process = admin::Process { policy_version: Box::new(|| 1), draining: CancellationToken::new() };
+        let process = admin::Process {
+            policy_version: Box::new(|| 1),
+            draining: CancellationToken::new(),
+            notification_problems: Box::new(Vec::new),
+        };
         let thawing = admin::Settings { thaw_requires_other_operator };
         let limits = CallLimits::default();
         let clocks = (Arc::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&time));

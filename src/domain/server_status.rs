@@ -19,4 +19,6 @@ pub struct ServerStatus {
     pub freezes: Vec<Freeze>,
     /// Whether the server is shutting down.
     pub draining: bool,
+    /// What keeps notifications from arriving: a sentence for each channel that has a problem.
+    pub notification_problems: Vec<String>,
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use toml::Table;
 
-use super::{Channel, FieldProblem, Fields, Links, SecretSource, settings::Finished};
+use super::{Channel, FieldProblem, Fields, LinkMinter, Links, SecretSource, settings::Finished};
 use crate::{
     clock::Clock,
     domain::{ChannelName, Subscription},
@@ -36,10 +36,14 @@ pub struct Resources {
     pub clock: Arc<dyn Clock>,
     /// Addresses of the desk.
     pub links: Links,
+    /// One-tap links. `None`: messages have none.
+    pub minter: Option<Arc<dyn LinkMinter>>,
 }
 
 /// Every kind. A new one is one line here.
 pub static KINDS: &[Kind] = &[
+    super::email::KIND,
+    super::webhook::KIND,
     #[cfg(test)]
     super::test_kind::KIND,
 ];

@@ -1,6 +1,6 @@
 //! Where the secrets of channels are.
 
-use std::{env, path::PathBuf};
+use std::{env, fmt, path::PathBuf};
 
 use crate::{bounded_file, identity::Secret};
 
@@ -31,6 +31,9 @@ pub enum SecretError {
     /// The content cannot be a secret.
     #[error("{0}: the first line must be a secret of 1 to {SECRET_MAX} bytes, in UTF-8 and without control characters")]
     Content(String),
+    /// The content cannot be several secrets.
+    #[error("{0}: each line must be a secret of 1 to {SECRET_MAX} bytes, in UTF-8 and without control characters")]
+    Lines(String),
 }
 
 impl SecretSource {
@@ -48,22 +51,49 @@ impl SecretSource {
     /// # Errors
     /// When there is none.
     pub async fn read(&self) -> Result<Secret, SecretError> {
-        let (content, place) = match self {
+        self.content().await?.lines().next().and_then(secret).ok_or_else(|| SecretError::Content(self.to_string()))
+    }
+
+    /// Reads several secrets: one a line, at least one, without blank lines. For keys that are being rotated.
+    ///
+    /// # Errors
+    /// When there is none, or a line cannot be one.
+    pub async fn read_lines(&self) -> Result<Vec<Secret>, SecretError> {
+        let content = self.content().await?;
+        let lines = content.lines().filter(|line| !line.trim().is_empty());
+        let secrets: Option<Vec<_>> = lines.map(secret).collect();
+        secrets.filter(|secrets| !secrets.is_empty()).ok_or_else(|| SecretError::Lines(self.to_string()))
+    }
+
+    /// The whole text.
+    async fn content(&self) -> Result<String, SecretError> {
+        let content = match self {
             Self::File(path) => {
                 let content = bounded_file::read_named(path, FILE_MAX).await.map_err(SecretError::File)?;
-                (String::from_utf8(content).ok(), path.display().to_string())
+                String::from_utf8(content).ok()
             }
             Self::Environment(name) => {
                 let content = env::var_os(name).ok_or_else(|| SecretError::NotSet(name.clone()))?;
-                (content.into_string().ok(), format!("environment variable {name}"))
+                content.into_string().ok()
             }
         };
-        content.as_deref().and_then(first_line).ok_or(SecretError::Content(place))
+        content.ok_or_else(|| SecretError::Content(self.to_string()))
     }
 }
 
-fn first_line(content: &str) -> Option<Secret> {
-    let line = content.lines().next()?.trim();
+/// The place, for messages.
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+        }
+    }
+}
+
+/// The secret in a line.
+fn secret(line: &str) -> Option<Secret> {
+    let line = line.trim();
     let usable = (1..=SECRET_MAX).contains(&line.len()) && !line.contains(char::is_control);
     usable.then(|| Secret::given(line.to_owned()))
 }
@@ -109,5 +139,19 @@ mod tests {
         assert_eq!(secret.reveal(), env!("CARGO_PKG_NAME"));
         let missing = SecretSource::Environment("SIGNOFF_NO_SUCH_SECRET".to_owned()).read().await.unwrap_err();
         assert_eq!(missing.to_string(), "the environment variable SIGNOFF_NO_SUCH_SECRET is not set");
+    }
+
+    #[tokio::test]
+    async fn a_file_can_have_several_secrets() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let source = SecretSource::File(file.path().to_owned());
+        std::fs::write(file.path(), b"one\r\n\n  two \nthree").unwrap();
+        let secrets = source.read_lines().await.unwrap();
+        assert_eq!(secrets.iter().map(Secret::reveal).collect::<Vec<_>>(), ["one", "two", "three"]);
+        for content in [b"".as_slice(), b"\n \n", b"one\ntokenX\x00Y"] {
+            std::fs::write(file.path(), content).unwrap();
+            let error = source.read_lines().await.unwrap_err().to_string();
+            assert!(error.contains("each line must be a secret") && !error.contains("tokenX"), "{error}");
+        }
     }
 }

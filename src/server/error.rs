@@ -8,6 +8,7 @@ use crate::{
         DevTokensError,
         oidc::{ClientSecretError, OidcConfigError},
     },
+    notify::BuildError,
     policies::PolicyError,
     store::{OpenError, StoreError},
     tls::TlsError,
@@ -68,6 +69,9 @@ pub enum StartError {
     /// The stored policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A channel of notifications cannot be built.
+    #[error(transparent)]
+    Channel(#[from] BuildError),
     /// The server cannot bind the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

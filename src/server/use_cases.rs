@@ -10,6 +10,7 @@ use crate::{
     config::{Config, Limits},
     grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
+    notify::Channels,
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
@@ -19,6 +20,12 @@ use crate::{
 
 /// A policy file's path, and its policy.
 pub(super) type PolicyFromFile = (PathBuf, Policy);
+
+/// What keeps notifications from arriving, for the status.
+fn problems(channels: &Arc<Channels>, store: &Arc<dyn Store>) -> Box<dyn Fn() -> Vec<String> + Send + Sync> {
+    let (channels, store) = (Arc::clone(channels), Arc::clone(store));
+    Box::new(move || channels.problems(&store.backlog()))
+}
 
 /// The services.
 pub(super) struct Apis {
@@ -45,7 +52,7 @@ impl UseCases {
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
         policy: Option<PolicyFromFile>,
-        channels: Arc<dyn RunningChannels>,
+        channels: &Arc<Channels>,
     ) -> Result<Self, StartError> {
         let kept = Arc::clone(store) as Arc<dyn TokenStore>;
         let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
@@ -77,11 +84,13 @@ impl UseCases {
         let process = Process {
             policy_version: Box::new(move || live.borrow().live.version),
             draining: approvals.draining().clone(),
+            notification_problems: problems(channels, store),
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
         let outbox = Arc::clone(store) as Arc<dyn OutboxStore>;
-        let deliveries = Deliveries::new(outbox, channels, config.routes(), Arc::clone(clock));
+        let running = Arc::clone(channels) as Arc<dyn RunningChannels>;
+        let deliveries = Deliveries::new(outbox, running, config.routes(), Arc::clone(clock));
         Ok(Self { tokens, sessions, policies, approvals, admin, deliveries })
     }
 

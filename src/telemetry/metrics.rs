@@ -1,5 +1,6 @@
 //! Counters, gauges and histograms for Prometheus.
 
+mod deliveries;
 mod reference;
 mod table;
 
@@ -15,8 +16,11 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-pub use self::reference::reference_markdown;
-use self::table::{Table, WhenSet};
+pub use self::{deliveries::OutboxBacklog, reference::reference_markdown};
+use self::{
+    deliveries::Deliveries,
+    table::{Table, WhenSet},
+};
 use super::{
     bounded_counts::BoundedCounts,
     codes,
@@ -97,6 +101,7 @@ struct Inner {
     /// Row 0: authenticated. Row 1: unauthenticated.
     connections: Table<Gauge, 1>,
     connections_closed: Table<Counter, 1>,
+    deliveries: Deliveries,
 }
 
 /// The metrics of one method, besides its count.
@@ -235,6 +240,7 @@ impl Metrics {
             "Connections that the server closed before a call on them was authenticated, by reason",
             connections_closed.clone(),
         );
+        let deliveries = Deliveries::new(&mut registry);
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -260,6 +266,7 @@ impl Metrics {
             clock_ahead,
             connections,
             connections_closed,
+            deliveries,
         }))
     }
 
@@ -351,6 +358,7 @@ impl Metrics {
         let oldest = *self.0.oldest_pending.lock().unwrap_or_else(PoisonError::into_inner);
         let age = oldest.and_then(|oldest| (now - oldest).to_std().ok()).unwrap_or_default();
         self.0.oldest_pending_age.set(age.as_secs_f64());
+        self.0.deliveries.refresh(now);
         let mut text = String::with_capacity(16 * 1024);
         text::encode(&mut text, &self.0.registry).expect("writing to a string does not fail");
         text

@@ -17,6 +17,7 @@ mod gate;
 mod kills;
 mod ledger;
 mod load;
+mod notify;
 mod oidc;
 mod policy;
 mod queue;

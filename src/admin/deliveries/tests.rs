@@ -164,7 +164,10 @@ async fn a_repeated_retry_does_not_retry_again() {
     let fixture = Fixture::new();
     let approval = fixture.ask(1).await;
     let id = fixture.kill("mail", approval).await;
-    let retry = |key: &str| fixture.deliveries.retry(&operator(), id.clone(), Some(key.to_owned()));
+    let retry = |key: &str| {
+        let (deliveries, id, key) = (Arc::clone(&fixture.deliveries), id.clone(), key.to_owned());
+        async move { deliveries.retry(&operator(), id, Some(key)).await }
+    };
     let first = retry("k").await.unwrap();
     fixture.kill("mail", approval).await;
     assert_eq!(retry("k").await.unwrap(), first);

@@ -109,7 +109,7 @@ async fn auditors_see_the_page_without_buttons() {
         assert_eq!(world.post(&person, path, &fields).await.status, StatusCode::NOT_FOUND, "{path}");
         // A form of another site does not know the session's token.
         let operator = world.sign_in(&operator()).await;
-        let page = world.post_fields(&operator, path, &form(fields)).await;
+        let page = world.post_fields(&operator, path, &form(fields.iter().copied())).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
         for method in ["GET", "HEAD"] {
             let page = world.send(operator.request(method, path).body(Body::empty()).unwrap()).await;

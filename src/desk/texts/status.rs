@@ -26,6 +26,9 @@ pub(in crate::desk) const FILE_FAULT: &str = "Its content is not valid, and not 
 pub(in crate::desk) const FREEZES: &str = "Freezes";
 pub(in crate::desk) const FROZEN: &str = "Frozen now";
 pub(in crate::desk) const NOT_FROZEN: &str = "nothing";
+pub(in crate::desk) const NOTIFICATIONS: &str = "Notifications";
+pub(in crate::desk) const NOTIFICATION_PROBLEMS: &str = "Problems";
+pub(in crate::desk) const NO_NOTIFICATION_PROBLEMS: &str = "none";
 pub(in crate::desk) const RELOAD: &str = "Reload";
 
 /// The age of a request.

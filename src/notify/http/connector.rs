@@ -92,9 +92,9 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (connecting, clock, limit) = (self.https.call(uri), Arc::clone(&self.clock), self.limit);
-        Box::pin(async move {
-            timeout(&*clock, limit, connecting).await.unwrap_or_else(|_| Err(ConnectError::Late.into()))
-        })
+        Box::pin(
+            async move { timeout(&*clock, limit, connecting).await.unwrap_or_else(|_| Err(ConnectError::Late.into())) },
+        )
     }
 }
 

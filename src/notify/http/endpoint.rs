@@ -5,10 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use http::Uri;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::notify::{
-    Fields, SecretSource, SendError,
-    secret::{Secret, SecretError},
-};
+use crate::notify::{Fields, SecretError, SecretSource, SendError};
 
 /// Longest URL, in bytes.
 pub(in crate::notify) const URL_MAX: usize = 2_048;
@@ -142,7 +139,11 @@ pub(in crate::notify) enum EndpointSource {
 
 impl EndpointSource {
     /// Takes the field `url`, or else `url_file` or `url_env`, or else the default.
-    pub(in crate::notify) fn parse(fields: &mut Fields, settings: &HttpSettings, default: Option<&str>) -> Option<Self> {
+    pub(in crate::notify) fn parse(
+        fields: &mut Fields,
+        settings: &HttpSettings,
+        default: Option<&str>,
+    ) -> Option<Self> {
         let secret = ["url_file", "url_env"].iter().any(|field| fields.has(field));
         if secret && fields.has("url") {
             fields.text("url");
@@ -172,9 +173,9 @@ impl EndpointSource {
             Self::Fixed(endpoint) => return Ok(endpoint.clone()),
             Self::Secret(source) => source,
         };
-        let url: Secret = source.read().await?;
         let retry = |error| SendError::Retry { reason: format!("the URL in {source} {error}"), after: None };
-        Endpoint::parse(url.expose(), settings).map_err(retry)
+        let url = source.read().await?;
+        Endpoint::parse(url.reveal(), settings).map_err(retry)
     }
 }
 

@@ -37,5 +37,6 @@ pub fn server_status(status: &ServerStatus) -> v1::ServerStatus {
         oldest_pending_time: status.oldest_pending.map(moment),
         freezes: status.freezes.iter().map(freeze).collect(),
         draining: status.draining,
+        notification_problems: status.notification_problems.clone(),
     }
 }

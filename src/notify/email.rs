@@ -1,0 +1,170 @@
+//! E-mail: one message for each recipient, in HTML and as plain text, and one thread for each approval.
+//!
+//! The address of the SMTP server comes from the operator alone, who may well run it on this machine or in a private
+//! network. So no guard limits what it may be, other than for webhooks.
+//!
+//! Messages only link to the desk. What a mail scanner opens changes nothing.
+
+mod composed;
+mod html;
+mod plain;
+mod requester;
+mod sent_already;
+mod settings;
+mod smtp;
+mod texts;
+mod thread;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent, Subject};
+use crate::{
+    clock::{self, Clock},
+    domain::{ChannelState, Choice},
+};
+use composed::Composed;
+use requester::Requester;
+use sent_already::SentAlready;
+use settings::{Recipient, Settings};
+use smtp::{Connection, Failure, Smtp};
+use thread::Thread;
+
+/// `kind = "email"`.
+pub(super) const KIND: Kind = Kind { name: "email", parse: settings::parse };
+
+/// Maximum time for one recipient, from the connection to the server's answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sends messages by SMTP.
+struct Email {
+    settings: Settings,
+    smtp: Smtp,
+    clock: Arc<dyn Clock>,
+    minter: Option<Arc<dyn LinkMinter>>,
+    /// Recipients of messages that another recipient has not got yet: a retry must not send to them again.
+    sent_already: SentAlready,
+}
+
+impl Build for Settings {
+    fn build(&self, resources: &Resources) -> Result<Arc<dyn Channel>, String> {
+        Ok(Arc::new(Email {
+            settings: self.clone(),
+            smtp: self.smtp.clone(),
+            clock: Arc::clone(&resources.clock),
+            minter: resources.minter.clone(),
+            sent_already: SentAlready::default(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Channel for Email {
+    fn habits(&self) -> Habits {
+        Habits { for_people: true, replaces: false, concurrency: 2 }
+    }
+
+    async fn send(&self, message: &Message, state: Option<&ChannelState>) -> Result<Sent, SendError> {
+        let card = Card::of(message, &Budget::MAIL);
+        let thread = Thread::of(message, &card, state);
+        let mut delivery = Delivery { email: self, message, connection: None, rejected: Vec::new(), answer: None };
+        for recipient in &self.settings.recipients {
+            let links = self.one_tap(&card, recipient).await;
+            let composed = Composed { card: &card, one_tap: &links, to: &recipient.mailbox, thread: thread.as_ref() };
+            delivery.deliver(&composed).await?;
+        }
+        if let Some(requester) = Requester::of(message, &self.settings) {
+            let composed = Composed { card: &requester.card, one_tap: &[], to: &requester.mailbox, thread: None };
+            delivery.deliver(&composed).await?;
+        }
+        delivery.finish(thread.map(|thread| thread.state())).await
+    }
+}
+
+impl Email {
+    /// The links with which a recipient decides, if the configuration says who that is.
+    async fn one_tap(&self, card: &Card, recipient: &Recipient) -> Vec<(Choice, String)> {
+        let mut links = Vec::new();
+        let (Some(minter), Some(person), Some((approval, revision))) = (&self.minter, &recipient.person, card.approval)
+        else {
+            return links;
+        };
+        if !card.waits() {
+            return links;
+        }
+        let choices = if card.everything_shown { &[Choice::Approve, Choice::Reject][..] } else { &[Choice::Reject] };
+        for choice in choices {
+            let link = minter.mint(approval, revision, person, *choice).await;
+            links.extend(link.map(|link| (*choice, link)));
+        }
+        links
+    }
+}
+
+/// One message on its way to its recipients, over one connection while the server lets it.
+struct Delivery<'a> {
+    email: &'a Email,
+    message: &'a Message,
+    connection: Option<Connection>,
+    rejected: Vec<String>,
+    answer: Option<String>,
+}
+
+impl Delivery<'_> {
+    /// Sends to one recipient, unless an earlier attempt has.
+    async fn deliver(&mut self, composed: &Composed<'_>) -> Result<(), SendError> {
+        let (email, address) = (self.email, composed.to.email.to_string());
+        if email.sent_already.contains(&self.message.id, &address) {
+            return Ok(());
+        }
+        let letter = composed.letter(self.message, &email.settings.from).map_err(|error| SendError::Rejected {
+            reason: format!("cannot write the message to {address}: {error}"),
+        })?;
+        let attempt = async {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => email.smtp.connect().await?,
+            };
+            let answer = connection.send(&letter).await?;
+            Ok((connection, answer))
+        };
+        let result = clock::timeout(email.clock.as_ref(), PATIENCE, attempt).await;
+        match result.unwrap_or_else(|_| Err(Failure::Retry(texts::no_answer_within(PATIENCE)))) {
+            Ok((connection, answer)) => {
+                self.connection = Some(connection);
+                self.answer = Some(answer);
+                email.sent_already.insert(&self.message.id, address);
+                Ok(())
+            }
+            // The connection is gone; the next recipient gets another.
+            Err(Failure::Rejected(why)) => {
+                self.rejected.push(format!("{address}: {why}"));
+                Ok(())
+            }
+            Err(Failure::Retry(why)) => {
+                Err(SendError::Retry { reason: format!("SMTP server {}: {why}", email.smtp), after: None })
+            }
+        }
+    }
+
+    async fn finish(mut self, state: Option<ChannelState>) -> Result<Sent, SendError> {
+        if let Some(connection) = self.connection.take() {
+            _ = clock::timeout(self.email.clock.as_ref(), Duration::from_secs(5), connection.close()).await;
+        }
+        self.email.sent_already.forget(&self.message.id);
+        if self.rejected.is_empty() {
+            return Ok(Sent { state, answer: self.answer.unwrap_or_default() });
+        }
+        let others = if self.answer.is_some() { texts::OTHERS_HAVE_IT } else { "" };
+        Err(SendError::Rejected { reason: format!("rejected by SMTP server: {}{others}", self.rejected.join("; ")) })
+    }
+}
+
+/// Whether a message is about one approval.
+fn is_about_an_approval(message: &Message) -> bool {
+    matches!(message.subject, Subject::Approval { .. })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Settings and messages. `tests/it/email` sends them through a real server.
