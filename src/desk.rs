@@ -7,6 +7,7 @@
 //! Pages work without scripts. Scripts keep an open page current (`live.rs`), and count down.
 
 mod agent_text;
+mod alerts;
 mod approval;
 mod assets;
 mod cookies;
@@ -56,6 +57,7 @@ use crate::{
     domain::limits::RequestLimits,
     grpc::{Admission, Streams},
     identity::oidc::{CALLBACK_PATH, SignIn},
+    links::Links,
     policies::Policies,
     sessions::Sessions,
     tokens::Tokens,
@@ -71,6 +73,8 @@ const FORM_BYTES: usize = 64 << 10;
 pub struct Desk {
     /// The use-cases of approvals.
     pub approvals: Arc<Approvals>,
+    /// One-tap links of messages.
+    pub links: Arc<Links>,
     /// The live policy.
     pub policies: Arc<Policies>,
     /// The server's tokens.
@@ -104,6 +108,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .route("/pending", get(queue::pending))
         .route("/history", get(history::page))
         .route("/events", get(queue::events))
+        .route("/alerts", get(alerts::switches))
         .route("/bulk", post(queue::bulk::confirm))
         .route("/bulk/decide", post(queue::bulk::decide))
         .route("/sign-in", get(sign_in::page).post(sign_in::with_token))

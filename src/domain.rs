@@ -34,9 +34,11 @@ mod schema;
 mod schemas;
 mod server_status;
 mod session;
+mod signing_key;
 mod status;
 mod time;
 mod token;
+mod told;
 mod tool_glob;
 mod transition;
 mod verdict;
@@ -69,7 +71,7 @@ pub use notification::{
     CHANNEL_NAME_MAX, ChannelName, ChannelNameError, DeliveryId, DeliveryIdError, NotificationKind,
 };
 pub use permission::{DecidesFor, OutsideScope, Permission};
-pub use provenance::{Assurance, OpenedError, Provenance, Surface, bounded_opened, check_opened};
+pub use provenance::{Assurance, MinAssurance, OpenedError, Provenance, Surface, bounded_opened, check_opened};
 pub use public_url::{PublicUrl, PublicUrlError, host_value};
 pub use refusal::{Refusal, RepeatedField};
 pub use remembered_rejection::REMEMBERED_REJECTION_RULE;
@@ -84,12 +86,14 @@ pub use server_status::ServerStatus;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use session::samples as session_samples;
 pub use session::{Ended, SESSION_MAX, Session, SessionScope, SessionState, SignIn};
+pub use signing_key::{KeyPurpose, SigningKey};
 pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, duration_text, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;
 pub use token::{Grant, NewToken, Revoked, SecretHash, Token, TokenState};
+pub use told::NotifiedChannels;
 pub use tool_glob::{GLOB_MAX, ToolGlob, check_glob, compile_glob};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step, step_unless_frozen};
 pub use verdict::{Effect, RememberedRejection, RuleOutcome, RuleTrace, Verdict};

@@ -6,7 +6,7 @@
 //! - [`server`] assembles everything and serves it on one port; [`grpc`] answers calls, [`desk`] has the pages for
 //!   people. Neither makes decisions.
 //! - [`wire`] converts between the API's messages and the domain, for calls, files and commands alike.
-//! - [`approvals`], [`policies`], [`tokens`], [`sessions`] and [`admin`] hold the use-cases: the only places where
+//! - [`approvals`], [`policies`], [`tokens`], [`sessions`], [`links`] and [`admin`] hold the use-cases: the only places where
 //!   [`domain`], [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
@@ -33,6 +33,7 @@ pub mod domain;
 pub mod grpc;
 pub mod identity;
 mod ids;
+pub mod links;
 pub mod notify;
 pub mod policies;
 pub mod policy;

@@ -13,11 +13,15 @@ mod email;
 mod http;
 mod link_minter;
 mod message;
+mod ntfy;
 mod operations;
+mod pagerduty;
+mod plain_text;
 mod registry;
 mod secret_source;
 mod settings;
 mod standard_webhooks;
+mod teams;
 #[cfg(test)]
 mod test_kind;
 #[cfg(test)]

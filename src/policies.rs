@@ -9,7 +9,12 @@ mod warnings;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -20,7 +25,7 @@ use self::{
 use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
-    domain::{Time, Verdict},
+    domain::{ChannelName, Time, Verdict},
     identity::{Method, Principal},
     policy::{Call, Document, Effort, Judge, OwnedCall, Policy, PolicyChange, Tried},
     store::{NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
@@ -81,6 +86,8 @@ pub struct Policies {
     file: Option<PathBuf>,
     status: watch::Sender<PolicyStatus>,
     seen: Arc<SeenReviewers>,
+    /// The channels of the server.
+    channels: OnceLock<BTreeSet<ChannelName>>,
     displays: Displays,
 }
 
@@ -136,6 +143,7 @@ impl Policies {
             file,
             status,
             seen: Arc::default(),
+            channels: OnceLock::new(),
             displays: Displays::default(),
         }
     }

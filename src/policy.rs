@@ -4,7 +4,9 @@
 //! [`Policy`], which evaluates [`Call`]s. Of all rules that match a call the strictest wins, in any order.
 
 mod argument_path;
+mod brief;
 mod change;
+mod channel_names;
 mod combined_requirement;
 mod compile;
 mod condition;
@@ -25,10 +27,12 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
+use crate::domain::{Actor, Agent, Arguments, ChannelName, Effect, RuleTrace, Time, Verdict};
 
 pub use argument_path::{ARGUMENT_PATH_MAX, ArgumentPath, ArgumentPathError};
+pub use brief::{BRIEF_AGENT, BRIEF_ARGUMENTS, BRIEF_CHAIN, BRIEF_NAME, BRIEF_REASON, BRIEF_VALUE};
 pub use change::{PolicyChange, Tried};
+pub use channel_names::NOTIFY_MAX;
 pub use display::{
     Display, PanelProgress, Preview, REDACTED, RedactedApproval, RedactedArguments, RedactedDecision, RedactedValue,
     RedactedVote, SummaryItem,
@@ -131,6 +135,8 @@ pub struct Judgement {
     pub trace_omitted: u32,
     /// How long after its decision the call can be claimed, if the policy says so.
     pub claim_window: Option<Duration>,
+    /// The channels that the policy names for the call, in order.
+    pub notify: Vec<ChannelName>,
     /// Whether conditions failed because they ran out of steps. More steps may change the judgement.
     pub exhausted: bool,
 }
@@ -149,6 +155,7 @@ impl Judgement {
             frozen: None,
             claim_window: self.claim_window.unwrap_or(claim_window),
             remembered_rejection: None,
+            notify: self.notify,
         }
     }
 }

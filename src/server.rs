@@ -9,6 +9,7 @@ mod error;
 mod file_limit;
 mod notifications;
 mod observer;
+mod one_tap_links;
 mod openid;
 mod policy_status;
 mod preauth_rate_limit;
@@ -103,9 +104,12 @@ impl Server {
         let clock: Arc<dyn Clock> = server_clock;
         let (policy, policy_file) = files.policy.unzip();
         let public_url = openid::public_url(&config, scheme(&config), address);
-        let channels = notifications::build(&config, &clock, public_url.clone())?;
+        let (channels, one_tap) = notifications::build(&config, &store, &clock, public_url.clone())?;
         let use_cases = UseCases::load(&config, &store, &clock, policy, &channels).await?;
         live_policy.get_or_init(|| use_cases.policies.status());
+        if let Some(one_tap) = one_tap {
+            one_tap.links.get_or_init(|| Arc::clone(&use_cases.links));
+        }
         let oidc = openid::verifier(&config, &clock)?;
         let sign_in = openid::sign_in(&config, oidc.clone(), public_url.clone(), &clock).await?;
         let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), oidc, &clock);
@@ -121,6 +125,7 @@ impl Server {
         let (dev_link, dev_link_path) = dev_tokens.map(|tokens| DevLink::new(tokens.reviewer)).transpose()?.unzip();
         let desk = Desk {
             approvals: Arc::clone(&use_cases.approvals),
+            links: Arc::clone(&use_cases.links),
             policies: Arc::clone(&use_cases.policies),
             tokens: Arc::clone(&use_cases.tokens),
             sessions: Arc::clone(&use_cases.sessions),
@@ -147,7 +152,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, sessions, policies, approvals, admin: _, deliveries: _ } = use_cases;
+        let UseCases { tokens, sessions, policies, approvals, links: _, admin: _, deliveries: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let dispatcher = notifications::start(&channels, &store, &policies, (&clock, public_url), &metrics);

@@ -14,6 +14,7 @@
 //! | [`FreezeStore`] | freezes, which block claims |
 //! | [`BlockStore`] | blocks of subjects, whose credentials are then rejected |
 //! | [`OutboxStore`] | what channels are still to be told |
+//! | [`SigningKeyStore`] | keys by which the server recognises what it has signed |
 //! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
@@ -45,6 +46,7 @@ mod outbox;
 mod policies;
 mod query;
 mod sessions;
+mod signing_keys;
 mod sled;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -65,6 +67,7 @@ pub use outbox::{Backlog, LaneId, LaneQuery, Leased, OutboxStore, import_fault};
 pub use policies::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, UnchangedPolicy};
 pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
 pub use sessions::SessionStore;
+pub use signing_keys::SigningKeyStore;
 #[cfg(test)]
 pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
@@ -90,6 +93,7 @@ pub trait Store:
     + FreezeStore
     + BlockStore
     + OutboxStore
+    + SigningKeyStore
     + ChangeFeed
     + Transfer
     + Lifecycle
@@ -104,6 +108,7 @@ impl<T> Store for T where
         + FreezeStore
         + BlockStore
         + OutboxStore
+        + SigningKeyStore
         + ChangeFeed
         + Transfer
         + Lifecycle

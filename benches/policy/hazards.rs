@@ -46,6 +46,7 @@ pub(crate) fn longest(rounds: usize) -> Outcome<(Duration, &'static str)> {
             summary: Vec::new(),
             redact: Vec::new(),
             reject_reasons: Vec::new(),
+            notify: Vec::new(),
             effect: Some(RuleEffect::AutoApprove {}),
         };
         let document = Document { rules: vec![rule], ..Document::default() };

@@ -46,6 +46,7 @@ pub(crate) fn document(rules: usize, shape: Shape) -> Document {
         summary: Vec::new(),
         redact: Vec::new(),
         reject_reasons: Vec::new(),
+        notify: Vec::new(),
         effect: Some(RuleEffect::AutoApprove {}),
     };
     Document { rules: (0..rules).map(rule).collect(), ..Document::default() }

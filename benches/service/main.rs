@@ -19,6 +19,7 @@ mod gate;
 mod load;
 mod memory;
 mod notify;
+mod outbox;
 mod payload;
 mod pending;
 mod provider;
@@ -78,6 +79,8 @@ enum Measure {
     Notify,
     /// Server memory per open stream
     Memory,
+    /// Share of the outbox in the cost of a request in the store
+    Outbox,
     /// First page of ListPending
     Pending,
     /// Pages for people
@@ -99,6 +102,7 @@ impl Measure {
             Self::Wake => wake::measure(sizes, table).await,
             Self::Notify => notify::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
+            Self::Outbox => outbox::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,
             Self::Desk => desk::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,

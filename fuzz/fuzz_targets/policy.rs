@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use signoff::{
-    domain::{Arguments, Effect, RuleOutcome, RuleTrace},
+    domain::{Arguments, Effect, MinAssurance, RuleOutcome, RuleTrace},
     policy::{Asks, Document, Judgement, Policy, Rule, RuleEffect},
 };
 
@@ -33,6 +33,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
         summary: Vec::new(),
         redact: Vec::new(),
         reject_reasons: Vec::new(),
+        notify: channels(u)?,
     };
     for n in 0..u.int_in_range(1..=8)? {
         document.rules.push(rule(u, n)?);
@@ -100,6 +101,7 @@ fn rule(u: &mut Unstructured<'_>, n: usize) -> Result<Rule> {
         summary: Vec::new(),
         redact: Vec::new(),
         reject_reasons: Vec::new(),
+        notify: channels(u)?,
         effect: Some(effect(u)?),
     })
 }
@@ -112,6 +114,11 @@ fn globs(u: &mut Unstructured<'_>, known: &[&str], least: usize) -> Result<Vec<S
         globs.push((*u.choose(known)?).to_owned());
     }
     Ok(globs)
+}
+
+/// Some channels.
+fn channels(u: &mut Unstructured<'_>) -> Result<Vec<String>> {
+    globs(u, &["finance", "oncall", "mail"], 0)
 }
 
 fn effect(u: &mut Unstructured<'_>) -> Result<RuleEffect> {
@@ -128,6 +135,7 @@ fn effect(u: &mut Unstructured<'_>) -> Result<RuleEffect> {
             quorum: u.arbitrary::<bool>()?.then_some(2),
             comment_required: u.arbitrary()?,
             allow_edits: u.arbitrary()?,
+            min_assurance: u.arbitrary::<bool>()?.then_some(MinAssurance::Chat),
             ..Asks::default()
         }),
         _ => RuleEffect::AutoApprove {},

@@ -246,6 +246,14 @@ pub(super) fn policy(policy: &PolicyEvaluation) -> String {
     commented(text, &policy.message)
 }
 
+/// The channels that are told of an approval; `None` if there are none.
+pub(super) fn told(approval: &Approval) -> Option<String> {
+    let named = approval.notify.iter().map(|channel| escape(channel));
+    let default = approval.notify_default.then(|| "the server's default channels".to_owned());
+    let told: Vec<_> = named.chain(default).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 /// An event on one line.
 pub(super) fn event(event: &Event) -> String {
     let by = actor(event.actor.as_ref());
@@ -263,6 +271,11 @@ pub(super) fn event(event: &Event) -> String {
             let reviewers: Vec<_> = escalated.reviewers.iter().map(|reviewer| escape(reviewer)).collect();
             let more =
                 if reviewers.is_empty() { String::new() } else { format!(", also asks {}", reviewers.join(", ")) };
+            let more = if escalated.notify.is_empty() {
+                more
+            } else {
+                format!("{more}, tells {}", escape(&escalated.notify.join(", ")))
+            };
             format!("escalated by rule {}: {}{more}", escape(&escalated.rule), priority(escalated.priority))
         }
         Some(Kind::Edited(edited)) => {

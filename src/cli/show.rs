@@ -14,7 +14,9 @@ use super::{
     server_time::ServerTime,
     text::{between, escape, instant, moment, span},
 };
-use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation, Revocation};
+use crate::proto::v1::{
+    Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, MinAssurance, PolicyEvaluation, Revocation,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
@@ -70,6 +72,12 @@ fn lines(approval: &Approval, events: &[Event], with_events: bool, now: DateTime
         lines.push(field("Disconnect", "cancels it"));
     }
     lines.extend(approval.policy.iter().flat_map(policy));
+    if let Some(told) = describe::told(approval) {
+        lines.push(field("Notifies", &told));
+    }
+    if approval.min_assurance() == MinAssurance::Chat {
+        lines.push(field("From chat", "approvals from chat count"));
+    }
     if !pending && !approval.votes.is_empty() {
         lines.push("Votes".to_owned());
         lines.extend(indented(approval.votes.iter().map(|it| vote(it, now))));

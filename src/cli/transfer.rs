@@ -1,8 +1,8 @@
 //! `signoff export` and `signoff import`: a store as JSON Lines.
 //!
 //! In this order: policy versions, SetPolicy calls that changed nothing, tokens (with hashes, not secrets), freezes,
-//! blocks of subjects, `request_id`s of forgotten approvals, and approvals with their events. Sessions do not move:
-//! people sign in again.
+//! blocks of subjects, `request_id`s of forgotten approvals, approvals with their events, and lanes: what channels are
+//! still to be told about them. Sessions do not move: people sign in again.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ use super::text::escape;
 use crate::{
     bounded_file,
     clock::{OutOfRange, SystemWall},
-    domain::{Block, Freeze, Token},
+    domain::{Block, Freeze, Lane, Token},
     private_files,
     store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError, UnchangedPolicy},
 };
@@ -81,17 +81,23 @@ pub(super) struct Trailer {
     /// `request_id`s of forgotten approvals.
     #[serde(default)]
     pub(super) forgotten: usize,
+    /// Lanes of the outbox.
+    #[serde(default)]
+    pub(super) lanes: usize,
 }
 
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { approvals, policies, unchanged_policies, tokens, freezes, blocks, forgotten } = self;
+        let Self { approvals, policies, unchanged_policies, tokens, freezes, blocks, forgotten, lanes } = self;
         write!(f, "{approvals} approvals, {policies} policy versions and {tokens} tokens")?;
         if *freezes > 0 {
             write!(f, ", {freezes} freezes")?;
         }
         if *blocks > 0 {
             write!(f, ", {blocks} blocks")?;
+        }
+        if *lanes > 0 {
+            write!(f, ", {lanes} message queues")?;
         }
         if *unchanged_policies > 0 {
             write!(f, ", {unchanged_policies} request_ids of unchanged policies")?;
@@ -110,6 +116,7 @@ enum Line {
     Freeze { freeze: Freeze },
     Block { block: Block },
     Forgotten { forgotten: Forgotten },
+    Lane { lane: Box<Lane> },
     Approval(History),
     End(Trailer),
 }
@@ -148,6 +155,12 @@ pub(super) struct BlockLine<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct ForgottenLine<'a> {
     pub(super) forgotten: &'a Forgotten,
+}
+
+/// The line of a lane of the outbox.
+#[derive(Debug, Serialize)]
+pub(super) struct LaneLine<'a> {
+    pub(super) lane: &'a Lane,
 }
 
 impl Header {
@@ -289,6 +302,16 @@ async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result
             line(output, history).map_err(failed)?;
         }
     }
+    let mut after = None;
+    loop {
+        let lanes = store.export_lanes(after, BATCH).await?;
+        after = lanes.last().map(|lane| (lane.approval, lane.channel.clone()));
+        written.lanes += lanes.len();
+        lanes.iter().try_for_each(|lane| line(output, &LaneLine { lane })).map_err(failed)?;
+        if after.is_none() {
+            break;
+        }
+    }
     line(output, &written).map_err(failed)?;
     output.flush().map_err(failed)?;
     Ok(written)
@@ -355,6 +378,7 @@ enum Batch {
     Blocks(Vec<Block>),
     Forgotten(Vec<Forgotten>),
     Approvals(Vec<History>),
+    Lanes(Vec<Lane>),
 }
 
 impl Batch {
@@ -369,6 +393,7 @@ impl Batch {
                 Line::Block { block } => Self::Blocks(vec![block]),
                 Line::Forgotten { forgotten } => Self::Forgotten(vec![forgotten]),
                 Line::Approval(history) => Self::Approvals(vec![history]),
+                Line::Lane { lane } => Self::Lanes(vec![*lane]),
                 end @ Line::End(_) => return Some(end),
             };
             return None;
@@ -383,6 +408,7 @@ impl Batch {
             (Self::Blocks(all), Line::Block { block }) if all.len() < BATCH => all.push(block),
             (Self::Forgotten(all), Line::Forgotten { forgotten }) if all.len() < BATCH => all.push(forgotten),
             (Self::Approvals(all), Line::Approval(history)) if all.len() < BATCH => all.push(history),
+            (Self::Lanes(all), Line::Lane { lane }) if all.len() < BATCH => all.push(*lane),
             (_, other) => return Some(other),
         }
         None
@@ -399,6 +425,7 @@ impl Batch {
             Self::Blocks(all) => read.blocks += all.len(),
             Self::Forgotten(all) => read.forgotten += all.len(),
             Self::Approvals(all) => read.approvals += all.len(),
+            Self::Lanes(all) => read.lanes += all.len(),
         }
     }
 
@@ -421,6 +448,7 @@ impl Batch {
             }
             Self::Forgotten(all) => new.forgotten += store.import_forgotten(all).await?,
             Self::Approvals(all) => new.approvals += store.import(all).await?,
+            Self::Lanes(all) => new.lanes += store.import_lanes(all).await?,
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod difference;
 mod edit;
 mod events;
 mod history;
+mod link;
 mod outcome;
 mod panels;
 mod revoke;
@@ -55,6 +56,7 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/approvals/{id}/edit", get(edit::page).post(edit::submit))
         .route("/approvals/{id}/edit/approve", post(edit::approve))
         .route("/approvals/{id}/revoke", post(revoke::revoke))
+        .route("/links/{token}", get(link::page).post(link::decide))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
 }
 

@@ -19,8 +19,9 @@ struct Asset {
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-static ASSETS: [Asset; 5] = [
+static ASSETS: [Asset; 6] = [
     Asset { name: "style.css", content_type: CSS, content: include_str!("assets/style.css") },
+    Asset { name: "alerts.js", content_type: SCRIPT, content: include_str!("assets/alerts.js") },
     Asset { name: "copy.js", content_type: SCRIPT, content: include_str!("assets/copy.js") },
     Asset { name: "desk.js", content_type: SCRIPT, content: include_str!("assets/desk.js") },
     Asset { name: "queue.js", content_type: SCRIPT, content: include_str!("assets/queue.js") },

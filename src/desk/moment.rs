@@ -70,9 +70,9 @@ pub(super) fn left_text(left: Duration) -> String {
     match seconds {
         0 => super::texts::TIMED_OUT.to_owned(),
         1..600 => super::texts::left(&format!("{}:{:02}", seconds / 60, seconds % 60)),
-        600..7_200 => super::texts::left(&format!("{} min", seconds / 60)),
-        7_200..172_800 => super::texts::left(&format!("{} h", seconds / 3_600)),
-        _ => super::texts::left(&format!("{} days", seconds / 86_400)),
+        600..7_200 => super::texts::left(&format!("{} {}", seconds / 60, super::texts::span::MINUTES_LEFT)),
+        7_200..172_800 => super::texts::left(&format!("{} {}", seconds / 3_600, super::texts::span::HOURS_LEFT)),
+        _ => super::texts::left(&format!("{} {}", seconds / 86_400, super::texts::span::DAYS_LEFT)),
     }
 }
 

@@ -19,12 +19,11 @@ use axum::{
 };
 use serde::Deserialize;
 
-pub(super) use self::cut::Cut;
+pub(super) use self::{cut::Cut, row::Row};
 use self::{
     entry::{Entry, seen},
     feed::Feed,
     order::SortKey,
-    row::Row,
 };
 use super::{
     Desk,

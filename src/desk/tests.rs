@@ -5,6 +5,7 @@ mod admin_pages;
 mod approval;
 mod deliveries;
 mod freezes;
+mod links;
 mod policy;
 mod queue;
 mod session_pages;
@@ -35,6 +36,7 @@ use crate::{
     },
     grpc::{Admission, CallLimits, Streams},
     identity::{AuthenticationMethod, Authenticator, Credentials, Principal, Unrecognised},
+    links::Links,
     policies::Policies,
     policy::{Policy, PolicyChange},
     sessions::{self, Sessions},
@@ -136,9 +138,12 @@ impl World {
         let channels = Arc::new(ScriptedChannels { answer, ..ScriptedChannels::of(&routes) });
         let running = Arc::clone(&channels) as Arc<dyn RunningChannels>;
         let outbox = Arc::clone(&store) as Arc<dyn crate::store::OutboxStore>;
+        let keys = Arc::clone(&store) as Arc<dyn crate::store::SigningKeyStore>;
+        let links = Links::new(keys, Arc::clone(&approvals), Arc::clone(&policies));
         let desk = Arc::new(Desk {
             deliveries: Deliveries::new(outbox, running, routes, Arc::clone(&time)),
             approvals,
+            links,
             policies,
             tokens,
             sessions,

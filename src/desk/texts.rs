@@ -6,12 +6,14 @@
 
 use crate::domain::Status;
 
+pub(super) mod alerts;
 pub(super) mod approval;
 pub(super) mod deliveries;
 pub(super) mod forms;
 pub(super) mod freezes;
 pub(super) mod history;
 pub(super) mod keys;
+pub(super) mod links;
 pub(super) mod openid;
 pub(super) mod policy;
 pub(super) mod queue;
@@ -42,9 +44,11 @@ pub(super) const SIGNOFF: &str = "Signoff";
 /// Instead of the time left, after the deadline.
 pub(super) const TIMED_OUT: &str = "timed out";
 
-/// The time left.
+/// The time left; `{time}` is replaced. Scripts count with the same words.
+pub(super) const LEFT: &str = "{time} left";
+
 pub(super) fn left(time: &str) -> String {
-    format!("{time} left")
+    LEFT.replace("{time}", time)
 }
 
 /// Names of places.

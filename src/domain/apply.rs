@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Actor, Approval, ApprovalId, Choice, Claim, Decision, Digest, Escalation, Event, EventKind, Outcome, Recorded,
-    Revision, Revocation, Status, Vote, time,
+    Actor, Approval, ApprovalId, Choice, Claim, Decision, Digest, Escalation, Event, EventKind, NotifiedChannels,
+    Outcome, Recorded, Revision, Revocation, Status, Vote, time,
 };
 
 impl Approval {
@@ -50,6 +50,7 @@ impl Approval {
             votes: Vec::new(),
             edits: 0,
             escalated: 0,
+            earlier_channels: NotifiedChannels::default(),
             decision,
             claim: None,
             revocation: None,
@@ -92,6 +93,7 @@ impl Approval {
             }
             EventKind::Escalated(_) => self.escalated += 1,
             EventKind::Edited { arguments, digest, verdict, deadline, .. } => {
+                self.earlier_channels = self.channels().beyond(verdict);
                 self.arguments = arguments.clone();
                 self.digest = *digest;
                 self.arguments_revision = event.revision;

@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, ApprovalId, Arguments, Choice, ClaimId, Digest, Escalation, ExecutionResult, Priority, Provenance, Receipt,
-    Requirement, Revision, Status, Time, Verdict, time,
+    Actor, ApprovalId, Arguments, Choice, ClaimId, Digest, Escalation, ExecutionResult, NotifiedChannels, Priority,
+    Provenance, Receipt, Requirement, Revision, Status, Time, Verdict, time,
 };
 
 /// A tool call that waits for a decision, or has one: the fold of its events (`apply.rs`).
@@ -42,6 +42,8 @@ pub struct Approval {
     pub edits: u32,
     /// Number of escalations of the current verdict that have happened.
     pub escalated: u32,
+    /// The channels that were told under verdicts that edits have replaced.
+    pub earlier_channels: NotifiedChannels,
     /// The decision. `None` while pending.
     pub decision: Option<Decision>,
     /// The claim. `None` until it is claimed.

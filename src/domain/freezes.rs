@@ -99,7 +99,8 @@ impl Freezes {
     pub fn judge(&self, request: &Request, verdict: &Verdict) -> Option<Verdict> {
         let frozen = Frozen::from(&**self.covering(request)?);
         let (rule, message) = (FREEZE_RULE.to_owned(), FREEZE_MESSAGE.to_owned());
-        Some(Verdict { effect: Effect::AutoReject, rule, message, frozen: Some(frozen), ..verdict.clone() })
+        let (effect, notify) = (Effect::AutoReject, Vec::new());
+        Some(Verdict { effect, rule, message, frozen: Some(frozen), notify, ..verdict.clone() })
     }
 
     /// Adds a freeze. A repetition, by operator and `request_id`, returns the existing one if it is still active.

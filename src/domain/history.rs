@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Actor, Approval, ApprovalId, Choice, Digest, Event, EventKind, Revision, Status};
+use super::{Actor, Approval, ApprovalId, Choice, Digest, Event, EventKind, Requirement, Revision, Status};
 
 /// Why events cannot be the history of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +63,9 @@ impl Approval {
             let (voter, via) = (&event.actor, event.via.as_ref());
             !event.needs_others || self.counts_among_others(rules, voter, via).as_deref() == Some(rules)
         };
-        let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules);
+        let assured = |requirement: &Requirement| requirement.accepts(event.provenance.as_ref());
+        let approves =
+            |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules) && assured(self.requirement());
         let current = |digest: &Digest| *digest == self.digest;
         let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
         let claimable = || {
@@ -85,7 +87,8 @@ impl Approval {
             EventKind::Edited { arguments, digest, deadline, verdict, .. } => {
                 let matches = || *digest == Digest::of(&self.request.tool_name, arguments);
                 let judged = verdict.remembered_rejection.is_none();
-                reviewed && *deadline <= self.deadline && judged && matches()
+                let assured = assured(self.requirement()) && assured(verdict.effect.requirement());
+                reviewed && *deadline <= self.deadline && judged && assured && matches()
             }
             EventKind::Decided { digest, .. } if !current(digest) => false,
             EventKind::Decided { status, counted_for, .. } => match status {

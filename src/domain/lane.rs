@@ -133,9 +133,15 @@ impl Lane {
         self.waiting.front().map(|head| head.not_before)
     }
 
-    /// Adds a delivery after the others. If the lane has [`LANE_DELIVERIES_MAX`] of them, it drops a vote: the oldest
+    /// Adds a delivery after the others. An escalation does not wait for the delay of earlier ones: it moves those
+    /// forward that were not tried yet. If the lane has [`LANE_DELIVERIES_MAX`] of them, it drops a vote: the oldest
     /// one that waits behind the head, or else the oldest dead one.
     pub fn push(&mut self, delivery: Delivery) {
+        if delivery.kind == NotificationKind::Escalated {
+            for earlier in self.waiting.iter_mut().filter(|earlier| earlier.attempts == 0) {
+                earlier.not_before = earlier.not_before.min(delivery.not_before);
+            }
+        }
         debug_assert!(self.waiting.back().is_none_or(|last| last.revision < delivery.revision), "in order of revision");
         if self.waiting.len() + self.dead.len() >= LANE_DELIVERIES_MAX {
             let is_vote = |delivery: &Delivery| delivery.kind == NotificationKind::Voted;

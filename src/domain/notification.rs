@@ -119,10 +119,11 @@ impl NotificationKind {
         matches!(self, Self::Requested | Self::Escalated | Self::Edited)
     }
 
-    /// The kind of an event. `None` for claims and reports.
+    /// The kind of an event. `None` for claims and reports. A request that the policy decides immediately is a decision.
     #[must_use]
-    pub const fn of(event: &EventKind) -> Option<Self> {
+    pub fn of(event: &EventKind) -> Option<Self> {
         Some(match event {
+            EventKind::Requested { verdict, .. } if verdict.effect.status().is_terminal() => Self::Decided,
             EventKind::Requested { .. } => Self::Requested,
             EventKind::Voted { .. } => Self::Voted,
             EventKind::Edited { .. } => Self::Edited,

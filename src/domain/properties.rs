@@ -61,10 +61,17 @@ fn effect(n: u8) -> Effect {
         1 => Effect::AutoReject,
         n => {
             let seconds = std::time::Duration::from_secs;
-            let escalation = |after, priority| Escalation { rule: "".into(), after, reviewers: Vec::new(), priority };
+            let escalation = |after, priority| Escalation {
+                rule: "".into(),
+                after,
+                reviewers: Vec::new(),
+                priority,
+                notify: Vec::new(),
+            };
             Effect::RequireApproval(Requirement {
                 reject_threshold: u32::from(n) - 1,
                 escalations: vec![escalation(seconds(30), Priority::High), escalation(seconds(90), Priority::Urgent)],
+                min_assurance: if n == 2 { MinAssurance::Credentials } else { MinAssurance::Chat },
                 ..Requirement::any(u32::from(n) - 1).within((n == 3).then_some(seconds(100)))
             })
         }
@@ -94,7 +101,11 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
                 arguments: arguments(&json!({"to": to})),
                 verdict: verdict(effect(policy)),
             }),
-            provenance: None,
+            provenance: Some(Provenance {
+                surface: Surface::Grpc,
+                assurance: if via.is_some_and(|via| via != who) { Assurance::Chat } else { Assurance::Token },
+                opened: Vec::new(),
+            }),
         }),
         Move::Cancel { requester, key } => {
             Command::Cancel { actor: caller(requester), request_id: request_id(key), reason: String::new() }
@@ -186,6 +197,10 @@ proptest! {
                     approvers.iter().partition(|vote| vote.via.as_ref().unwrap_or(&vote.actor).is(&bridge));
                 prop_assert!(its.len() <= 1);
                 prop_assert!(approval.status != Status::Approved || its.is_empty() || !others.is_empty());
+            }
+            // Approvals are as well authenticated as the policy asks.
+            for vote in &approvers {
+                prop_assert!(approval.requirement().accepts(vote.provenance.as_ref()), "{vote:?}");
             }
             if approval.status == Status::Rejected {
                 prop_assert!(approval.rejections() >= approval.requirement().reject_threshold);

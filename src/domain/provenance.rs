@@ -44,6 +44,57 @@ pub enum Assurance {
     Token,
 }
 
+/// The weakest authentication with which a vote may approve. Rejections are always accepted, because they let nothing
+/// run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MinAssurance {
+    /// Another system may name the voter: a chat, or a bridge that decides for others.
+    Chat,
+    /// The voter shows credentials to this server: a session, a token or a client certificate.
+    #[default]
+    Credentials,
+}
+
+impl MinAssurance {
+    /// Whether a voter who was authenticated in this way may approve. A link alone never approves.
+    #[must_use]
+    pub const fn accepts(self, assurance: Assurance) -> bool {
+        match assurance {
+            Assurance::Session | Assurance::Token => true,
+            Assurance::Chat => matches!(self, Self::Chat),
+            Assurance::Link => false,
+        }
+    }
+
+    /// Its name on the wire, without its prefix.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "CHAT",
+            Self::Credentials => "CREDENTIALS",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) const fn is_default(&self) -> bool {
+        matches!(self, Self::Credentials)
+    }
+}
+
+impl Assurance {
+    /// Its name on the wire, without its prefix.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "SESSION",
+            Self::Chat => "CHAT",
+            Self::Link => "LINK",
+            Self::Token => "TOKEN",
+        }
+    }
+}
+
 /// Why a list of opened parts is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenedError {
@@ -118,6 +169,15 @@ fn is_valid(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_approve_and_a_link_alone_never_does() {
+        use Assurance::{Chat, Link, Session, Token};
+        let accepted = |least: MinAssurance| [Session, Token, Chat, Link].map(|assurance| least.accepts(assurance));
+        assert_eq!(accepted(MinAssurance::default()), [true, true, false, false]);
+        assert_eq!(accepted(MinAssurance::Chat), [true, true, true, false]);
+        assert!(MinAssurance::Chat < MinAssurance::Credentials, "the strictest is the greatest");
+    }
 
     #[test]
     fn opened_parts_have_limits() {

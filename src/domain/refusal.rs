@@ -1,5 +1,6 @@
 use super::{
-    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, Revision, Revocation, Status, Time,
+    ApprovalId, Assurance, Claim, Decision, Digest, ExecutionResult, Frozen, MinAssurance, Outcome, Revision,
+    Revocation, Status, Time,
 };
 
 /// Why a command was refused. The command itself recorded nothing.
@@ -31,6 +32,17 @@ pub enum Refusal {
     /// The vote would decide alone, and its credentials can name any voter.
     #[error("this caller's votes alone cannot approve; another reviewer must vote, or the caller needs decide_alone")]
     NeedsOthers,
+    /// The voter was authenticated more weakly than the policy asks of approving votes.
+    #[error(
+        "the policy does not accept approvals with assurance {}, because its min_assurance is {}; the reviewer must \
+         approve at the desk or with their own credentials, or reject", .assurance.name(), .needed.name()
+    )]
+    AssuranceTooLow {
+        /// How the voter was authenticated.
+        assurance: Assurance,
+        /// The weakest authentication that the policy accepts.
+        needed: MinAssurance,
+    },
     /// A comment is missing.
     #[error("the policy requires a comment with every vote on this approval")]
     CommentRequired,

@@ -78,6 +78,7 @@ impl Approval {
             message: decision.comment.clone(),
             trace,
             remembered_rejection: Some(Box::new(remembered)),
+            notify: Vec::new(),
             ..verdict.clone()
         })
     }

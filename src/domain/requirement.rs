@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr, sync::Arc, time
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor,
+    Actor, ChannelName, MinAssurance, Provenance,
     name::{self, NameError},
     time,
 };
@@ -36,6 +36,9 @@ pub struct Requirement {
         skip_serializing_if = "Option::is_none"
     )]
     pub remember_rejection: Option<Duration>,
+    /// The weakest authentication with which a vote may approve.
+    #[serde(default, skip_serializing_if = "MinAssurance::is_default")]
+    pub min_assurance: MinAssurance,
 }
 
 /// The reviewers that one rule asks.
@@ -64,6 +67,9 @@ pub struct Escalation {
     pub reviewers: Vec<Reviewer>,
     /// Minimum priority from then on.
     pub priority: Priority,
+    /// Channels that are told from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<ChannelName>,
 }
 
 /// The urgency of an approval.
@@ -115,6 +121,7 @@ impl Requirement {
             escalations: Vec::new(),
             timeout: None,
             remember_rejection: None,
+            min_assurance: MinAssurance::default(),
         }
     }
 
@@ -122,6 +129,13 @@ impl Requirement {
     #[must_use]
     pub fn within(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// Whether a vote that arrived in this way may approve. Votes without provenance are from before the server recorded
+    /// it, and were accepted then.
+    #[must_use]
+    pub fn accepts(&self, provenance: Option<&Provenance>) -> bool {
+        provenance.is_none_or(|provenance| self.min_assurance.accepts(provenance.assurance))
     }
 
     /// The maximum quorum of all panels.

@@ -27,28 +27,36 @@ pub struct Subscription {
 }
 
 impl Routes {
-    /// The channels that an approval names, or the default ones.
+    /// The channels that are told of the newest event of an approval: those that its verdict names, or the default
+    /// ones; those of the escalations that have happened; and those that were told before an edit.
     ///
     /// Channels that are not configured are left out.
     #[must_use]
     pub fn channels_of<'a>(&'a self, approval: &'a Approval) -> BTreeSet<&'a ChannelName> {
-        // The helper `routing` replaces this with the channels of the verdict and of escalations.
-        let _ = approval;
-        self.default.iter().filter(|name| self.channels.contains_key(*name)).collect()
+        self.channels.keys().filter(|name| self.tells(approval, name)).collect()
     }
 
     /// The deliveries that an event causes. `approval` is in the state after the event.
+    ///
+    /// The channel's delay holds for the request only. Later events of the lane wait behind the request; an escalation
+    /// moves it forward ([`Lane::push`](super::Lane::push)).
     #[must_use]
     pub fn deliveries(&self, approval: &Approval, event: &Event) -> Vec<(ChannelName, Delivery)> {
         let Some(kind) = NotificationKind::of(&event.kind) else { return Vec::new() };
-        let delivery = |name: &ChannelName| {
-            let Subscription { kinds, after: delay } = self.channels.get(name)?;
-            let delay = if kind == NotificationKind::Requested { *delay } else { Duration::ZERO };
-            let not_before = after(event.at, delay);
-            let Event { revision, at, .. } = *event;
-            let delivery = Delivery { revision, kind, created_at: at, not_before, attempts: 0, error: String::new() };
-            kinds.contains(&kind).then(|| (name.clone(), delivery))
+        let told =
+            self.channels.iter().filter(|(name, wants)| wants.kinds.contains(&kind) && self.tells(approval, name));
+        let delivery = |(name, wants): (&ChannelName, &Subscription)| {
+            let delay = if kind == NotificationKind::Requested { wants.after } else { Duration::ZERO };
+            let (revision, created_at, not_before) = (event.revision, event.at, after(event.at, delay));
+            (name.clone(), Delivery { revision, kind, created_at, not_before, attempts: 0, error: String::new() })
         };
-        self.channels_of(approval).into_iter().filter_map(delivery).collect()
+        told.map(delivery).collect()
+    }
+
+    fn tells(&self, approval: &Approval, name: &ChannelName) -> bool {
+        (approval.tells_default() && self.default.contains(name)) || approval.names(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,7 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         frozen: None,
         claim_window: Duration::from_secs(300),
         remembered_rejection: None,
+        notify: Vec::new(),
     })
 }
 

@@ -6,7 +6,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, ApprovalId, Frozen, Panel, Requirement, Status, time};
+use super::{Actor, ApprovalId, ChannelName, Frozen, Panel, Requirement, Status, time};
 
 /// The policy's verdict on a call, and why. Recorded with the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Verdict {
     /// The earlier rejection by a reviewer that rejected the call, regardless of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered_rejection: Option<Box<RememberedRejection>>,
+    /// The channels that the policy names for the call, in order. Empty: the configured default, if reviewers must
+    /// decide; otherwise none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<ChannelName>,
 }
 
 /// An earlier rejection that applies to this call. The reviewer's comment is the verdict's message.

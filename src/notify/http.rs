@@ -26,7 +26,10 @@ mod trust;
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::USER_AGENT};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, USER_AGENT},
+};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{
     client::legacy,
@@ -34,7 +37,7 @@ use hyper_util::{
 };
 use tokio::sync::OnceCell;
 
-use super::SendError;
+use super::{SendError, Sent};
 use crate::clock::{Clock, Timer};
 
 #[cfg(test)]
@@ -162,8 +165,20 @@ impl Reply {
         format!("{} answered {}", self.host, self.status)
     }
 
-    /// The message was not accepted, and is to be sent again.
-    pub(super) fn retry(&self) -> SendError {
-        SendError::Retry { reason: self.line(), after: self.retry_after }
+    /// What the status means: 2xx is a success, 410 asks for no more messages, one of `rejected` rejects the message, and
+    /// everything else may pass. A receiver also answers 404 or 401 while it is deployed.
+    pub(super) fn settle(&self, rejected: &[StatusCode]) -> Result<Sent, SendError> {
+        let reason = self.line();
+        match self.status {
+            status if status.is_success() => Ok(Sent { state: None, answer: reason }),
+            StatusCode::GONE => Err(SendError::Gone { reason }),
+            status if rejected.contains(&status) => Err(SendError::Rejected { reason }),
+            _ => Err(SendError::Retry { reason, after: self.retry_after }),
+        }
     }
+}
+
+/// The headers of a JSON body.
+pub(super) fn json_headers() -> HeaderMap {
+    [(CONTENT_TYPE, HeaderValue::from_static("application/json"))].into_iter().collect()
 }

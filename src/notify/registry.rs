@@ -44,6 +44,10 @@ pub struct Resources {
 pub static KINDS: &[Kind] = &[
     super::email::KIND,
     super::webhook::KIND,
+    super::email::KIND,
+    super::pagerduty::KIND,
+    super::ntfy::KIND,
+    super::teams::KIND,
     #[cfg(test)]
     super::test_kind::KIND,
 ];

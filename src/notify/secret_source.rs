@@ -2,6 +2,7 @@
 
 use std::{env, fmt, path::PathBuf};
 
+use super::SendError;
 use crate::{bounded_file, identity::Secret};
 
 /// Maximum size of a secret, in bytes.
@@ -34,6 +35,12 @@ pub enum SecretError {
     /// The content cannot be several secrets.
     #[error("{0}: each line must be a secret of 1 to {SECRET_MAX} bytes, in UTF-8 and without control characters")]
     Lines(String),
+}
+
+impl From<SecretError> for SendError {
+    fn from(error: SecretError) -> Self {
+        Self::Retry { reason: format!("cannot read a secret: {error}"), after: None }
+    }
 }
 
 impl SecretSource {

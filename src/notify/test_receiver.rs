@@ -21,6 +21,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use super::{Channel, Fields, Kind, Links, Resources};
+use crate::clock::{ManualClock, SystemWall, WallClock as _};
+
 /// A request that arrived.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
@@ -213,4 +216,31 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Recei
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     Ok(Received { line, headers, body })
+}
+
+/// A channel of a kind, with these fields of its own, that may post to loopback without TLS.
+pub(super) fn channel(kind: Kind, mut fields: serde_json::Value) -> Arc<dyn Channel> {
+    fields["allow_http"] = true.into();
+    fields["allowed_networks"] = serde_json::json!(["127.0.0.1/32"]);
+    let mut fields = Fields::new(toml::Table::try_from(fields).unwrap());
+    let settings = (kind.parse)(&mut fields);
+    assert_eq!(fields.finish(), []);
+    // Receivers compare the time of a signature with their own clock.
+    let clock = Arc::new(ManualClock::new(SystemWall.wall()));
+    settings.unwrap().build(&Resources { clock, links: Links::default(), minter: None }).unwrap()
+}
+
+/// A file with a secret.
+pub(super) fn secret_file(secret: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), secret).unwrap();
+    file
+}
+
+/// The problems of a channel's fields.
+pub(super) fn problems(kind: Kind, fields: serde_json::Value) -> String {
+    let mut fields = Fields::new(toml::Table::try_from(fields).unwrap());
+    let _ = (kind.parse)(&mut fields);
+    let problems: Vec<_> = fields.finish().iter().map(|one| format!("{} {}", one.field, one.problem)).collect();
+    problems.join("; ")
 }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use super::{
     Build, Channel, Fields, Habits, Kind, Message, Resources, SecretSource, SendError, Sent, Subject,
-    http::{EndpointSource, HttpClient, HttpSettings},
+    http::{EndpointSource, HttpClient, HttpSettings, json_headers},
     standard_webhooks::Signer,
 };
 use crate::{clock::Clock, domain::ChannelState};
@@ -66,14 +65,9 @@ impl Channel for Webhook {
         let body = Payload::of(message).to_json();
         let to = self.settings.url.endpoint(&self.settings.http).await?;
         let signer = Signer::read(&self.settings.secret).await?;
-        let mut headers = signer.headers(&message.id, self.clock.wall(), &body);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let reply = self.http.post(&to, headers, Bytes::from(body)).await?;
-        match reply.status {
-            status if status.is_success() => Ok(Sent { state: None, answer: reply.line() }),
-            StatusCode::GONE => Err(SendError::Gone { reason: reply.line() }),
-            // The specification repeats everything else: a receiver also answers 404 or 401 while it is deployed.
-            _ => Err(reply.retry()),
-        }
+        let mut headers = json_headers();
+        headers.extend(signer.headers(&message.id, self.clock.wall(), &body));
+        // The specification repeats everything but 410.
+        self.http.post(&to, headers, Bytes::from(body)).await?.settle(&[])
     }
 }

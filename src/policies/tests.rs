@@ -248,6 +248,23 @@ async fn an_equal_policy_creates_no_version_and_its_repetition_restores_none() {
 }
 
 #[tokio::test]
+async fn channels_of_the_server_are_known_by_warnings() {
+    let policies = opened(&World::new()).await;
+    let notify = |name: &str| {
+        let document = serde_json::from_value(json!({ "notify": [name] })).unwrap();
+        Arc::new(Policy::compile(document).unwrap())
+    };
+    let warned = async |name| {
+        let found = policies.warnings(&operator().actor, notify(name), BTreeSet::new()).await;
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(warned("gone").await.is_empty(), "before the server says which channels it has");
+    policies.know_channels(["mail".parse().unwrap()].into());
+    assert_eq!(warned("gone").await, ["notify[0]: \"gone\" is not a channel of this server, which tells nobody there"]);
+    assert!(warned("mail").await.is_empty());
+}
+
+#[tokio::test]
 async fn only_operators_set_and_test() {
     let policies = opened(&World::new()).await;
     for principal in [agent(), reviewer(1)] {

@@ -1,9 +1,9 @@
 //! Combines the requirements of several rules: of each field, the strictest value.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::Asks;
-use crate::domain::{Escalation, Panel, Requirement, Reviewer};
+use crate::domain::{ChannelName, Escalation, Panel, Requirement, Reviewer};
 
 /// The strictest values of the added rules.
 #[derive(Debug, Default)]
@@ -26,10 +26,12 @@ impl CombinedRequirement {
         let escalations = asks.escalate.iter().filter_map(|one| {
             let (rule, reviewers, priority) =
                 (Arc::clone(rule), named(&one.reviewers), one.priority.unwrap_or_default());
-            Some(Escalation { rule, after: one.after?, reviewers, priority })
+            let notify = channels([&one.notify]).into_iter().collect();
+            Some(Escalation { rule, after: one.after?, reviewers, priority, notify })
         });
         let threshold = asks.reject_threshold.unwrap_or(1);
         let allow_edits = asks.allow_edits.unwrap_or(true);
+        let min_assurance = asks.min_assurance.unwrap_or_default();
         match &mut self.requirement {
             None => {
                 self.requirement = Some(Requirement {
@@ -40,6 +42,7 @@ impl CombinedRequirement {
                     escalations: escalations.collect(),
                     timeout: asks.timeout,
                     remember_rejection: asks.remember_rejection,
+                    min_assurance,
                 });
             }
             Some(so_far) => {
@@ -49,6 +52,7 @@ impl CombinedRequirement {
                 so_far.allow_edits &= allow_edits;
                 so_far.escalations.extend(escalations);
                 so_far.timeout = shorter(so_far.timeout, asks.timeout);
+                so_far.min_assurance = so_far.min_assurance.max(min_assurance);
                 // A rule that does not remember rejections wants its reviewers to be asked each time.
                 let both = so_far.remember_rejection.zip(asks.remember_rejection);
                 so_far.remember_rejection = both.map(|(one, other)| one.min(other));
@@ -78,6 +82,11 @@ impl CombinedRequirement {
 fn named(reviewers: &[String]) -> Vec<Reviewer> {
     let read = |reviewer: &String| reviewer.parse().or_else(|_| Reviewer::on_record(reviewer)).ok();
     reviewers.iter().filter_map(read).collect()
+}
+
+/// The channels of lists of names. Names were checked when the policy was compiled.
+pub(super) fn channels<'a>(lists: impl IntoIterator<Item = &'a Vec<String>>) -> BTreeSet<ChannelName> {
+    lists.into_iter().flatten().filter_map(|name| name.parse().ok()).collect()
 }
 
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {

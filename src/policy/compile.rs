@@ -2,6 +2,7 @@
 
 use super::{
     Document,
+    combined_requirement::channels,
     condition::{Condition, PATTERNS_MAX},
     globs::GlobIndex,
     problems::{Origin, Problem, Problems},
@@ -89,7 +90,8 @@ fn compile(origin: Origin, document: Document) -> Result<Policy, Vec<Problem>> {
     let listed = document.tools.iter().map(|tool| (tool.as_str(), 0));
     match (GlobIndex::new(listed), GlobIndex::new(by_tool)) {
         (Ok(listed), Ok(by_tool)) => {
-            let policy = Policy { listed, by_tool, matchers, document };
+            let notify = channels([&document.notify]);
+            let policy = Policy { listed, by_tool, matchers, notify, document };
             shadowing::check(&policy, &mut problems);
             if problems.0.is_empty() { Ok(policy) } else { Err(problems.0) }
         }

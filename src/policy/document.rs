@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Priority;
+use crate::domain::{MinAssurance, Priority};
 
 /// A policy as its authors write it. Its serde form is the JSON mapping of `signoff.v1.Policy`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Document {
     /// Common reasons to reject, unless the deciding rule has its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject_reasons: Vec<String>,
+    /// Channels that are told of calls that need approval, unless the rules that require it have their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
 }
 
 /// A rule. It matches a call if all its conditions match.
@@ -57,6 +60,9 @@ pub struct Rule {
     /// Common reasons to reject, if this rule decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject_reasons: Vec<String>,
+    /// Channels that are told of the call, if this rule decides, or requires approval.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
     /// The effect. `None` if its author forgot it, which is a problem.
     #[serde(flatten)]
     pub effect: Option<RuleEffect>,
@@ -109,6 +115,9 @@ pub struct Asks {
     /// How long a rejection also rejects the same call in the same run. `None`: not at all.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub remember_rejection: Option<Duration>,
+    /// The weakest authentication with which a vote may approve. `None`: credentials.
+    #[serde(with = "min_assurance", skip_serializing_if = "Option::is_none")]
+    pub min_assurance: Option<MinAssurance>,
     /// For the caller and reviewers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
@@ -127,6 +136,33 @@ pub struct Escalate {
     /// Minimum priority from then on.
     #[serde(default, with = "priority", skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// Channels that are told from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
+}
+
+/// Serde form of a minimum assurance as in protobuf's JSON: `MIN_ASSURANCE_CHAT`.
+mod min_assurance {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::domain::MinAssurance;
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(least: &Option<MinAssurance>, serializer: S) -> Result<S::Ok, S::Error> {
+        match least {
+            Some(least) => serializer.collect_str(&format_args!("MIN_ASSURANCE_{}", least.name())),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MinAssurance>, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let name = text.strip_prefix("MIN_ASSURANCE_").unwrap_or_default();
+        let known = [MinAssurance::Chat, MinAssurance::Credentials].into_iter().find(|least| least.name() == name);
+        known.map(Some).ok_or_else(|| D::Error::custom(format!("{text:?} is not a minimum assurance")))
+    }
 }
 
 /// Serde form of a priority as in protobuf's JSON: `PRIORITY_HIGH`.

@@ -8,8 +8,11 @@
 //! fail. So a failed rule that requires approval counts as a match, and any failed rule turns an automatic approval
 //! into a request for approval. A failed rule never rejects: an error in a policy should be seen by a person. The same
 //! holds when conditions run out of steps.
+//!
+//! The call notifies the channels of the rules that have the deciding effect: of all rules that require approval, or
+//! else the policy's own; of the one rule that approves or rejects.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Asks, Call, Effort, Judgement, RuleEffect,
@@ -18,7 +21,7 @@ use super::{
     problems::{TOOLS, UNLISTED_TOOLS},
     rules::{Matcher, Policy},
 };
-use crate::domain::{Effect, RuleOutcome, RuleTrace};
+use crate::domain::{ChannelName, Effect, RuleOutcome, RuleTrace};
 
 /// Maximum number of rules in a trace.
 pub const TRACE_MAX: usize = 256;
@@ -38,6 +41,8 @@ struct Tally<'a> {
     asks: Option<&'a Matcher>,
     approves: Option<&'a Matcher>,
     fails: Option<&'a Matcher>,
+    /// The channels of all rules that require approval.
+    notify: BTreeSet<&'a ChannelName>,
     requirement: CombinedRequirement,
 }
 
@@ -51,6 +56,7 @@ impl<'a> Tally<'a> {
             // Arguments that make a condition fail must not bypass the required approval.
             (_, RuleEffect::RequireApproval(asks)) => {
                 first(&mut self.asks);
+                self.notify.extend(&rule.notify);
                 self.requirement.add(&rule.name, asks);
             }
             (RuleOutcome::Matched, RuleEffect::AutoReject { .. }) => first(&mut self.rejects),
@@ -74,22 +80,26 @@ impl Policy {
             tally.count(rule, outcome);
             trace.push(RuleTrace { rule: Arc::clone(&rule.name), outcome, detail });
         }
-        let (effect, rule, message, claim_window) = match tally {
-            Tally { rejects: Some(rule), .. } => (Effect::AutoReject, &rule.name, Arc::clone(&rule.message), None),
+        let (effect, rule, claim_window, notify) = match tally {
+            Tally { rejects: Some(rule), .. } => (Effect::AutoReject, rule, None, rule.notify.iter().collect()),
             Tally { asks: Some(_), requirement, .. } if requirement.panels() > PANELS_MAX => {
                 return too_many_panels(requirement.panels(), trace, meter.is_empty());
             }
-            Tally { asks: Some(rule), requirement, .. } => {
+            Tally { asks: Some(rule), requirement, notify, .. } => {
                 let (requirement, claim_window) = requirement.into_requirement();
-                (Effect::RequireApproval(requirement), &rule.name, Arc::clone(&rule.message), claim_window)
+                let notify = if notify.is_empty() { self.notify.iter().collect() } else { notify };
+                (Effect::RequireApproval(requirement), rule, claim_window, notify)
             }
-            Tally { approves: Some(rule), fails: None, .. } => (Effect::AutoApprove, &rule.name, Arc::default(), None),
+            Tally { approves: Some(rule), fails: None, .. } => {
+                (Effect::AutoApprove, rule, None, rule.notify.iter().collect())
+            }
             Tally { fails, approves, .. } => {
                 return self.by_default(call, fails, approves.is_some(), trace, meter.is_empty());
             }
         };
-        let (rule, exhausted) = (Arc::clone(rule), meter.is_empty());
-        Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
+        let (rule, message, exhausted) = (Arc::clone(&rule.name), Arc::clone(&rule.message), meter.is_empty());
+        let notify = notify.into_iter().cloned().collect();
+        Judgement { effect, rule, message, claim_window, notify, trace, trace_omitted: 0, exhausted }.fitting()
     }
 
     /// The effect of the tool's default, if no matching rule decides.
@@ -131,7 +141,10 @@ impl Policy {
                 (effect, name.into(), message.into())
             }
         };
-        Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
+        // No rule decides, so only the policy can name channels. It names them for calls that need approval.
+        let asks = matches!(effect, Effect::RequireApproval(_));
+        let notify = if asks { self.notify.iter().cloned().collect() } else { Vec::new() };
+        Judgement { effect, rule, message, claim_window, notify, trace, trace_omitted: 0, exhausted }.fitting()
     }
 }
 
@@ -149,6 +162,7 @@ fn too_many_panels(panels: usize, mut trace: Vec<RuleTrace>, exhausted: bool) ->
         rule,
         message: message.into(),
         claim_window: None,
+        notify: Vec::new(),
         trace,
         trace_omitted: 0,
         exhausted,

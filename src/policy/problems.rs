@@ -91,9 +91,10 @@ impl Problems {
             self.rule(&path, rule);
         }
         if let Some(effect) = &document.unlisted_tools {
-            self.prose("unlisted_tools", effect);
+            self.prose(&format!("unlisted_tools.{}", effect.name()), effect);
         }
         self.display(document);
+        self.channels(document);
     }
 
     fn rule(&mut self, path: &dyn Fn(&str) -> String, rule: &Rule) {
@@ -196,8 +197,9 @@ impl Problems {
         for (index, one) in escalate.iter().enumerate() {
             let path = format!("{path}.escalate[{index}]");
             self.reviewers(&format!("{path}.reviewers"), &one.reviewers);
-            if one.reviewers.is_empty() && one.priority.is_none_or(|priority| priority == Priority::Normal) {
-                self.add(&path, "changes nothing; set reviewers, or a priority above PRIORITY_NORMAL");
+            let raises = one.priority.is_some_and(|priority| priority != Priority::Normal);
+            if one.reviewers.is_empty() && one.notify.is_empty() && !raises {
+                self.add(&path, "changes nothing; set reviewers, notify, or a priority above PRIORITY_NORMAL");
             }
             if reviewers.is_empty() && !one.reviewers.is_empty() {
                 self.add(format!("{path}.reviewers"), "have no effect, because any reviewer may decide from the start");

@@ -1,11 +1,15 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Asks, Call, Display, Document, Rule, RuleEffect,
+    combined_requirement::channels,
     condition::{Condition, Scope, StepBudget},
     globs::GlobIndex,
 };
-use crate::domain::RuleOutcome;
+use crate::domain::{ChannelName, RuleOutcome};
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub struct Policy {
     /// The strictest first, then by name. Independent of the order in the document; the steps of a call are spent on
     /// the strictest rules first.
     pub(super) matchers: Vec<Matcher>,
+    /// The policy's own channels.
+    pub(super) notify: BTreeSet<ChannelName>,
 }
 
 /// A compiled rule, without its tools.
@@ -28,6 +34,8 @@ pub(super) struct Matcher {
     pub(super) place: usize,
     pub(super) effect: RuleEffect,
     pub(super) message: Arc<str>,
+    /// The channels that the rule names.
+    pub(super) notify: BTreeSet<ChannelName>,
     agents: Option<GlobIndex>,
     labels: BTreeMap<String, String>,
     condition: Option<Condition>,
@@ -71,7 +79,7 @@ impl Policy {
 impl Default for Policy {
     fn default() -> Self {
         let (listed, by_tool) = (GlobIndex::default(), GlobIndex::default());
-        Self { document: Document::default(), listed, by_tool, matchers: Vec::new() }
+        Self { document: Document::default(), listed, by_tool, matchers: Vec::new(), notify: BTreeSet::new() }
     }
 }
 
@@ -89,7 +97,8 @@ impl Matcher {
             RuleEffect::RequireApproval(Asks { message, .. }) | RuleEffect::AutoReject { message } => message,
         };
         let (name, message, labels) = (rule.name.as_str().into(), message.into(), rule.labels.clone());
-        Ok(Self { name, place, message, effect, agents, labels, condition })
+        let notify = channels([&rule.notify]);
+        Ok(Self { name, place, message, effect, notify, agents, labels, condition })
     }
 
     pub(super) const fn condition(&self) -> Option<&Condition> {

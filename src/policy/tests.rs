@@ -1,5 +1,6 @@
 //! Whole policies: decisions, traces, and problems.
 
+mod channels;
 mod properties;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::domain::{
-    REMEMBERED_REJECTION_RULE, Requirement, RuleOutcome, Status,
+    MinAssurance, REMEMBERED_REJECTION_RULE, Requirement, RuleOutcome, Status,
     samples::{a_request, arguments, at},
 };
 
@@ -23,6 +24,7 @@ fn rule(name: &str, tools: &[&str], when: &str, effect: RuleEffect) -> Rule {
         summary: Vec::new(),
         redact: Vec::new(),
         reject_reasons: Vec::new(),
+        notify: Vec::new(),
         effect: Some(effect),
     }
 }
@@ -277,7 +279,7 @@ fn every_problem_is_told() {
         "rules[1].tools: is required",
         "rules[1]: has no effect; set auto_approve, require_approval or auto_reject",
         "rules[3].name: \"same\" is already the name of rules[2]",
-        "unlisted_tools.message: contains U+001B",
+        "unlisted_tools.auto_reject.message: contains U+001B",
         "redact[0]: the path \"card\" must begin with `args`",
     ] {
         assert!(found.iter().any(|found| found.starts_with(expected)), "{expected} is missing in {found:#?}");

@@ -10,7 +10,10 @@ use super::{
     shadowing::Cover,
     similar_names::{self, Difference},
 };
-use crate::{domain::Reviewer, unicode};
+use crate::{
+    domain::{ChannelName, Reviewer},
+    unicode,
+};
 
 /// Maximum number of warnings per policy: nobody reads more.
 const WARNINGS_MAX: usize = 100;
@@ -24,6 +27,8 @@ pub struct Known {
     pub groups: BTreeSet<String>,
     /// Callers, as `issuer/subject`.
     pub users: BTreeSet<String>,
+    /// The channels of the server. `None`: of no particular server, so that no channel is unknown.
+    pub channels: Option<BTreeSet<ChannelName>>,
 }
 
 impl Policy {
@@ -38,6 +43,7 @@ impl Policy {
         warnings.patterns();
         warnings.spellings();
         // Before tools: an agent that calls tools by many names must not displace these.
+        warnings.channels(known);
         warnings.reviewers(known);
         warnings.tools(known);
         warnings.found
@@ -174,6 +180,14 @@ impl<'a> Warnings<'a> {
                     );
                 }
             }
+        }
+    }
+
+    /// Channels that the server does not have.
+    fn channels(&mut self, known: &Known) {
+        let unknown = known.channels.as_ref().map(|channels| self.policy.unknown_channels(channels));
+        for Problem { path, message } in unknown.into_iter().flatten() {
+            self.add(path, message);
         }
     }
 

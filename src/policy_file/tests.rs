@@ -110,12 +110,12 @@ rules:
 ";
     let expected = [
         "1:8: tools: is \"send_email\"; it must be a list",
-        "2:1: rulez: is unknown; known: tools, unlisted_tools, rules, summary, redact, reject_reasons",
+        "2:1: rulez: is unknown; known: tools, unlisted_tools, rules, summary, redact, reject_reasons, notify",
         "4:11: rules[0].name: is a number; it must be a string: write \"5\"",
         "5:16: rules[0].tools[1]: is a number; it must be a string: write \"7\"",
         "6:11: rules[0].when: is a boolean; it must be a string: write \"true\"",
         "7:5: rules[0].wen: is unknown; known: name, description, tools, agents, labels, when, auto_approve, \
-         require_approval, auto_reject, summary, redact, reject_reasons",
+         require_approval, auto_reject, summary, redact, reject_reasons, notify",
         "8:5: rules[0].name: is set twice; the first is at 4:5",
         "10:16: rules[0].require_approval.timeout: is \"5m\"; it must be a duration in seconds: write 300s",
         "11:21: rules[0].require_approval.claim_window: is a number without a unit; write 300s",
@@ -124,7 +124,7 @@ rules:
          require_approval, auto_reject",
         "14:7: rules[0].auto_reject.mesage: is unknown; did you mean message? Known: message",
         "15:5: rules[1]: is \"nonsense\"; it must be a mapping with the fields name, description, tools, agents, labels, \
-         when, auto_approve, require_approval, auto_reject, summary, redact, reject_reasons",
+         when, auto_approve, require_approval, auto_reject, summary, redact, reject_reasons, notify",
         "16:19: rules[2].labels[\"env\"]: is a number; it must be a string: write \"1\"",
         "16:22: rules[2].labels: a key is a number; it must be a string: write \"2\"",
         "16:37: rules[2].labels[\"env\"]: is set twice; the first is at 16:14",
@@ -138,9 +138,10 @@ rules:
 fn a_misspelled_field_is_read_as_the_similar_one() {
     let text = "rule:\n  - name: a\n    toools: [5]\n    auto_aprove: {}\n    autoApprove: {}\n";
     let expected = [
-        "1:1: rule: is unknown; did you mean rules? Known: tools, unlisted_tools, rules, summary, redact, reject_reasons",
+        "1:1: rule: is unknown; did you mean rules? Known: tools, unlisted_tools, rules, summary, redact, \
+         reject_reasons, notify",
         "3:5: rules[0].toools: is unknown; did you mean tools? Known: name, description, tools, agents, labels, when, \
-         auto_approve, require_approval, auto_reject, summary, redact, reject_reasons",
+         auto_approve, require_approval, auto_reject, summary, redact, reject_reasons, notify",
         "3:14: rules[0].tools[0]: is a number; it must be a string: write \"5\"",
     ];
     let found = wrong(text);
@@ -230,7 +231,8 @@ fn problems_beyond_a_hundred_are_counted() {
 fn the_root_must_be_a_mapping() {
     for (text, given) in [("- a", "a list"), ("a", "\"a\""), ("5", "a number (\"5\")")] {
         let expected = format!(
-            "1:1: is {given}; it must be a mapping with the fields tools, unlisted_tools, rules, summary, redact, reject_reasons"
+            "1:1: is {given}; it must be a mapping with the fields tools, unlisted_tools, rules, summary, redact, \
+             reject_reasons, notify"
         );
         assert_eq!(wrong(text), [expected]);
     }
@@ -391,6 +393,61 @@ proptest! {
         let read = read::<v1::Policy>(EXAMPLE);
         prop_assert!(read.place(&path).line >= 1);
     }
+}
+
+#[test]
+fn channels_and_the_assurance_are_read_and_their_problems_have_a_position() {
+    let text = "\
+notify: [all]
+rules:
+  - name: a
+    tools: [pay]
+    notify: [finance-slack]
+    require_approval:
+      min_assurance: CHAT
+      escalate: [{ after: 60s, notify: [oncall] }]
+";
+    let policy = policy(text);
+    assert_eq!(
+        (&policy.notify[..], &policy.rules[0].notify[..]),
+        (&["all".to_owned()][..], &["finance-slack".to_owned()][..])
+    );
+    let Some(v1::policy_rule::Effect::RequireApproval(asks)) = &policy.rules[0].effect else { panic!() };
+    assert_eq!(
+        (asks.min_assurance(), &asks.escalate[0].notify[..]),
+        (v1::MinAssurance::Chat, &["oncall".to_owned()][..])
+    );
+
+    let text = "\
+notify: [all, all]
+rules:
+  - name: a
+    tools: [pay]
+    notify:
+      - '#pay'
+    require_approval:
+      min_assurance: SESSION
+      escalate:
+        - after: 60s
+          notify: [On-Call]
+        - after: 90s
+";
+    let found = load(std::path::Path::new("p.yaml"), text.as_bytes()).unwrap_err();
+    let form = "it must be 1 to 32 of a-z, 0-9 and -, beginning with a letter or digit";
+    let expected = [
+        "p.yaml:1:15: notify[1]: \"all\" is a duplicate of notify[0]".to_owned(),
+        format!("p.yaml:6:9: rules[0].notify[0]: \"#pay\" is not the name of a channel; {form}"),
+        "p.yaml:8:22: rules[0].require_approval.min_assurance: is \"SESSION\"; it must be one of CHAT, CREDENTIALS"
+            .to_owned(),
+        format!(
+            "p.yaml:11:20: rules[0].require_approval.escalate[0].notify[0]: \"On-Call\" is not the name of a channel; \
+             {form}"
+        ),
+        "p.yaml:12:11: rules[0].require_approval.escalate[1]: changes nothing; set reviewers, notify, or a priority \
+         above PRIORITY_NORMAL"
+            .to_owned(),
+    ];
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]

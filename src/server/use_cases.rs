@@ -10,11 +10,12 @@ use crate::{
     config::{Config, Limits},
     grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
+    links::Links,
     notify::Channels,
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
-    store::{OutboxStore, Store, TokenStore},
+    store::{OutboxStore, SigningKeyStore, Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -41,6 +42,7 @@ pub(super) struct UseCases {
     pub(super) sessions: Arc<Sessions>,
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
+    pub(super) links: Arc<Links>,
     pub(super) admin: Arc<Admin>,
     pub(super) deliveries: Arc<Deliveries>,
 }
@@ -80,6 +82,8 @@ impl UseCases {
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
         let approvals = Approvals::new(Arc::clone(store), judge, Arc::clone(clock), settings);
+        let stored = Arc::clone(store) as Arc<dyn SigningKeyStore>;
+        let links = Links::new(stored, Arc::clone(&approvals), Arc::clone(&policies));
         let live = policies.status();
         let process = Process {
             policy_version: Box::new(move || live.borrow().live.version),
@@ -91,12 +95,12 @@ impl UseCases {
         let outbox = Arc::clone(store) as Arc<dyn OutboxStore>;
         let running = Arc::clone(channels) as Arc<dyn RunningChannels>;
         let deliveries = Deliveries::new(outbox, running, config.routes(), Arc::clone(clock));
-        Ok(Self { tokens, sessions, policies, approvals, admin, deliveries })
+        Ok(Self { tokens, sessions, policies, approvals, links, admin, deliveries })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, sessions, policies, approvals, admin, deliveries } = self;
+        let Self { tokens, sessions, policies, approvals, links: _, admin, deliveries } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),

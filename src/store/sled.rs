@@ -36,6 +36,7 @@ mod records;
 mod salvage;
 mod schemas;
 mod sessions;
+mod signing_keys;
 mod tokens;
 mod tombstones;
 mod transfer;
@@ -85,7 +86,7 @@ use crate::domain::{Routes, Time};
 const SCHEMA: u32 = 6;
 
 /// Earlier schema versions, whose records are valid in this one. Version 4 added freezes and revocations, version 5
-/// sessions and blocks, and version 6 lanes of the outbox.
+/// sessions and blocks, and version 6 signing keys and lanes of the outbox.
 const UPGRADED: [u32; 3] = [3, 4, 5];
 
 /// Capacity of the writer's queue. Senders wait when it is full.

@@ -16,11 +16,11 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-pub use self::{deliveries::OutboxBacklog, reference::reference_markdown};
 use self::{
     deliveries::Deliveries,
     table::{Table, WhenSet},
 };
+pub use self::{deliveries::OutboxBacklog, reference::reference_markdown};
 use super::{
     bounded_counts::BoundedCounts,
     codes,

@@ -8,14 +8,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use crate::{
     domain::{
         Actor, Approval, ApprovalId, Block, ChannelName, Command, DeliveryId, Event, Freeze, ImportedBlocks,
-        ImportedFreezes, Lane, NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Settlement,
-        Time, Token, TokenId,
+        ImportedFreezes, KeyPurpose, Lane, NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId,
+        Settlement, SigningKey, Time, Token, TokenId,
     },
     store::{
         ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
         FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, MemoryStore, NewPolicy, OutboxStore, Page,
-        PolicyHead, PolicyStore, PolicyVersion, Query, SessionStore, StoreError, Submission, Submitted, Subscription,
-        TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        PolicyHead, PolicyStore, PolicyVersion, Query, SessionStore, SigningKeyStore, StoreError, Submission,
+        Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 
@@ -264,6 +264,17 @@ impl SessionStore for Staged {
 
     async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         self.inner.sessions().await
+    }
+}
+
+#[async_trait]
+impl SigningKeyStore for Staged {
+    async fn signing_key(&self, purpose: KeyPurpose) -> Result<Option<SigningKey>, StoreError> {
+        self.inner.signing_key(purpose).await
+    }
+
+    async fn keep_signing_key(&self, purpose: KeyPurpose, proposed: SigningKey) -> Result<SigningKey, StoreError> {
+        self.inner.keep_signing_key(purpose, proposed).await
     }
 }
 

@@ -94,6 +94,9 @@ fn with_arguments(approval: &Approval, arguments: prost_types::Struct) -> v1::Ap
         priority: approval.priority().to_wire().into(),
         revocation: approval.revocation.as_ref().map(revocation),
         redacted_paths: Vec::new(),
+        notify: approval.channels().named.iter().map(ToString::to_string).collect(),
+        notify_default: approval.tells_default(),
+        min_assurance: asked.map_or(v1::MinAssurance::Unspecified, |asked| asked.min_assurance.to_wire()).into(),
     }
 }
 
@@ -130,6 +133,7 @@ fn policy(verdict: &Verdict) -> v1::PolicyEvaluation {
         message: verdict.message.clone(),
         trace: verdict.trace.iter().map(rule_trace).collect(),
         trace_omitted: verdict.trace_omitted,
+        notify: verdict.notify.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     domain::{
-        ActorKind, Assurance, Choice, ExecutionResult, NotificationKind, Permission, Priority, Role, Status, Surface,
+        ActorKind, Assurance, Choice, ExecutionResult, MinAssurance, NotificationKind, Permission, Priority, Role,
+        Status, Surface,
     },
     proto::v1,
 };
@@ -48,6 +49,7 @@ codes! {
     Priority = Priority { Normal, High, Urgent }
     Surface = DecisionSurface { Grpc, Desk, Slack, Link }
     Assurance = Assurance { Session, Chat, Link, Token }
+    MinAssurance = MinAssurance { Chat, Credentials }
     Role = Role { Agent, Reviewer, Auditor, Operator }
     Permission = Permission { AskForOthers, DecideForOthers, DecideAlone }
     NotificationKind = NotificationKind { Requested, Voted, Edited, Escalated, Decided, TimedOut, Cancelled, Revoked }

@@ -29,6 +29,7 @@ async fn tell(mut script: Script) {
         "docs/command.md" => stories::command(script).await,
         "docs/configuration.md" => stories::configuration(script).await,
         "docs/metrics.md" => stories::metrics(script).await,
+        "docs/notifications.md" => stories::notifications(script).await,
         "docs/operations.md" => stories::operations(script).await,
         "docs/policy.md" => stories::policy(script).await,
         "docs/security.md" => stories::security(script).await,

@@ -1,6 +1,7 @@
 //! Tests of the real program: they run it as a process, and call it over the network.
 
 mod blocking;
+mod browser;
 mod calls;
 mod change_feed;
 mod checks;
@@ -9,6 +10,7 @@ mod damage;
 mod demo;
 mod documents;
 mod drain;
+mod email;
 mod exec;
 mod failure;
 mod faults;
@@ -16,6 +18,7 @@ mod files;
 mod gate;
 mod kills;
 mod ledger;
+mod links;
 mod load;
 mod notify;
 mod oidc;

@@ -1,6 +1,6 @@
 //! TLS over real sockets, with certificates that each test generates.
 
-mod authority;
+pub(crate) mod authority;
 mod clients;
 mod command;
 mod gate;

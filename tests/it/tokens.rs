@@ -138,7 +138,9 @@ async fn a_token_and_its_streams_end_when_it_expires() {
 #[tokio::test]
 async fn calls_beyond_a_tokens_permissions_are_rejected() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]).await;
+    let policy = data.path().join("policy.yaml");
+    std::fs::write(&policy, "unlisted_tools: { require_approval: { min_assurance: CHAT } }").unwrap();
+    let server = Server::start(&data.path().join("store"), &[&format!("policy={}", policy.display())]).await;
     let mut access = server.access(&server.tokens().operator);
     let client = async |access: &mut AccessClient, request| server.client(&make(access, request).await.secret);
 

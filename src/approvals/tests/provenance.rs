@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{Assurance, DecidesFor, OpenedError, Permission, Provenance},
+    domain::{Assurance, DecidesFor, MinAssurance, OpenedError, Permission, Provenance},
     identity::AuthenticationMethod,
 };
 
@@ -38,7 +38,7 @@ async fn the_assurance_is_that_of_the_credentials() {
 #[tokio::test]
 async fn a_decision_for_another_person_has_the_assurance_of_a_chat() {
     let world = World::new();
-    let id = world.ask(json!({})).await;
+    let id = world.ask(json!({"chat": true})).await;
     let bridge = Principal {
         permissions: [Permission::DecideForOthers, Permission::DecideAlone].into(),
         decides_for: DecidesFor { issuers: ["chat".to_owned()].into(), ..DecidesFor::default() },
@@ -48,9 +48,19 @@ async fn a_decision_for_another_person_has_the_assurance_of_a_chat() {
     let vote = world.vote_on(id, Choice::Approve).await;
     let vote = NewDecision { on_behalf_of: Some((person.clone(), BTreeSet::new())), ..vote };
     let decision = world.approvals.decide(&bridge, vote).await.unwrap().decision.unwrap();
-    assert_eq!((decision.actor, decision.via), (person, Some(bridge.actor)));
+    assert_eq!((&decision.actor, &decision.via), (&person, &Some(bridge.actor.clone())));
     let provenance = decision.provenance.unwrap();
     assert_eq!((provenance.surface, provenance.assurance), (Surface::Grpc, Assurance::Chat));
+
+    // Without the policy's consent it can only reject.
+    let id = world.ask(json!({"other": 1})).await;
+    let vote = world.vote_on(id, Choice::Approve).await;
+    let vote = NewDecision { on_behalf_of: Some((decision.actor, BTreeSet::new())), ..vote };
+    let refused = world.approvals.decide(&bridge, vote.clone()).await.err();
+    let needed = MinAssurance::Credentials;
+    assert_eq!(refused, Some(Error::Store(Refusal::AssuranceTooLow { assurance: Assurance::Chat, needed }.into())));
+    let rejected = world.approvals.decide(&bridge, NewDecision { choice: Choice::Reject, ..vote }).await.unwrap();
+    assert_eq!(rejected.status, Status::Rejected);
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ async fn neither_the_asker_nor_whom_it_asks_for_decides() {
 #[tokio::test]
 async fn a_bridge_brings_decisions_of_others_only_with_permission() {
     let world = World::new();
-    let id = world.ask(json!({"reviewers": "group:finance"})).await;
+    let id = world.ask(json!({"reviewers": "group:finance", "chat": true})).await;
     let bridge = principal(&[Role::Reviewer], ActorKind::Service, "chat");
     let brought = |actor: &Actor, groups: &[&str], vote: NewDecision| {
         let groups = groups.iter().map(ToString::to_string).collect();

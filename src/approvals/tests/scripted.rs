@@ -1,7 +1,7 @@
 //! A policy that follows instructions in the arguments.
 
 use super::*;
-use crate::domain::{Effect, Escalation, Panel, Priority, Requirement, Reviewer, Verdict, samples};
+use crate::domain::{Effect, Escalation, MinAssurance, Panel, Priority, Requirement, Reviewer, Verdict, samples};
 
 /// Follows the arguments: `{"effect": "approve" | "reject", "reviewers": "group:a", "quorum": 2, "limit": 60}`, and
 /// more, as below.
@@ -24,6 +24,7 @@ impl Judge for Scripted {
                     after: Duration::from_secs(seconds),
                     reviewers: reviewers("escalate_to").into_iter().collect(),
                     priority: Priority::High,
+                    notify: Vec::new(),
                 };
                 let panel =
                     Panel { rule: Arc::clone(&rule), reviewers: reviewers("reviewers").into_iter().collect(), quorum };
@@ -40,6 +41,10 @@ impl Judge for Scripted {
                     escalations: number("escalate_after").map(escalation).into_iter().collect(),
                     timeout: number("limit").map(Duration::from_secs),
                     remember_rejection: number("remember").map(Duration::from_secs),
+                    min_assurance: match asked.get("chat") {
+                        Some(Value::Bool(true)) => MinAssurance::Chat,
+                        _ => MinAssurance::default(),
+                    },
                 })
             }
         };

@@ -88,9 +88,11 @@ fn table(cases: &[TestCase], results: &[PolicyTestResult]) -> Table {
         Column::at_least(16, "EXPECTED"),
         Column::detail(24, "SUMMARY"),
         Column::detail(16, "REDACTED"),
+        Column::detail(16, "NOTIFY"),
     ]);
     for (case, result) in cases.iter().zip(results) {
         let (word, colour) = if result.passed { ("pass", AnsiColor::Green) } else { ("FAIL", AnsiColor::Red) };
+        let notify = result.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.notify);
         let rule = result.evaluation.as_ref().map_or_else(String::new, |evaluation| escape(&evaluation.rule));
         table.row([
             Cell::styled(word, colour.on_default()),
@@ -100,6 +102,7 @@ fn table(cases: &[TestCase], results: &[PolicyTestResult]) -> Table {
             if result.passed { Cell::default() } else { expected(case).into() },
             escape(&result.summary.join(", ")).into(),
             escape(&result.redacted_paths.join(", ")).into(),
+            escape(&notify.join(", ")).into(),
         ]);
     }
     table

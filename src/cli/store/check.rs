@@ -44,13 +44,27 @@ pub(super) fn run(args: &CheckArgs, as_json: bool) -> ExitCode {
 }
 
 fn print(findings: &Findings) {
-    let Findings { approvals, events, policies, tokens, freezes, sessions, blocks, groups, faults, notes } = findings;
+    let Findings {
+        approvals,
+        events,
+        policies,
+        tokens,
+        freezes,
+        sessions,
+        blocks,
+        lanes,
+        signing_keys,
+        groups,
+        faults,
+        notes,
+    } = findings;
     let some = |count: u64, name: &str| if count == 0 { String::new() } else { format!("{count} {name}, ") };
     let (frozen, signed_in) = (some(*freezes, "freezes"), some(*sessions, "sessions"));
-    let blocked = some(*blocks, "blocked subjects");
+    let (blocked, queued) = (some(*blocks, "blocked subjects"), some(*lanes, "message queues"));
+    let keys = some(*signing_keys, "signing keys");
     anstream::println!(
         "intact: {approvals} approvals with {events} events, {policies} policy versions, {tokens} tokens, \
-         {frozen}{signed_in}{blocked}{groups} commit groups"
+         {frozen}{signed_in}{blocked}{queued}{keys}{groups} commit groups"
     );
     for fault in faults {
         let what = escape(&fault.what);

@@ -12,7 +12,8 @@ use crate::{
         json,
         text::escape,
         transfer::{
-            BlockLine, ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, UnchangedPolicyLine, line,
+            BlockLine, ForgottenLine, FreezeLine, Header, LaneLine, PolicyLine, TokenLine, Trailer,
+            UnchangedPolicyLine, line,
         },
     },
     clock::{SystemWall, WallClock as _},
@@ -60,6 +61,7 @@ pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
             "freezes": written.freezes,
             "blocks": written.blocks,
             "forgotten": written.forgotten,
+            "lanes": written.lanes,
             "left_out": salvaged.left_out,
         });
         match json::text(&report) {
@@ -104,7 +106,7 @@ fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> 
 }
 
 fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
-    let Salvaged { policies, unchanged_policies, tokens, freezes, blocks, forgotten, histories, left_out: _ } =
+    let Salvaged { policies, unchanged_policies, tokens, freezes, blocks, forgotten, histories, lanes, left_out: _ } =
         salvaged;
     line(output, &Header::current())?;
     policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
@@ -116,6 +118,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
     blocks.iter().try_for_each(|block| line(output, &BlockLine { block }))?;
     forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
     histories.iter().try_for_each(|history| line(output, history))?;
+    lanes.iter().try_for_each(|lane| line(output, &LaneLine { lane }))?;
     let written = Trailer {
         approvals: histories.len(),
         policies: policies.len(),
@@ -124,6 +127,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
         freezes: freezes.len(),
         blocks: blocks.len(),
         forgotten: forgotten.len(),
+        lanes: lanes.len(),
     };
     line(output, &written)?;
     Ok(written)

@@ -3,7 +3,7 @@
 use super::{fake::Server, *};
 use crate::proto::v1::{
     Assurance, CancelApprovalResponse, Claim, DecideResponse, DecisionSurface, ExecutionOutcome, ExecutionResult,
-    GetApprovalResponse, PolicyEffect, PolicyEvaluation, RuleOutcome, RuleTrace, Vote, VoteChoice,
+    GetApprovalResponse, MinAssurance, PolicyEffect, PolicyEvaluation, RuleOutcome, RuleTrace, Vote, VoteChoice,
     decide_request::Seen,
 };
 
@@ -215,7 +215,11 @@ async fn everything_known_is_shown() {
             detail: "tool is listed".to_owned(),
         }],
         trace_omitted: 3,
+        notify: vec!["finance-slack".to_owned()],
     });
+    full.notify = vec!["finance-slack".to_owned(), "oncall".to_owned()];
+    full.notify_default = true;
+    full.min_assurance = MinAssurance::Chat.into();
     full.votes = vec![Vote {
         decided_by: alice(),
         choice: VoteChoice::Approve.into(),
@@ -245,6 +249,8 @@ async fn everything_known_is_shown() {
         &format!("Digest      {}\n", digest()),
         "Labels      env=prod\n",
         "Policy      REQUIRE_APPROVAL, rule mail, version v1\n  MATCHED  mail: tool is listed\n  … and 3 more\n",
+        "Notifies    finance-slack, oncall, the server's default channels\n",
+        "From chat   approvals from chat count\n",
         "APPROVE by dev/alice (DESK, SESSION), who saw revision 1 and opened raw, args.\\u{202e}, -: fine\n",
         "APPROVED by dev/alice: because\n",
         "by dev/alice, claim c1, -\n  Outcome   FAILED: boom, -\n",

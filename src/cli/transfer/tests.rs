@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     domain::{
-        Choice, Command, Seen,
+        ChannelName, Choice, Command, NotificationKind, Routes, Seen, Settlement, Subscription,
         block_samples::{new_block, new_unblock},
         freeze_samples::{new_freeze, new_thaw, tool},
         samples,
@@ -9,8 +9,8 @@ use crate::{
         token_samples::token,
     },
     store::{
-        ApprovalStore as _, BlockStore as _, FreezeStore as _, MemoryStore, NewPolicy, PolicyStore as _,
-        SessionStore as _, Submission, TokenStore as _, Transfer as _,
+        ApprovalStore as _, BlockStore as _, FreezeStore as _, MemoryStore, NewPolicy, OutboxStore as _,
+        PolicyStore as _, SessionStore as _, Submission, TokenStore as _, Transfer as _,
     },
 };
 
@@ -22,6 +22,7 @@ const FILLED: Trailer = Trailer {
     blocks: 3,
     forgotten: 250,
     unchanged_policies: 210,
+    lanes: 225,
 };
 
 fn submission(n: u64, request_id: &str) -> Submission {
@@ -30,8 +31,16 @@ fn submission(n: u64, request_id: &str) -> Submission {
     Submission { id: samples::id(0, n), request, arguments, verdict, now: samples::at(0), pending_limit: 1_000 }
 }
 
+/// A channel that is told of requests.
+fn routes() -> Arc<Routes> {
+    let kinds = [NotificationKind::Requested].into();
+    let (name, subscription): (ChannelName, _) =
+        ("a".parse().unwrap(), Subscription { kinds, after: std::time::Duration::ZERO });
+    Arc::new(Routes { channels: [(name.clone(), subscription)].into(), default: [name].into() })
+}
+
 async fn filled() -> MemoryStore {
-    let store = MemoryStore::default();
+    let store = MemoryStore::with_routes(routes());
     for n in 0..20 {
         let (document, author, comment) = (format!("{{\"n\":{n}}}").into(), samples::reviewer(1), "c".into());
         let (request_id, expected, now) = (Some(format!("r{n}")), Some(n), samples::at(0));
@@ -57,6 +66,8 @@ async fn filled() -> MemoryStore {
         if n % 2 == 0 {
             let decide = samples::decide(samples::reviewer(1), Choice::Approve, Seen::Revision(1));
             store.transition(id, Command::Decide(decide), samples::at(1)).await.unwrap();
+            let sent = Settlement::Sent { up_to: 1, state: None };
+            store.settle(vec![("a".parse().unwrap(), id, sent)]).await.unwrap();
         }
     }
     // Enough forgotten approvals for more than one batch.
@@ -87,6 +98,7 @@ async fn everything_comes_back() {
     assert_eq!(to.tokens().await.unwrap(), from.tokens().await.unwrap());
     assert_eq!(to.freezes().await.unwrap(), from.freezes().await.unwrap());
     assert_eq!(to.blocks().await.unwrap(), from.blocks().await.unwrap());
+    assert_eq!(to.export_lanes(None, 999).await.unwrap(), from.export_lanes(None, 999).await.unwrap());
     assert_eq!(to.sessions().await.unwrap(), [], "people sign in again");
     assert_eq!(to.export_forgotten(None, 999).await.unwrap(), from.export_forgotten(None, 999).await.unwrap());
 }
@@ -99,9 +111,17 @@ async fn an_export_without_policies_and_tokens_is_read() {
     let older: String = text
         .split_inclusive('\n')
         .filter(|line| {
-            !["{\"policy\":", "{\"unchanged_policy\":", "{\"token\":", "{\"freeze\":", "{\"block\":", "{\"forgotten\":"]
-                .iter()
-                .any(|kind| line.starts_with(kind))
+            ![
+                "{\"policy\":",
+                "{\"unchanged_policy\":",
+                "{\"token\":",
+                "{\"freeze\":",
+                "{\"block\":",
+                "{\"forgotten\":",
+                "{\"lane\":",
+            ]
+            .iter()
+            .any(|kind| line.starts_with(kind))
         })
         .map(|line| if line.starts_with("{\"approvals\":") { "{\"approvals\":450}\n" } else { line })
         .collect();
@@ -110,7 +130,16 @@ async fn an_export_without_policies_and_tokens_is_read() {
     let new = read_from(&MemoryStore::default(), &mut lines, &mut EndedHere::default()).await.unwrap();
     assert_eq!(
         new,
-        Trailer { policies: 0, unchanged_policies: 0, tokens: 0, freezes: 0, blocks: 0, forgotten: 0, ..FILLED }
+        Trailer {
+            policies: 0,
+            unchanged_policies: 0,
+            tokens: 0,
+            freezes: 0,
+            blocks: 0,
+            forgotten: 0,
+            lanes: 0,
+            ..FILLED
+        }
     );
 }
 

@@ -203,6 +203,7 @@ mod tests {
             after: std::time::Duration::from_secs(1),
             reviewers: Vec::new(),
             priority: Priority::Urgent,
+            notify: Vec::new(),
         }];
         let open = opened(verdict(Effect::RequireApproval(requirement)));
         assert!(!confirms(&open, 0));

@@ -27,6 +27,8 @@ pub(super) struct Rules {
     pub(super) decided: String,
     /// Its message.
     pub(super) message: String,
+    /// The channels that are told.
+    pub(super) told: String,
     /// Those that matched or failed: they decide.
     pub(super) telling: Vec<RuleRow>,
     pub(super) others: Vec<RuleRow>,
@@ -43,6 +45,7 @@ impl Rules {
             version: verdict.policy_version.clone(),
             decided: verdict.rule.clone(),
             message: verdict.message.clone(),
+            told: told(approval),
             telling: rows(telling),
             others: rows(others),
             omitted: (verdict.trace_omitted > 0).then(|| texts::omitted_rules(verdict.trace_omitted)),
@@ -55,6 +58,13 @@ impl Rules {
     pub(super) fn not_matched(&self) -> String {
         texts::not_matched(self.others.len())
     }
+}
+
+/// The channels that are told, as the policy names them.
+fn told(approval: &Approval) -> String {
+    let channels = approval.channels();
+    let named = channels.named.iter().map(ToString::to_string);
+    named.chain(channels.default.then(|| texts::DEFAULT_CHANNELS.to_owned())).collect::<Vec<_>>().join(", ")
 }
 
 fn row(traced: &RuleTrace, rules: &[Rule]) -> RuleRow {

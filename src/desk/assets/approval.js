@@ -105,18 +105,8 @@ function ready() {
   applyOff();
 }
 
-async function copy(button) {
-  const text = byId(button.dataset.copy);
-  const marked = text.cloneNode(true);
-  // Marks of invisible characters are for the eye: the copy has the characters themselves.
-  for (const mark of marked.querySelectorAll(".invisible")) {
-    mark.replaceWith(String.fromCodePoint(parseInt(mark.textContent.slice(2), 16)));
-  }
-  await navigator.clipboard.writeText(marked.textContent);
-  const label = button.textContent;
-  button.textContent = page.dataset.textCopied;
-  setTimeout(() => { button.textContent = label; }, 2000);
-}
+// Few copy anything, so the page does not load it.
+const copy = async (button) => (await import("./copy.js")).copy(button, page.dataset.textCopied);
 
 if (page) {
   document.addEventListener("click", (event) => {

@@ -33,12 +33,13 @@ function tick() {
 
 function leftText(ms) {
   const seconds = Math.floor(ms / 1000);
-  const left = (time) => `${time} left`;
+  const [minutes, hours, days] = texts.textUnits.split(" ");
+  const left = (time) => texts.textLeft.replace("{time}", time);
   if (ms <= 0) return texts.textTimedOut;
   if (seconds < 600) return left(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
-  if (seconds < 7200) return left(`${Math.floor(seconds / 60)} min`);
-  if (seconds < 172800) return left(`${Math.floor(seconds / 3600)} h`);
-  return left(`${Math.floor(seconds / 86400)} days`);
+  if (seconds < 7200) return left(`${Math.floor(seconds / 60)} ${minutes}`);
+  if (seconds < 172800) return left(`${Math.floor(seconds / 3600)} ${hours}`);
+  return left(`${Math.floor(seconds / 86400)} ${days}`);
 }
 
 export function count(root = document) {
@@ -171,8 +172,7 @@ export function connect(path, handlers, { whileVisible, again = () => location.r
 }
 
 // Keys without Ctrl or Alt. `actions` maps a key to what it does; one choice switches them off on all pages. None
-// decides. Arrows and Enter are not among them: they work as everywhere. Storage can be forbidden; then the choice is
-// for this page.
+// decides. Storage can be forbidden; then the choice is for this page.
 const KEYS = "signoff.keys";
 
 export function keys(actions) {

@@ -117,7 +117,7 @@ function place(entry, inPlace) {
   changed();
 }
 
-// What the reader did to rows stays, unless the request is no longer what they selected.
+// What the reader did to rows stays, unless the arguments are no longer those that they selected.
 function keep(made, before) {
   for (const old of before) {
     if (old.querySelector("details")?.open) made.querySelector("details")?.setAttribute("open", "");
@@ -125,7 +125,7 @@ function keep(made, before) {
       const id = box.closest(".row").dataset.approvalId;
       const row = made.querySelector(`.row[data-approval-id="${id}"]`);
       const again = row?.querySelector("input");
-      if (again?.value === box.value) again.checked = true;
+      if (again && row.dataset.asked === box.closest(".row").dataset.asked) again.checked = true;
       else if (row) note(row, texts.textChanged);
     }
   }
@@ -194,11 +194,14 @@ list.addEventListener("desk:deadline", (event) => {
 const query = new URLSearchParams({ view: texts.view, after: texts.after, seen: texts.seen });
 const enable = (on) => { if (decide) decide.disabled = !on; };
 
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`desk:${name}`, { detail }));
+
 document.addEventListener("desk:lost", () => enable(false));
 connect(`/events?${query}`, {
   entry(data) {
     const entry = { ...JSON.parse(data), at: performance.now() };
     setTotal(entry.count);
+    tell("entry", entry);
     waiting = waiting.filter((other) => !other.ids.some((id) => entry.ids.includes(id)));
     const busy = inUse();
     if (busy && hasNew(entry)) waiting.push(entry);
@@ -208,6 +211,7 @@ connect(`/events?${query}`, {
   gone(data) {
     const { id, status, text, count } = JSON.parse(data);
     setTotal(count);
+    tell("gone", id);
     waiting = waiting.filter((entry) => entry.ids.some((other) => other !== id));
     const row = rowOf(id);
     if (row) end(row, status, text);
@@ -219,6 +223,7 @@ connect(`/events?${query}`, {
   snapshot(data) {
     const { ids, last, count } = JSON.parse(data);
     setTotal(count);
+    tell("pending", ids);
     const pending = new Set(ids);
     for (const row of rows()) {
       // Rows behind the last one were only moved to the next page.
@@ -231,6 +236,13 @@ connect(`/events?${query}`, {
   },
 });
 setInterval(sweep, 1_000);
+
+// Notifications: loaded only where they are on.
+const alerts = document.getElementById("alerts-open");
+const load = () => import("./alerts.js");
+alerts.hidden = false;
+alerts.addEventListener("click", async () => (await load()).open());
+try { if (localStorage.getItem("signoff.alerts")) load(); } catch { /* storage can be forbidden */ }
 
 // Keys.
 function move(step) {

@@ -1,8 +1,11 @@
 //! A policy in words.
 
+use std::time::Duration;
+
 use super::words;
 use crate::{
     desk::{phrase::Phrase, span},
+    domain::{MinAssurance, Priority},
     policy::{Asks, Document, Escalate, Rule, RuleEffect},
 };
 
@@ -29,13 +32,15 @@ pub(super) struct ReadableRule {
 
 impl ReadableRule {
     pub(super) fn of(rule: &Rule) -> Self {
-        let Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, effect } = rule;
+        let Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, notify, effect } =
+            rule;
         let mut calls = Vec::new();
         push(&mut calls, words::TOOLS, tools);
         push(&mut calls, words::AGENTS, agents);
         let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         push(&mut calls, words::LABELS, &labels);
         let mut how = effect.as_ref().map(facts).unwrap_or_default();
+        push(&mut how, words::NOTIFIES, notify);
         push_display(&mut how, summary, redact, reject_reasons);
         Self {
             name: name.clone(),
@@ -64,9 +69,10 @@ pub(super) fn defaults(document: &Document) -> Vec<Fact> {
     defaults
 }
 
-/// How the policy shows approvals.
+/// How the policy shows approvals, and to whom.
 pub(super) fn shown(document: &Document) -> Vec<Fact> {
     let mut shown = Vec::new();
+    push(&mut shown, words::NOTIFIES, &document.notify);
     push_display(&mut shown, &document.summary, &document.redact, &document.reject_reasons);
     shown
 }
@@ -119,6 +125,7 @@ fn asked(asks: &Asks) -> Vec<Fact> {
         timeout,
         claim_window,
         remember_rejection,
+        min_assurance,
         message,
     } = asks;
     let fact = |name, value: &str| Fact { name, value: Phrase::new(value) };
@@ -136,20 +143,43 @@ fn asked(asks: &Asks) -> Vec<Fact> {
     ];
     facts.extend(comment_required.then(|| fact(words::COMMENTS, words::COMMENT_REQUIRED)));
     facts.extend(remember_rejection.map(|span| fact(words::REMEMBERS, &span::exactly(span))));
+    facts.extend(min_assurance.map(assurance));
     facts.extend(escalate.iter().map(|one| Fact { name: words::ESCALATES, value: escalation(one) }));
     facts.extend(said(message));
     facts
 }
 
+/// Which approvals count.
+pub(super) fn assurance(least: MinAssurance) -> Fact {
+    let value = match least {
+        MinAssurance::Chat => words::ASSURANCE_CHAT,
+        MinAssurance::Credentials => words::ASSURANCE_CREDENTIALS,
+    };
+    Fact { name: words::ASSURANCE, value: Phrase::new(value) }
+}
+
 fn escalation(escalate: &Escalate) -> Phrase {
-    let Escalate { after, reviewers: names, priority } = escalate;
-    let after = after.map(span::exactly).unwrap_or_default();
-    let phrase = Phrase::new(&words::escalates_after(&after));
-    let asks = !names.is_empty();
-    let phrase =
-        if asks { phrase.say(words::ALSO_ASKS).join(reviewers(names.iter().map(String::as_str))) } else { phrase };
-    let raises = if asks { words::AND_RAISES } else { words::RAISES };
-    priority.iter().fold(phrase, |phrase, priority| phrase.say(raises).say(priority.name()))
+    let Escalate { after, reviewers: names, priority, notify } = escalate;
+    step(after.unwrap_or_default(), names, *priority, notify)
+}
+
+/// What an escalation does.
+pub(super) fn step(after: Duration, names: &[String], priority: Option<Priority>, notify: &[String]) -> Phrase {
+    let mut phrase = Phrase::new(&words::escalates_after(&span::exactly(after)));
+    let mut first = true;
+    let mut part = |phrase: Phrase, begins: &str, goes_on: &str| {
+        phrase.say(if std::mem::take(&mut first) { begins } else { goes_on })
+    };
+    if !names.is_empty() {
+        phrase = part(phrase, words::ALSO_ASKS, "").join(reviewers(names.iter().map(String::as_str)));
+    }
+    if let Some(priority) = priority {
+        phrase = part(phrase, words::RAISES, words::AND_RAISES).say(priority.name());
+    }
+    if !notify.is_empty() {
+        phrase = part(phrase, words::TELLS, words::AND_TELLS).list(notify.iter().map(String::as_str));
+    }
+    phrase
 }
 
 fn push(facts: &mut Vec<Fact>, name: &'static str, texts: &[String]) {
@@ -184,13 +214,15 @@ mod tests {
             "name": "large", "description": "d", "tools": ["pay*", "<b>"], "agents": ["bot"],
             "labels": {"env": "prod"}, "when": "args.amount > 10",
             "summary": ["args.amount"], "redact": ["args.iban"], "reject_reasons": ["wrong amount"],
+            "notify": ["finance-slack"],
             "require_approval": {
                 "reviewers": ["group:finance", "user:local/ann"], "quorum": 2, "reject_threshold": 3,
                 "comment_required": true, "allow_edits": false, "timeout": "5400s", "claim_window": "60s",
-                "remember_rejection": "3600s", "message": "m",
+                "remember_rejection": "3600s", "message": "m", "min_assurance": "MIN_ASSURANCE_CHAT",
                 "escalate": [
                     {"after": "600s", "reviewers": ["group:boss"], "priority": "PRIORITY_HIGH"},
-                    {"after": "900s", "priority": "PRIORITY_URGENT"},
+                    {"after": "900s", "priority": "PRIORITY_URGENT", "notify": ["oncall", "boss"]},
+                    {"after": "950s", "notify": ["<b>"]},
                 ],
             },
         }))
@@ -209,9 +241,12 @@ mod tests {
                 "Can be claimed for: 1 minute after the decision",
                 "Comments: every vote needs one",
                 "A rejection also rejects the same call in the same run for: 1 hour",
+                "Approvals from chat: count, also those that a bridge brings",
                 "If nobody decides: after 10 minutes: also asks members of the group ‹boss›, priority at least HIGH",
-                "If nobody decides: after 15 minutes: priority at least URGENT",
+                "If nobody decides: after 15 minutes: priority at least URGENT, tells ‹oncall›, ‹boss›",
+                "If nobody decides: after 15 minutes 50 seconds: tells ‹&lt;b&gt;›",
                 "Message: ‹m›",
+                "Channels told: ‹finance-slack›",
                 "Rows and messages show: ‹args.amount›",
                 "Only the page of the approval shows: ‹args.iban›",
                 "Reasons offered to reject: ‹wrong amount›",

@@ -25,7 +25,7 @@ use crate::{
         submitted::Submitted,
         viewer::Viewer,
     },
-    domain::{Effect, Requirement, RuleOutcome, RuleTrace, Verdict, limits::RequestLimits},
+    domain::{ChannelName, Effect, Requirement, RuleOutcome, RuleTrace, Verdict, limits::RequestLimits},
     identity::Method,
     policy::{self, TestCase},
     proto::v1,
@@ -207,6 +207,7 @@ impl Tried {
             Effect::RequireApproval(requirement) => asked(requirement),
             Effect::AutoApprove | Effect::AutoReject => Vec::new(),
         };
+        facts.push(Fact { name: words::NOTIFIES, value: told(&verdict) });
         if verdict.effect != Effect::AutoReject {
             let window = format!("{}{}", span::exactly(verdict.claim_window), words::CLAIM_WINDOW_AFTER);
             facts.push(fact(words::CLAIM_WINDOW, &window));
@@ -228,6 +229,15 @@ impl Tried {
     }
 }
 
+/// The channels that would be told.
+fn told(verdict: &Verdict) -> Phrase {
+    match (verdict.notify.as_slice(), &verdict.effect) {
+        ([], Effect::RequireApproval(_)) => Phrase::new(words::NOTIFIES_DEFAULT),
+        ([], _) => Phrase::new(words::NOBODY),
+        (names, _) => Phrase::default().list(names.iter().map(ChannelName::as_str)),
+    }
+}
+
 /// The reviewers that would be asked, and how.
 fn asked(requirement: &Requirement) -> Vec<Fact> {
     let fact = |name, value: &str| Fact { name, value: Phrase::new(value) };
@@ -244,17 +254,12 @@ fn asked(requirement: &Requirement) -> Vec<Fact> {
     facts.push(fact(words::TIMEOUT, &timeout.map_or_else(|| words::DEFAULT.to_owned(), span::exactly)));
     facts.extend(comment_required.then(|| fact(words::COMMENTS, words::COMMENT_REQUIRED)));
     facts.extend(remember_rejection.map(|span| fact(words::REMEMBERS, &span::exactly(span))));
+    facts.push(readable::assurance(requirement.min_assurance));
     for escalation in &requirement.escalations {
         let names: Vec<_> = escalation.reviewers.iter().map(ToString::to_string).collect();
-        let phrase = Phrase::new(&words::escalates_after(&span::exactly(escalation.after)));
-        let phrase = match names.as_slice() {
-            [] => phrase.say(words::RAISES),
-            names => phrase
-                .say(words::ALSO_ASKS)
-                .join(readable::reviewers(names.iter().map(String::as_str)))
-                .say(words::AND_RAISES),
-        };
-        facts.push(Fact { name: words::ESCALATES, value: phrase.say(escalation.priority.name()) });
+        let notify: Vec<_> = escalation.notify.iter().map(ToString::to_string).collect();
+        let value = readable::step(escalation.after, &names, Some(escalation.priority), &notify);
+        facts.push(Fact { name: words::ESCALATES, value });
     }
     facts
 }

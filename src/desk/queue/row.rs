@@ -4,6 +4,7 @@ use crate::{
     desk::{Desk, moment::Countdown, texts},
     domain::{Approval, ApprovalId, Choice, Priority, Revision, Time},
     identity::{Method, Principal},
+    policy::{BRIEF_AGENT, BRIEF_CHAIN, BRIEF_REASON},
     unicode,
 };
 
@@ -17,20 +18,13 @@ use super::{
 /// Longest name of a tool in a row, in characters: the longest that there is.
 const TOOL: usize = crate::domain::limits::TOOL_NAME_MAX;
 
-/// Longest name of an agent in a row, in characters.
-const AGENT: usize = 60;
-
-/// Maximum number of delegating agents in a row.
-const CHAIN: usize = 3;
-
-/// Longest reason in a row, in characters.
-const REASON: usize = 200;
-
 /// A pending request in a list.
 #[derive(Clone, Debug)]
 pub(in crate::desk) struct Row {
     pub(in crate::desk) id: ApprovalId,
     pub(in crate::desk) revision: Revision,
+    /// The revision of its arguments: an open page keeps a selection while it is the same.
+    pub(in crate::desk) arguments_revision: Revision,
     pub(in crate::desk) sort: SortKey,
     pub(in crate::desk) priority: Priority,
     pub(in crate::desk) tool: Cut,
@@ -81,20 +75,23 @@ impl Row {
         Self {
             id: approval.id,
             revision: approval.revision,
+            arguments_revision: approval.arguments_revision,
             sort: SortKey::of(approval),
             priority: approval.priority(),
             tool: Cut::new(&request.tool_name, TOOL),
             countdown: Countdown { deadline: approval.deadline, now },
             summary: Summary::of(approval, &display),
-            agent: Cut::new(if agent.name.is_empty() { caller } else { &agent.name }, AGENT),
+            agent: Cut::new(if agent.name.is_empty() { caller } else { &agent.name }, BRIEF_AGENT),
             caller: Some(caller)
                 .filter(|caller| !agent.name.is_empty() && agent.name != **caller)
-                .map(|caller| Cut::new(caller, AGENT)),
-            on_behalf_of: on_behalf_of.map(|person| Cut::new(person, AGENT)),
-            chain: agent.chain.iter().rev().take(CHAIN).map(|name| Cut::new(name, AGENT)).collect(),
-            more_agents: agent.chain.len().saturating_sub(CHAIN),
+                .map(|caller| Cut::new(caller, BRIEF_AGENT)),
+            on_behalf_of: on_behalf_of.map(|person| Cut::new(person, BRIEF_AGENT)),
+            chain: agent.chain.iter().rev().take(BRIEF_CHAIN).map(|name| Cut::new(name, BRIEF_AGENT)).collect(),
+            more_agents: agent.chain.len().saturating_sub(BRIEF_CHAIN),
             rules: panels.iter().filter(|panel| !panel.rule.is_empty()).map(|panel| panel.rule.to_string()).collect(),
-            reason: Some(&request.reason).filter(|reason| !reason.is_empty()).map(|reason| Cut::new(reason, REASON)),
+            reason: Some(&request.reason)
+                .filter(|reason| !reason.is_empty())
+                .map(|reason| Cut::new(reason, BRIEF_REASON)),
             votes: votes(viewer, approval),
             is_plain,
             decidable,

@@ -8,17 +8,8 @@ use crate::{
         queue::cut::Cut,
     },
     domain::Approval,
-    policy::{ArgumentPath, Display, RedactedValue},
+    policy::{ArgumentPath, BRIEF_ARGUMENTS, BRIEF_NAME, BRIEF_VALUE, Display, RedactedValue},
 };
-
-/// Maximum number of arguments in a row.
-const ARGUMENTS: usize = 6;
-
-/// Longest name of an argument in a row, in characters.
-const NAME: usize = 64;
-
-/// Longest value of an argument in a row, in characters.
-const VALUE: usize = 100;
 
 /// The arguments that a row shows.
 #[derive(Clone, Debug)]
@@ -44,26 +35,26 @@ impl Summary {
     /// The summary of an approval, as its version of the policy displays it.
     pub(in crate::desk) fn of(approval: &Approval, display: &Display) -> Self {
         let arguments = approval.arguments.to_object();
-        let redacted = display.redactions(approval);
         let summary = display.summary_of(approval);
-        let shown = summary.iter().take(ARGUMENTS);
+        let shown = summary.iter().take(BRIEF_ARGUMENTS);
         let paths: Vec<(&String, String)> =
             arguments.keys().map(|name| (name, ArgumentPath::member(name).to_string())).collect();
         // Which arguments a path shows whole: a path to a member of an argument does not.
-        let whole = |path: &String| summary.iter().take(ARGUMENTS).any(|item| item.path == *path);
+        let whole = |path: &String| summary.iter().take(BRIEF_ARGUMENTS).any(|item| item.path == *path);
         let touched = |path: &String| {
             let of_it = |item: &str| {
                 item.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             };
-            summary.iter().take(ARGUMENTS).any(|item| of_it(&item.path))
+            summary.iter().take(BRIEF_ARGUMENTS).any(|item| of_it(&item.path))
         };
         let left_out = paths.iter().filter(|(_, path)| !touched(path)).count();
-        let is_redacted = redacted.is_some();
         let name = |path: &str| paths.iter().find(|(_, one)| one == path).map(|(name, _)| name.as_str());
         let items: Vec<Item> = shown.map(|item| Item::new(name(&item.path), &item.path, &item.value)).collect();
         let is_plain = !arguments.iter().any(|(name, value)| is_warned_text(name) || is_warned(value));
-        let is_whole =
-            !is_redacted && is_plain && paths.iter().all(|(_, path)| whole(path)) && items.iter().all(Item::is_whole);
+        let is_whole = display.shows_whole(approval)
+            && is_plain
+            && paths.iter().all(|(_, path)| whole(path))
+            && items.iter().all(Item::is_whole);
         Self { items, left_out, is_whole }
     }
 }
@@ -90,12 +81,12 @@ impl Item {
         // A name with these characters stays in its quotes: without them it looks like a path into another argument.
         let argument = argument.filter(|name| !name.is_empty() && !name.contains(['.', '[']));
         let path = path.strip_prefix("args").unwrap_or(path);
-        let name = Cut::new(argument.unwrap_or_else(|| path.strip_prefix('.').unwrap_or(path)), NAME);
+        let name = Cut::new(argument.unwrap_or_else(|| path.strip_prefix('.').unwrap_or(path)), BRIEF_NAME);
         let value = match value {
             RedactedValue::Redacted => None,
-            RedactedValue::Text(text) => Some(Cut::new(text, VALUE)),
+            RedactedValue::Text(text) => Some(Cut::new(text, BRIEF_VALUE)),
             // Lists and objects as JSON; of redacted values inside them only the note remains.
-            other => Some(Cut::new(&serde_json::to_string(other).unwrap_or_default(), VALUE)),
+            other => Some(Cut::new(&serde_json::to_string(other).unwrap_or_default(), BRIEF_VALUE)),
         };
         Self { name, value }
     }

@@ -487,3 +487,18 @@ async fn an_open_page_does_not_keep_its_session_from_being_idle() {
     assert_eq!(world.send(request.body(Body::empty()).unwrap()).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(world.get(&person, &path(id)).await.status, StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn the_json_editor_names_invisible_characters() {
+    let world = World::new().await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let id = world.ask("pay", json!({"to": "Acme\u{200b}"})).await;
+    let edit = format!("{}/edit", path(id));
+    let fields = [("seen", "1"), ("as", "json"), ("step", "json"), ("arguments", "{\"to\": \"Bcme\u{200b}\"}")];
+    for page in [world.get(&person, &edit).await, world.post(&person, &edit, &fields).await] {
+        page.assert_has(&["id=\"arguments\"", "invisible character", "U+200B"]);
+    }
+    let plain = world.ask("pay", json!({"to": "Acme"})).await;
+    let page = world.get(&person, &format!("{}/edit", path(plain))).await;
+    assert!(!page.body.contains("odd-count"), "{}", page.body);
+}

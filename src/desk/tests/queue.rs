@@ -437,3 +437,19 @@ async fn the_history_filters_and_continues() {
         assert!(page.body.contains("role=\"alert\""), "{wrong}");
     }
 }
+
+/// The switches are a part of a page, for people who signed in; their script is not on the first page.
+#[tokio::test]
+async fn notifications_cost_the_first_page_nothing() {
+    let world = World::new().await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let queue = world.get(&person, "/").await;
+    queue.assert_has(&["id=\"alerts-open\" hidden"]);
+    assert!(!queue.body.contains("alerts.js"));
+    let switches = world.get(&person, "/alerts").await;
+    switches.assert_has(&["<dialog id=\"alerts\"", "name=\"notify\"", "name=\"sound\""]);
+    assert!(!switches.body.contains("checked") && !switches.body.contains("<html"));
+    let stranger = Request::builder().uri("/alerts").header(header::HOST, "127.0.0.1:7766");
+    let stranger = world.send(stranger.body(Body::empty()).unwrap()).await;
+    assert_eq!(stranger.location(), "/sign-in?next=/alerts");
+}

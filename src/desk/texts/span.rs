@@ -1,5 +1,10 @@
 //! Units of time.
 
+// Units of countdowns, without a space in them
+pub(in crate::desk) const MINUTES_LEFT: &str = "min";
+pub(in crate::desk) const HOURS_LEFT: &str = "h";
+pub(in crate::desk) const DAYS_LEFT: &str = "days";
+
 pub(in crate::desk) const DAY: &str = "day";
 pub(in crate::desk) const DAYS: &str = "days";
 pub(in crate::desk) const HOUR: &str = "hour";

@@ -10,7 +10,8 @@ pub(in crate::desk) const STARTED: &str = "Started";
 pub(in crate::desk) const UPTIME: &str = "Running for";
 pub(in crate::desk) const NOW: &str = "Server time";
 pub(in crate::desk) const STORE: &str = "Store";
-pub(in crate::desk) const STORE_ANSWERS: &str = "Answers: the figures on this page are from it.";
+pub(in crate::desk) const STORE_ANSWERS: &str =
+    "Reads work: the requests and freezes on this page were just read from it. Writes are not checked here.";
 pub(in crate::desk) const REQUESTS: &str = "Requests";
 pub(in crate::desk) const PENDING: &str = "Pending";
 pub(in crate::desk) const OLDEST: &str = "Oldest pending";

@@ -91,12 +91,12 @@ fn a_full_lane_drops_votes_only() {
     assert_eq!(lane.waiting.len() + lane.dead.len(), LANE_DELIVERIES_MAX);
     lane.push(delivery(257, NotificationKind::Decided));
     assert_eq!(revisions(&lane.waiting)[..3], [3, 5, 6], "the head is being sent, perhaps");
-    (258..=800).for_each(|n| lane.push(delivery(n, kind(n))));
+    (258..=600).for_each(|n| lane.push(delivery(n, kind(n))));
     assert_eq!(lane.waiting.len() + lane.dead.len(), LANE_DELIVERIES_MAX);
     assert_eq!(lane.fault(), None);
     let edits =
         |waiting: &VecDeque<Delivery>| waiting.iter().filter(|one| one.kind == NotificationKind::Edited).count();
-    assert_eq!(edits(&lane.waiting), (11..=800).filter(|n| n % 3 == 0 && *n != 257).count());
+    assert_eq!(edits(&lane.waiting), (11..=600).filter(|n| n % 3 == 0 && *n != 257).count());
 }
 
 #[test]

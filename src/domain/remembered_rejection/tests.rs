@@ -151,6 +151,7 @@ fn those_who_were_asked_see_what_their_rejection_decides() {
         after: Duration::from_secs(5),
         reviewers: vec!["user:test/reviewer-9".parse().unwrap()],
         priority: Priority::Normal,
+        notify: Vec::new(),
     };
     let requirement = Requirement {
         panels: vec![Panel { rule: "pay".into(), reviewers: finance, quorum: 1 }],

@@ -16,6 +16,7 @@ pub(super) fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Res
     }
     undecided(approval)?;
     let seen = current(approval, deciding.seen)?;
+    vote::assured(approval.requirement(), deciding)?;
     if approval.requirement().comment_required && comment.trim().is_empty() {
         return Err(Refusal::CommentRequired);
     }

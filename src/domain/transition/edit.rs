@@ -28,6 +28,7 @@ pub(super) fn approve(
     if !requirement.allow_edits {
         return Err(Refusal::EditsNotAllowed);
     }
+    vote::assured(requirement, deciding)?;
     if requirement.comment_required && deciding.comment.trim().is_empty() {
         return Err(Refusal::CommentRequired);
     }

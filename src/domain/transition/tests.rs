@@ -1,5 +1,6 @@
 //! Rules of all commands: the clock, and repetitions.
 
+mod assurance;
 mod bridges;
 
 use super::sample_commands::*;

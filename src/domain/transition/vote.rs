@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Approval, Choice, Deciding, EventKind, Panel, Refusal, Revision, Status};
+use crate::domain::{Approval, Choice, Deciding, EventKind, Panel, Refusal, Requirement, Revision, Status};
 
 /// Maximum votes on the same arguments. Votes that a rule still needs may exceed it. Also the maximum quorum of a rule.
 pub const MAX_VOTES: u32 = 32;
@@ -21,6 +21,18 @@ pub(super) fn among_others(
     let counted_for = approval.counts_among_others(&counted_for, &deciding.actor, deciding.via.as_ref());
     let counted_for = counted_for.ok_or(Refusal::AlreadyVoted)?;
     if counted_for.is_empty() { Err(Refusal::NeedsOthers) } else { Ok(counted_for) }
+}
+
+/// Refuses an approval, also of edited arguments, whose voter was authenticated more weakly than the policy asks. A
+/// rejection is accepted from everybody who may vote, because it lets nothing run.
+pub(super) fn assured(requirement: &Requirement, deciding: &Deciding) -> Result<(), Refusal> {
+    match &deciding.provenance {
+        Some(provenance) if deciding.choice == Choice::Approve && !requirement.accepts(Some(provenance)) => {
+            let (assurance, needed) = (provenance.assurance, requirement.min_assurance);
+            Err(Refusal::AssuranceTooLow { assurance, needed })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses another approving vote at the maximum, if no rule needs it for its quorum.

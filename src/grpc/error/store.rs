@@ -118,6 +118,10 @@ impl Answer {
             Refusal::NeedsOthers => answer(PermissionDenied, Reason::PermissionRequired)
                 .on(id)
                 .with("permission", Permission::DecideAlone.name()),
+            Refusal::AssuranceTooLow { assurance, needed } => answer(PermissionDenied, Reason::AssuranceTooLow)
+                .on(id)
+                .with("assurance", assurance.name())
+                .with("min_assurance", needed.name()),
             Refusal::CommentRequired => answer(FailedPrecondition, Reason::CommentRequired).on(id),
             Refusal::EditsNotAllowed => answer(FailedPrecondition, Reason::EditsNotAllowed).on(id),
             Refusal::EditForbidden { rule, message } => {

@@ -160,6 +160,7 @@ fn priorities_and_what_happened_are_in_the_heading() {
             after: std::time::Duration::from_secs(1),
             reviewers: Vec::new(),
             priority,
+            notify: Vec::new(),
         }];
         let requirement = Requirement { escalations, ..Requirement::any(1) };
         Approval { verdict: verdict(Effect::RequireApproval(requirement)), escalated: 1, ..payment() }

@@ -155,7 +155,7 @@ async fn start(
         kind: Arc::new(Given(Arc::clone(receiver))),
     });
     let settings: Vec<_> = settings.collect();
-    let resources = Resources { clock: Arc::clone(&clock), links: Links::default() };
+    let resources = Resources { clock: Arc::clone(&clock), links: Links::default(), minter: None };
     let channels = Channels::build(&settings, &resources).unwrap();
     let all = Arc::clone(store) as Arc<dyn Store>;
     let policies = Policies::from_store(all, Arc::clone(&clock), Duration::from_secs(300)).await.unwrap();

@@ -102,8 +102,8 @@ impl Smtp {
             connection.starttls(tls, &name).await.map_err(|error| retry("cannot start TLS", &error))?;
         }
         if let Some(login) = &self.login {
-            let password = login.password().await.map_err(Failure::Retry)?;
-            let credentials = Credentials::new(login.username.clone(), password);
+            let password = login.password.read().await.map_err(|error| Failure::Retry(error.to_string()))?;
+            let credentials = Credentials::new(login.username.clone(), password.reveal().to_owned());
             let signed_in = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await;
             signed_in.map_err(|error| retry("authentication failed", &error))?;
         }
@@ -147,22 +147,6 @@ impl Connection {
 
     pub(super) async fn close(mut self) {
         _ = self.0.quit().await;
-    }
-}
-
-impl Login {
-    async fn password(&self) -> Result<String, String> {
-        let line = match &self.password {
-            SecretSource::File(path) => {
-                let content = bounded_file::read_named(path, 4_096).await?;
-                let text = String::from_utf8(content).map_err(|_| format!("{} is not UTF-8", path.display()))?;
-                text.lines().next().unwrap_or_default().trim().to_owned()
-            }
-            SecretSource::Environment(name) => {
-                std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
-            }
-        };
-        if line.is_empty() { Err("the password is empty".to_owned()) } else { Ok(line) }
     }
 }
 

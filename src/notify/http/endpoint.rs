@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use http::Uri;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::notify::{Fields, SecretError, SecretSource, SendError};
+use crate::notify::{Fields, SecretSource, SendError};
 
 /// Longest URL, in bytes.
 pub(in crate::notify) const URL_MAX: usize = 2_048;
@@ -173,14 +173,8 @@ impl EndpointSource {
             Self::Fixed(endpoint) => return Ok(endpoint.clone()),
             Self::Secret(source) => source,
         };
-        let retry = |error| SendError::Retry { reason: format!("the URL in {source} {error}"), after: None };
+        let retry = |error| SendError::Retry { reason: format!("{} {error}", source.field("url")), after: None };
         let url = source.read().await?;
         Endpoint::parse(url.reveal(), settings).map_err(retry)
-    }
-}
-
-impl From<SecretError> for SendError {
-    fn from(error: SecretError) -> Self {
-        Self::Retry { reason: error.to_string(), after: None }
     }
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Display, RedactedArguments, SummaryItem};
 use crate::domain::{
-    Actor, Agent, Approval, ApprovalId, Assurance, Choice, ExecutionResult, Panel, Priority, Revision, Status, Surface,
-    Time, moment, optional_moment,
+    Actor, Agent, Approval, ApprovalId, Assurance, Choice, ExecutionResult, MinAssurance, Panel, Priority, Revision,
+    Status, Surface, Time, moment, optional_moment,
 };
 
 /// An approval as it may be shown outside its own page. It cannot hold the full arguments, nor what could reveal a
@@ -55,6 +55,8 @@ pub struct RedactedApproval {
     pub rule: String,
     /// The rule's message. May be empty.
     pub message: String,
+    /// The weakest authentication with which a vote may approve.
+    pub min_assurance: MinAssurance,
     /// The panels and their votes. Empty if the policy decided immediately.
     pub panels: Vec<PanelProgress>,
     /// Votes on the current arguments.
@@ -151,6 +153,7 @@ impl RedactedApproval {
             policy_version: verdict.policy_version.clone(),
             rule: verdict.rule.clone(),
             message: verdict.message.clone(),
+            min_assurance: approval.requirement().min_assurance,
             panels: panels.iter().map(panel).collect(),
             votes: votes
                 .iter()

@@ -56,6 +56,32 @@ fn a_denylist_over_a_default_that_approves() {
 }
 
 #[test]
+fn channels_that_the_server_does_not_have() {
+    let step = json!({"require_approval": {"escalate": [{"after": "60s", "notify": ["oncal", "oncall"]}]}});
+    let document = json!({
+        "notify": ["somewhere", "mail"],
+        "unlisted_tools": step,
+        "rules": [{"name": "a", "tools": ["a"], "notify": ["gone"], "auto_reject": {}}],
+    });
+    let channels = ["mail", "oncall"].map(|name| name.parse().unwrap());
+    let known = Known { channels: Some(channels.into()), ..Known::default() };
+    let what = "is not a channel of this server, which tells nobody there";
+    assert_eq!(
+        warnings(document.clone(), &known),
+        [
+            format!("notify[0]: \"somewhere\" {what}"),
+            format!("rules[0].notify[0]: \"gone\" {what}"),
+            format!(
+                "unlisted_tools.require_approval.escalate[0].notify[0]: \"oncal\" {what}; did you mean \"oncall\"?"
+            ),
+        ]
+    );
+    let none = Known { channels: Some(BTreeSet::new()), ..Known::default() };
+    assert_eq!(warnings(document.clone(), &none).len(), 5, "a server without channels tells nobody");
+    quiet(document); // offline, no server is meant
+}
+
+#[test]
 fn a_default_that_approves_what_rules_nearly_name() {
     let found = warnings(json!({"tools": ["send_email"], "unlisted_tools": {"auto_approve": {}}}), &Known::default());
     assert!(found[0].starts_with("unlisted_tools: approves every tool that the policy does not name"), "{found:?}");

@@ -143,17 +143,14 @@ fn span() -> impl Strategy<Value = Option<Duration>> {
 }
 
 fn require() -> impl Strategy<Value = v1::RequireApproval> {
-    let escalation = (span(), texts(), 0..=3_i32).prop_map(|(after, reviewers, priority)| v1::Escalation {
-        after,
-        reviewers,
-        priority,
-    });
-    let demands = (texts(), any::<u32>(), any::<u32>(), any::<bool>(), any::<Option<bool>>());
+    let escalation = (span(), texts(), 0..=3_i32, texts())
+        .prop_map(|(after, reviewers, priority, notify)| v1::Escalation { after, reviewers, priority, notify });
+    let demands = (texts(), any::<u32>(), any::<u32>(), any::<bool>(), any::<Option<bool>>(), 0..=2_i32);
     let escalate = proptest::collection::vec(escalation, 0..3);
     let spans = (span(), span(), span());
     (spans, text(), demands, escalate).prop_map(|(spans, message, demands, escalate)| {
         let (timeout, claim_window, remember_rejection) = spans;
-        let (reviewers, quorum, reject_threshold, comment_required, allow_edits) = demands;
+        let (reviewers, quorum, reject_threshold, comment_required, allow_edits, min_assurance) = demands;
         v1::RequireApproval {
             timeout,
             claim_window,
@@ -165,6 +162,7 @@ fn require() -> impl Strategy<Value = v1::RequireApproval> {
             allow_edits,
             escalate,
             remember_rejection,
+            min_assurance,
         }
     })
 }
@@ -177,19 +175,22 @@ fn any_rule() -> impl Strategy<Value = v1::PolicyRule> {
         text().prop_map(|message| Effect::AutoReject(v1::AutoReject { message })),
     ];
     let labels = proptest::collection::hash_map(text(), text(), 0..4);
-    let shown = (texts(), texts(), texts());
+    let shown = (texts(), texts(), texts(), texts());
     (text(), text(), texts(), texts(), labels, text(), proptest::option::of(effect), shown).prop_map(
-        |(name, description, tools, agents, labels, when, effect, (summary, redact, reject_reasons))| v1::PolicyRule {
-            name,
-            description,
-            tools,
-            agents,
-            labels,
-            when,
-            effect,
-            summary,
-            redact,
-            reject_reasons,
+        |(name, description, tools, agents, labels, when, effect, (summary, redact, reject_reasons, notify))| {
+            v1::PolicyRule {
+                name,
+                description,
+                tools,
+                agents,
+                labels,
+                when,
+                effect,
+                summary,
+                redact,
+                reject_reasons,
+                notify,
+            }
         },
     )
 }
@@ -202,15 +203,16 @@ fn any_policy() -> impl Strategy<Value = v1::Policy> {
         text().prop_map(|message| Effect::AutoReject(v1::AutoReject { message })),
     ];
     let unlisted = proptest::option::of(proptest::option::of(effect).prop_map(|effect| v1::UnlistedTools { effect }));
-    let shown = (texts(), texts(), texts());
+    let shown = (texts(), texts(), texts(), texts());
     (texts(), unlisted, proptest::collection::vec(any_rule(), 0..4), shown).prop_map(
-        |(tools, unlisted_tools, rules, (summary, redact, reject_reasons))| v1::Policy {
+        |(tools, unlisted_tools, rules, (summary, redact, reject_reasons, notify))| v1::Policy {
             tools,
             unlisted_tools,
             rules,
             summary,
             redact,
             reject_reasons,
+            notify,
         },
     )
 }

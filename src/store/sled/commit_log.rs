@@ -16,7 +16,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{ApprovalId, BlockId, Digest, FreezeId, Revision, SessionId, Time, TokenId},
+    domain::{ApprovalId, BlockId, Digest, FreezeId, KeyPurpose, Revision, SessionId, Time, TokenId},
     store::StoreError,
 };
 
@@ -67,6 +67,9 @@ pub(super) struct GroupRecord {
     /// Blocks that were forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forgotten_blocks: Vec<BlockId>,
+    /// New signing keys, with the hashes of their payloads: of a lost key, another would take the place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) signing_keys: Vec<(KeyPurpose, Digest)>,
 }
 
 /// The newest group, which the next one follows.
@@ -93,7 +96,7 @@ pub(super) struct Checkpoint {
     pub(super) standing: Standing,
 }
 
-/// Policies, tokens, sessions, freezes and blocks in the store, according to the records of groups.
+/// Policies, tokens, sessions, freezes, blocks and signing keys in the store, according to the records of groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Standing {
@@ -110,6 +113,9 @@ pub(super) struct Standing {
     /// All blocks that were not forgotten, with the hashes of their payloads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) blocks: BTreeMap<BlockId, Digest>,
+    /// All signing keys, with the hashes of their payloads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) signing_keys: BTreeMap<KeyPurpose, Digest>,
 }
 
 impl Standing {
@@ -128,6 +134,7 @@ impl Standing {
             self.blocks.remove(id);
         }
         self.blocks.extend(record.blocks.iter().copied());
+        self.signing_keys.extend(record.signing_keys.iter().copied());
     }
 }
 

@@ -4,7 +4,7 @@
 //! command has run. But two commands of a group may concern the same approval: the second decision must see the first
 //! one, or both would win. So a group holds an overlay: maps of everything that its commands changed so far. A lookup
 //! reads the overlay first, and then the tree. Overlays exist for approvals, their events, `request_id`s, remembered
-//! rejections, forgotten approvals, policies, tokens, sessions, schemas, freezes, blocks and lanes.
+//! rejections, forgotten approvals, policies, tokens, sessions, schemas, freezes, blocks, lanes and signing keys.
 //!
 //! A command that fails must leave no trace in the batch, because the other commands of the group are still committed.
 //! So a command reads, checks and encodes before it changes the overlay and the batch.
@@ -34,6 +34,7 @@ use super::{
     prepared_submission::PreparedSubmission,
     records::{self, Named, Stored},
     schemas::{self, Schemas},
+    signing_keys::NewSigningKeys,
     tombstones,
     tree_reader::TreeReader,
 };
@@ -56,6 +57,7 @@ pub(super) struct Group<'a> {
     pub(super) freezes: GroupFreezes<'a>,
     pub(super) blocks: GroupBlocks<'a>,
     lanes: GroupLanes<'a>,
+    pub(super) signing_keys: NewSigningKeys<'a>,
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
@@ -140,6 +142,7 @@ impl<'a> Group<'a> {
             freezes: GroupFreezes::new(pages, freezes),
             blocks: GroupBlocks::new(pages, blocks),
             lanes: GroupLanes::new(pages, routes),
+            signing_keys: NewSigningKeys::new(pages),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
@@ -169,6 +172,7 @@ impl<'a> Group<'a> {
         self.sessions.write(&mut self.batch, &mut record);
         newest = newest.max(self.freezes.write(&mut self.batch, &mut record));
         newest = newest.max(self.blocks.write(&mut self.batch, &mut record));
+        self.signing_keys.write(&mut self.batch, &mut record);
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
         let froze = !(record.freezes.is_empty() && record.forgotten_freezes.is_empty());
         let ids = self.approvals.keys().chain(&self.pruned).copied().chain(self.lanes.approvals()).collect();

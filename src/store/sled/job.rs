@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::prepared_submission::PreparedSubmission;
 use crate::{
     domain::{
-        ApprovalId, Block, ChannelName, Command, DeliveryId, Freeze, ImportedBlocks, ImportedFreezes, Lane, NewBlock,
-        NewFreeze, NewThaw, NewUnblock, Session, SessionId, Settlement, Time, Token, TokenId,
+        ApprovalId, Block, ChannelName, Command, DeliveryId, Freeze, ImportedBlocks, ImportedFreezes, KeyPurpose, Lane,
+        NewBlock, NewFreeze, NewThaw, NewUnblock, Session, SessionId, Settlement, SigningKey, Time, Token, TokenId,
     },
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned, UnchangedPolicy},
 };
@@ -34,6 +34,7 @@ pub(super) enum Job {
     Block(NewBlock, Reply<Block>),
     Unblock(NewUnblock, Reply<Block>),
     ImportBlocks(Vec<Block>, Reply<ImportedBlocks>),
+    KeepSigningKey(KeyPurpose, SigningKey, Reply<SigningKey>),
     Freeze(NewFreeze, Reply<Freeze>),
     Thaw(NewThaw, Reply<Freeze>),
     ImportUnchangedPolicies(Vec<UnchangedPolicy>, Reply<usize>),

@@ -18,8 +18,8 @@ use std::ops::{Bound, RangeInclusive};
 
 use crate::{
     domain::{
-        Actor, ApprovalId, BlockId, ChannelName, Digest, FreezeId, Revision, SessionId, Status, Time, TokenId,
-        name::composed, to_micros,
+        Actor, ApprovalId, BlockId, ChannelName, Digest, FreezeId, KeyPurpose, Revision, SessionId, Status, Time,
+        TokenId, name::composed, to_micros,
     },
     store::{Forgotten, LaneId},
 };
@@ -43,6 +43,7 @@ const REJECTION: u8 = b'n';
 const SESSION: u8 = b'a';
 const BLOCK: u8 = b'b';
 const LANE: u8 = b'o';
+const SIGNING_KEY: u8 = b'y';
 
 /// The schema version: four bytes. Every build writes and reads it in this form.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -410,6 +411,32 @@ pub(super) fn lane_of(key: &[u8]) -> Option<LaneId> {
     Some((id_of(id)?, name.parse::<ChannelName>().ok()?))
 }
 
+/// The signing key of a purpose.
+pub(super) fn signing_key(purpose: KeyPurpose) -> Vec<u8> {
+    vec![SIGNING_KEY, purpose_code(purpose)]
+}
+
+/// Length of that key.
+pub(super) const SIGNING_KEY_LEN: usize = 2;
+
+/// The code of a purpose in keys. A code never changes, and is never reused.
+const fn purpose_code(purpose: KeyPurpose) -> u8 {
+    match purpose {
+        KeyPurpose::Links => 1,
+    }
+}
+
+/// All signing keys.
+pub(super) fn signing_keys() -> std::ops::Range<Vec<u8>> {
+    vec![SIGNING_KEY]..vec![SIGNING_KEY + 1]
+}
+
+/// The purpose in a signing key's key.
+pub(super) fn signing_key_of(key: &[u8]) -> Option<KeyPurpose> {
+    let code = key.strip_prefix(&[SIGNING_KEY]).filter(|_| key.len() == SIGNING_KEY_LEN)?;
+    KeyPurpose::ALL.into_iter().find(|purpose| code == [purpose_code(*purpose)])
+}
+
 /// The record of a group of commits.
 pub(super) fn group(counter: u64) -> Vec<u8> {
     numbered(GROUP, counter)
@@ -498,7 +525,8 @@ pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
 
 /// Whether a key belongs to a record or to a piece of one. Index entries can be rebuilt; records cannot.
 pub(super) fn is_record(key: &[u8]) -> bool {
-    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE, SESSION, BLOCK, LANE];
+    let records =
+        [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE, SESSION, BLOCK, LANE, SIGNING_KEY];
     key.first().is_some_and(|prefix| records.contains(prefix)) || key.starts_with(CHECKPOINT)
 }
 
@@ -513,6 +541,7 @@ pub(super) fn is_whole_record(key: &[u8]) -> bool {
         || session_of(key).is_some()
         || block_of(key).is_some()
         || lane_of(key).is_some()
+        || signing_key_of(key).is_some()
 }
 
 /// The version in the key of a policy's head.

@@ -115,9 +115,14 @@ impl OutboxStore for SledStore {
 
 /// Reads a lane: the inner `None` if it was forgotten meanwhile, the outer one if it is unreadable, which is logged.
 fn readable(pages: &TreeReader, id: LaneId) -> Result<Option<Option<Lane>>, StoreError> {
-    match records::lane(pages, &id) {
+    let read = records::lane(pages, &id);
+    unless_unreadable(&id, read)
+}
+
+/// `None`, and a line in the log, for a lane that is damaged, or that a later version wrote.
+fn unless_unreadable<T>((approval, channel): &LaneId, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
         Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
-            let (approval, channel) = id;
             tracing::error!(%approval, %channel, %error, "cannot read what a channel is to be told");
             Ok(None)
         }
@@ -135,9 +140,11 @@ impl OutboxIndex {
     pub(super) fn read(pages: &TreeReader) -> Result<Self, StoreError> {
         let index = Self::default();
         let mut lanes = Vec::new();
-        for key in pages.keys(keys::lanes()) {
-            if let Some(id) = keys::lane_of(&key?) {
-                lanes.extend(readable(pages, id)?.flatten().as_ref().map(LaneChange::of));
+        for entry in pages.range(keys::lanes()) {
+            let (key, first) = entry?;
+            if let Some(id) = keys::lane_of(&key) {
+                let read = records::lane_from(pages, &id, first);
+                lanes.extend(unless_unreadable(&id, read)?.flatten().as_ref().map(LaneChange::of));
             }
         }
         index.apply(lanes);

@@ -13,6 +13,7 @@ mod freezes;
 mod lanes;
 mod policies;
 mod sessions;
+mod signing_keys;
 mod tokens;
 
 use super::{
@@ -22,8 +23,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Revocation, Status, Time,
-        Vote, may_notify,
+        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, NotifiedChannels, Recorded, Revision,
+        Revocation, Status, Time, Vote, may_notify,
     },
     store::StoreError,
 };
@@ -37,6 +38,7 @@ pub(super) use policies::{
     policies_after, policy, policy_request_id, unchanged_policies,
 };
 pub(super) use sessions::{encode_session, session, sessions};
+pub(super) use signing_keys::{StoredKey, encode_signing_key, signing_key};
 pub(super) use tokens::{encode_token, token, tokens};
 
 /// The part of an approval that changes.
@@ -54,6 +56,8 @@ pub(super) struct Head {
     edits: u32,
     #[serde(default)]
     escalated: u32,
+    #[serde(default, skip_serializing_if = "NotifiedChannels::is_empty")]
+    earlier_channels: NotifiedChannels,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     votes: Vec<Vote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,6 +158,7 @@ fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreE
         votes: head.votes,
         edits: head.edits,
         escalated: head.escalated,
+        earlier_channels: head.earlier_channels,
         decision: head.decision,
         claim: head.claim,
         revocation: head.revocation,
@@ -276,6 +281,7 @@ pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) ->
         deadline_us: approval.deadline.timestamp_micros(),
         edits: approval.edits,
         escalated: approval.escalated,
+        earlier_channels: approval.earlier_channels.clone(),
         votes: approval.votes.clone(),
         decision: approval.decision.clone(),
         claim: approval.claim.clone(),

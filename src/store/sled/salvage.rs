@@ -5,6 +5,7 @@
 //! is, or what around it is lost. Data that may be older than the acknowledged state is omitted: an approval that may
 //! have been decided or claimed since must not reappear in its earlier state.
 
+mod lanes;
 mod restrictions;
 
 use std::{
@@ -28,7 +29,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Block, Digest, Event, EventKind, Freeze, Revision, Time, Token},
+    domain::{Approval, ApprovalId, Block, Digest, Event, EventKind, Freeze, Lane, Revision, Time, Token},
     store::{Forgotten, History, PolicyVersion, StoreError, UnchangedPolicy},
 };
 
@@ -52,6 +53,9 @@ pub struct Salvaged {
     pub forgotten: Vec<Forgotten>,
     /// Approvals with all of their events, in order.
     pub histories: Vec<History>,
+    /// What channels are still to be told about the pending approvals among them, in order. It may be an earlier state,
+    /// so that they are told again.
+    pub lanes: Vec<Lane>,
     /// Omitted data, with reasons.
     pub left_out: Vec<Fault>,
 }
@@ -300,8 +304,10 @@ impl Found {
                     if let Some(older) = request_ids.insert(key, id) {
                         // A key can be used again only after `retain` has forgotten its approval: the older one.
                         salvaged.histories.retain(|history| history.id != older);
+                        salvaged.lanes.retain(|lane| lane.approval != older);
                         salvaged.without(older, "another approval has its request_id");
                     }
+                    salvaged.lanes.extend(self.lanes(&approval));
                     salvaged.histories.push(history);
                 }
                 Err(reason) if named.contains(&id) || self.request_id(id).is_some() => salvaged.without(id, reason),

@@ -7,6 +7,7 @@ mod feed;
 mod groups;
 mod migration;
 mod observing;
+mod outbox;
 mod pinned;
 mod remembering;
 mod salvaging;
@@ -22,15 +23,24 @@ use super::{keys::Field, *};
 use crate::{
     domain::{Approval, ApprovalId, Choice, Command, Deciding, Event, Revision, Seen, Status, Time, Token, samples::*},
     store::{
-        ApprovalStore as _, BlockStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History, Page,
-        PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _, Submission, TokenStore as _,
-        Transfer as _,
+        ApprovalStore as _, BlockStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History,
+        OutboxStore as _, Page, PolicyHead, PolicyStore as _, PolicyVersion, Query, SessionStore as _,
+        SigningKeyStore as _, Submission, TokenStore as _, Transfer as _, conformance,
         conformance::{approve, everything, fill, largest, policy, submission},
     },
 };
 
 fn open(directory: &TempDir) -> Result<SledStore, OpenError> {
     SledStore::open(directory.path(), Arc::new(()))
+}
+
+/// Opens a store whose events are delivered to the channels of the suite.
+fn routed(directory: &TempDir) -> Result<SledStore, OpenError> {
+    SledStore::open_as(&routed_config(directory), Arc::new(()))
+}
+
+fn routed_config(directory: &TempDir) -> SledConfig {
+    SledConfig { routes: conformance::outbox::routes(), ..SledConfig::new(directory.path()) }
 }
 
 async fn close(store: SledStore) {
@@ -130,7 +140,7 @@ fn the_error_for_a_directory_that_cannot_be_created_names_it() {
 #[tokio::test]
 async fn pruning_leaves_only_records_of_groups() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory).unwrap();
+    let store = routed(&directory).unwrap();
     fill(&store).await;
     store.submit(largest(20)).await.unwrap();
     for n in 2..=20 {

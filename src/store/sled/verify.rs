@@ -1,6 +1,7 @@
 //! Verifies a whole store by comparing its records with each other. `signoff store check` uses it, and opening when
 //! sled's files raise doubts.
 
+mod lanes;
 mod listed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -40,6 +41,10 @@ pub struct Findings {
     pub sessions: u64,
     /// Intact blocks of subjects.
     pub blocks: u64,
+    /// Intact lanes of the outbox.
+    pub lanes: u64,
+    /// Intact signing keys.
+    pub signing_keys: u64,
     /// Records of commit groups. Their chain is intact unless a fault says otherwise.
     pub groups: u64,
     /// The damage, in the order in which it was found.
@@ -80,6 +85,7 @@ pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     let recorded = check_groups(pages, mark, &mut findings);
     let heads = check_approvals(pages, &recorded, &mut findings);
     check_events(pages, &heads, &mut findings);
+    lanes::check(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
     check_unchanged_policies(pages, &mut findings);
     listed::check(pages, &recorded, &mut findings);

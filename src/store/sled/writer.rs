@@ -138,6 +138,7 @@ impl Writer {
                 Job::Block(new, reply) => answer(reply, group.blocks.block(new)),
                 Job::Unblock(new, reply) => answer(reply, group.blocks.unblock(new)),
                 Job::ImportBlocks(blocks, reply) => answer(reply, group.blocks.import(blocks)),
+                Job::KeepSigningKey(purpose, key, reply) => answer(reply, group.signing_keys.keep(purpose, key)),
                 Job::Freeze(new, reply) => answer(reply, group.freezes.freeze(new)),
                 Job::Thaw(new, reply) => answer(reply, group.freezes.thaw(new)),
                 Job::ImportFreezes(freezes, reply) => answer(reply, group.freezes.import(freezes)),

@@ -29,6 +29,8 @@ pub mod retention;
 #[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
+pub mod signing_keys;
+#[doc(hidden)]
 pub mod submit;
 #[doc(hidden)]
 pub mod tokens;
@@ -105,6 +107,7 @@ macro_rules! store_conformance {
                 forgotten_tokens_are_gone, tokens_at_once_disturb_nothing_else;
             sessions: sessions_are_kept_in_order, copies_of_a_session_only_add_to_it,
                 another_session_of_the_same_id_keeps_nothing, forgotten_sessions_are_gone;
+            signing_keys: the_first_signing_key_stays, of_signing_keys_at_once_one_stays;
             blocks: blocks_are_kept_in_order, a_subject_is_blocked_once_at_a_time,
                 a_blocks_request_id_belongs_to_one_call, blocks_at_once_all_count, blocks_move_with_an_export,
                 the_oldest_ended_blocks_are_forgotten;

@@ -6,6 +6,7 @@ mod freezes;
 mod outbox;
 mod policies;
 mod sessions;
+mod signing_keys;
 mod tokens;
 mod transfer;
 
@@ -20,8 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, Refusal, Revision, Routes, Session, SessionId,
-        Status, Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
+        Actor, Approval, ApprovalId, Blocks, Command, Event, Freezes, KeyPurpose, Refusal, Revision, Routes, Session,
+        SessionId, SigningKey, Status, Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -58,6 +59,7 @@ struct State {
     freezes: Freezes,
     blocks: Blocks,
     outbox: outbox::Outbox,
+    signing_keys: BTreeMap<KeyPurpose, SigningKey>,
     /// The newest time of an event or a version of the policy, including those of forgotten approvals.
     newest: Option<Time>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Checker, Violation, Violations, scalars};
 use crate::{
     domain::{
-        Actor, ActorKind, Priority, Status,
+        Actor, ActorKind, MinAssurance, Priority, Status,
         limits::{CALLER_MAX, CLAIM_WINDOW_MAX, REMEMBER_REJECTION_MAX, RequestLimits, TIMEOUT_MAX},
     },
     policy::{Asks, Document, Escalate, Policy, Problem, RULE_NAME_MAX, Rule, RuleEffect, TestCase},
@@ -24,11 +24,11 @@ const CASES_MAX: usize = 1_000;
 #[must_use]
 pub fn document(message: v1::Policy) -> (Document, Vec<Violation>) {
     let mut check = Checker::default();
-    let v1::Policy { tools, unlisted_tools, rules, summary, redact, reject_reasons } = message;
+    let v1::Policy { tools, unlisted_tools, rules, summary, redact, reject_reasons, notify } = message;
     let unlisted_tools = unlisted_tools.and_then(|unlisted| check.unlisted_tools(unlisted));
     let rules = rules.into_iter().enumerate();
     let rules = rules.map(|(index, rule)| check.within(&field_path::at("rules", index), |check| check.rule(rule)));
-    let document = Document { tools, unlisted_tools, rules: rules.collect(), summary, redact, reject_reasons };
+    let document = Document { tools, unlisted_tools, rules: rules.collect(), summary, redact, reject_reasons, notify };
     (document, check.into_violations())
 }
 
@@ -89,15 +89,26 @@ impl Checker {
 
     fn rule(&mut self, from: v1::PolicyRule) -> Rule {
         use v1::policy_rule::Effect as Wire;
-        let v1::PolicyRule { name, description, tools, agents, labels, when, effect, summary, redact, reject_reasons } =
-            from;
+        let v1::PolicyRule {
+            name,
+            description,
+            tools,
+            agents,
+            labels,
+            when,
+            effect,
+            summary,
+            redact,
+            reject_reasons,
+            notify,
+        } = from;
         let effect = effect.map(|effect| match effect {
             Wire::AutoApprove(v1::AutoApprove {}) => RuleEffect::AutoApprove {},
             Wire::AutoReject(v1::AutoReject { message }) => RuleEffect::AutoReject { message },
             Wire::RequireApproval(asks) => self.require_approval(asks),
         });
         let labels = labels.into_iter().collect();
-        Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, effect }
+        Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, notify, effect }
     }
 
     fn require_approval(&mut self, from: v1::RequireApproval) -> RuleEffect {
@@ -112,6 +123,7 @@ impl Checker {
             allow_edits,
             escalate,
             remember_rejection,
+            min_assurance,
         } = from;
         self.within("require_approval", |check| {
             let escalate = escalate.into_iter().enumerate();
@@ -128,17 +140,24 @@ impl Checker {
                 claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, CLAIM_WINDOW_MAX)),
                 remember_rejection: remember_rejection
                     .and_then(|span| check.span("remember_rejection", &span, SECOND, REMEMBER_REJECTION_MAX)),
+                min_assurance: check.min_assurance(min_assurance),
                 message,
             })
         })
     }
 
     fn escalation(&mut self, from: v1::Escalation) -> Escalate {
-        let v1::Escalation { after, reviewers, priority } = from;
+        let v1::Escalation { after, reviewers, priority, notify } = from;
         let after = after.and_then(|span| self.span("after", &span, SECOND, TIMEOUT_MAX));
         let allowed = "PRIORITY_NORMAL, PRIORITY_HIGH or PRIORITY_URGENT";
         let priority = (priority != 0).then(|| self.choice("priority", priority, allowed, Priority::from_wire));
-        Escalate { after, reviewers, priority: priority.flatten() }
+        Escalate { after, reviewers, priority: priority.flatten(), notify }
+    }
+
+    fn min_assurance(&mut self, wire: i32) -> Option<MinAssurance> {
+        let allowed = "MIN_ASSURANCE_CHAT or MIN_ASSURANCE_CREDENTIALS";
+        let chosen = (wire != 0).then(|| self.choice("min_assurance", wire, allowed, MinAssurance::from_wire));
+        chosen.flatten()
     }
 
     fn test_case(&mut self, from: v1::PolicyTestCase, limits: &RequestLimits) -> Option<TestCase> {

@@ -49,11 +49,12 @@ pub fn event(event: &Event) -> v1::Event {
             assurance,
             opened: opened.clone(),
         }),
-        EventKind::Escalated(Escalation { rule, reviewers, priority: raised, .. }) => {
+        EventKind::Escalated(Escalation { rule, reviewers, priority: raised, notify, .. }) => {
             Kind::Escalated(v1::event::Escalated {
                 rule: rule.to_string(),
                 reviewers: reviewers.iter().map(ToString::to_string).collect(),
                 priority: raised.to_wire().into(),
+                notify: notify.iter().map(ToString::to_string).collect(),
             })
         }
         EventKind::Claimed { claim_id, digest } => {

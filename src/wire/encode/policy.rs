@@ -69,7 +69,7 @@ fn summary_item(item: &SummaryItem) -> String {
 /// Encodes a policy as its authors wrote it.
 #[must_use]
 pub fn document(document: &Document) -> v1::Policy {
-    let Document { tools, unlisted_tools, rules, summary, redact, reject_reasons } = document;
+    let Document { tools, unlisted_tools, rules, summary, redact, reject_reasons, notify } = document;
     v1::Policy {
         tools: tools.clone(),
         unlisted_tools: unlisted_tools.as_ref().map(self::unlisted_tools),
@@ -77,6 +77,7 @@ pub fn document(document: &Document) -> v1::Policy {
         summary: summary.clone(),
         redact: redact.clone(),
         reject_reasons: reject_reasons.clone(),
+        notify: notify.clone(),
     }
 }
 
@@ -92,14 +93,15 @@ fn unlisted_tools(effect: &RuleEffect) -> v1::UnlistedTools {
 
 fn rule(rule: &Rule) -> v1::PolicyRule {
     use v1::policy_rule::Effect as Wire;
-    let Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, effect } = rule.clone();
+    let Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, notify, effect } =
+        rule.clone();
     let effect = effect.as_ref().map(|effect| match Effect::from(effect) {
         Effect::AutoApprove(effect) => Wire::AutoApprove(effect),
         Effect::RequireApproval(effect) => Wire::RequireApproval(effect),
         Effect::AutoReject(effect) => Wire::AutoReject(effect),
     });
     let labels = labels.into_iter().collect();
-    v1::PolicyRule { name, description, tools, agents, labels, when, effect, summary, redact, reject_reasons }
+    v1::PolicyRule { name, description, tools, agents, labels, when, effect, summary, redact, reject_reasons, notify }
 }
 
 fn require_approval(asks: Asks) -> v1::RequireApproval {
@@ -107,6 +109,7 @@ fn require_approval(asks: Asks) -> v1::RequireApproval {
         after: one.after.map(span),
         reviewers: one.reviewers,
         priority: one.priority.map_or(v1::Priority::Unspecified, Code::to_wire).into(),
+        notify: one.notify,
     };
     v1::RequireApproval {
         timeout: asks.timeout.map(span),
@@ -119,6 +122,7 @@ fn require_approval(asks: Asks) -> v1::RequireApproval {
         allow_edits: asks.allow_edits,
         escalate: asks.escalate.into_iter().map(escalation).collect(),
         remember_rejection: asks.remember_rejection.map(span),
+        min_assurance: asks.min_assurance.map_or(v1::MinAssurance::Unspecified, Code::to_wire).into(),
     }
 }
 

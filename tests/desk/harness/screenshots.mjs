@@ -28,6 +28,9 @@ export async function photograph(page, name) {
   await page.setViewportSize(before);
 }
 
+/** The file of a picture of a page as it is printed. */
+export const paper = (name) => `${directory}${name}-print.png`;
+
 /** The elements that make the page wider than its screen, if it is. */
 function overflow(page) {
   return page.evaluate(() => {

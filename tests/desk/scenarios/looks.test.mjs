@@ -5,7 +5,7 @@ import { fullDesk } from '../fixtures/full.mjs';
 import { accessible } from '../harness/axe.mjs';
 import { closeBrowser, Person } from '../harness/chromium.mjs';
 import { Desk } from '../harness/desk.mjs';
-import { photograph } from '../harness/screenshots.mjs';
+import { paper, photograph } from '../harness/screenshots.mjs';
 import { weigh } from '../harness/weight.mjs';
 import { Queue } from '../pages/queue.mjs';
 
@@ -55,6 +55,57 @@ test('every page with all that hurts', async (t) => {
   boss.guard.allow(/no-such-page: .*status of 404/);
   boss.guard.check();
   stranger.guard.check();
+});
+
+test('pages between a form and its effect, and an approval on paper', async (t) => {
+  const { desk, approvals, people } = await fullDesk(t);
+  const boss = await Person.signedIn(t, desk, people.boss.secret);
+  const { page } = boss;
+  const press = (name) => page.getByRole('main').getByRole('button', { name, exact: true }).click();
+  await page.goto(`/approvals/${approvals.panels.id}`);
+  await press('Approve');
+  await page.getByRole('heading', { name: 'Approve?' }).waitFor();
+  await look(t, boss, 'confirm');
+  await page.goto(`/approvals/${approvals.approved.id}`);
+  await press('Revoke…');
+  await page.getByRole('heading', { name: 'Revoke?' }).waitFor();
+  await look(t, boss, 'revoke');
+  await page.goto(`/approvals/${approvals.panels.id}/edit`);
+  await page.locator('#arguments').fill('{"amount": 1, "to": "Acme GmbH"}');
+  await page.getByRole('button', { name: /difference/i }).click();
+  await page.locator('section.confirm').waitFor();
+  await look(t, boss, 'review');
+  await page.goto('/');
+  for (const id of [approvals.panels.id, approvals.bare.id, approvals.forty.id]) {
+    await page.locator(`[data-approval-id="${id}"]`).getByRole('checkbox').check();
+  }
+  await page.getByRole('button', { name: 'Approve selected' }).click();
+  await page.getByRole('heading', { name: /^Approve \d+ requests?\?$/ }).waitFor();
+  await look(t, boss, 'bulk-confirm');
+  await page.getByRole('button', { name: /^Approve \d+$/ }).click();
+  await page.getByRole('heading', { name: 'Results' }).waitFor();
+  await look(t, boss, 'bulk-results');
+  await page.goto('/tokens/new');
+  await page.locator('#subject').fill('new-bot');
+  for (const name of ['kind', 'roles']) await page.locator(`[name=${name}]`).first().check();
+  await page.getByRole('main').getByRole('button', { name: /create/i }).click();
+  await page.locator('#secret').waitFor();
+  await look(t, boss, 'token-created');
+  // On paper everything is open, and nothing is a control.
+  for (const name of ['panels', 'edited', 'long']) {
+    await t.test(`${name} on paper`, async () => {
+      await page.goto(`/approvals/${approvals[name].id}`);
+      await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+      await page.emulateMedia({ media: 'print' });
+      await page.setViewportSize({ width: 794, height: 1123 });
+      await page.screenshot({ path: paper(`approval-${name}`), fullPage: true });
+      assert.equal(await page.getByRole('button').and(page.locator(':visible')).count(), 0);
+      assert.equal(await page.locator('details:not([open])').and(page.locator(':visible')).count(), 0);
+      await page.getByText('sha256:').first().waitFor();
+      await page.emulateMedia({ media: null });
+    });
+  }
+  boss.guard.check();
 });
 
 test('the queue when nothing waits, and when two hundred do', async (t) => {

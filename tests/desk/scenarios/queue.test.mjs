@@ -144,3 +144,22 @@ test('new rows wait behind a count while a row is selected', async (t) => {
   assert.equal(await queue.row(first.id).getByRole('checkbox').isChecked(), true);
   person.guard.check();
 });
+
+test('a vote elsewhere keeps a selection, and an edit does not', async (t) => {
+  const desk = await Desk.start(t, { policy: 'unlisted_tools: { require_approval: { quorum: 3 } }\n' });
+  const approval = await desk.agent.ask('pay', { amount: 1 });
+  const other = desk.api((await desk.person('bob')).secret);
+  const third = desk.api((await desk.person('carol')).secret);
+  const person = await Person.signedIn(t, desk, desk.tokens.reviewer);
+  const queue = await new Queue(person).open();
+  await queue.live();
+  await queue.select([approval.id]);
+  await other.approve(approval);
+  await queue.row(approval.id).getByText('1 of 3').waitFor();
+  const box = queue.row(approval.id).getByRole('checkbox');
+  assert.equal(await box.isChecked(), true);
+  await third.approve(await third.get(approval.id), { edited: { amount: 2 } });
+  await queue.row(approval.id).getByText('2', { exact: true }).waitFor();
+  assert.equal(await box.isChecked(), false);
+  person.guard.check();
+});

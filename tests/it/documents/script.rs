@@ -35,6 +35,13 @@ impl Script {
         block
     }
 
+    /// The block that has `part` in it, wherever it is: for a program that no other block needs.
+    pub(super) fn take(&mut self, part: &str) -> String {
+        let place = self.commands.iter().position(|block| block.contains(part));
+        let block = place.and_then(|place| self.commands.remove(place));
+        block.unwrap_or_else(|| panic!("{}: no block has {part:?}", self.page))
+    }
+
     /// The first block of a language that has `part` in it.
     pub(super) fn text(&self, language: &str, part: &str) -> &str {
         let found = self.others.iter().find(|block| block.language == language && block.code.contains(part));

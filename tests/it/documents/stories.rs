@@ -155,6 +155,27 @@ pub(super) async fn metrics(script: &mut Script) {
     assert!(server.stop().await.success());
 }
 
+/// The reference implementation signs with a secret that is made as the page says, and the page's script verifies.
+pub(super) async fn notifications(script: &mut Script) {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("etc/signoff")).unwrap();
+    sandbox.run(&script.take("openssl rand")).await;
+    let secret = fs::read_to_string(sandbox.path("etc/signoff/audit-hook.secret")).unwrap();
+    sandbox.save("work/verify.sh", &script.take("hexkey"));
+    let (body, forged) = (r#"{"type":"approval.requested"}"#, r#"{"type":"approval.decided"}"#);
+    sandbox.save("work/body", body);
+    sandbox.save("work/forged", forged);
+    let now: i64 = sandbox.run("date +%s").await.trim().parse().unwrap();
+    let signer = standardwebhooks::Webhook::new(secret.trim()).unwrap();
+    let verify = |time: i64, file: &str| {
+        let signature = signer.sign("msg_1", time, body.as_bytes()).unwrap();
+        format!("sh verify.sh {} msg_1 {time} 'v1,AAAA {signature}' {file} || true\n", secret.trim())
+    };
+    assert_eq!(sandbox.run(&verify(now, "body")).await.trim(), "genuine");
+    assert_eq!(sandbox.run(&verify(now, "forged")).await.trim(), "forged");
+    assert_eq!(sandbox.run(&verify(now - 600, "body")).await.trim(), "too old");
+}
+
 pub(super) async fn operations(script: &mut Script) {
     let sandbox = Sandbox::new();
     sandbox.run("signoff token create --data-dir /var/lib/signoff --subject ann --kind agent --role agent").await;

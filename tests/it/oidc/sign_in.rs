@@ -1,68 +1,11 @@
 //! People sign in at the desk with the real provider, as a browser does it.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-use http::{
-    HeaderMap, Method, Request, Uri,
-    header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE},
-};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use http::{Method, Uri, header::SET_COOKIE};
 
 use super::Provider;
-use crate::server::{Server, soon};
-
-/// What a browser shows.
-struct Page {
-    status: u16,
-    headers: HeaderMap,
-    text: String,
-}
-
-impl Page {
-    fn location(&self) -> &str {
-        self.headers.get(LOCATION).map_or("", |value| value.to_str().expect("a URL"))
-    }
-}
-
-/// A browser that keeps cookies, and follows a redirect when it is told to. Cookies know no ports.
-#[derive(Clone, Default)]
-struct Browser {
-    cookies: BTreeMap<String, String>,
-}
+use crate::{browser::Browser, server::Server};
 
 impl Browser {
-    async fn send(&mut self, method: Method, url: &str, form: Option<&str>) -> Page {
-        let mut request = Request::builder().method(method).uri(url).header(COOKIE, self.cookie_header());
-        if form.is_some() {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        }
-        let body = Full::<Bytes>::from(form.unwrap_or_default().to_owned());
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let answer = soon("an answer", client.request(request.body(body).expect("a request"))).await.expect("answered");
-        let (parts, body) = answer.into_parts();
-        let text = soon("the answer ends", body.collect()).await.expect("a body").to_bytes();
-        for set in parts.headers.get_all(SET_COOKIE) {
-            let cookie = cookie::Cookie::parse(set.to_str().expect("text").to_owned()).expect("a cookie");
-            if cookie.max_age().is_some_and(|age| age.is_zero()) || cookie.value().is_empty() {
-                self.cookies.remove(cookie.name());
-            } else {
-                self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
-            }
-        }
-        let text = String::from_utf8(text.to_vec()).expect("text");
-        Page { status: parts.status.as_u16(), headers: parts.headers, text }
-    }
-
-    async fn get(&mut self, url: &str) -> Page {
-        self.send(Method::GET, url, None).await
-    }
-
-    fn cookie_header(&self) -> String {
-        self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
     /// Begins a sign-in, and fills in the provider's form; the result is the URL to which the provider sends it back.
     async fn at_the_provider(&mut self, begin: &str, form: &str) -> String {
         let begun = self.get(begin).await;

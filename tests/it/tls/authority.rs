@@ -3,20 +3,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 
 /// A certificate authority.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 /// A certificate with its key, in PEM; and itself in DER.
-pub(super) struct Leaf {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(crate) struct Leaf {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
     pub(super) der: Vec<u8>,
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -26,12 +26,12 @@ impl Authority {
     }
 
     /// Its own certificate.
-    pub(super) fn pem(&self) -> &str {
+    pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
     /// A certificate of a server on loopback.
-    pub(super) fn server(&self) -> Leaf {
+    pub(crate) fn server(&self) -> Leaf {
         let name = SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
         self.leaf(name, ExtendedKeyUsagePurpose::ServerAuth)
     }

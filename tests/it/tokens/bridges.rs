@@ -1,8 +1,10 @@
 //! Bridges: tokens that pass on decisions of others, within their scope, and never alone.
 
+use std::path::Path;
+
 use signoff::proto::v1::{
-    ActorKind, Approval, ApprovalStatus, CreateTokenRequest, DecideRequest, DecidesFor, GetCallerRequest, Permission,
-    Person, Role, VoteChoice,
+    ActorKind, Approval, ApprovalStatus, CreateTokenRequest, DecideRequest, DecidesFor, GetCallerRequest, MinAssurance,
+    Permission, Person, RequestApprovalRequest, Role, VoteChoice,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -17,7 +19,11 @@ const QUORUM: &str = r#"
 rules:
   - name: two
     tools: [send_email]
-    require_approval: { reviewers: ["group:finance"], quorum: 2 }
+    require_approval: { reviewers: ["group:finance"], quorum: 2, min_assurance: CHAT }
+  - name: at-the-desk
+    tools: [read_mail]
+    require_approval: {}
+unlisted_tools: { require_approval: { min_assurance: CHAT } }
 "#;
 
 fn bridge(permissions: &[Permission]) -> CreateTokenRequest {
@@ -52,12 +58,41 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
+async fn taking_votes_from_chat(data: &Path) -> Server {
+    let policy = data.join("policy.yaml");
+    std::fs::write(&policy, QUORUM).unwrap();
+    Server::start(&data.join("store"), &[&format!("policy={}", policy.display())]).await
+}
+
+#[tokio::test]
+async fn a_bridge_approves_only_where_the_policy_takes_votes_from_chat() {
+    let data = tempfile::tempdir().unwrap();
+    let server = taking_votes_from_chat(data.path()).await;
+    let mut access = server.access(&server.tokens().operator);
+    let free = make(&mut access, bridge(&[Permission::DecideForOthers, Permission::DecideAlone])).await;
+    let mut chat = server.client(&free.secret);
+    let other = |id: &str, tool: &str| RequestApprovalRequest { tool_name: tool.into(), ..ask(id) };
+    let (_stream, approval) = open(&mut server.agent(), other("one", "other")).await.unwrap();
+    assert_eq!(approval.min_assurance(), MinAssurance::Chat);
+    let ann = |approval: &Approval| brought(approval, "https://idp", "ann", &[]);
+    assert_eq!(status_of(&mut chat, ann(&approval)).await, ApprovalStatus::Approved);
+
+    let (_stream, approval) = open(&mut server.agent(), other("two", "read_mail")).await.unwrap();
+    assert_eq!(approval.min_assurance(), MinAssurance::Credentials);
+    let status = chat.decide(ann(&approval)).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "ASSURANCE_TOO_LOW"), "{status:?}");
+    let metadata = status.get_details_error_info().unwrap().metadata;
+    assert_eq!((metadata["assurance"].as_str(), metadata["min_assurance"].as_str()), ("CHAT", "CREDENTIALS"));
+    let edited = DecideRequest { edited_arguments: Some(prost_types::Struct::default()), ..ann(&approval) };
+    assert_eq!(reason(&chat.decide(edited).await.unwrap_err()), "ASSURANCE_TOO_LOW", "nor edits");
+    let rejection = DecideRequest { choice: VoteChoice::Reject.into(), ..ann(&approval) };
+    assert_eq!(status_of(&mut chat, rejection).await, ApprovalStatus::Rejected);
+}
+
 #[tokio::test]
 async fn a_stolen_bridge_reaches_no_quorum() {
     let data = tempfile::tempdir().unwrap();
-    let policy = data.path().join("policy.yaml");
-    std::fs::write(&policy, QUORUM).unwrap();
-    let server = Server::start(&data.path().join("store"), &[&format!("policy={}", policy.display())]).await;
+    let server = taking_votes_from_chat(data.path()).await;
     let mut access = server.access(&server.tokens().operator);
     let secret = make(&mut access, bridge(&[Permission::DecideForOthers])).await.secret;
     let mut chat = server.client(&secret);
@@ -96,10 +131,11 @@ async fn a_stolen_bridge_reaches_no_quorum() {
 #[tokio::test]
 async fn a_bridge_alone_cannot_approve_with_quorum_one() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]).await;
+    let server = taking_votes_from_chat(data.path()).await;
     let mut access = server.access(&server.tokens().operator);
     let mut chat = server.client(&make(&mut access, bridge(&[Permission::DecideForOthers])).await.secret);
-    let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
+    let other = |id: &str| RequestApprovalRequest { tool_name: "other".into(), ..ask(id) };
+    let (_stream, approval) = open(&mut server.agent(), other("one")).await.unwrap();
     let status = chat.decide(brought(&approval, "https://idp", "ann", &[])).await.unwrap_err();
     assert_eq!(lacks(&status), pairs(&[("permission", "decide_alone")]));
     let rejection =

@@ -14,14 +14,14 @@ use async_trait::async_trait;
 use signoff::{
     domain::{
         Actor, Approval, ApprovalId, Block, ChannelName, Command, DeliveryId, Event, Freeze, ImportedBlocks,
-        ImportedFreezes, Lane, NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId, Settlement,
-        Time, Token, TokenId,
+        ImportedFreezes, KeyPurpose, Lane, NewBlock, NewFreeze, NewThaw, NewUnblock, Revision, Session, SessionId,
+        Settlement, SigningKey, Time, Token, TokenId,
     },
     store::{
         ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
         FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, OutboxStore, Page, PolicyVersion, Query,
-        SessionStore, Store, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
-        UnchangedPolicy,
+        SessionStore, SigningKeyStore, Store, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer,
+        Transitioned, UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -130,6 +130,17 @@ impl SessionStore for Delegating {
 
     async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         self.store.sessions().await
+    }
+}
+
+#[async_trait]
+impl SigningKeyStore for Delegating {
+    async fn signing_key(&self, purpose: KeyPurpose) -> Result<Option<SigningKey>, StoreError> {
+        self.store.signing_key(purpose).await
+    }
+
+    async fn keep_signing_key(&self, purpose: KeyPurpose, proposed: SigningKey) -> Result<SigningKey, StoreError> {
+        self.store.keep_signing_key(purpose, proposed).await
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "domain",
                     "grpc",
                     "identity",
+                    "links",
                     "notify",
                     "policies",
                     "policy",
@@ -173,6 +174,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "domain",
                     "grpc",
                     "identity",
+                    "links",
                     "policies",
                     "policy",
                     "policy_file",
@@ -239,6 +241,12 @@ pub(crate) const LAYERS: &[Layer] = &[
                 tests_may_use: &["test_support"],
             },
             Row {
+                name: "links",
+                holds: "one-tap links in messages: make them, open them, decide by them",
+                may_use: &["approvals", "domain", "identity", "policies", "policy", "store", "unicode"],
+                tests_may_use: &["clock", "test_support"],
+            },
+            Row {
                 name: "tokens",
                 holds: "tokens: create, list, revoke, record their use",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
@@ -286,7 +294,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "store",
-                holds: "stores approvals, versions of the policy, tokens, sessions, freezes and blocks: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
+                holds: "stores approvals, versions of the policy, tokens, sessions, freezes, blocks and signing keys: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
                 may_use: &["bounded_file", "domain", "private_files"],
                 tests_may_use: &[],
             },

@@ -77,10 +77,8 @@ async fn run(actions: Vec<Action>) {
         let query = LaneQuery { channel: Some(name(channel)), limit: 1_000, ..LaneQuery::default() };
         let lanes = world.store.lanes(query).await.unwrap();
         assert!(lanes.iter().all(|lane| lane.waiting.is_empty()), "{channel} still waits: {lanes:?}");
-        let dead: BTreeMap<_, BTreeSet<_>> = lanes
-            .iter()
-            .map(|lane| (lane.approval, lane.dead.iter().map(|dead| dead.revision).collect()))
-            .collect();
+        let dead: BTreeMap<_, BTreeSet<_>> =
+            lanes.iter().map(|lane| (lane.approval, lane.dead.iter().map(|dead| dead.revision).collect())).collect();
         let dead = |id| dead.get(&id).cloned().unwrap_or_default();
         let mut told: BTreeMap<ApprovalId, Vec<u64>> = BTreeMap::new();
         let mut bundled = BTreeSet::new();

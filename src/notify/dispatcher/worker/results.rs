@@ -81,6 +81,10 @@ impl Worker {
                 self.breaker.succeeded(outgoing.probe);
                 self.handle.disable(&reason);
                 outgoing.parts.iter().for_each(|part| self.dead_head(part, now, &reason));
+                // What is leased is given up like what comes later.
+                for ready in std::mem::take(&mut self.ready) {
+                    ready.parts.iter().for_each(|part| self.dead_head(part, now, &reason));
+                }
                 self.due = true;
             }
         }

@@ -14,6 +14,9 @@ use crate::{
     store::StoreError,
 };
 
+/// Maximum records of groups to drop for each approval that may be forgotten.
+const GROUPS_PER_APPROVAL: usize = 16;
+
 impl Group<'_> {
     pub(in super::super) fn prune(
         &mut self,
@@ -58,9 +61,9 @@ impl Group<'_> {
             self.forget(&approval, now)?;
             gone += 1;
         }
-        // An approval changes in a few groups, so this limit is usually enough; the next call continues.
+        // An approval and its lanes change in a few groups, so this limit is usually enough; the next call continues.
         if !std::mem::replace(&mut self.dropped, true) {
-            self.dropped = self.drop_groups(decided_before, 4 * limit)?;
+            self.dropped = self.drop_groups(decided_before, GROUPS_PER_APPROVAL * limit)?;
         }
         Ok(gone)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sled::{Batch, IVec};
 
-use super::LaneChange;
+use super::{LaneChange, unless_unreadable};
 use crate::{
     domain::{Approval, ApprovalId, ChannelName, DeliveryId, Event, Lane, Routes, Settlement, Time},
     store::{
@@ -95,13 +95,9 @@ impl<'a> GroupLanes<'a> {
         for (channel, approval, settlement) in settlements {
             let id = (approval, channel);
             if !lanes.contains_key(&id) {
-                match self.known(&id) {
-                    Ok((Some(lane), stored)) => drop(lanes.insert(id.clone(), (lane, stored, false))),
-                    Ok((None, _)) => continue,
-                    Err(error) => {
-                        told(&id, error)?;
-                        continue;
-                    }
+                match unless_unreadable(&id, self.known(&id))? {
+                    Some((Some(lane), stored)) => drop(lanes.insert(id.clone(), (lane, stored, false))),
+                    Some((None, _)) | None => continue,
                 }
             }
             if let Some((lane, _, changed)) = lanes.get_mut(&id) {
@@ -193,12 +189,9 @@ impl<'a> GroupLanes<'a> {
 
     /// As [`known`](Self::known), but without a lane if it is unreadable.
     fn known_or_replaced(&self, id: &LaneId) -> Result<(Option<Lane>, Vec<IVec>), StoreError> {
-        match self.known(id) {
-            Err(error) => {
-                told(id, error)?;
-                Ok((None, self.keys_of(id)?))
-            }
-            known => known,
+        match unless_unreadable(id, self.known(id))? {
+            Some(known) => Ok(known),
+            None => Ok((None, self.keys_of(id)?)),
         }
     }
 
@@ -215,13 +208,4 @@ impl Changed {
     const fn forgotten(stored: Vec<IVec>) -> Self {
         Self { lane: None, encoded: Encoded::new(), stored }
     }
-}
-
-/// Logs that a lane is unreadable. Returns any other error.
-fn told((approval, channel): &LaneId, error: StoreError) -> Result<(), StoreError> {
-    if let StoreError::Corrupt(_) | StoreError::Newer(_) = error {
-        tracing::error!(%approval, %channel, %error, "cannot read what a channel is to be told");
-        return Ok(());
-    }
-    Err(error)
 }

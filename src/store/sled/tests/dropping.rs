@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Ended, Revoked, Session,
+        Ended, KeyPurpose, Revoked, Session, SigningKey,
         block_samples::{new_block, new_unblock},
         session_samples::session,
         token_samples::token,
@@ -194,6 +194,25 @@ async fn an_older_state_of_a_session_or_a_block_is_detected() {
     // Blocks are saved from a damaged store, and sessions are not.
     let salvaged = salvage(directory.path(), at(6)).unwrap();
     assert_eq!(salvaged.blocks.len(), 1);
+}
+
+/// Another key would take the place of a lost one, and nothing that the lost one signed would be recognised.
+#[tokio::test]
+async fn a_signing_key_that_is_lost_or_replaced_is_detected() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    store.keep_signing_key(KeyPurpose::Links, SigningKey::new([7; 32])).await.unwrap();
+    close(store).await;
+    let findings = checked(&directory);
+    assert_eq!((findings.faults, findings.signing_keys), (vec![], 1));
+    let other = records::StoredKey { purpose: KeyPurpose::Links, key: SigningKey::new([8; 32]) };
+    let (key, value) = records::encode_signing_key(&other).unwrap().0.remove(0);
+    tamper(directory.path(), |db| drop(db.insert(&key, value).unwrap()));
+    let findings = checked(&directory);
+    assert!(findings.faults[0].what.contains("signing key of links differs"), "{findings:?}");
+    tamper(directory.path(), |db| drop(db.remove(&key).unwrap()));
+    let findings = checked(&directory);
+    assert!(findings.faults[0].what.contains("signing key of links was acknowledged, but is missing"), "{findings:?}");
 }
 
 /// The sled store reads all blocks when it opens: a subject whose block is unreadable could call.

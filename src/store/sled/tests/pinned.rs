@@ -16,11 +16,12 @@ use super::{
     *,
 };
 use crate::domain::{
-    Actor, ActorKind, Assurance, Block, BlockId, Choice, ClaimId, Claiming, DecidesFor, Decision, Digest, Edit, Effect,
-    Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority,
-    Provenance, REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking,
-    Role, RuleOutcome, RuleTrace, Session, SignIn, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict, Vote,
-    request,
+    Actor, ActorKind, Assurance, Block, BlockId, ChannelState, Choice, ClaimId, Claiming, DecidesFor, Decision,
+    Delivery, Digest, Edit, Effect, Ended, Escalation, ExecutionResult, Freeze, FreezeId, FreezeScope, Frozen, Grant,
+    KeyPurpose, Lane, MinAssurance, NotificationKind, NotifiedChannels, Panel, Permission, Priority, Provenance,
+    REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked, Revoking, Role,
+    RuleOutcome, RuleTrace, Session, SignIn, SigningKey, SubjectName, Surface, Thawed, ToolGlob, Unblocked, Verdict,
+    Vote, request,
     samples::{from_desk, keyed},
     session_samples::session,
     step,
@@ -98,6 +99,7 @@ fn every_name_of_a_kind_is_pinned() {
         Status::ALL.map(name),
         ["pending", "approved", "rejected", "timed_out", "cancelled", "auto_approved", "auto_rejected"]
     );
+    assert_eq!([MinAssurance::Chat, MinAssurance::Credentials].map(name), ["chat", "credentials"]);
     let kinds = [ActorKind::Agent, ActorKind::Person, ActorKind::Service, ActorKind::Policy, ActorKind::Server];
     assert_eq!(kinds.map(name), ["agent", "person", "service", "policy", "server"]);
     assert_eq!([Choice::Approve, Choice::Reject].map(name), ["approve", "reject"]);
@@ -123,9 +125,13 @@ fn every_name_of_a_kind_is_pinned() {
     assert_eq!(surfaces.map(name), ["grpc", "desk", "slack", "link"]);
     let assurances = [Assurance::Session, Assurance::Chat, Assurance::Link, Assurance::Token];
     assert_eq!(assurances.map(name), ["session", "chat", "link", "token"]);
+    assert_eq!(KeyPurpose::ALL.map(name), ["links"]);
     let permissions = [Permission::AskForOthers, Permission::DecideForOthers, Permission::DecideAlone];
     assert_eq!(permissions.map(name), ["ask_for_others", "decide_for_others", "decide_alone"]);
     assert_eq!(permissions.map(name), permissions.map(Permission::name));
+    let kinds = ["requested", "voted", "edited", "escalated", "decided", "timed_out", "cancelled", "revoked"].map(name);
+    assert_eq!(NotificationKind::ALL.map(name), kinds);
+    assert_eq!(NotificationKind::ALL.map(|kind| name(kind.name())), kinds);
 }
 
 /// A verdict with every field.
@@ -138,14 +144,16 @@ fn full_verdict() -> Arc<Verdict> {
             after: Duration::from_secs(10),
             reviewers,
             priority: Priority::High,
+            notify: vec!["oncall".parse().unwrap()],
         }],
         timeout: Some(Duration::from_secs(200)),
         remember_rejection: Some(Duration::from_secs(60)),
+        min_assurance: MinAssurance::Chat,
         ..Requirement::any(2)
     };
     let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
-    let effect = Effect::RequireApproval(requirement);
-    Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, ..Verdict::clone(&quorum(2)) })
+    let (effect, notify) = (Effect::RequireApproval(requirement), vec!["finance-slack".parse().unwrap()]);
+    Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, notify, ..Verdict::clone(&quorum(2)) })
 }
 
 /// A verdict of a freeze.
@@ -162,7 +170,9 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     asked.schema = Some("{}".into());
     let (mut approval, first) = request(id(0, 1), Arc::new(asked), first, full_verdict(), at(0)).unwrap();
     let mut events = vec![first];
-    let edited = Edit { arguments: arguments(&json!({"to": "bob"})), verdict: full_verdict() };
+    let notify = vec!["legal".parse().unwrap()];
+    let verdict = Arc::new(Verdict { notify, ..Verdict::clone(&full_verdict()) });
+    let edited = Edit { arguments: arguments(&json!({"to": "bob"})), verdict };
     let voting = |n, seen, edit| {
         let via = (n == 2).then(|| actor(ActorKind::Service, "bridge"));
         let deciding = decide(reviewer(n), Choice::Approve, Seen::Revision(seen));
@@ -235,10 +245,12 @@ fn vote_among_others(events: &[Event]) -> Event {
 
 /// Records other than those of approvals, with every field.
 struct FullRecords {
+    lane: Lane,
     token: Token,
     freeze: Freeze,
     session: Session,
     block: Block,
+    signing_key: records::StoredKey,
     policy: records::PolicyRecord,
     group: GroupRecord,
     checkpoint: Checkpoint,
@@ -288,6 +300,20 @@ impl FullRecords {
             request_id: Some("k".into()),
             unblocked: Some(Unblocked { actor: reviewer(2), at: at(8), request_id: Some("u".into()) }),
         };
+        let delivery = |revision, attempts, error: &str| Delivery {
+            revision,
+            kind: NotificationKind::Requested,
+            created_at: at(0),
+            not_before: at(2),
+            attempts,
+            error: error.into(),
+        };
+        let lane = Lane {
+            waiting: [delivery(1, 0, ""), delivery(3, 1, "e")].into(),
+            dead: vec![delivery(2, 2, "d")],
+            state: Some(ChannelState("s".into())),
+            ..Lane::new("a".parse().unwrap(), approval)
+        };
         let policy = records::PolicyRecord {
             head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
             request_id: Some("r".into()),
@@ -308,15 +334,19 @@ impl FullRecords {
             forgotten_sessions: vec![session.id],
             blocks: vec![(block.id, digest)],
             forgotten_blocks: vec![block.id],
+            signing_keys: vec![(KeyPurpose::Links, digest)],
         };
         let (tokens, freezes) = ([(token.id, digest)].into(), [(freeze.id, digest)].into());
         let (sessions, blocks) = ([(session.id, digest)].into(), [(block.id, digest)].into());
-        let standing = Standing { policies: 2, tokens, freezes, sessions, blocks };
+        let signing_keys = [(KeyPurpose::Links, digest)].into();
+        let standing = Standing { policies: 2, tokens, freezes, sessions, blocks, signing_keys };
         Self {
+            lane,
             token,
             freeze,
             session,
             block,
+            signing_key: records::StoredKey { purpose: KeyPurpose::Links, key: SigningKey::new([7; 32]) },
             policy,
             group,
             checkpoint: Checkpoint { counter: 1, hash: digest, standing },
@@ -346,7 +376,8 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { lane, token, freeze, session, block, signing_key, policy, group, checkpoint } =
+        FullRecords::new(approval.id);
     let sign_ins = [SignIn::DevToken, SignIn::Oidc].map(|sign_in| value(&payload(&sign_in)));
     let revoked_head = {
         let (approval, event) = revoked();
@@ -371,7 +402,9 @@ fn every_field_of_every_record_is_pinned() {
         "session": value(&payload(&session)),
         "sign_ins": sign_ins,
         "block": value(&payload(&block)),
+        "signing_key": value(&payload(&signing_key)),
         "frozen_verdict": value(&payload(&*frozen_verdict())),
+        "lane": value(&payload(&lane)),
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
         "group": value(&payload(&group)),
@@ -504,11 +537,16 @@ fn records_from_before_provenance_are_read_and_written_as_they_were() {
     assert!(error.contains("unknown field `provenance`"), "{error}");
 }
 
-/// A record with one more field. In MessagePack, the first byte of a small map holds the number of its fields.
+/// A record with one more field. In MessagePack, the first byte of a map of up to 15 fields holds their number; two
+/// bytes after it hold a larger one.
 fn with_odd_field(record: &[u8]) -> Vec<u8> {
-    let (&map, fields) = record.split_first().unwrap();
-    assert!((0x80..0x8f).contains(&map), "not a small map");
-    [&[map + 1][..], fields, b"\xa3odd\x01"].concat()
+    let (count, fields) = match record {
+        [map @ 0x80..=0x8f, fields @ ..] => (u16::from(map & 0x0f), fields),
+        [0xde, high, low, fields @ ..] => (u16::from_be_bytes([*high, *low]), fields),
+        _ => panic!("not a small map"),
+    };
+    let [high, low] = (count + 1).to_be_bytes();
+    [&[0xde, high, low], fields, b"\xa3odd\x01"].concat()
 }
 
 /// Whether bytes can be decoded as a record of some kind.
@@ -525,11 +563,15 @@ fn unknown_fields_of_every_record_are_rejected() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { token, freeze, session, block, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { lane, token, freeze, session, block, signing_key, policy, group, checkpoint } =
+        FullRecords::new(approval.id);
     let remembered = remembered_verdict();
     let rejection = remembered.remembered_rejection.as_deref().unwrap();
     let (at_the_desk, _) = decided_at_the_desk();
-    let kinds: [(&str, Vec<u8>, IsRead); 20] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 24] = [
+        ("lane", payload(&lane), is_read_as::<Lane>),
+        ("delivery", payload(&lane.dead[0]), is_read_as::<Delivery>),
+        ("earlier channels", payload(&approval.earlier_channels), is_read_as::<NotifiedChannels>),
         ("provenance", payload(&at_the_desk.votes[0].provenance), is_read_as::<Provenance>),
         ("vote", payload(&at_the_desk.votes[0]), is_read_as::<Vote>),
         ("decision", payload(&at_the_desk.decision), is_read_as::<Decision>),
@@ -543,6 +585,7 @@ fn unknown_fields_of_every_record_are_rejected() {
         ("end of a session", payload(&session.ended), is_read_as::<Ended>),
         ("block", payload(&block), is_read_as::<Block>),
         ("subject of a block", payload(&block.subject), is_read_as::<SubjectName>),
+        ("signing key", payload(&signing_key), is_read_as::<records::StoredKey>),
         ("end of a block", payload(&block.unblocked), is_read_as::<Unblocked>),
         ("frozen", payload(&frozen_verdict().frozen), is_read_as::<Frozen>),
         ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),

@@ -21,8 +21,12 @@ pub(super) fn gated(directory: &TempDir) -> (SledStore, Gate) {
     gated_with(directory, Arc::new(()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the gate must not wait for the test, and a test's queue is short")]
 pub(super) fn gated_with(directory: &TempDir, observer: Arc<dyn Observer>) -> (SledStore, Gate) {
+    gated_as(&SledConfig::new(directory.path()), observer)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the gate must not wait for the test, and a test's queue is short")]
+pub(super) fn gated_as(config: &SledConfig, observer: Arc<dyn Observer>) -> (SledStore, Gate) {
     let (begin, began) = async_mpsc::unbounded_channel();
     let (end, ended) = mpsc::channel();
     let mut opened = false;
@@ -33,7 +37,7 @@ pub(super) fn gated_with(directory: &TempDir, observer: Arc<dyn Observer>) -> (S
         begin.send(()).unwrap();
         ended.recv().unwrap()
     };
-    (SledStore::open_with(directory.path(), observer, sync).unwrap(), Gate { began, end })
+    (SledStore::open_as_with(config, observer, sync).unwrap(), Gate { began, end })
 }
 
 impl Gate {
@@ -59,7 +63,7 @@ impl Gate {
     }
 }
 
-fn disk_full() -> io::Error {
+pub(super) fn disk_full() -> io::Error {
     io::Error::from(io::ErrorKind::StorageFull)
 }
 
@@ -273,7 +277,7 @@ async fn a_panic_of_the_writer_fails_the_store() {
 }
 
 /// The files as a new process would find them: the failed store itself stays open until its process ends.
-fn copied(directory: &TempDir) -> TempDir {
+pub(super) fn copied(directory: &TempDir) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for part in ["", "sled"] {
         fs::create_dir_all(copy.path().join(part)).unwrap();

@@ -1,5 +1,5 @@
-//! Stores of schema version 3, which has no freezes and no revocations, and of version 4, which has no sessions and no
-//! blocks.
+//! Stores of schema version 3, which has no freezes and no revocations, of version 4, which has no sessions and no
+//! blocks, and of version 5, which has neither signing keys nor an outbox.
 
 use super::{
     super::{
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        KeyPurpose, SigningKey,
         block_samples::new_block,
         freeze_samples::{new_freeze, tool},
         session_samples::session,
@@ -49,12 +50,16 @@ async fn a_store_of_an_earlier_schema_opens_with_everything_in_it() {
     for (tree, mark) in UPGRADED.into_iter().flat_map(|old| [(old, old), (SCHEMA, old)]) {
         let (directory, before) = filled().await;
         aged(&directory, tree, mark);
-        let store = open(&directory).unwrap();
+        let store = routed(&directory).unwrap();
         assert_eq!(everything(&store).await, before);
+        assert_eq!(store.backlog(), [], "nobody is told of old events");
         store.transition(id(2, 2), revoke(reviewer(1)), at(30)).await.unwrap();
         store.freeze(new_freeze(1, tool("x"))).await.unwrap();
         store.block(new_block(1)).await.unwrap();
         store.save_sessions(vec![session(1)]).await.unwrap();
+        let lane = store.lane(&"all".parse().unwrap(), id(2, 2)).await.unwrap().unwrap();
+        assert_eq!(lane.waiting.iter().map(|one| one.revision).collect::<Vec<_>>(), [3], "of the revocation");
+        store.keep_signing_key(KeyPurpose::Links, SigningKey::new([7; 32])).await.unwrap();
         close(store).await;
         assert_eq!(schemas(&directory), (SCHEMA, SCHEMA));
         let store = open(&directory).unwrap();
@@ -62,14 +67,24 @@ async fn a_store_of_an_earlier_schema_opens_with_everything_in_it() {
         assert_eq!(store.freezes().await.unwrap().len(), 1);
         assert_eq!(store.blocks().await.unwrap().len(), 1);
         assert_eq!(store.sessions().await.unwrap(), [session(1)]);
+        assert_eq!(store.export_lanes(None, 9).await.unwrap(), [lane]);
+        assert!(store.signing_key(KeyPurpose::Links).await.unwrap().is_some());
     }
 }
 
 #[tokio::test]
 async fn other_versions_are_rejected_as_before() {
-    for (tree, mark, found) in
-        [(3, SCHEMA, 3), (4, SCHEMA, 4), (4, 3, 4), (3, 4, 3), (4, 5, 4), (7, SCHEMA, 7), (SCHEMA, 7, 7), (2, 4, 2)]
-    {
+    for (tree, mark, found) in [
+        (3, SCHEMA, 3),
+        (4, SCHEMA, 4),
+        (4, 3, 4),
+        (3, 4, 3),
+        (4, 5, 4),
+        (5, SCHEMA, 5),
+        (7, SCHEMA, 7),
+        (SCHEMA, 7, 7),
+        (2, 4, 2),
+    ] {
         let (directory, _) = filled().await;
         aged(&directory, tree, mark);
         match open(&directory).unwrap_err() {

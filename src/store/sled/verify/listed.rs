@@ -1,4 +1,4 @@
-//! Tokens, sessions, freezes and blocks: the records of groups list each of them with its hash.
+//! Tokens, sessions, freezes, blocks and signing keys: the records of groups list each of them with its hash.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,6 +62,17 @@ pub(super) fn check(pages: &TreeReader, recorded: &Recorded, findings: &mut Find
         if_it_is_missing: ": its subject could call",
     };
     findings.blocks = blocks.check(pages, recorded.whole, findings);
+    let signing_keys = Listed {
+        name: "signing key of",
+        keys: keys::signing_keys(),
+        id_of: keys::signing_key_of,
+        read: records::signing_key,
+        fault: |_| None,
+        standing: &standing.signing_keys,
+        if_it_differs: "",
+        if_it_is_missing: ": what it signed is not recognised",
+    };
+    findings.signing_keys = signing_keys.check(pages, recorded.whole, findings);
 }
 
 /// Records of one kind.

@@ -116,6 +116,14 @@ pub async fn a_closed_store_answers_nothing(subject: impl Subject) {
     closed(store.policies(None, 1).await);
     closed(store.export_policies(0, 1).await);
     closed(store.import_policies(Vec::new()).await);
+    let channel = outbox::channel("all");
+    closed(store.lease(&channel, at(1), Duration::from_secs(1), 1).await);
+    closed(store.settle(Vec::new()).await);
+    closed(store.lane(&channel, id(0, 1)).await);
+    closed(store.lanes(LaneQuery { limit: 1, ..LaneQuery::default() }).await);
+    closed(store.revive(DeliveryId { approval: id(0, 1), revision: 1, channel }, at(1)).await);
+    closed(store.export_lanes(None, 1).await);
+    closed(store.import_lanes(Vec::new()).await);
     assert!(!health.has_changed().unwrap_or(false), "closing is not a failure");
     assert_eq!(*health.borrow_and_update(), Health::Working);
     drop((store, health));

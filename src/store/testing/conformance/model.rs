@@ -116,6 +116,7 @@ fn effect(n: u8) -> Arc<Verdict> {
                 after: Duration::from_secs(20),
                 reviewers: Vec::new(),
                 priority: Priority::High,
+                notify: vec!["oncall".parse().unwrap()],
             }],
             ..Requirement::any(2).within(Some(Duration::from_secs(40)))
         })),

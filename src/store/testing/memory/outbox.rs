@@ -76,12 +76,17 @@ impl OutboxStore for MemoryStore {
     async fn settle(&self, settlements: Vec<(ChannelName, ApprovalId, Settlement)>) -> Result<(), StoreError> {
         let mut state = self.state()?;
         let State { outbox, approvals, .. } = &mut *state;
+        let mut changed = Vec::new();
         for (channel, approval, settlement) in settlements {
             let id = (approval, channel);
             outbox.leases.remove(&id);
-            let Some(lane) = outbox.lanes.get_mut(&id) else { continue };
-            let may_notify = approvals.get(&approval).is_some_and(|(approval, _)| approval.may_notify());
-            if lane.settle(settlement) && lane.is_done(may_notify) {
+            if outbox.lanes.get_mut(&id).is_some_and(|lane| lane.settle(settlement)) {
+                changed.push(id);
+            }
+        }
+        for id in changed {
+            let may_notify = approvals.get(&id.0).is_some_and(|(approval, _)| approval.may_notify());
+            if outbox.lanes.get(&id).is_some_and(|lane| lane.is_done(may_notify)) {
                 outbox.lanes.remove(&id);
             }
         }

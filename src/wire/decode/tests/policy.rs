@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{one, refused, span};
 use crate::{
-    domain::{Actor, ActorKind, Priority, Status, limits::RequestLimits},
+    domain::{Actor, ActorKind, MinAssurance, Priority, Status, limits::RequestLimits},
     policy::{Asks, Document, Escalate, Rule, RuleEffect, TestCase},
     proto::v1,
     wire::{
@@ -132,20 +132,19 @@ fn any_span(max: u64) -> impl Strategy<Value = Option<Duration>> {
 fn any_asks() -> impl Strategy<Value = Asks> {
     let texts = || proptest::collection::vec(any::<String>(), 0..3);
     let priority = prop_oneof![Just(None), Just(Some(Priority::Normal)), Just(Some(Priority::Urgent))];
-    let escalate = (any_span(604_800), texts(), priority).prop_map(|(after, reviewers, priority)| Escalate {
-        after,
-        reviewers,
-        priority,
-    });
+    let escalate = (any_span(604_800), texts(), priority, texts())
+        .prop_map(|(after, reviewers, priority, notify)| Escalate { after, reviewers, priority, notify });
+    let assurance = prop_oneof![Just(None), Just(Some(MinAssurance::Chat)), Just(Some(MinAssurance::Credentials))];
     let votes = || proptest::option::of(1..=u32::MAX);
-    let demands = (texts(), votes(), votes(), any::<bool>(), any::<Option<bool>>());
+    let demands = (texts(), votes(), votes(), any::<bool>(), any::<Option<bool>>(), assurance);
     let escalate = proptest::collection::vec(escalate, 0..3);
     let spans = (any_span(604_800), any_span(3_600), any_span(86_400));
     (demands, escalate, spans, any::<String>()).prop_map(
         |(demands, escalate, (timeout, claim_window, remember_rejection), message)| {
-            let (reviewers, quorum, reject_threshold, comment_required, allow_edits) = demands;
+            let (reviewers, quorum, reject_threshold, comment_required, allow_edits, min_assurance) = demands;
             let demands =
                 Asks { reviewers, quorum, reject_threshold, comment_required, allow_edits, ..Asks::default() };
+            let demands = Asks { min_assurance, ..demands };
             Asks { escalate, timeout, claim_window, remember_rejection, message, ..demands }
         },
     )
@@ -155,29 +154,22 @@ fn any_document() -> impl Strategy<Value = Document> {
     let texts = || proptest::collection::vec(any::<String>(), 0..3);
     let labels = proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3);
     let effect = proptest::option::of(any_effect());
-    let shown = || (texts(), texts(), texts());
-    let rule = (any::<String>(), any::<String>(), texts(), texts(), labels, any::<String>(), shown(), effect).prop_map(
-        |(name, description, tools, agents, labels, when, (summary, redact, reject_reasons), effect)| Rule {
-            name,
-            description,
-            tools,
-            agents,
-            labels,
-            when,
-            summary,
-            redact,
-            reject_reasons,
-            effect,
-        },
-    );
+    let shown = || (texts(), texts(), texts(), texts());
+    let rule =
+        (any::<String>(), any::<String>(), texts(), texts(), labels, any::<String>(), shown(), effect).prop_map(
+            |(name, description, tools, agents, labels, when, (summary, redact, reject_reasons, notify), effect)| {
+                Rule { name, description, tools, agents, labels, when, summary, redact, reject_reasons, notify, effect }
+            },
+        );
     (texts(), proptest::option::of(any_effect()), proptest::collection::vec(rule, 0..4), shown()).prop_map(
-        |(tools, unlisted_tools, rules, (summary, redact, reject_reasons))| Document {
+        |(tools, unlisted_tools, rules, (summary, redact, reject_reasons, notify))| Document {
             tools,
             unlisted_tools,
             rules,
             summary,
             redact,
             reject_reasons,
+            notify,
         },
     )
 }

@@ -12,7 +12,7 @@ use crate::{
         },
         samples,
     },
-    policy::{PANELS_MAX, TRACE_MAX},
+    policy::{NOTIFY_MAX, PANELS_MAX, TRACE_MAX},
 };
 
 /// The default limit of gRPC clients.
@@ -91,6 +91,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
         message: text(1_024),
         trace: (0..TRACE_MAX).map(failed).collect(),
         trace_omitted: u32::MAX,
+        notify: (0..PANELS_MAX * NOTIFY_MAX).map(|n| format!("{n:0>32}").parse().unwrap()).collect(),
         ..Verdict::clone(&quorum(1))
     };
     let verdict = Arc::new(verdict);
