@@ -84,6 +84,8 @@ pub enum AuthenticationMethod {
     Certificate,
     /// A session of the desk. No call of gRPC accepts its secret.
     Session,
+    /// A chat that named the person, in a message that it signed. Only the channel of the chat makes such callers.
+    Chat,
     /// Access to the data directory of a stopped server.
     DataDirectory,
 }
@@ -94,6 +96,7 @@ impl AuthenticationMethod {
     pub const fn assurance(self) -> Assurance {
         match self {
             Self::Session => Assurance::Session,
+            Self::Chat => Assurance::Chat,
             Self::DevToken | Self::Token | Self::Oidc | Self::Certificate | Self::DataDirectory => Assurance::Token,
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! **A new channel** is one file with its settings and its [`Channel`], and one line in `registry.rs`.
 
+mod answering;
 mod card;
 mod channel;
 mod dispatcher;
@@ -20,6 +21,8 @@ mod plain_text;
 mod registry;
 mod secret_source;
 mod settings;
+mod slack;
+mod slack_webhook;
 mod standard_webhooks;
 mod teams;
 #[cfg(test)]
@@ -28,6 +31,7 @@ mod test_kind;
 mod test_receiver;
 mod webhook;
 
+pub use answering::Answering;
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};

@@ -131,7 +131,7 @@ impl Server {
             sessions: Arc::clone(&use_cases.sessions),
             admin: Arc::clone(&use_cases.admin),
             deliveries: Arc::clone(&use_cases.deliveries),
-            admission,
+            admission: Arc::clone(&admission),
             streams,
             clock: Arc::clone(&clock),
             limits: config.limits.request.clone(),
@@ -144,7 +144,8 @@ impl Server {
             sign_in,
             dev_link: dev_link.map(Arc::new),
         };
-        let routes = routes.merge(desk::router(Arc::new(desk)));
+        let answers = channels.router(&use_cases.answering(&store, &admission, &config.limits.request));
+        let routes = routes.merge(desk::router(Arc::new(desk))).merge(answers);
         let connections = Connections::new(&config.limits.connections, metrics.clone());
         let (tls, tls_files) = files.tls.unzip();
         let handshakes = Handshakes { tls: tls.clone(), timeout: config.limits.connections.handshake_timeout };

@@ -1,11 +1,12 @@
 //! What every channel does.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use axum::Router;
 
-use super::Message;
-use crate::domain::ChannelState;
+use super::{Answering, Message};
+use crate::domain::{ChannelName, ChannelState};
 
 /// Sends messages to one place, such as a Slack channel or a webhook.
 ///
@@ -21,6 +22,12 @@ pub trait Channel: Send + Sync + 'static {
     /// # Errors
     /// Why the receiver does not have the message.
     async fn send(&self, message: &Message, state: Option<&ChannelState>) -> Result<Sent, SendError>;
+
+    /// Routes of this server by which people answer in the receiver, such as by buttons. `None` for most channels.
+    fn routes(self: Arc<Self>, name: &ChannelName, answering: &Answering) -> Option<Router> {
+        let _ = (name, answering);
+        None
+    }
 }
 
 /// How the dispatcher treats a channel.

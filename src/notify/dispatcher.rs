@@ -26,12 +26,13 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use axum::Router;
 use chrono::SecondsFormat;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::{attempt::SEND_TIMEOUT, handle::Handle, worker::Worker};
-use super::{ChannelSettings, Links, Message, Resources, SendError, Sent, Subject};
+use super::{Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, answering};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelName, to_micros},
@@ -155,6 +156,11 @@ impl Channels {
             Err(SendError::Retry { reason, after: None })
         });
         Ok(sent?)
+    }
+
+    /// The routes by which people answer in channels. They answer on the same port as the API.
+    pub fn router(&self, answering: &Answering) -> Router {
+        answering::router(self.handles.iter().map(|(name, handle)| (name, &handle.channel)), answering)
     }
 
     /// The names of the channels, in order.

@@ -44,10 +44,11 @@ pub struct Resources {
 pub static KINDS: &[Kind] = &[
     super::email::KIND,
     super::webhook::KIND,
-    super::email::KIND,
     super::pagerduty::KIND,
     super::ntfy::KIND,
     super::teams::KIND,
+    super::slack::KIND,
+    super::slack_webhook::KIND,
     #[cfg(test)]
     super::test_kind::KIND,
 ];

@@ -103,6 +103,22 @@ impl Fields {
         pairs.or_else(|| self.refuse(field, &told())).unwrap_or_default()
     }
 
+    /// A table of tables, such as people with what is known of each. Empty without the field. Give each table back with
+    /// [`absorb`](Self::absorb).
+    pub fn tables(&mut self, field: &str) -> Vec<(String, Self)> {
+        let Some(value) = self.take(field) else { return Vec::new() };
+        let inner = |(key, value): (&String, &Value)| Some((key.clone(), Self::new(value.as_table()?.clone())));
+        let tables = value.as_table().and_then(|table| table.iter().map(inner).collect());
+        tables.or_else(|| self.refuse(field, "must be a table of tables")).unwrap_or_default()
+    }
+
+    /// Reports the problems of an inner table, its unknown fields included.
+    pub fn absorb(&mut self, name: &str, inner: Self) {
+        for FieldProblem { field, problem } in inner.finish() {
+            self.problem(&format!("{name}.{field}"), problem);
+        }
+    }
+
     /// `true` or `false`.
     pub fn flag(&mut self, field: &str) -> Option<bool> {
         let value = self.take(field)?;

@@ -8,14 +8,15 @@ use crate::{
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
-    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi, Streams},
+    domain::limits::RequestLimits,
+    grpc::{AccessApi, AdminApi, Admission, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     links::Links,
-    notify::Channels,
+    notify::{Answering, Channels},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
-    store::{OutboxStore, SigningKeyStore, Store, TokenStore},
+    store::{ApprovalStore, OutboxStore, SigningKeyStore, Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -117,6 +118,23 @@ impl UseCases {
                 Arc::clone(deliveries),
                 limits.request.clone(),
             ),
+        }
+    }
+
+    /// What channels need to take answers of people.
+    pub(super) fn answering(
+        &self,
+        store: &Arc<dyn Store>,
+        admission: &Arc<Admission>,
+        limits: &RequestLimits,
+    ) -> Answering {
+        Answering {
+            approvals: Arc::clone(&self.approvals),
+            policies: Arc::clone(&self.policies),
+            store: Arc::clone(store) as Arc<dyn ApprovalStore>,
+            blocked: self.tokens.registry().blocked().clone(),
+            admission: Arc::clone(admission),
+            limits: limits.clone(),
         }
     }
 

@@ -47,8 +47,10 @@ pub fn caller(principal: &Principal) -> v1::Caller {
         AuthenticationMethod::Token => v1::AuthenticationMethod::Token,
         AuthenticationMethod::Oidc => v1::AuthenticationMethod::Oidc,
         AuthenticationMethod::Certificate => v1::AuthenticationMethod::Certificate,
-        // Neither makes calls of gRPC.
-        AuthenticationMethod::Session | AuthenticationMethod::DataDirectory => v1::AuthenticationMethod::Unspecified,
+        // None of them makes calls of gRPC.
+        AuthenticationMethod::Session | AuthenticationMethod::Chat | AuthenticationMethod::DataDirectory => {
+            v1::AuthenticationMethod::Unspecified
+        }
     };
     v1::Caller {
         actor: Some(actor(&principal.actor)),

@@ -196,6 +196,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "bounded_file",
                     "clock",
                     "domain",
+                    "grpc",
                     "identity",
                     "policies",
                     "policy",
