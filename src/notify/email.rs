@@ -7,6 +7,7 @@
 
 mod composed;
 mod html;
+mod letter;
 mod plain;
 mod requester;
 mod sent_already;

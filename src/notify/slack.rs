@@ -70,7 +70,10 @@ fn parse(fields: &mut Fields) -> Option<Arc<dyn Build>> {
             None
         }
         (None, false) => {
-            fields.problem("signing_secret", "is missing; set signing_secret_file or signing_secret_env, or remove people");
+            fields.problem(
+                "signing_secret",
+                "is missing; set signing_secret_file or signing_secret_env, or remove people",
+            );
             None
         }
         (None, true) => None,

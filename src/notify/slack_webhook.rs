@@ -75,9 +75,9 @@ impl Channel for SlackWebhook {
 fn answer(reply: &Reply) -> Result<Sent, SendError> {
     match reply.status {
         StatusCode::OK => Ok(Sent { state: None, answer: reply.line() }),
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
-            Err(SendError::Gone { reason: format!("{}: the webhook was removed; set the URL of another one", reply.line()) })
-        }
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => Err(SendError::Gone {
+            reason: format!("{}: the webhook was removed; set the URL of another one", reply.line()),
+        }),
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(again(reply)),
         _ => Err(SendError::Rejected { reason: reply.line() }),
     }

@@ -158,8 +158,16 @@ fn failed(method: &str, answer: &Answer, after: Option<Duration>) -> CallError {
         "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found" => {
             return CallError::NoMessage;
         }
-        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" | "org_login_required"
-        | "ekm_access_denied" | "access_denied" | "no_permission" | "not_allowed_token_type" => {
+        "invalid_auth"
+        | "not_authed"
+        | "account_inactive"
+        | "token_revoked"
+        | "token_expired"
+        | "org_login_required"
+        | "ekm_access_denied"
+        | "access_denied"
+        | "no_permission"
+        | "not_allowed_token_type" => {
             SendError::Gone { reason: reason(": install the app again, and set its bot token") }
         }
         "missing_scope" => {
@@ -171,10 +179,25 @@ fn failed(method: &str, answer: &Answer, after: Option<Duration>) -> CallError {
             SendError::Retry { reason: reason(": invite the app to the channel, and check its id"), after }
         }
         "is_archived" => SendError::Retry { reason: reason(": unarchive the channel, or set another one"), after },
-        "msg_too_long" | "msg_blocks_too_long" | "invalid_blocks" | "invalid_blocks_format" | "no_text"
-        | "invalid_arguments" | "invalid_arg_name" | "invalid_array_arg" | "invalid_charset" | "invalid_form_data"
-        | "invalid_post_type" | "invalid_json" | "json_not_object" | "metadata_too_large" | "restricted_action"
-        | "restricted_action_read_only_channel" | "expired_trigger_id" | "invalid_trigger_id" | "exchanged_trigger_id"
+        "msg_too_long"
+        | "msg_blocks_too_long"
+        | "invalid_blocks"
+        | "invalid_blocks_format"
+        | "no_text"
+        | "invalid_arguments"
+        | "invalid_arg_name"
+        | "invalid_array_arg"
+        | "invalid_charset"
+        | "invalid_form_data"
+        | "invalid_post_type"
+        | "invalid_json"
+        | "json_not_object"
+        | "metadata_too_large"
+        | "restricted_action"
+        | "restricted_action_read_only_channel"
+        | "expired_trigger_id"
+        | "invalid_trigger_id"
+        | "exchanged_trigger_id"
         | "view_too_large" => SendError::Rejected { reason: reason("") },
         _ => SendError::Retry { reason: reason(""), after },
     })

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    payload::{Carried, Submission, modal::{CALLBACK, COMMENT, REASON}},
+    payload::{
+        Carried, Submission,
+        modal::{CALLBACK, COMMENT, REASON},
+    },
     text::{fitted, plain},
     texts,
 };
@@ -40,9 +43,7 @@ impl Form<'_> {
         let mut blocks = vec![json!({ "type": "section", "text": plain(&heading) })];
         let reasons = usual(self.carried, self.reasons);
         if !reasons.is_empty() {
-            let option = |(index, reason): (usize, &String)| {
-                json!({ "text": plain(&fitted(reason, OPTION).0), "value": index.to_string() })
-            };
+            let option = |(index, reason): (usize, &String)| json!({ "text": plain(&fitted(reason, OPTION).0), "value": index.to_string() });
             let options: Vec<_> = reasons.iter().enumerate().map(option).collect();
             blocks.push(json!({
                 "type": "input",

@@ -164,11 +164,20 @@ mod tests {
     #[test]
     fn mistakes_are_reported_with_their_field() {
         for (table, problem) in [
-            ("people.U012 = { subject = 'a', issuer = 'local' }", "teams is missing; list the ids of the workspaces that the people are in"),
+            (
+                "people.U012 = { subject = 'a', issuer = 'local' }",
+                "teams is missing; list the ids of the workspaces that the people are in",
+            ),
             ("teams = ['T1A']\npeople.U012 = { subject = 'a' }", "people.U012.issuer is missing"),
             ("teams = ['T1A']\nissuer = 'local'\npeople.U012 = { groups = [] }", "people.U012.subject is missing"),
-            ("teams = ['T1A']\nissuer = 'local'\npeople.U012 = { subject = 'a', roles = ['operator'] }", "people.U012.roles is not a field of this kind of channel; allowed: groups, issuer, subject"),
-            ("teams = ['T1A']\nissuer = 'local'\npeople.alice = { subject = 'a' }", "people has \"alice\", which is not the id of a user, such as U0123ABCD"),
+            (
+                "teams = ['T1A']\nissuer = 'local'\npeople.U012 = { subject = 'a', roles = ['operator'] }",
+                "people.U012.roles is not a field of this kind of channel; allowed: groups, issuer, subject",
+            ),
+            (
+                "teams = ['T1A']\nissuer = 'local'\npeople.alice = { subject = 'a' }",
+                "people has \"alice\", which is not the id of a user, such as U0123ABCD",
+            ),
             ("teams = ['acme']", "teams has \"acme\", which is not the id of a workspace, such as T0123ABCD"),
             ("issuer = ' local'", "issuer has a name that begins or ends with a space; remove it"),
             ("people = ['U012']", "people must be a table of tables"),
@@ -176,7 +185,8 @@ mod tests {
             assert_eq!(parsed(table).1, [problem], "{table}");
         }
         let groups: Vec<_> = (0..=GROUPS_MAX).map(|n| format!("'g{n}'")).collect();
-        let table = format!("teams = ['T1A']\nissuer = 'l'\npeople.U01 = {{ subject = 'a', groups = [{}] }}", groups.join(","));
+        let table =
+            format!("teams = ['T1A']\nissuer = 'l'\npeople.U01 = {{ subject = 'a', groups = [{}] }}", groups.join(","));
         assert_eq!(parsed(&table).1, ["people.U01.groups must have at most 64 groups"]);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     payload::{APPROVE, OPEN, REJECT, Shown},
-    text::{escape, formatted, fitted, length, plain},
+    text::{escape, fitted, formatted, length, plain},
     texts,
 };
 use crate::notify::card::{AgentText, Card, Deadline, DetailKey, Phrase};
@@ -69,7 +69,9 @@ impl Rendered {
         card.votes.iter().for_each(|vote| page.section(vote));
         let offers_approve = page.foot(card, foot);
         let half = |phrase: &Phrase| fitted(&phrase.unescaped().replace('\n', " "), FALLBACK).0;
-        Self { text: format!("{} – {}", half(&card.heading), half(&card.status)), blocks: page.blocks, offers_approve }
+        Self {
+            text: format!("{} – {}", half(&card.heading), half(&card.status)), blocks: page.blocks, offers_approve
+        }
     }
 
     /// A message of one sentence of this server.

@@ -42,7 +42,9 @@ use crate::{
     },
     grpc::{Admission, CallLimits},
     identity::{Authenticator, BlockedSubjects, Credentials, Principal, Unrecognised},
-    notify::{Answering, Channel, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, answering::router},
+    notify::{
+        Answering, Channel, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, answering::router,
+    },
     policies::Policies,
     policy::{Judge, Policy, PolicyChange},
     store::{ApprovalStore as _, Store},
@@ -146,7 +148,8 @@ impl World {
             limits: RequestLimits::default(),
         };
         let router = router([(&NAME.parse().unwrap(), &channel)], &answering);
-        let world = Self { clock, store, slack, settings, channel, answering, router, states: Mutex::default(), secrets };
+        let world =
+            Self { clock, store, slack, settings, channel, answering, router, states: Mutex::default(), secrets };
         world.set_policy(document).await;
         world
     }

@@ -21,7 +21,9 @@ pub(super) fn left_out(characters: usize, values: usize) -> String {
     match (characters, values) {
         (characters, 0) => format!("{} not shown.", noun(characters, "character")),
         (0, values) => format!("{} not shown.", noun(values, "argument")),
-        (characters, values) => format!("{} and {} not shown.", noun(characters, "character"), noun(values, "argument")),
+        (characters, values) => {
+            format!("{} and {} not shown.", noun(characters, "character"), noun(values, "argument"))
+        }
     }
 }
 
@@ -35,9 +37,11 @@ pub(super) const COMMENT: &str = "Comment";
 pub(super) const COMMENT_HINT: &str = "The agent reads it.";
 
 // Explanations, for one person
-pub(super) const NOT_ASKED: &str = "Not recorded: the policy does not ask you about this request, or it is not kept any more.";
+pub(super) const NOT_ASKED: &str =
+    "Not recorded: the policy does not ask you about this request, or it is not kept any more.";
 pub(super) const BLOCKED: &str = "Not recorded: an operator has blocked you.";
-pub(super) const STALE: &str = "Not recorded: the arguments changed since this message showed them. Look at them again.";
+pub(super) const STALE: &str =
+    "Not recorded: the arguments changed since this message showed them. Look at them again.";
 pub(super) const OWN: &str = "Not recorded: you asked for this call yourself, or it is made on your behalf.";
 pub(super) const VOTED: &str = "You have voted on this request before; that vote counts.";
 pub(super) const COMMENT_MISSING: &str = "The policy requires a comment.";
@@ -45,7 +49,8 @@ pub(super) const UNAVAILABLE: &str = "Not recorded: the server cannot record dec
 pub(super) const NO_MODAL: &str = "Slack did not open the form. Click again, or open the request.";
 pub(super) const ELSEWHERE: &str = "Not recorded: this button belongs to another channel.";
 pub(super) const GONE: &str = "This request is not kept any more.";
-pub(super) const SLOW: &str = "The server has not answered yet. Close this form: the message will show whether it was recorded.";
+pub(super) const SLOW: &str =
+    "The server has not answered yet. Close this form: the message will show whether it was recorded.";
 
 /// To a user who is not in the table. Slack shows the id in the user's profile, too.
 pub(super) fn unknown(user: &str) -> String {

@@ -247,7 +247,8 @@ impl Check {
             rest = &rest[1..];
         }
         // Isolates around a text from right to left are ours.
-        let hidden = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
+        let hidden =
+            |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
         if text.contains(hidden) {
             self.say(format!("{what} has invisible characters: {text:?}"));
         }
@@ -259,7 +260,8 @@ impl Check {
         let is_label = label.is_some_and(|label| label.chars().all(|c| c.is_ascii_alphabetic() || c == ' '));
         let inner = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
         let is_one = inner.is_some_and(|inner| {
-            !inner.contains(['<', '>']) && (inner.starts_with("https://signoff.example/") || inner.starts_with("!date^"))
+            !inner.contains(['<', '>'])
+                && (inner.starts_with("https://signoff.example/") || inner.starts_with("!date^"))
         });
         if !is_label && !is_one {
             self.say(format!("{what} is neither a label, a link nor a date: {text:?}"));

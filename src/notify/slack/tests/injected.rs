@@ -40,7 +40,8 @@ async fn texts_of_others_are_only_text() {
 #[tokio::test]
 async fn the_greatest_request_fits_into_a_message() {
     let world = World::new().await;
-    let wide = |c: &str| -> Value { (0..200).map(|n| (format!("{c}{n}{}", c.repeat(60)), json!(c.repeat(200)))).collect() };
+    let wide =
+        |c: &str| -> Value { (0..200).map(|n| (format!("{c}{n}{}", c.repeat(60)), json!(c.repeat(200)))).collect() };
     for c in ["&", "\u{1f600}", "\u{202e}", "<", "x"] {
         let request = NewRequest {
             agent: Agent { name: c.repeat(32), run_id: c.repeat(32), chain: vec![c.repeat(32); 16] },

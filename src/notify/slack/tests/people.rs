@@ -42,8 +42,10 @@ async fn only_reviewers_whom_the_policy_asks_can_decide() {
 async fn nobody_decides_their_own_request() {
     let world = World::new().await;
     let agent = Principal { on_behalf_of: Some(person("asker")), ..Principal::clone(&agent()) };
-    let mut follower =
-        Arc::clone(&world.answering.approvals).request(Arc::new(agent), asking(json!({ "amount": 1 })), 0).await.unwrap();
+    let mut follower = Arc::clone(&world.answering.approvals)
+        .request(Arc::new(agent), asking(json!({ "amount": 1 })), 0)
+        .await
+        .unwrap();
     let Update::Update { approval, .. } = follower.next().await.unwrap().unwrap() else { panic!("Progress") };
     assert_eq!(approval.request.on_behalf_of, Some(person("asker")));
     world.tell(approval.id).await.unwrap();

@@ -276,7 +276,9 @@ impl Receiver {
             "type": "message", "bot_id": "B0", "user": "U0BOT", "text": json["text"], "blocks": json["blocks"],
         });
         let ts = match json["ts"].as_str() {
-            Some(ts) if !self.state(|state| state.messages.contains_key(ts)) => return Reply::code("message_not_found"),
+            Some(ts) if !self.state(|state| state.messages.contains_key(ts)) => {
+                return Reply::code("message_not_found");
+            }
             Some(ts) => ts.to_owned(),
             None => format!("1503435956.{:06}", self.number()),
         };

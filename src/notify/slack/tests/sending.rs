@@ -21,7 +21,9 @@ async fn one_message_shows_an_approval_until_the_end() {
     let (_, message) = world.slack.message();
     assert_eq!(labels(&message), ["Approve", "Reject", "Open"]);
     let shown = texts(&message);
-    for part in ["process_payment: approval needed", "12000", "Acme &lt;GmbH&gt;", "The invoice is due.", "<!date^", "finance"] {
+    for part in
+        ["process_payment: approval needed", "12000", "Acme &lt;GmbH&gt;", "The invoice is due.", "<!date^", "finance"]
+    {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(message["text"].as_str().unwrap().starts_with("process_payment: approval needed – Waiting for"));

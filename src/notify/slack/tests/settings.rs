@@ -17,8 +17,14 @@ fn a_channel_has_a_token_and_an_id() {
     for (fields, said) in [
         ("channel = 'C0123ABCD'", "token is missing; set token_file or token_env"),
         ("token_file = '/t'", "channel is missing"),
-        ("token_file = '/t'\nchannel = '#finance'", "channel must be the id of a channel, such as C0123ABCD, and not its name"),
-        (&format!("{token}signing_secret_env = 'S'"), "people is missing; list who may decide, by the ids of users in Slack"),
+        (
+            "token_file = '/t'\nchannel = '#finance'",
+            "channel must be the id of a channel, such as C0123ABCD, and not its name",
+        ),
+        (
+            &format!("{token}signing_secret_env = 'S'"),
+            "people is missing; list who may decide, by the ids of users in Slack",
+        ),
         (
             &format!("{token}{people}"),
             "signing_secret is missing; set signing_secret_file or signing_secret_env, or remove people",
@@ -28,7 +34,10 @@ fn a_channel_has_a_token_and_an_id() {
             "api_url must begin with https://; set allow_http = true to send messages unencrypted",
         ),
         (&format!("{token}api_url = 'https://slack.example/api?x=1'"), "api_url must not have a query"),
-        (&format!("{token}signing_secret = 'x'"), "signing_secret must not be in the configuration; set signing_secret_file or signing_secret_env"),
+        (
+            &format!("{token}signing_secret = 'x'"),
+            "signing_secret must not be in the configuration; set signing_secret_file or signing_secret_env",
+        ),
     ] {
         assert_eq!(problems(fields), [said], "{fields}");
     }
