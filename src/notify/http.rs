@@ -114,7 +114,7 @@ impl HttpClient {
         Ok(Reply { status, retry_after, body, host: to.host().to_owned() })
     }
 
-    async fn exchange<'a>(
+    async fn exchange(
         &self,
         to: &Endpoint,
         headers: HeaderMap,

@@ -84,7 +84,7 @@ proptest! {
 #[test]
 fn a_full_lane_drops_votes_only() {
     let mut lane = lane();
-    let kind = |n: u64| if n % 3 == 0 { NotificationKind::Edited } else { NotificationKind::Voted };
+    let kind = |n: u64| if n.is_multiple_of(3) { NotificationKind::Edited } else { NotificationKind::Voted };
     (1..=10).for_each(|n| lane.push(delivery(n, NotificationKind::Voted)));
     (1..=2).for_each(|revision| assert!(lane.settle(Settlement::Dead { revision, error: String::new() })));
     (11..=LANE_DELIVERIES_MAX as u64).for_each(|n| lane.push(delivery(n, kind(n))));

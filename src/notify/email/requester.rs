@@ -38,7 +38,7 @@ fn address(person: &Actor, settings: &Settings) -> Option<Address> {
     let allowed = settings.requesters.as_ref()?;
     let address: Address = person.subject.parse().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
-    let issuer = allowed.issuers.iter().any(|issuer| *issuer == person.issuer);
+    let issuer = allowed.issuers.contains(&person.issuer);
     let domain = allowed.domains.iter().any(|domain| domain.eq_ignore_ascii_case(address.domain()));
     (issuer && domain && address.user().bytes().all(plain)).then_some(address)
 }

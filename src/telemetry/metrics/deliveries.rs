@@ -130,7 +130,8 @@ impl Deliveries {
         let labels = [("channel", String::new())];
         self.count(&labels[0].1, Outcome::Sent, 1);
         self.seconds.get_or_create(&labels).observe(0.0);
-        (self.waiting.get_or_create(&labels).set(0), self.dead.get_or_create(&labels).set(0));
+        self.waiting.get_or_create(&labels).set(0);
+        self.dead.get_or_create(&labels).set(0);
         self.oldest.get_or_create(&labels).set(0.0);
     }
 

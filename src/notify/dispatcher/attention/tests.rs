@@ -83,8 +83,7 @@ proptest! {
         let (mut sent, mut interruptions, mut fails) = (BTreeSet::new(), Vec::new(), Vec::new());
         let mut failed = false;
         let mut arrival = arrivals.peek().map(|(gap, ..)| now + chrono::TimeDelta::seconds(*gap));
-        loop {
-            let Some(next) = due.iter().map(|(at, _)| *at).chain(arrival).min() else { break };
+        while let Some(next) = due.iter().map(|(at, _)| *at).chain(arrival).min() {
             now = now.max(next);
             if arrival.is_some_and(|at| at <= now) {
                 let (_, name, urgent, fail) = arrivals.next().unwrap();

@@ -67,7 +67,7 @@ impl Worker {
             leased.lanes.iter().for_each(|lane| self.plan_one(lane, now));
         }
         if probing {
-            match self.ready.iter_mut().nth(queued) {
+            match self.ready.get_mut(queued) {
                 Some(probe) => {
                     probe.probe = true;
                     self.breaker.probe_starts();
