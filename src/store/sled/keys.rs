@@ -394,7 +394,7 @@ pub(super) fn lanes() -> std::ops::Range<Vec<u8>> {
 
 /// Keys of the lanes after one, or of all.
 pub(super) fn lanes_after(id: Option<&LaneId>) -> std::ops::Range<Vec<u8>> {
-    id.map_or_else(|| vec![LANE], |id| [lane(id), vec![u8::MAX]].concat())..vec![LANE + 1]
+    id.map_or_else(|| vec![LANE], |id| [lane(id), vec![u8::MAX, 0]].concat())..vec![LANE + 1]
 }
 
 /// A lane's key and those of its further pieces.

@@ -225,7 +225,7 @@ async fn a_check_finds_damage_and_changes_nothing() {
     let findings = check(directory.path(), scratch.path()).unwrap();
     assert_eq!((findings.faults, findings.notes), (vec![], vec![]));
     assert_eq!((findings.approvals, findings.policies, findings.tokens, findings.freezes), (10, 2, 1, 3));
-    assert_eq!((findings.blocks, findings.sessions, findings.lanes), (2, 1, 18));
+    assert_eq!((findings.blocks, findings.sessions, findings.lanes), (2, 1, 16));
     assert_eq!(bytes(), before);
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
     fs::remove_file(directory.path().join("sled/db")).unwrap();
