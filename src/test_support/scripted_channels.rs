@@ -11,7 +11,7 @@ use crate::{
 
 /// Each has failed once. `mail` rejects test messages, and the others accept them.
 pub(crate) struct ScriptedChannels {
-    names: Vec<ChannelName>,
+    pub(crate) names: Vec<ChannelName>,
     /// Why all of them are disabled.
     pub(crate) disabled: Option<String>,
     /// What the receiver of `hook` answers.
