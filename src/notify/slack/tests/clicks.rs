@@ -143,7 +143,7 @@ async fn what_was_not_shown_cannot_be_approved_from_chat() {
         document["redact"] = json!(["args.card"]);
         document
     };
-    let by_session = policy(json!({ "min_assurance": "CREDENTIALS" }));
+    let by_session = policy(json!({ "min_assurance": "MIN_ASSURANCE_CREDENTIALS" }));
     let (cut, not_by_chat) = ("this message does not show everything", "the policy does not accept approvals from chat");
     for (document, asked, why) in
         [(policy(json!({})), long, cut), (redacting, hidden, cut), (by_session, json!({ "amount": 1 }), not_by_chat)]
