@@ -1,5 +1,6 @@
-//! Freezes agents in an emergency, and reports the server's status.
+//! Freezes agents in an emergency, reports the server's status, and shows and retries deliveries of notifications.
 
+mod deliveries;
 mod error;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::{
     store::{Filter, Order, Query, Store, StoreError},
 };
 
+pub use deliveries::{Deliveries, DeliveryPage, DeliveryQuery, RunningChannel, RunningChannels};
 pub use error::Error;
 
 /// Settings of freezes.

@@ -22,6 +22,7 @@ mod health;
 mod history;
 mod ids;
 mod json;
+mod notify;
 mod pending;
 mod policy;
 mod program;
@@ -98,6 +99,9 @@ enum ClientCommand {
     /// Block people and programs, whatever credentials they have; unblock and list them
     #[command(subcommand)]
     Subject(subject::SubjectCommand),
+    /// List channels of notifications and their deliveries, retry deliveries, and test channels
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
     /// Show the identity that the server sees for your credentials
     Whoami,
     /// Check whether the server is serving; exit 0 if it is, 1 if not
@@ -163,6 +167,7 @@ async fn execute(
         ClientCommand::Token(command) => token::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Session(command) => session::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Subject(command) => subject::run(command, connection, console).await.map(|()| 0),
+        ClientCommand::Notify(command) => notify::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Whoami => whoami::run(connection, console).await.map(|()| 0),
         ClientCommand::Health(args) => health::run(args, connection, console).await,
         ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),

@@ -12,6 +12,7 @@ mod approval;
 mod assets;
 mod cookies;
 mod csrf;
+mod deliveries;
 mod dev_link;
 mod error;
 mod form;
@@ -50,7 +51,7 @@ use axum::{
 };
 
 use crate::{
-    admin::Admin,
+    admin::{Admin, Deliveries},
     approvals::Approvals,
     clock::Clock,
     domain::limits::RequestLimits,
@@ -82,6 +83,8 @@ pub struct Desk {
     pub sessions: Arc<Sessions>,
     /// Freezes, and the status.
     pub admin: Arc<Admin>,
+    /// Channels of notifications, and their deliveries.
+    pub deliveries: Arc<Deliveries>,
     /// Recognises credentials, and limits callers, as for gRPC.
     pub admission: Arc<Admission>,
     /// Counts open streams, together with those of gRPC.
@@ -117,6 +120,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(freezes::routes())
         .merge(tokens::routes())
         .merge(sessions::routes())
+        .merge(deliveries::routes())
         .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .merge(policy::routes());

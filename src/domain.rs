@@ -9,6 +9,7 @@ mod approval;
 mod arguments;
 mod block;
 mod blocks;
+mod channel_summary;
 mod command;
 mod event;
 mod freeze;
@@ -56,6 +57,7 @@ pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_js
 pub(crate) use block::samples as block_samples;
 pub use block::{Block, BlockError, NewBlock, NewUnblock, SubjectName, Unblocked};
 pub use blocks::{BLOCKS_MAX, BlockChanges, Blocks, ImportedBlocks};
+pub use channel_summary::{ChannelSummary, ListedDelivery};
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Revoking, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult};
 #[cfg(any(test, feature = "testing"))]

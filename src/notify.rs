@@ -15,6 +15,7 @@ mod http;
 mod link_minter;
 mod message;
 mod ntfy;
+mod operations;
 mod pagerduty;
 mod plain_text;
 mod registry;

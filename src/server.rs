@@ -130,6 +130,7 @@ impl Server {
             tokens: Arc::clone(&use_cases.tokens),
             sessions: Arc::clone(&use_cases.sessions),
             admin: Arc::clone(&use_cases.admin),
+            deliveries: Arc::clone(&use_cases.deliveries),
             admission: Arc::clone(&admission),
             streams,
             clock: Arc::clone(&clock),
@@ -152,7 +153,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, sessions, policies, approvals, links: _, admin: _ } = use_cases;
+        let UseCases { tokens, sessions, policies, approvals, links: _, admin: _, deliveries: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let dispatcher = notifications::start(&channels, &store, &policies, (&clock, public_url), &metrics);

@@ -1,5 +1,6 @@
 //! Helpers for tests of the use-cases: callers, a store with controlled timing, and polling without waiting.
 
+mod scripted_channels;
 mod staged_store;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::{
     identity::{AuthenticationMethod, Principal},
 };
 
+pub(crate) use scripted_channels::{ScriptedChannels, hook_and_mail};
 pub(crate) use staged_store::Staged;
 
 /// A caller with these roles.

@@ -1,10 +1,10 @@
 use crate::{
-    domain::{Actor, FreezeId},
+    domain::{Actor, ChannelName, DeliveryId, FreezeId},
     identity::AccessDenied,
     store::StoreError,
 };
 
-/// Why freezing, thawing or reading the status failed.
+/// Why a call about the server as a whole failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The caller may not do this.
@@ -18,10 +18,34 @@ pub enum Error {
         /// Who froze.
         frozen_by: Actor,
     },
+    /// No channel has this name.
+    #[error("there is no channel {name}; configured: {}", list(.configured))]
+    NoSuchChannel {
+        /// The name.
+        name: ChannelName,
+        /// The configured channels.
+        configured: Vec<ChannelName>,
+    },
+    /// The delivery does not wait, and is not dead.
+    #[error("there is no delivery {0}; it may have been sent, or its approval was forgotten")]
+    NoSuchDelivery(DeliveryId),
+    /// The idempotency key belongs to a retry of another delivery.
+    #[error("request_id {request_id:?} was used before, to retry the delivery {id}")]
+    RequestIdReused {
+        /// The key.
+        request_id: String,
+        /// The delivery of the first call.
+        id: DeliveryId,
+    },
     /// A bug.
     #[error("internal error: {0}")]
     Internal(String),
     /// The store rejected it, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn list(names: &[ChannelName]) -> String {
+    let names: Vec<_> = names.iter().map(ChannelName::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, Assurance, AuthenticationMethod, DecidesFor, Decision, DecisionSurface,
-    Event, ExecutionOutcome, ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation,
-    Role, RuleOutcome, RuleTrace, SessionState, TokenState, VoteChoice, event::Kind,
+    DeliveryState, Event, ExecutionOutcome, ExecutionResult, NotificationKind, Panel, Permission, PolicyEffect,
+    PolicyEvaluation, Priority, Revocation, Role, RuleOutcome, RuleTrace, SessionState, TokenState, VoteChoice,
+    event::Kind,
 };
 
 /// An enum value without its prefix. An unknown value is `UNKNOWN(number)`.
@@ -50,6 +51,10 @@ words! {
     token_state(TokenState) = "TOKEN_STATE_";
     /// The state of a session, for example `ENDED`.
     session_state(SessionState) = "SESSION_STATE_";
+    /// What a channel is told, for example `REQUESTED`.
+    notification_kind(NotificationKind) = "NOTIFICATION_KIND_";
+    /// The state of a delivery, for example `DEAD`.
+    delivery_state(DeliveryState) = "DELIVERY_STATE_";
     /// How a caller was authenticated, for example `CERTIFICATE`.
     method(AuthenticationMethod) = "AUTHENTICATION_METHOD_";
     /// Where a person acted, for example `DESK`.

@@ -62,6 +62,10 @@ printed! {
     v1::BlockSubjectResponse => "signoff.v1.BlockSubjectResponse",
     v1::UnblockSubjectResponse => "signoff.v1.UnblockSubjectResponse",
     v1::BlockedSubject => "signoff.v1.BlockedSubject",
+    v1::NotificationChannel => "signoff.v1.NotificationChannel",
+    v1::Delivery => "signoff.v1.Delivery",
+    v1::RetryDeliveryResponse => "signoff.v1.RetryDeliveryResponse",
+    v1::TestChannelResponse => "signoff.v1.TestChannelResponse",
     v1::GetStatusResponse => "signoff.v1.GetStatusResponse",
     tonic_health::pb::HealthCheckResponse => "grpc.health.v1.HealthCheckResponse",
 }

@@ -5,6 +5,7 @@ mod fake;
 mod gate;
 mod ids;
 mod lists;
+mod notify;
 mod options;
 mod reviewing;
 mod sessions;

@@ -20,12 +20,14 @@ pub(super) enum Place {
     Tokens,
     /// Sessions.
     Sessions,
+    /// Channels of notifications, and their deliveries.
+    Deliveries,
     /// The server's status.
     Status,
 }
 
 /// The places, their paths, names, and the call that a viewer must be allowed to make.
-const PLACES: [(Place, &str, &str, Method); 8] = [
+const PLACES: [(Place, &str, &str, Method); 9] = [
     (Place::Waiting, "/", texts::nav::WAITING, Method::Decide),
     (Place::Pending, "/pending", texts::nav::PENDING, Method::ListPending),
     (Place::History, "/history", texts::nav::HISTORY, Method::ListApprovals),
@@ -33,6 +35,7 @@ const PLACES: [(Place, &str, &str, Method); 8] = [
     (Place::Freezes, "/freezes", texts::nav::FREEZES, Method::ListFreezes),
     (Place::Tokens, "/tokens", texts::nav::TOKENS, Method::ListTokens),
     (Place::Sessions, "/sessions", texts::nav::SESSIONS, Method::GetCaller),
+    (Place::Deliveries, "/deliveries", texts::nav::DELIVERIES, Method::ListDeliveries),
     (Place::Status, "/status", texts::nav::STATUS, Method::GetStatus),
 ];
 

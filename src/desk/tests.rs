@@ -3,6 +3,7 @@
 
 mod admin_pages;
 mod approval;
+mod deliveries;
 mod freezes;
 mod links;
 mod policy;
@@ -25,11 +26,11 @@ use tower::ServiceExt as _;
 
 use super::{Desk, Hosts, csrf::CsrfToken, router};
 use crate::{
-    admin::{self, Admin},
+    admin::{self, Admin, Deliveries, RunningChannels},
     approvals::{self, Approvals, Message},
     clock::{Clock, ManualClock, WallClock},
     domain::{
-        Agent, Approval, ApprovalId, NewRequest, SignIn,
+        Agent, Approval, ApprovalId, NewRequest, Routes, SignIn,
         limits::RequestLimits,
         samples::{arguments, at},
     },
@@ -41,7 +42,7 @@ use crate::{
     sessions::{self, Sessions},
     store::{ApprovalStore as _, Store},
     telemetry::Metrics,
-    test_support::{Staged, agent, operator},
+    test_support::{ScriptedChannels, Staged, agent, operator},
     tokens::Tokens,
 };
 
@@ -50,6 +51,7 @@ pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
     pub(super) store: Arc<Staged>,
     pub(super) desk: Arc<Desk>,
+    pub(super) channels: Arc<ScriptedChannels>,
     router: Router,
 }
 
@@ -59,6 +61,10 @@ pub(super) struct Setup {
     pub(super) thaw_requires_other_operator: bool,
     /// The file that governs the policy.
     pub(super) policy_file: Option<PathBuf>,
+    /// The channels of notifications.
+    pub(super) routes: Routes,
+    /// What the receiver of the channel `hook` answers to a test.
+    pub(super) answer: String,
 }
 
 /// A signed-in person's browser.
@@ -97,11 +103,11 @@ impl World {
 
     /// With a policy, as its document, on a server with other settings.
     pub(super) async fn with_setup(document: Value, setup: Setup) -> Self {
-        let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
+        let Setup { thaw_requires_other_operator, policy_file, routes, answer } = setup;
+        let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::with_routes(routes.clone())));
         let shared = Arc::clone(&store) as Arc<dyn Store>;
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let window = Duration::from_secs(300);
-        let Setup { thaw_requires_other_operator, policy_file } = setup;
         let governed = policy_file.is_some();
         let compiled = Policy::compile(serde_json::from_value(document.clone()).unwrap()).unwrap();
         let (kept, dated) = (Arc::clone(&shared), Arc::clone(&time));
@@ -129,9 +135,13 @@ impl World {
         let settings = sessions::Settings { dev: true, ..sessions::Settings::default() };
         let sessions =
             Sessions::load(Arc::clone(&shared), Arc::clone(&time), tokens.registry(), settings).await.unwrap();
+        let channels = Arc::new(ScriptedChannels { answer, ..ScriptedChannels::of(&routes) });
+        let running = Arc::clone(&channels) as Arc<dyn RunningChannels>;
+        let outbox = Arc::clone(&store) as Arc<dyn crate::store::OutboxStore>;
         let keys = Arc::clone(&store) as Arc<dyn crate::store::SigningKeyStore>;
         let links = Links::new(keys, Arc::clone(&approvals), Arc::clone(&policies));
         let desk = Arc::new(Desk {
+            deliveries: Deliveries::new(outbox, running, routes, Arc::clone(&time)),
             approvals,
             links,
             policies,
@@ -146,7 +156,7 @@ impl World {
             hosts: Hosts::new("127.0.0.1:7766".parse().unwrap(), false, None, &[]),
             dev_link: None,
         });
-        let world = Self { clock, store, router: router(Arc::clone(&desk)), desk };
+        let world = Self { clock, store, channels, router: router(Arc::clone(&desk)), desk };
         if !governed {
             world.set_policy(document).await;
         }

@@ -8,6 +8,7 @@ use crate::domain::Status;
 
 pub(super) mod alerts;
 pub(super) mod approval;
+pub(super) mod deliveries;
 pub(super) mod forms;
 pub(super) mod freezes;
 pub(super) mod history;
@@ -59,6 +60,7 @@ pub(super) mod nav {
     pub(in crate::desk) const FREEZES: &str = "Freezes";
     pub(in crate::desk) const TOKENS: &str = "Tokens";
     pub(in crate::desk) const SESSIONS: &str = "Sessions";
+    pub(in crate::desk) const DELIVERIES: &str = "Deliveries";
     pub(in crate::desk) const STATUS: &str = "Status";
     pub(in crate::desk) const MENU: &str = "Menu";
     pub(in crate::desk) const SKIP: &str = "Skip to content";

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{auth::principal, error::Failure};
 use crate::{
-    admin::Admin,
+    admin::{Admin, Deliveries, DeliveryQuery},
     domain::limits::RequestLimits,
     proto::v1::{self as pb, admin_service_server::AdminService},
     sessions::Sessions,
@@ -17,14 +17,20 @@ type Reply<T> = Result<Response<T>, Status>;
 pub struct AdminApi {
     admin: Arc<Admin>,
     sessions: Arc<Sessions>,
+    deliveries: Arc<Deliveries>,
     limits: RequestLimits,
 }
 
 impl AdminApi {
     /// Serves the use-cases to authenticated callers.
     #[must_use]
-    pub const fn new(admin: Arc<Admin>, sessions: Arc<Sessions>, limits: RequestLimits) -> Self {
-        Self { admin, sessions, limits }
+    pub const fn new(
+        admin: Arc<Admin>,
+        sessions: Arc<Sessions>,
+        deliveries: Arc<Deliveries>,
+        limits: RequestLimits,
+    ) -> Self {
+        Self { admin, sessions, deliveries, limits }
     }
 }
 
@@ -93,5 +99,37 @@ impl AdminService for AdminApi {
         let blocks = self.sessions.blocks(&*principal(&request)?).await.map_err(Failure::from)?;
         let blocks = blocks.iter().map(encode::blocked_subject).collect();
         Ok(Response::new(pb::ListBlockedSubjectsResponse { blocks }))
+    }
+
+    async fn list_channels(&self, request: Request<pb::ListChannelsRequest>) -> Reply<pb::ListChannelsResponse> {
+        let channels = self.deliveries.channels(&*principal(&request)?).map_err(Failure::from)?;
+        Ok(Response::new(pb::ListChannelsResponse { channels: channels.iter().map(encode::channel).collect() }))
+    }
+
+    async fn list_deliveries(&self, request: Request<pb::ListDeliveriesRequest>) -> Reply<pb::ListDeliveriesResponse> {
+        let principal = principal(&request)?;
+        let asked = decode::deliveries(&request.into_inner(), &self.limits)?;
+        let decode::DeliveriesPage { channel, approval, dead_only, after, limit } = asked.clone();
+        let query = DeliveryQuery { channel, approval, dead_only, after, limit };
+        let page = self.deliveries.list(&principal, query).await.map_err(Failure::from)?;
+        let last = page.deliveries.last().filter(|_| page.more);
+        let next_page_token = last.map(|last| asked.token_after(&last.id)).unwrap_or_default();
+        let deliveries = page.deliveries.iter().map(encode::delivery).collect();
+        Ok(Response::new(pb::ListDeliveriesResponse { deliveries, next_page_token }))
+    }
+
+    async fn retry_delivery(&self, request: Request<pb::RetryDeliveryRequest>) -> Reply<pb::RetryDeliveryResponse> {
+        let principal = principal(&request)?;
+        let decode::RetryCall { request_id, id } = decode::retry_delivery(request.into_inner())?;
+        let delivery = self.deliveries.retry(&principal, id, request_id).await.map_err(Failure::from)?;
+        Ok(Response::new(pb::RetryDeliveryResponse { delivery: Some(encode::delivery(&delivery)) }))
+    }
+
+    async fn test_channel(&self, request: Request<pb::TestChannelRequest>) -> Reply<pb::TestChannelResponse> {
+        let principal = principal(&request)?;
+        let channel = decode::test_channel(&request.into_inner())?;
+        let tested = self.deliveries.test(&principal, &channel).await.map_err(Failure::from)?;
+        let (accepted, answer) = (tested.is_ok(), tested.unwrap_or_else(|reason| reason));
+        Ok(Response::new(pb::TestChannelResponse { accepted, answer }))
     }
 }

@@ -152,7 +152,9 @@ const fn reservation(method: Method) -> usize {
         | Method::ListFreezes
         | Method::GetStatus
         | Method::ListSessions
-        | Method::ListBlockedSubjects => PAGE,
+        | Method::ListBlockedSubjects
+        | Method::ListChannels
+        | Method::ListDeliveries => PAGE,
         Method::RequestApproval
         | Method::WatchApproval
         | Method::WatchPending
@@ -171,7 +173,9 @@ const fn reservation(method: Method) -> usize {
         | Method::Thaw
         | Method::EndSessions
         | Method::BlockSubject
-        | Method::UnblockSubject => CALL,
+        | Method::UnblockSubject
+        | Method::RetryDelivery
+        | Method::TestChannel => CALL,
     }
 }
 
@@ -192,6 +196,8 @@ const fn changes(method: Method) -> bool {
             | Method::EndSessions
             | Method::BlockSubject
             | Method::UnblockSubject
+            | Method::RetryDelivery
+            | Method::TestChannel
     )
 }
 

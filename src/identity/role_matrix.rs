@@ -50,11 +50,15 @@ pub enum Method {
     BlockSubject,
     UnblockSubject,
     ListBlockedSubjects,
+    ListChannels,
+    ListDeliveries,
+    RetryDelivery,
+    TestChannel,
 }
 
 impl Method {
     /// Every call.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::RequestApproval,
         Self::WatchApproval,
         Self::GetApproval,
@@ -84,6 +88,10 @@ impl Method {
         Self::BlockSubject,
         Self::UnblockSubject,
         Self::ListBlockedSubjects,
+        Self::ListChannels,
+        Self::ListDeliveries,
+        Self::RetryDelivery,
+        Self::TestChannel,
     ];
 
     /// The call's name on the wire.
@@ -119,6 +127,10 @@ impl Method {
             Self::BlockSubject => "BlockSubject",
             Self::UnblockSubject => "UnblockSubject",
             Self::ListBlockedSubjects => "ListBlockedSubjects",
+            Self::ListChannels => "ListChannels",
+            Self::ListDeliveries => "ListDeliveries",
+            Self::RetryDelivery => "RetryDelivery",
+            Self::TestChannel => "TestChannel",
         }
     }
 
@@ -136,7 +148,11 @@ impl Method {
             | Self::EndSessions
             | Self::BlockSubject
             | Self::UnblockSubject
-            | Self::ListBlockedSubjects => "AdminService",
+            | Self::ListBlockedSubjects
+            | Self::ListChannels
+            | Self::ListDeliveries
+            | Self::RetryDelivery
+            | Self::TestChannel => "AdminService",
             _ => "ApprovalService",
         }
     }
@@ -175,6 +191,8 @@ impl Method {
             | (Self::GetPolicy | Self::ListPolicyVersions, Reviewer | Auditor | Operator)
             | (Self::ListTokens | Self::ListFreezes | Self::GetStatus, Auditor | Operator)
             | (Self::ListSessions | Self::ListBlockedSubjects, Auditor | Operator)
+            | (Self::ListChannels | Self::ListDeliveries, Auditor | Operator)
+            | (Self::RetryDelivery | Self::TestChannel, Operator)
             | (Self::SetPolicy | Self::TestPolicy | Self::CreateToken | Self::RevokeToken, Operator)
             | (Self::RevokeApproval | Self::Freeze | Self::Thaw, Operator)
             | (Self::EndSessions | Self::BlockSubject | Self::UnblockSubject, Operator)

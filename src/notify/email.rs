@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent, Subject};
+use super::{Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelState, Choice},
@@ -77,6 +77,11 @@ impl Channel for Email {
         if let Some(requester) = Requester::of(message, &self.settings) {
             let composed = Composed { card: &requester.card, one_tap: &[], to: &requester.mailbox, thread: None };
             delivery.deliver(&composed).await?;
+            // A caller chose that address: it must not be able to fill the list of dead deliveries.
+            let address = requester.mailbox.email.to_string();
+            if let Some(reason) = delivery.rejected.pop_if(|why| why.starts_with(&address)) {
+                tracing::warn!(reason, "the address of a requester was rejected");
+            }
         }
         delivery.finish(thread.map(|thread| thread.state())).await
     }
@@ -159,11 +164,6 @@ impl Delivery<'_> {
         let others = if self.answer.is_some() { texts::OTHERS_HAVE_IT } else { "" };
         Err(SendError::Rejected { reason: format!("rejected by SMTP server: {}{others}", self.rejected.join("; ")) })
     }
-}
-
-/// Whether a message is about one approval.
-fn is_about_an_approval(message: &Message) -> bool {
-    matches!(message.subject, Subject::Approval { .. })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::StartError;
 use crate::{
-    admin::{self, Admin, Process},
+    admin::{self, Admin, Deliveries, Process, RunningChannels},
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
@@ -16,7 +16,7 @@ use crate::{
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
-    store::{ApprovalStore, SigningKeyStore, Store, TokenStore},
+    store::{ApprovalStore, OutboxStore, SigningKeyStore, Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -45,6 +45,7 @@ pub(super) struct UseCases {
     pub(super) approvals: Arc<Approvals>,
     pub(super) links: Arc<Links>,
     pub(super) admin: Arc<Admin>,
+    pub(super) deliveries: Arc<Deliveries>,
 }
 
 impl UseCases {
@@ -75,6 +76,7 @@ impl UseCases {
             None => Policies::from_store(stored, dated, config.claim_window).await?,
             Some((path, policy)) => Policies::from_file(stored, dated, config.claim_window, path, policy).await?,
         };
+        policies.know_channels(config.channels.iter().map(|settings| settings.name.clone()).collect());
         let settings = Settings {
             heartbeat: config.heartbeat,
             max_stream_age: config.max_stream_age,
@@ -92,12 +94,15 @@ impl UseCases {
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
         let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
-        Ok(Self { tokens, sessions, policies, approvals, links, admin })
+        let outbox = Arc::clone(store) as Arc<dyn OutboxStore>;
+        let running = Arc::clone(channels) as Arc<dyn RunningChannels>;
+        let deliveries = Deliveries::new(outbox, running, config.routes(), Arc::clone(clock));
+        Ok(Self { tokens, sessions, policies, approvals, links, admin, deliveries })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, sessions, policies, approvals, links: _, admin } = self;
+        let Self { tokens, sessions, policies, approvals, links: _, admin, deliveries } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),
@@ -107,7 +112,12 @@ impl UseCases {
             ),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
-            admin: AdminApi::new(Arc::clone(admin), Arc::clone(sessions), limits.request.clone()),
+            admin: AdminApi::new(
+                Arc::clone(admin),
+                Arc::clone(sessions),
+                Arc::clone(deliveries),
+                limits.request.clone(),
+            ),
         }
     }
 

@@ -31,7 +31,7 @@ const fn quiet(name: &'static str, shape: Shape) -> Method {
 }
 
 /// Every method, the busiest first, and [`OTHER`] last.
-pub(super) const METHODS: [Method; 34] = [
+pub(super) const METHODS: [Method; 38] = [
     method("signoff.v1.ApprovalService/RequestApproval", Shape::Streaming),
     method("signoff.v1.ApprovalService/Decide", Shape::Unary),
     method("signoff.v1.ApprovalService/ClaimExecution", Shape::Unary),
@@ -61,6 +61,10 @@ pub(super) const METHODS: [Method; 34] = [
     method("signoff.v1.AdminService/ListBlockedSubjects", Shape::Unary),
     method("signoff.v1.AdminService/BlockSubject", Shape::Unary),
     method("signoff.v1.AdminService/UnblockSubject", Shape::Unary),
+    method("signoff.v1.AdminService/ListChannels", Shape::Unary),
+    method("signoff.v1.AdminService/ListDeliveries", Shape::Unary),
+    method("signoff.v1.AdminService/RetryDelivery", Shape::Unary),
+    method("signoff.v1.AdminService/TestChannel", Shape::Unary),
     quiet("grpc.health.v1.Health/Check", Shape::Unary),
     quiet("grpc.health.v1.Health/Watch", Shape::Streaming),
     quiet("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),

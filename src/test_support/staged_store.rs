@@ -59,6 +59,11 @@ impl Default for Staged {
 }
 
 impl Staged {
+    /// A store that adds deliveries.
+    pub(crate) fn with_routes(routes: crate::domain::Routes) -> Self {
+        Self { inner: MemoryStore::with_routes(Arc::new(routes)), ..Self::default() }
+    }
+
     /// From now on commits are recorded, but not acknowledged.
     pub(crate) fn hold(&self) {
         self.acknowledge.forget_permits(Semaphore::MAX_PERMITS);

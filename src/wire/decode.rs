@@ -9,6 +9,7 @@ use crate::domain::ApprovalId;
 
 mod actions;
 mod admin;
+mod deliveries;
 mod lists;
 mod names;
 mod people;
@@ -21,6 +22,7 @@ mod tokens;
 
 pub use actions::{Wait, cancellation, claim, decision, report, revocation, wait};
 pub use admin::{FreezeCall, ThawCall, freeze, thaw};
+pub use deliveries::{DeliveriesPage, RetryCall, deliveries, retry_delivery, test_channel};
 pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{document, policy, test_cases};
 pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};

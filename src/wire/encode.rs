@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod admin;
+mod deliveries;
 mod events;
 mod policy;
 mod progress;
@@ -20,6 +21,7 @@ mod sessions;
 mod tokens;
 
 pub use admin::{freeze, server_status};
+pub use deliveries::{channel, delivery};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};
 pub use progress::progress;

@@ -2,7 +2,8 @@
 
 use crate::{
     domain::{
-        ActorKind, Assurance, Choice, ExecutionResult, MinAssurance, Permission, Priority, Role, Status, Surface,
+        ActorKind, Assurance, Choice, ExecutionResult, MinAssurance, NotificationKind, Permission, Priority, Role,
+        Status, Surface,
     },
     proto::v1,
 };
@@ -51,4 +52,5 @@ codes! {
     MinAssurance = MinAssurance { Chat, Credentials }
     Role = Role { Agent, Reviewer, Auditor, Operator }
     Permission = Permission { AskForOthers, DecideForOthers, DecideAlone }
+    NotificationKind = NotificationKind { Requested, Voted, Edited, Escalated, Decided, TimedOut, Cancelled, Revoked }
 }

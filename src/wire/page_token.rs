@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    domain::{ApprovalId, SessionId, TokenId},
+    domain::{ApprovalId, ChannelName, DeliveryId, SessionId, TokenId},
     store::{Filter, Order},
 };
 
@@ -103,6 +103,46 @@ pub fn decode_session(token: &str, active_only: bool) -> Result<SessionId, Inval
     decode_id(SESSIONS[usize::from(active_only)], token).map(SessionId::new)
 }
 
+/// The filters of a list of deliveries.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryFilter<'a> {
+    /// Only to this channel.
+    pub channel: Option<&'a ChannelName>,
+    /// Only about this approval.
+    pub approval: Option<ApprovalId>,
+    /// Only dead ones.
+    pub dead_only: bool,
+}
+
+/// First byte of page tokens for lists of deliveries.
+const DELIVERIES: u8 = 7;
+
+/// The page token for the page of deliveries after `last`.
+#[must_use]
+pub fn encode_delivery(filter: &DeliveryFilter<'_>, last: &DeliveryId) -> String {
+    let mut bytes = vec![DELIVERIES];
+    bytes.extend(delivery_hash(filter));
+    bytes.extend(last.to_string().into_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The last delivery of the previous page.
+///
+/// # Errors
+/// When the page token does not belong to this list.
+pub fn decode_delivery(token: &str, filter: &DeliveryFilter<'_>) -> Result<DeliveryId, InvalidPageToken> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidPageToken)?;
+    let id = bytes.strip_prefix(&[DELIVERIES]).and_then(|rest| rest.strip_prefix(&delivery_hash(filter)));
+    let id = std::str::from_utf8(id.ok_or(InvalidPageToken)?).map_err(|_| InvalidPageToken)?;
+    id.parse().map_err(|_| InvalidPageToken)
+}
+
+fn delivery_hash(filter: &DeliveryFilter<'_>) -> [u8; HASH] {
+    let DeliveryFilter { channel, approval, dead_only } = filter;
+    let approval = approval.map(|approval| approval.to_string());
+    digest(&json!([channel.map(ChannelName::as_str), approval, dead_only]))
+}
+
 fn encode_id(list: u8, id: Uuid) -> String {
     let mut bytes = [list; 1 + ID];
     bytes[1..].copy_from_slice(id.as_bytes());
@@ -126,6 +166,10 @@ fn hash(filter: &Filter, order: Order) -> [u8; HASH] {
     let times = [created_from, created_before].map(|time| time.map(|time| time.timestamp_micros()));
     let newest_first = order == Order::NewestFirst;
     let content = json!([newest_first, statuses, tool_name, agent_name, caller, labels, times]);
+    digest(&content)
+}
+
+fn digest(content: &serde_json::Value) -> [u8; HASH] {
     let mut hash = [0; HASH];
     hash.copy_from_slice(&Sha256::digest(content.to_string())[..HASH]);
     hash

@@ -221,6 +221,11 @@ async fn the_requester_is_told_at_the_end_and_only_at_allowed_addresses() {
         assert!(!told.plain.contains(hidden) && !told.html.contains(hidden), "{hidden} in {}", told.plain);
     }
 
+    // A rejected address of a requester is not a failure of the channel.
+    let unknown = decided(on_behalf_of("https://idp", "unknown@example.org"), Status::Rejected, "no");
+    send(&channel, &about(&unknown, NotificationKind::Decided, soon_after(120)), None).await.expect("taken");
+    assert_eq!(receiver.mail().await.recipients, ["finance@example.org"]);
+
     for (issuer, subject) in [
         ("https://other-idp", "bob@example.org"),
         ("https://idp", "bob@example.com"),

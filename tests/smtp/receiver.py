@@ -46,7 +46,7 @@ class Page(html.parser.HTMLParser):
 
 def parsed(session, envelope):
     message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-    parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+    parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in message.walk() if not part.is_multipart()}
     page = Page(parts.get("text/html", ""))
     return {
         "encrypted": session.ssl is not None or SETTINGS["tls"] == "implicit",
@@ -92,7 +92,8 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, login):
     correct = isinstance(login, LoginPassword) and (login.login, login.password) == (USER, PASSWORD)
-    return AuthResult(success=correct, auth_data=login.login if correct else None)
+    # Not handled: aiosmtpd answers.
+    return AuthResult(success=correct, handled=False, auth_data=login.login if correct else None)
 
 
 async def main():

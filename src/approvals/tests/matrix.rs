@@ -35,7 +35,7 @@ const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
 };
 
 /// Calls without an approval, or that need an approved one, and the roles that may make them at all.
-const OTHERS: [(Method, [bool; 4]); 20] = [
+const OTHERS: [(Method, [bool; 4]); 24] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -56,6 +56,10 @@ const OTHERS: [(Method, [bool; 4]); 20] = [
     (Method::BlockSubject, [false, false, false, true]),
     (Method::UnblockSubject, [false, false, false, true]),
     (Method::ListBlockedSubjects, [false, false, true, true]),
+    (Method::ListChannels, [false, false, true, true]),
+    (Method::ListDeliveries, [false, false, true, true]),
+    (Method::RetryDelivery, [false, false, false, true]),
+    (Method::TestChannel, [false, false, false, true]),
 ];
 
 /// The result of a call on an approval.
@@ -148,7 +152,11 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::EndSessions
         | Method::BlockSubject
         | Method::UnblockSubject
-        | Method::ListBlockedSubjects => told(id, method, caller.require_role(method).map_err(Error::from)),
+        | Method::ListBlockedSubjects
+        | Method::ListChannels
+        | Method::ListDeliveries
+        | Method::RetryDelivery
+        | Method::TestChannel => told(id, method, caller.require_role(method).map_err(Error::from)),
     }
 }
 

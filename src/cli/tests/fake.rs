@@ -24,12 +24,14 @@ use crate::proto::v1::{
     CreateTokenResponse, DecideRequest, DecideResponse, EndSessionsRequest, EndSessionsResponse, FreezeRequest,
     FreezeResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest, GetCallerResponse, GetStatusRequest,
     GetStatusResponse, ListApprovalsRequest, ListApprovalsResponse, ListBlockedSubjectsRequest,
-    ListBlockedSubjectsResponse, ListFreezesRequest, ListFreezesResponse, ListPendingRequest, ListPendingResponse,
+    ListBlockedSubjectsResponse, ListChannelsRequest, ListChannelsResponse, ListDeliveriesRequest,
+    ListDeliveriesResponse, ListFreezesRequest, ListFreezesResponse, ListPendingRequest, ListPendingResponse,
     ListSessionsRequest, ListSessionsResponse, ListTokensRequest, ListTokensResponse, ReportExecutionRequest,
-    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, RevokeApprovalRequest,
-    RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse, ThawRequest, ThawResponse, UnblockSubjectRequest,
-    UnblockSubjectResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
-    WatchPendingRequest, WatchPendingResponse,
+    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, RetryDeliveryRequest,
+    RetryDeliveryResponse, RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse,
+    TestChannelRequest, TestChannelResponse, ThawRequest, ThawResponse, UnblockSubjectRequest, UnblockSubjectResponse,
+    WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest,
+    WatchPendingResponse,
     access_service_server::{AccessService, AccessServiceServer},
     admin_service_server::{AdminService, AdminServiceServer},
     approval_service_server::{ApprovalService, ApprovalServiceServer},
@@ -92,6 +94,10 @@ pub(super) struct Fake {
     pub(super) block: Method<BlockSubjectRequest, Result<BlockSubjectResponse, Status>>,
     pub(super) unblock: Method<UnblockSubjectRequest, Result<UnblockSubjectResponse, Status>>,
     pub(super) blocks: Method<ListBlockedSubjectsRequest, Result<ListBlockedSubjectsResponse, Status>>,
+    pub(super) channels: Method<ListChannelsRequest, Result<ListChannelsResponse, Status>>,
+    pub(super) deliveries: Method<ListDeliveriesRequest, Result<ListDeliveriesResponse, Status>>,
+    pub(super) retry: Method<RetryDeliveryRequest, Result<RetryDeliveryResponse, Status>>,
+    pub(super) test: Method<TestChannelRequest, Result<TestChannelResponse, Status>>,
     /// Claims are answered only once this is notified, if it is there.
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
@@ -346,6 +352,34 @@ impl AdminService for FakeAdmin {
         request: Request<ListBlockedSubjectsRequest>,
     ) -> Result<Response<ListBlockedSubjectsResponse>, Status> {
         self.0.blocks.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn list_channels(
+        &self,
+        request: Request<ListChannelsRequest>,
+    ) -> Result<Response<ListChannelsResponse>, Status> {
+        self.0.channels.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn list_deliveries(
+        &self,
+        request: Request<ListDeliveriesRequest>,
+    ) -> Result<Response<ListDeliveriesResponse>, Status> {
+        self.0.deliveries.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn retry_delivery(
+        &self,
+        request: Request<RetryDeliveryRequest>,
+    ) -> Result<Response<RetryDeliveryResponse>, Status> {
+        self.0.retry.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn test_channel(
+        &self,
+        request: Request<TestChannelRequest>,
+    ) -> Result<Response<TestChannelResponse>, Status> {
+        self.0.test.call(request)?.map(|answer| self.0.dated(answer))
     }
 }
 

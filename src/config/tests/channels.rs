@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::NotificationKind;
+use crate::{domain::NotificationKind, notify::KINDS};
 
 const FINANCE: &str = "[channels.finance]\nkind = 'test'\nurl = 'https://a.example'\ntoken_env = 'SIGNOFF_CHAT'\n";
 
 fn rejected(file: &str, set: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     let errors = load_file(file, dev(set), env(variables)).expect_err("not rejected");
     errors.lines().map(str::to_owned).collect()
+}
+
+/// The names of all kinds.
+fn kinds() -> String {
+    KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
@@ -48,9 +53,9 @@ fn all_problems_of_all_channels_are_told_with_their_places() {
         "signoff.toml:4:1: channels.finance.ulr is not a field of this kind of channel; did you mean url?",
         "signoff.toml:5:9: channels.finance.after must be a duration from 0s to 1d, such as \"30s\"",
         "signoff.toml:6:9: channels.finance.token must not be in the configuration; set token_file or token_env",
-        "signoff.toml:8:8: channels.b.kind has no value \"carrier-pigeon\"; allowed: test",
+        &format!("signoff.toml:8:8: channels.b.kind has no value \"carrier-pigeon\"; allowed: {}", kinds()),
         "signoff.toml:9:10: channels.b.events has no kind \"decide\"; did you mean decided?",
-        "signoff.toml:10:11: channels.c.kind is missing; allowed: test",
+        &format!("signoff.toml:10:11: channels.c.kind is missing; allowed: {}", kinds()),
         "signoff.toml:11:17: channels.c.interruptions must be a whole number from 1 to 1000",
         "signoff.toml:12:11: channels: d_ is not allowed; allowed: a name of 1–32 of a-z, 0-9 and -, beginning with a \
          letter or digit",

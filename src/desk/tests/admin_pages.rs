@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Paths, and the roles that see them.
-const PAGES: [(&str, &[Role]); 11] = [
+const PAGES: [(&str, &[Role]); 12] = [
     ("/freezes", &[Role::Auditor, Role::Operator]),
     ("/freezes/new", &[Role::Operator]),
     ("/policy", &[Role::Reviewer, Role::Auditor, Role::Operator]),
@@ -20,6 +20,7 @@ const PAGES: [(&str, &[Role]); 11] = [
     ("/tokens", &[Role::Auditor, Role::Operator]),
     ("/tokens/new", &[Role::Operator]),
     ("/status", &[Role::Auditor, Role::Operator]),
+    ("/deliveries", &[Role::Auditor, Role::Operator]),
 ];
 
 /// A world with a freeze and a token, and the paths of their pages.

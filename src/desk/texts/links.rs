@@ -34,7 +34,7 @@ pub(in crate::desk) const fn closed(state: LinkState) -> (StatusCode, &'static s
         LinkState::Expired => (
             StatusCode::GONE,
             "This link has expired",
-            "Nothing was decided. The request still waits: open it to decide.",
+            "Nothing was decided. If the request still waits for you, decide on its page.",
         ),
         LinkState::Partial | LinkState::Open => (
             StatusCode::CONFLICT,

@@ -20,7 +20,7 @@ const STORE_ERRORS: usize = 19;
 const FREEZE_ERRORS: usize = 5;
 const BLOCK_ERRORS: usize = 5;
 const SESSION_ERRORS: usize = 10;
-const ADMIN_ERRORS: usize = 4;
+const ADMIN_ERRORS: usize = 7;
 const ERRORS: usize = 13;
 const POLICY_ERRORS: usize = 6;
 const TOKEN_ERRORS: usize = 7;
@@ -122,6 +122,9 @@ fn nth_admin_error(error: &admin::Error) -> usize {
         Error::Access(_) => 0,
         Error::OtherOperatorRequired { .. } => 1,
         Error::Internal(_) => 2,
+        Error::NoSuchChannel { .. } => 3,
+        Error::NoSuchDelivery(_) => 4,
+        Error::RequestIdReused { .. } => 5,
         Error::Store(_) => ADMIN_ERRORS - 1,
     }
 }

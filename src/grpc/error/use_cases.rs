@@ -106,6 +106,17 @@ impl Answer {
                     .with("freeze_id", id)
                     .with("frozen_by", frozen_by)
             }
+            Error::NoSuchChannel { name, configured: _ } => {
+                Self::new(Code::NotFound, ErrorReason::ChannelNotFound, message).with("channel", name)
+            }
+            Error::NoSuchDelivery(id) => {
+                Self::new(Code::NotFound, ErrorReason::DeliveryNotFound, message).with("delivery_id", id)
+            }
+            Error::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("delivery_id", id)
+            }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),
         }

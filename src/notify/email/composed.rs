@@ -11,7 +11,7 @@ use lettre::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{html::html, plain::plain, texts, thread, thread::Thread};
+use super::{html::html, plain::plain, texts, thread::Thread};
 use crate::{
     domain::{Choice, Priority},
     notify::{Card, Message},
@@ -48,10 +48,7 @@ impl Composed<'_> {
         let recipient = Sha256::digest(self.to.email.to_string());
         let recipient = format!("{:02x}{:02x}{:02x}{:02x}", recipient[0], recipient[1], recipient[2], recipient[3]);
         let id = |delivery: &str| format!("<{}.{recipient}@{domain}>", token(delivery));
-        let subject = match self.thread {
-            Some(thread) => thread.subject(),
-            None => thread::lone_subject(message, self.card),
-        };
+        let subject = self.thread.map_or_else(|| self.card.heading.unescaped(), Thread::subject);
         let mut builder = Letter::builder()
             .from(from.clone())
             .to(self.to.clone())

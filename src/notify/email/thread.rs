@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{is_about_an_approval, texts};
+use super::texts;
 use crate::{
     domain::{ChannelState, Priority},
     notify::{AgentText, Card, Message, Subject},
@@ -63,10 +63,4 @@ impl Thread {
         // Two texts are always valid JSON.
         ChannelState(serde_json::to_string(&state).unwrap_or_default())
     }
-}
-
-/// The subject of a message that belongs to no thread.
-pub(super) fn lone_subject(message: &Message, card: &Card) -> String {
-    debug_assert!(!is_about_an_approval(message) || !card.waits(), "requests have a thread");
-    card.heading.unescaped()
 }

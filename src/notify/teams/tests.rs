@@ -96,7 +96,7 @@ fn cards_keep_their_form_whatever_agents_write() {
             "[𝕏\u{1F600}é]{0,4096}",
         ]
     };
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(64));
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(16));
     runner
         .run(&(text(), text(), text()), |(reason, tool, value)| {
             let args: Value = (0..20).map(|n| (format!("argument {n} {tool}"), json!([value, reason]))).collect();

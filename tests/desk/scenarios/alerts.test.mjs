@@ -13,7 +13,7 @@ after(closeBrowser);
 async function recorded(person, permission) {
   await person.context.addInitScript((permission) => {
     window.shown = [];
-    window.closed = [];
+    window.gone = [];
     window.asked = 0;
     window.played = 0;
     document.addEventListener('desk:sound', () => window.played++);
@@ -29,7 +29,7 @@ async function recorded(person, permission) {
         window.shown.push({ title, body, tag });
       }
       close() {
-        window.closed.push(this.tag);
+        window.gone.push(this.tag);
       }
     };
     if (localStorage.getItem('signoff.alerts')) window.Notification.permission = permission;
@@ -39,7 +39,7 @@ async function recorded(person, permission) {
   }, permission);
 }
 
-const read = (page) => page.evaluate(() => ({ shown: window.shown, closed: window.closed, asked: window.asked, played: window.played }));
+const read = (page) => page.evaluate(() => ({ shown: window.shown, closed: window.gone, asked: window.asked, played: window.played }));
 const hide = (page, on) => page.evaluate((on) => window.hide(on), on);
 const loaded = (page) => page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/alerts.js')));
 
@@ -74,7 +74,7 @@ test('a hidden page says the tool and the agent, and no argument', async (t) => 
   assert.equal(played, 2);
   // A vote or another change is nothing new.
   await desk.reviewer.approve(first);
-  await page.waitForFunction(() => window.closed.length === 1);
+  await page.waitForFunction(() => window.gone.length === 1);
   assert.deepEqual((await read(page)).closed, [first.id]);
 
   // The choice stays, also after a reload.

@@ -3,8 +3,8 @@
 use std::fs;
 
 use signoff::proto::v1::{
-    ActorKind, CreateTokenRequest, ListPendingRequest, Policy, PolicyTestCase, RequestApprovalRequest, RequireApproval,
-    Role, SetPolicyRequest, TestPolicyRequest, policy_rule::Effect,
+    ActorKind, CreateTokenRequest, ListPendingRequest, Policy, PolicyRule, PolicyTestCase, RequestApprovalRequest,
+    RequireApproval, Role, SetPolicyRequest, TestPolicyRequest, policy_rule::Effect,
 };
 
 use super::{approve, commands::run, operator, policy, reject, rule};
@@ -133,4 +133,24 @@ async fn a_correct_policy_causes_no_warning() {
     let right =
         policy(vec![rule("small", "pay", "args.amount < 10", approve()), rule("never", "drop", "", reject("never"))]);
     assert_eq!(warnings(&server, right).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_channel_that_the_server_does_not_have_causes_a_warning_and_is_shown() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let asks = Effect::RequireApproval(RequireApproval::default());
+    let telling = PolicyRule { notify: vec!["finance-slack".into()], ..rule("ask", "send_email", "", asks) };
+    let found = warnings(&server, policy(vec![telling.clone()])).await;
+    let what = "rules[0].notify[0]: \"finance-slack\" is not a channel of this server, which tells nobody there";
+    assert_eq!(found, [what]);
+
+    let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
+    assert_eq!((&approval.notify[..], approval.notify_default), (&["finance-slack".to_owned()][..], false));
+    assert_eq!(approval.policy.unwrap().notify, ["finance-slack"]);
+    let case = PolicyTestCase { tool_name: "send_email".into(), ..PolicyTestCase::default() };
+    let request = TestPolicyRequest { cases: vec![case], ..TestPolicyRequest::default() };
+    let tested = operator(&server).test_policy(request).await.unwrap().into_inner();
+    assert_eq!(tested.results[0].evaluation.as_ref().unwrap().notify, ["finance-slack"]);
+    assert_eq!(tested.warnings.len(), 1);
 }

@@ -104,6 +104,11 @@ async fn call(
         Method::BlockSubject => admin.block_subject(pb::BlockSubjectRequest::default()).await.map(drop),
         Method::UnblockSubject => admin.unblock_subject(pb::UnblockSubjectRequest::default()).await.map(drop),
         Method::ListBlockedSubjects => admin.list_blocked_subjects(pb::ListBlockedSubjectsRequest {}).await.map(drop),
+        Method::ListChannels => admin.list_channels(pb::ListChannelsRequest {}).await.map(drop),
+        Method::ListDeliveries => admin.list_deliveries(pb::ListDeliveriesRequest::default()).await.map(drop),
+        // Without a delivery, and without a channel: they send nothing.
+        Method::RetryDelivery => admin.retry_delivery(pb::RetryDeliveryRequest::default()).await.map(drop),
+        Method::TestChannel => admin.test_channel(pb::TestChannelRequest::default()).await.map(drop),
     }
 }
 

@@ -261,7 +261,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "admin",
-                holds: "the server as a whole: freeze and thaw calls, report the status",
+                holds: "the server as a whole: freeze and thaw calls, report the status, list and retry deliveries of notifications",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
@@ -269,7 +269,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 name: "test_support",
                 holds: "helpers for the tests of the use-cases: callers, and a store with controlled timing. Compiled for tests only",
                 may_use: &[],
-                tests_may_use: &["domain", "identity", "store"],
+                tests_may_use: &["admin", "domain", "identity", "store"],
             },
         ],
     },

@@ -9,8 +9,8 @@ use crate::{
     admin, approvals,
     blocking_pool::PoolError,
     domain::{
-        ActorKind, Assurance, BlockError, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, MinAssurance,
-        OpenedError, Outcome, OutsideScope, Permission, Refusal, RepeatedField, ReplayError, Revocation,
+        ActorKind, Assurance, BlockError, Claim, Decision, DeliveryId, Digest, ExecutionResult, FreezeError, Frozen,
+        MinAssurance, OpenedError, Outcome, OutsideScope, Permission, Refusal, RepeatedField, ReplayError, Revocation,
         Status as Reached, TokenId,
         block_samples::{block_id, subject},
         freeze_samples::freeze_id,
@@ -361,7 +361,13 @@ pub(super) fn admin_errors() -> Vec<Sample<admin::Error>> {
     use ErrorReason as Reason;
     use admin::Error;
     let required = Error::OtherOperatorRequired { id: freeze_id(1), frozen_by: agent() };
+    let delivery = || DeliveryId { approval: id(0, 1), revision: 1, channel: "a".parse().unwrap() };
+    let reused = Error::RequestIdReused { request_id: "r1".into(), id: delivery() };
+    let unknown = Error::NoSuchChannel { name: "a".parse().unwrap(), configured: Vec::new() };
     let mut all = vec![
+        (unknown, Code::NotFound, Reason::ChannelNotFound, &["channel"] as &[&str]),
+        (Error::NoSuchDelivery(delivery()), Code::NotFound, Reason::DeliveryNotFound, &["delivery_id"]),
+        (reused, Code::AlreadyExists, Reason::RequestIdReused, &["request_id", "delivery_id"]),
         (required, Code::PermissionDenied, Reason::OtherOperatorRequired, &["freeze_id", "frozen_by"] as &[&str]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
         (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
