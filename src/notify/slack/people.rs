@@ -84,13 +84,10 @@ impl Person {
     fn parse(fields: &mut Fields, issuer: Option<&str>) -> Option<Self> {
         let subject = fields.required_text("subject");
         let subject = subject.and_then(|text| checked(fields, "subject", &text, PERSON_MAX));
-        let issuer = match issuer {
-            Some(issuer) if !fields.has("issuer") => Some(issuer.to_owned()),
-            _ => {
-                let own = fields.required_text("issuer");
-                own.and_then(|text| checked(fields, "issuer", &text, PERSON_MAX))
-            }
-        };
+        let is_given = fields.has("issuer") || issuer.is_none();
+        let own = if is_given { fields.required_text("issuer") } else { fields.text("issuer") };
+        let own = own.and_then(|text| checked(fields, "issuer", &text, PERSON_MAX));
+        let issuer = if is_given { own } else { issuer.map(str::to_owned) };
         let mut groups = BTreeSet::new();
         for group in fields.texts("groups") {
             groups.extend(checked(fields, "groups", &group, GROUP_MAX));

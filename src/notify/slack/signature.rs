@@ -151,7 +151,7 @@ mod tests {
     // The example of https://api.slack.com/authentication/verifying-requests-from-slack.
     const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
     const AT: i64 = 1_531_420_618;
-    const BODY: &str = "token=xyzz0WbapA4vBCDEFxx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&\
+    const BODY: &str = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&\
                         channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&\
                         response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F\
                         96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
@@ -162,12 +162,11 @@ mod tests {
     }
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
-        let pair =
-            |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+        let pair = |(name, value): &(&str, &str)| {
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
+        };
         let mut headers = HeaderMap::new();
-        for (name, value) in pairs.iter().map(pair) {
-            headers.append(name, value);
-        }
+        headers.extend(pairs.iter().map(pair));
         headers
     }
 

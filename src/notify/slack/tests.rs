@@ -87,7 +87,7 @@ impl Authenticator for Nobody {
 
 /// A policy whose default asks the group `finance`, and accepts approvals from chat.
 fn policy(more: Value) -> Value {
-    let mut asks = json!({ "reviewers": ["group:finance"], "min_assurance": "CHAT" });
+    let mut asks = json!({ "reviewers": ["group:finance"], "min_assurance": "MIN_ASSURANCE_CHAT" });
     for (key, value) in more.as_object().unwrap() {
         asks[key] = value.clone();
     }

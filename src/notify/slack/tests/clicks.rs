@@ -45,10 +45,7 @@ async fn a_vote_that_does_not_decide_brings_the_buttons_back() {
     world.click(&ts, "signoff_approve", ALICE).await;
     assert_eq!(world.note(1).await, "You have voted on this request before; that vote counts.");
     world.click(&ts, "signoff_approve", BOB).await;
-    world
-        .slack
-        .until(|slack| labels(&slack.message().1).is_empty() && slack.message().1.to_string().contains("bob"))
-        .await;
+    world.slack.until(|slack| labels(&slack.message().1).is_empty() && slack.message().1.to_string().contains("bob")).await;
     assert_eq!(world.approval(id).await.status, Status::Approved);
 }
 
@@ -146,9 +143,8 @@ async fn what_was_not_shown_cannot_be_approved_from_chat() {
         document["redact"] = json!(["args.card"]);
         document
     };
-    let by_session = policy(json!({ "min_assurance": "CREDENTIALS" }));
-    let (cut, not_by_chat) =
-        ("this message does not show everything", "the policy does not accept approvals from chat");
+    let by_session = policy(json!({ "min_assurance": "MIN_ASSURANCE_CREDENTIALS" }));
+    let (cut, not_by_chat) = ("this message does not show everything", "the policy does not accept approvals from chat");
     for (document, asked, why) in
         [(policy(json!({})), long, cut), (redacting, hidden, cut), (by_session, json!({ "amount": 1 }), not_by_chat)]
     {
