@@ -50,11 +50,11 @@ async fn channels_are_listed_with_their_state() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
     let rows: Vec<_> = ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(rows[0], "CHANNEL KIND STATE WAITING DEAD OLDEST DUE EVENTS ERROR");
-    assert_eq!(rows[1], "unused webhook UNUSED 3 0 2026-01-01T00:00:00Z requested, timed_out");
-    assert_eq!(rows[2], "works webhook WORKS 0 0 requested, timed_out");
-    assert_eq!(rows[3], "failing webhook FAILING 0 0 requested, timed_out timed\\u{202e} out");
-    assert_eq!(rows[4], "disabled webhook DISABLED 0 2 requested, timed_out 410 Gone");
-    assert_eq!(rows[5], "removed NOT CONFIGURED 0 0");
+    assert_eq!(rows[1], "unused webhook UNUSED 3 0 2026-01-01T00:00:00Z requested, timed_out -");
+    assert_eq!(rows[2], "works webhook WORKS 0 0 - requested, timed_out -");
+    assert_eq!(rows[3], "failing webhook FAILING 0 0 - requested, timed_out timed\\u{202e} out");
+    assert_eq!(rows[4], "disabled webhook DISABLED 0 2 - requested, timed_out 410 Gone");
+    assert_eq!(rows[5], "removed - NOT CONFIGURED 0 0 - - -");
     server.fake.channels.answers(Ok(ListChannelsResponse { channels: channels[..1].to_vec() }));
     let ran = signoff(&server.address, &["notify", "channels", "--json"]).await;
     assert!(ran.out.starts_with("{\"name\":\"unused\",\"kind\":\"webhook\""), "{ran:?}");
@@ -76,7 +76,7 @@ async fn deliveries_are_listed_in_pages() {
     assert_eq!((ran.code, ran.err.as_str()), (0, "there are more; raise --limit (2)\n"), "{ran:?}");
     let rows: Vec<_> = ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(rows[0], "ID EVENT STATE ATTEMPTS SINCE NEXT ATTEMPT ERROR");
-    assert_eq!(rows[1], format!("{FIRST} DECIDED DEAD 12 2026-01-01T00:00:00Z 404\\u{{202e}} Not Found"));
+    assert_eq!(rows[1], format!("{FIRST} DECIDED DEAD 12 2026-01-01T00:00:00Z - 404\\u{{202e}} Not Found"));
     assert!(rows[2].starts_with(SECOND), "{rows:?}");
     let asked = server.fake.deliveries.asked();
     let pages: Vec<_> = asked.iter().map(|page| (page.page_size, page.page_token.as_str())).collect();
