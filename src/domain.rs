@@ -9,6 +9,7 @@ mod approval;
 mod arguments;
 mod block;
 mod blocks;
+mod channel_name;
 mod channel_summary;
 mod command;
 mod event;
@@ -20,6 +21,7 @@ mod lane;
 pub mod limits;
 pub mod name;
 mod notification;
+mod notified_channels;
 mod permission;
 mod provenance;
 mod public_url;
@@ -57,6 +59,7 @@ pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_js
 pub(crate) use block::samples as block_samples;
 pub use block::{Block, BlockError, NewBlock, NewUnblock, SubjectName, Unblocked};
 pub use blocks::{BLOCKS_MAX, BlockChanges, Blocks, ImportedBlocks};
+pub use channel_name::{CHANNEL_NAME_MAX, ChannelName, ChannelNameError};
 pub use channel_summary::{ChannelSummary, ListedDelivery};
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Revoking, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult};
@@ -67,9 +70,8 @@ pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes, ImportedFree
 pub use history::ReplayError;
 pub use ids::{ApprovalId, BlockId, ClaimId, FreezeId, Revision, SessionId, TokenId};
 pub use lane::{CHANNEL_STATE_MAX, ChannelState, DELIVERY_ERROR_MAX, Delivery, LANE_DELIVERIES_MAX, Lane, Settlement};
-pub use notification::{
-    CHANNEL_NAME_MAX, ChannelName, ChannelNameError, DeliveryId, DeliveryIdError, NotificationKind,
-};
+pub use notification::{DeliveryId, DeliveryIdError, NotificationKind};
+pub use notified_channels::NotifiedChannels;
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use provenance::{Assurance, MinAssurance, OpenedError, Provenance, Surface, bounded_opened, check_opened};
 pub use public_url::{PublicUrl, PublicUrlError, host_value};
@@ -93,7 +95,6 @@ pub(crate) use time::{moment, optional_moment};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;
 pub use token::{Grant, NewToken, Revoked, SecretHash, Token, TokenState};
-pub use told::NotifiedChannels;
 pub use tool_glob::{GLOB_MAX, ToolGlob, check_glob, compile_glob};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step, step_unless_frozen};
 pub use verdict::{Effect, RememberedRejection, RuleOutcome, RuleTrace, Verdict};

@@ -12,6 +12,7 @@ mod channel;
 mod dispatcher;
 mod email;
 mod http;
+mod kind;
 mod link_minter;
 mod message;
 mod ntfy;
@@ -19,6 +20,7 @@ mod operations;
 mod pagerduty;
 mod plain_text;
 mod registry;
+mod router;
 mod secret_source;
 mod settings;
 mod slack;
@@ -35,11 +37,11 @@ pub use answering::Answering;
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
+pub use kind::{Build, Kind, Resources};
 pub use link_minter::LinkMinter;
 pub use message::{Bundle, Links, Message, Subject};
 pub use registry::{
-    Build, CHANNELS_MAX, ChannelProblems, ChannelSettings, INTERRUPTIONS_DEFAULT, INTERRUPTIONS_WINDOW, KINDS, Kind,
-    Resources,
+    CHANNELS_MAX, ChannelProblems, ChannelSettings, INTERRUPTIONS_DEFAULT, INTERRUPTIONS_WINDOW, KINDS,
 };
 pub use secret_source::{SECRET_MAX, SecretError, SecretSource};
 pub use settings::{FieldProblem, Fields};

@@ -40,6 +40,13 @@ pub struct Verdict {
     pub notify: Vec<ChannelName>,
 }
 
+impl Verdict {
+    /// Whether the configured default is told of such calls. Not of calls that the policy decides: they may be frequent.
+    pub(super) fn tells_default(&self) -> bool {
+        matches!(self.effect, Effect::RequireApproval(_)) && self.notify.is_empty()
+    }
+}
+
 /// An earlier rejection that applies to this call. The reviewer's comment is the verdict's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,16 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-
-use super::Channel;
 use crate::{
-    approvals::Approvals,
-    domain::{ChannelName, limits::RequestLimits},
-    grpc::Admission,
-    identity::BlockedSubjects,
-    policies::Policies,
-    store::ApprovalStore,
+    approvals::Approvals, domain::limits::RequestLimits, grpc::Admission, identity::BlockedSubjects,
+    policies::Policies, store::ApprovalStore,
 };
 
 /// The use-cases behind answers, and the limits of requests.
@@ -29,13 +22,4 @@ pub struct Answering {
     pub admission: Arc<Admission>,
     /// Limits of texts.
     pub limits: RequestLimits,
-}
-
-/// The routes of channels.
-pub(super) fn router<'a>(
-    channels: impl IntoIterator<Item = (&'a ChannelName, &'a Arc<dyn Channel>)>,
-    answering: &Answering,
-) -> Router {
-    let routes = |(name, channel): (&ChannelName, &Arc<dyn Channel>)| Arc::clone(channel).routes(name, answering);
-    channels.into_iter().filter_map(routes).fold(Router::new(), Router::merge)
 }

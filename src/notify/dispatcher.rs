@@ -32,7 +32,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::{attempt::SEND_TIMEOUT, handle::Handle, worker::Worker};
-use super::{Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, answering};
+use super::{Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, router};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelName, to_micros},
@@ -160,7 +160,7 @@ impl Channels {
 
     /// The routes by which people answer in channels. They answer on the same port as the API.
     pub fn router(&self, answering: &Answering) -> Router {
-        answering::router(self.handles.iter().map(|(name, handle)| (name, &handle.channel)), answering)
+        router::router(self.handles.iter().map(|(name, handle)| (name, &handle.channel)), answering)
     }
 
     /// The names of the channels, in order.

@@ -108,7 +108,7 @@ async fn a_request_arrives_as_html_and_as_plain_text() {
             }
         }
         let open = format!("https://signoff.example.org/approvals/{}", payment().id);
-        assert_eq!(mail.links, [open.clone()]);
+        assert_eq!(mail.links, std::slice::from_ref(&open));
         assert!(mail.plain.contains(&format!("Open: {open}\n")), "{}", mail.plain);
     }
 }

@@ -43,7 +43,7 @@ use crate::{
     grpc::{Admission, CallLimits},
     identity::{Authenticator, BlockedSubjects, Credentials, Principal, Unrecognised},
     notify::{
-        Answering, Channel, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, answering::router,
+        Answering, Channel, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, router::router,
     },
     policies::Policies,
     policy::{Judge, Policy, PolicyChange},

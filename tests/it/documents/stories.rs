@@ -160,7 +160,7 @@ pub(super) async fn notifications(script: &mut Script) {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("etc/signoff")).unwrap();
     sandbox.run(&script.take("openssl rand")).await;
-    let secret = fs::read_to_string(sandbox.path("etc/signoff/audit-hook.secret")).unwrap();
+    let secret = crate::files::text(sandbox.path("etc/signoff/audit-hook.secret")).unwrap();
     sandbox.save("work/verify.sh", &script.take("hexkey"));
     let (body, forged) = (r#"{"type":"approval.requested"}"#, r#"{"type":"approval.decided"}"#);
     sandbox.save("work/body", body);

@@ -391,6 +391,10 @@ pub(crate) const CIRCLES: &[Circle] = &[
         reason: "a connection holds the unauthenticated calls that it may drop, and such a call releases its room in the connection",
     },
     Circle {
+        modules: &["notify::slack::channel", "notify::slack::endpoint"],
+        reason: "the channel offers the route of its buttons, and the route answers with the channel",
+    },
+    Circle {
         modules: &["store::sled::migrate", "store::sled::open"],
         reason: "opening migrates a store of the previous version, and a migration opens both",
     },
