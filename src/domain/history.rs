@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Actor, Approval, ApprovalId, Choice, Digest, Event, EventKind, Requirement, Revision, Status};
+use super::{Actor, Approval, ApprovalId, Choice, Digest, Event, EventKind, Revision, Status};
 
 /// Why events cannot be the history of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,8 +52,8 @@ impl Approval {
         Ok(approval)
     }
 
-    /// Whether an event may come next. [`step`](super::step) makes only such events. Does not check limits: they may
-    /// have been different when the event was recorded.
+    /// Whether an event may come next. [`step`](super::step) makes only such events. Does not check limits, nor the
+    /// assurance of votes: they may have been different when the event was recorded.
     fn can_follow(&self, event: &Event) -> bool {
         let open = !self.status.is_terminal() && event.at < self.deadline;
         let by_requester = self.request.caller.is(&event.actor);
@@ -63,9 +63,7 @@ impl Approval {
             let (voter, via) = (&event.actor, event.via.as_ref());
             !event.needs_others || self.counts_among_others(rules, voter, via).as_deref() == Some(rules)
         };
-        let assured = |requirement: &Requirement| requirement.accepts(event.provenance.as_ref());
-        let approves =
-            |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules) && assured(self.requirement());
+        let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules);
         let current = |digest: &Digest| *digest == self.digest;
         let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
         let claimable = || {
@@ -87,8 +85,7 @@ impl Approval {
             EventKind::Edited { arguments, digest, deadline, verdict, .. } => {
                 let matches = || *digest == Digest::of(&self.request.tool_name, arguments);
                 let judged = verdict.remembered_rejection.is_none();
-                let assured = assured(self.requirement()) && assured(verdict.effect.requirement());
-                reviewed && *deadline <= self.deadline && judged && assured && matches()
+                reviewed && *deadline <= self.deadline && judged && matches()
             }
             EventKind::Decided { digest, .. } if !current(digest) => false,
             EventKind::Decided { status, counted_for, .. } => match status {

@@ -155,7 +155,17 @@ impl Fields {
                 return self.refuse(&file, &format!("and {variable} are both set; set one of them"));
             }
             (Some(path), None) => SecretSource::File(path),
-            (None, name) => SecretSource::Environment(name?),
+            (None, name) => {
+                let name = name?;
+                // Not repeated in the message: it may be the secret itself.
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                if !name.chars().all(is_name) || name.starts_with(|c: char| c.is_ascii_digit()) {
+                    let must =
+                        "must be the name of an environment variable: letters, digits and _, with no digit first";
+                    return self.refuse(&variable, must);
+                }
+                SecretSource::Environment(name)
+            }
         };
         self.secrets.push((field.to_owned(), source.clone()));
         Some(source)

@@ -34,6 +34,8 @@ pub(in crate::notify) fn check(address: IpAddr, allowed: &[IpNet]) -> Result<(),
     let Some(range) = special_range(address) else { return Ok(()) };
     let inner = match address {
         IpAddr::V4(_) => None,
+        // An address in a special range of its own is not let through by what stands in it.
+        IpAddr::V6(address) if SPECIAL_V6.iter().any(|(network, _)| network.contains(&address)) => None,
         IpAddr::V6(address) => embedded(address).map(IpAddr::V4),
     };
     let listed = |address: IpAddr| allowed.iter().any(|network| network.contains(&address));

@@ -42,8 +42,15 @@ use crate::{
 /// a form.
 const BODY_MAX: usize = 256 << 10;
 
+/// How long the body of an interaction may take. Slack gives up after three seconds.
+const BODY_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Maximum number of clicks that are handled at the same time.
 const CLICKS: usize = 64;
+
+/// Maximum number of clicks of users without a reviewer that are explained at the same time. Further ones get no
+/// explanation: they must not take the places of reviewers.
+const STRANGERS: usize = 4;
 
 /// How long a submitted form waits for its decision. Slack gives up after three seconds.
 const PATIENCE: Duration = Duration::from_millis(2_500);
@@ -60,6 +67,7 @@ pub(super) struct Interactions {
     signing_secret: SecretSource,
     signatures: Signatures,
     clicks: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     warned: AtomicI64,
 }
 
@@ -74,6 +82,7 @@ pub(super) fn router(channel: Arc<SlackChannel>, name: &ChannelName, answering: 
         signing_secret,
         signatures: Signatures::default(),
         clicks: Arc::new(Semaphore::new(CLICKS)),
+        strangers: Arc::new(Semaphore::new(STRANGERS)),
         warned: AtomicI64::new(i64::MIN),
     };
     let path = format!("/slack/interactions/{name}");
@@ -110,7 +119,8 @@ impl Interactions {
         match payload::read(&body).map_err(|_| UNREADABLE)? {
             Interaction::Other => Ok(None),
             Interaction::Click(click) => {
-                let place = Arc::clone(&self.clicks).try_acquire_owned().map_err(|_| UNAVAILABLE)?;
+                let places = if self.people.knows(&click.user) { &self.clicks } else { &self.strangers };
+                let place = Arc::clone(places).try_acquire_owned().map_err(|_| UNAVAILABLE)?;
                 // Slack gets its answer at once: the message shows what becomes of the click.
                 tokio::spawn(async move {
                     let _place = place;
@@ -133,15 +143,22 @@ impl Interactions {
 
     /// The body of a request that Slack signed.
     async fn signed(&self, request: Request) -> Result<Bytes, Unanswered> {
-        let wall = self.channel.clock.wall();
-        let claimed = Claimed::read(request.headers(), wall).map_err(|why| self.refuse(why))?;
-        let body = self.answering.admission.punctual(request.into_body());
-        let body = to_bytes(body, BODY_MAX).await.map_err(|_| TOO_LARGE)?;
+        let clock = &*self.channel.clock;
+        let (parts, body) = request.into_parts();
+        let claimed = || Claimed::read(&parts.headers, clock.wall()).map_err(|why| self.refuse(why));
+        claimed()?;
+        if http_body::Body::size_hint(&body).lower() > BODY_MAX as u64 {
+            return Err(TOO_LARGE);
+        }
+        let body = to_bytes(self.answering.admission.punctual(body), BODY_MAX);
+        let body = timeout(clock, BODY_PATIENCE, body).await.ok().and_then(Result::ok).ok_or(TOO_LARGE)?;
         let secret = self.signing_secret.read().await.map_err(|error| {
             tracing::error!(channel = %self.name, %error, "cannot read the signing secret of Slack");
             UNAVAILABLE
         })?;
-        self.signatures.accept(&claimed, &body, secret.reveal(), wall).map_err(|why| self.refuse(why))?;
+        // Its age again: while the body arrived, the memory of signatures may have forgotten this one.
+        let claimed = claimed()?;
+        self.signatures.accept(&claimed, &body, secret.reveal(), clock.wall()).map_err(|why| self.refuse(why))?;
         Ok(body)
     }
 

@@ -111,9 +111,10 @@ pub(super) struct Unreadable;
 
 /// Reads the body of an interaction: a form with one field, `payload`.
 pub(super) fn read(body: &[u8]) -> Result<Interaction, Unreadable> {
-    let mut payloads = form_urlencoded::parse(body).filter(|(name, _)| name == "payload");
-    let (_, json) = payloads.next().ok_or(Unreadable)?;
-    if payloads.next().is_some() {
+    // Other signed requests of an app can hold texts of its users, so a payload beside other fields does not count.
+    let mut fields = form_urlencoded::parse(body);
+    let Some((_, json)) = fields.next().filter(|(name, _)| name == "payload") else { return Err(Unreadable) };
+    if fields.next().is_some() {
         return Err(Unreadable);
     }
     match serde_json::from_str(&json).map_err(|_| Unreadable)? {
@@ -135,7 +136,6 @@ enum Payload {
 #[derive(Deserialize)]
 struct BlockActions {
     user: User,
-    team: Option<Named>,
     container: Container,
     actions: Vec<Action>,
     response_url: Option<String>,
@@ -147,11 +147,6 @@ struct BlockActions {
 struct User {
     id: String,
     team_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    id: String,
 }
 
 #[derive(Deserialize)]
@@ -169,7 +164,6 @@ struct Action {
 #[derive(Deserialize)]
 struct ViewSubmission {
     user: User,
-    team: Option<Named>,
     view: View,
 }
 
@@ -199,19 +193,19 @@ struct Selected {
     value: String,
 }
 
-/// The user, with the workspace that it belongs to: the user's own, or else that of the interaction.
-fn who(user: User, team: Option<Named>) -> SlackUser {
-    SlackUser { id: user.id, team: user.team_id.or(team.map(|team| team.id)) }
+/// The user, with its own workspace. That of the interaction says nothing about a user of a shared channel.
+fn who(user: User) -> SlackUser {
+    SlackUser { id: user.id, team: user.team_id }
 }
 
 fn click(clicked: BlockActions) -> Result<Interaction, Unreadable> {
-    let BlockActions { user, team, container, actions, response_url, trigger_id } = clicked;
+    let BlockActions { user, container, actions, response_url, trigger_id } = clicked;
     let decides = |action: &Action| matches!(action.action_id.as_str(), APPROVE | REJECT);
     let Some(action) = actions.into_iter().find(decides) else { return Ok(Interaction::Other) };
     let shown = action.value.and_then(|value| serde_json::from_str(&value).ok()).ok_or(Unreadable)?;
     let Container { channel_id: Some(channel), message_ts: Some(ts) } = container else { return Err(Unreadable) };
     Ok(Interaction::Click(Click {
-        user: who(user, team),
+        user: who(user),
         message: Posted { channel, ts },
         shown,
         approves: action.action_id == APPROVE,
@@ -221,7 +215,7 @@ fn click(clicked: BlockActions) -> Result<Interaction, Unreadable> {
 }
 
 fn submission(submitted: ViewSubmission) -> Result<Interaction, Unreadable> {
-    let ViewSubmission { user, team, view } = submitted;
+    let ViewSubmission { user, view } = submitted;
     if view.callback_id != modal::CALLBACK {
         return Ok(Interaction::Other);
     }
@@ -230,5 +224,5 @@ fn submission(submitted: ViewSubmission) -> Result<Interaction, Unreadable> {
     let selected = entered(modal::REASON).and_then(|entered| entered.selected_option.as_ref());
     let reason = selected.map(|selected| selected.value.parse().map_err(|_| Unreadable)).transpose()?;
     let comment = entered(modal::COMMENT).and_then(|entered| entered.value.clone()).unwrap_or_default();
-    Ok(Interaction::Submission(Submission { user: who(user, team), carried, reason, comment }))
+    Ok(Interaction::Submission(Submission { user: who(user), carried, reason, comment }))
 }

@@ -64,13 +64,17 @@ impl People {
         self.people.is_empty()
     }
 
+    /// Whether a user may be a reviewer.
+    pub(super) fn knows(&self, user: &SlackUser) -> bool {
+        self.people.contains_key(&user.id) && user.team.as_ref().is_some_and(|team| self.teams.contains(team))
+    }
+
     /// The reviewer. `None` for a user who is not in the table, or is in another workspace: in a channel that
     /// organisations share, such users can click too.
     ///
     /// A reviewer from Slack has no other role: the buttons decide, and nothing else.
     pub(super) fn reviewer(&self, user: &SlackUser, blocked: &BlockedSubjects, now: Time) -> Option<Principal> {
-        let known = user.team.as_ref().is_some_and(|team| self.teams.contains(team));
-        let Person { actor, groups } = self.people.get(&user.id).filter(|_| known)?.clone();
+        let Person { actor, groups } = self.people.get(&user.id).filter(|_| self.knows(user))?.clone();
         Some(Principal {
             roles: [Role::Reviewer].into(),
             groups,

@@ -58,21 +58,14 @@ fn an_edit_needs_the_assurance_of_both_verdicts() {
     assert_eq!(outcome(&opened(chat()), edit(verdict(Effect::AutoApprove), Assurance::Chat)), refused);
 }
 
+/// Bridges voted before rules had a minimum: their approvals must stay readable.
 #[test]
-fn a_history_with_too_little_assurance_is_impossible() {
-    for (command, possible) in [
-        (voting(1, Choice::Approve, Assurance::Chat), false),
-        (voting(1, Choice::Reject, Assurance::Chat), true),
-        (voting(1, Choice::Approve, Assurance::Session), true),
-        // Recorded before the server knew how votes arrive.
-        (Deciding { provenance: None, ..voting(1, Choice::Approve, Assurance::Chat) }, true),
-        (
-            Deciding {
-                edit: Some(Edit { arguments: arguments(&json!({"to": "bob"})), verdict: quorum(9) }),
-                ..voting(1, Choice::Approve, Assurance::Chat)
-            },
-            false,
-        ),
+fn a_history_can_have_votes_of_less_assurance() {
+    let edit = Edit { arguments: arguments(&json!({"to": "bob"})), verdict: quorum(9) };
+    for command in [
+        voting(1, Choice::Approve, Assurance::Chat),
+        voting(1, Choice::Reject, Assurance::Chat),
+        Deciding { edit: Some(edit), ..voting(1, Choice::Approve, Assurance::Chat) },
     ] {
         let first = opened(quorum(2));
         let free = Deciding { provenance: None, ..command.clone() };
@@ -81,7 +74,7 @@ fn a_history_with_too_little_assurance_is_impossible() {
             events.push(Event { provenance: command.provenance.clone(), ..event });
         }
         let replayed = Approval::replay(first.id, &events);
-        assert_eq!(replayed.is_ok(), possible, "{command:?}: {replayed:?}");
+        assert!(replayed.is_ok(), "{command:?}: {replayed:?}");
     }
     let voted = run(opened(quorum(2)), [(Command::Decide(voting(1, Choice::Approve, Assurance::Token)), 1)]);
     assert_eq!(voted.votes.len(), 1);
