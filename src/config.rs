@@ -85,7 +85,7 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// Channels of notifications: the tables `[channels.NAME]` of the file, in order of names.
     pub channels: Vec<ChannelSettings>,
-    /// The channels that are told of requests whose policy names none. Each one is configured.
+    /// The channels to notify about requests whose policy names none. Each one is configured.
     pub notify_default: Vec<ChannelName>,
     /// Access to gRPC reflection. With `dev`, the default is [`ReflectionAccess::Open`].
     pub reflection: ReflectionAccess,
@@ -133,7 +133,7 @@ impl Config {
         self.dev || self.oidc.issuer.is_some() || !self.certificates.is_empty()
     }
 
-    /// Which channels are told of an event.
+    /// Which channels are notified about an event.
     #[must_use]
     pub fn routes(&self) -> Routes {
         let channels = self.channels.iter().map(|settings| (settings.name.clone(), settings.subscription.clone()));

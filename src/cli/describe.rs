@@ -51,7 +51,7 @@ words! {
     token_state(TokenState) = "TOKEN_STATE_";
     /// The state of a session, for example `ENDED`.
     session_state(SessionState) = "SESSION_STATE_";
-    /// What a channel is told, for example `REQUESTED`.
+    /// The event of a notification, for example `REQUESTED`.
     notification_kind(NotificationKind) = "NOTIFICATION_KIND_";
     /// The state of a delivery, for example `DEAD`.
     delivery_state(DeliveryState) = "DELIVERY_STATE_";
@@ -246,7 +246,7 @@ pub(super) fn policy(policy: &PolicyEvaluation) -> String {
     commented(text, &policy.message)
 }
 
-/// The channels that are told of an approval; `None` if there are none.
+/// The channels to notify about an approval; `None` if there are none.
 pub(super) fn told(approval: &Approval) -> Option<String> {
     let named = approval.notify.iter().map(|channel| escape(channel));
     let default = approval.notify_default.then(|| "the server's default channels".to_owned());
@@ -274,7 +274,7 @@ pub(super) fn event(event: &Event) -> String {
             let more = if escalated.notify.is_empty() {
                 more
             } else {
-                format!("{more}, tells {}", escape(&escalated.notify.join(", ")))
+                format!("{more}, notifies {}", escape(&escalated.notify.join(", ")))
             };
             format!("escalated by rule {}: {}{more}", escape(&escalated.rule), priority(escalated.priority))
         }

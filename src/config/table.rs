@@ -187,7 +187,7 @@ pub(super) static TABLE: [Setting; 67] = [
     flag("policy", Kind::File(|c| &mut c.policy),
         "YAML file with the policy, reloaded when it changes; without it, SetPolicy sets the policy"),
     key("notify.default", Kind::Channels(|c| &mut c.notify_default),
-        "Channels that are told of requests whose policy names none"),
+        "Channels to notify about requests whose policy names none"),
     key("log.format", Kind::LogFormat(|c| &mut c.log.format),
         "Format of log lines"),
     key("log.filter", Kind::LogFilter(|c| &mut c.log.filter),

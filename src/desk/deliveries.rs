@@ -1,4 +1,4 @@
-//! Channels of notifications and their deliveries: what waits, and what was given up; retries and tests.
+//! Channels of notifications and their deliveries: what waits, and what is dead; retries and tests.
 
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ fn state(channel: &ChannelSummary) -> &'static str {
     }
 }
 
-/// The events that a channel is told.
+/// The events that are sent to a channel.
 fn events(channel: &ChannelSummary) -> String {
     if channel.events.len() == NotificationKind::ALL.len() {
         return words::ALL_EVENTS.to_owned();

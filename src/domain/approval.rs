@@ -42,7 +42,7 @@ pub struct Approval {
     pub edits: u32,
     /// Number of escalations of the current verdict that have happened.
     pub escalated: u32,
-    /// The channels that were told under verdicts that edits have replaced.
+    /// The channels that were notified under verdicts that edits have replaced.
     pub earlier_channels: NotifiedChannels,
     /// The decision. `None` while pending.
     pub decision: Option<Decision>,
@@ -253,7 +253,7 @@ impl Approval {
         !matches!(self.status, Status::AutoApproved | Status::AutoRejected)
     }
 
-    /// Whether an event that [channels are told](super::NotificationKind::of) can follow.
+    /// Whether an event that [notifies channels](super::NotificationKind::of) can follow.
     #[must_use]
     pub const fn may_notify(&self) -> bool {
         may_notify(self.status, self.claim.is_some(), self.revocation.is_some())

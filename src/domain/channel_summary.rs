@@ -11,9 +11,9 @@ pub struct ChannelSummary {
     pub name: ChannelName,
     /// Its kind, such as `webhook`. `None`: it is no longer configured, but has deliveries.
     pub kind: Option<&'static str>,
-    /// The events that it is told.
+    /// The events to send to it.
     pub events: BTreeSet<NotificationKind>,
-    /// Whether it is told of requests whose policy names no channel.
+    /// Whether it is notified about requests whose policy names no channel.
     pub is_default: bool,
     /// Number of approvals with deliveries that wait.
     pub waiting: u64,

@@ -1,4 +1,4 @@
-//! Lanes: what one channel is still to be told about one approval, in order.
+//! Lanes: the deliveries of one approval to one channel, in order.
 //!
 //! A lane is one record. An event and the deliveries that it causes are committed together, so no delivery is lost. The
 //! oldest delivery of a lane is its head: only the head is sent, so a channel learns the events of an approval in order.
@@ -19,7 +19,7 @@ pub const CHANNEL_STATE_MAX: usize = 1_024;
 /// anyway. The other events of an approval are fewer than this.
 pub const LANE_DELIVERIES_MAX: usize = 256;
 
-/// Everything that one channel is still to be told about one approval, and what the channel keeps about it.
+/// The deliveries of one approval to one channel that are not sent yet, and what the channel keeps about the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lane {
@@ -38,7 +38,7 @@ pub struct Lane {
     pub state: Option<ChannelState>,
 }
 
-/// One event that a channel is to be told.
+/// One event to send to a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
@@ -82,7 +82,7 @@ impl fmt::Debug for ChannelState {
 /// What became of the head of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// The channel was told everything up to this revision.
+    /// The channel was notified about everything up to this revision.
     Sent {
         /// The newest revision that it knows.
         up_to: Revision,

@@ -1,4 +1,4 @@
-//! Notifications: what a channel is told about an approval.
+//! Notifications: the events of an approval that are sent to channels.
 
 use std::{fmt, str::FromStr};
 
@@ -62,7 +62,7 @@ impl NotificationKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether it asks people to act. The other kinds tell what happened.
+    /// Whether it asks people to act. The other kinds report what happened.
     #[must_use]
     pub const fn asks(self) -> bool {
         matches!(self, Self::Requested | Self::Escalated | Self::Edited)

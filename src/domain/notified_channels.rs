@@ -1,4 +1,4 @@
-//! Channels that are told of an approval.
+//! Channels that are notified about an approval.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChannelName, Verdict};
 
-/// Channels that are told of an approval. An edit can lead to a verdict with other channels; those that were told
-/// before are still told how it ends.
+/// Channels that are notified about an approval. An edit can lead to a verdict with other channels; the earlier ones
+/// are still notified about later events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotifiedChannels {
-    /// Whether the configured default is told: the policy names no channel.
+    /// Whether the configured default is notified: the policy names no channel.
     #[serde(default)]
     pub default: bool,
     /// The channels that the policy names.

@@ -67,7 +67,7 @@ pub struct Escalation {
     pub reviewers: Vec<Reviewer>,
     /// Minimum priority from then on.
     pub priority: Priority,
-    /// Channels that are told from then on.
+    /// Channels to notify from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<ChannelName>,
 }

@@ -1,4 +1,4 @@
-//! Routes: which channels are told of an event.
+//! Routes: which channels are notified about an event.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{Approval, ChannelName, Delivery, Event, NotificationKind, after};
 
-/// The configured channels, and those that are told of requests whose policy names none. The store's writer asks it
+/// The configured channels, and those to notify about requests whose policy names none. The store's writer asks it
 /// while it commits an event, so it must be quick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routes {
@@ -17,18 +17,18 @@ pub struct Routes {
     pub default: BTreeSet<ChannelName>,
 }
 
-/// What a channel wants to be told.
+/// The events that a channel subscribes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// The kinds of events.
     pub kinds: BTreeSet<NotificationKind>,
-    /// How long a request must wait before the channel is told of it.
+    /// How long a request must wait before the channel is notified.
     pub after: Duration,
 }
 
 impl Routes {
-    /// The channels that are told of the newest event of an approval: those that its verdict names, or the default
-    /// ones; those of the escalations that have happened; and those that were told before an edit.
+    /// The channels to notify about the newest event of an approval: those that its verdict names, or the default ones;
+    /// those of the escalations that have happened; and those that were notified before an edit.
     ///
     /// Channels that are not configured are left out.
     #[must_use]

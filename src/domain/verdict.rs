@@ -41,7 +41,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the configured default is told of such calls. Not of calls that the policy decides: they may be frequent.
+    /// Whether the configured default is notified about such calls. Calls that the policy decides do not notify it:
+    /// they may be frequent.
     pub(super) fn tells_default(&self) -> bool {
         matches!(self.effect, Effect::RequireApproval(_)) && self.notify.is_empty()
     }

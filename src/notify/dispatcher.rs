@@ -189,7 +189,7 @@ impl Channels {
             }
             let dead = backlogs.iter().find(|backlog| backlog.channel == name).map_or(0, |backlog| backlog.dead);
             let approvals = if dead == 1 { "1 approval".to_owned() } else { format!("{dead} approvals") };
-            (dead > 0).then(|| format!("channel {name} has given up deliveries about {approvals}; see them, and retry"))
+            (dead > 0).then(|| format!("channel {name} has dead deliveries about {approvals}; see them, and retry"))
         };
         let unknown = |backlog: &Backlog| {
             let Backlog { channel, waiting, .. } = backlog;

@@ -70,7 +70,7 @@ struct PagerDuty {
 
 #[async_trait]
 impl Channel for PagerDuty {
-    /// It is told every event in order, because what an event does depends on those before. PagerDuty bundles alerts by
+    /// It gets every event in order, because what an event does depends on those before. PagerDuty bundles alerts by
     /// itself, and a bundle of ours could not be resolved.
     fn habits(&self) -> Habits {
         Habits { for_people: false, replaces: false, concurrency: 4 }

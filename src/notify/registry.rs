@@ -37,7 +37,7 @@ const INTERRUPTIONS_MAX: u32 = 1_000;
 pub struct ChannelSettings {
     /// Its name.
     pub name: ChannelName,
-    /// The events that it is told.
+    /// The events to send to it.
     pub subscription: Subscription,
     /// Maximum number of interruptions in a quarter of an hour, for channels that people read.
     pub interruptions: u32,

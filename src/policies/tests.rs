@@ -260,7 +260,7 @@ async fn channels_of_the_server_are_known_by_warnings() {
     };
     assert!(warned("gone").await.is_empty(), "before the server says which channels it has");
     policies.know_channels(["mail".parse().unwrap()].into());
-    assert_eq!(warned("gone").await, ["notify[0]: \"gone\" is not a channel of this server, which tells nobody there"]);
+    assert_eq!(warned("gone").await, ["notify[0]: \"gone\" is not a channel of this server; nothing is sent there"]);
     assert!(warned("mail").await.is_empty());
 }
 

@@ -35,7 +35,7 @@ fn escalations<'a>(
 }
 
 impl Policy {
-    /// Warnings about channels that a server does not have: nobody is told there.
+    /// Warnings about channels that a server does not have: nothing is sent there.
     #[must_use]
     pub fn unknown_channels(&self, known: &BTreeSet<ChannelName>) -> Vec<Problem> {
         let is_known = |name: &str| known.iter().any(|channel| channel.as_str() == name);
@@ -44,7 +44,7 @@ impl Policy {
             for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_known(name)) {
                 let similar = spelling::closest(name, known.iter().map(ToString::to_string));
                 let hint = similar.map(|similar| format!("; did you mean {similar:?}?")).unwrap_or_default();
-                let message = format!("{name:?} is not a channel of this server, which tells nobody there{hint}");
+                let message = format!("{name:?} is not a channel of this server; nothing is sent there{hint}");
                 unknown.push(Problem { path: format!("{path}[{index}]"), message });
             }
         }

@@ -26,7 +26,7 @@ pub struct Document {
     /// Common reasons to reject, unless the deciding rule has its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject_reasons: Vec<String>,
-    /// Channels that are told of calls that need approval, unless the rules that require it have their own.
+    /// Channels to notify about calls that need approval, unless the rules that require it have their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
 }
@@ -60,7 +60,7 @@ pub struct Rule {
     /// Common reasons to reject, if this rule decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject_reasons: Vec<String>,
-    /// Channels that are told of the call, if this rule decides, or requires approval.
+    /// Channels to notify about the call, if this rule decides, or requires approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
     /// The effect. `None` if its author forgot it, which is a problem.
@@ -136,7 +136,7 @@ pub struct Escalate {
     /// Minimum priority from then on.
     #[serde(default, with = "priority", skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
-    /// Channels that are told from then on.
+    /// Channels to notify from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
 }

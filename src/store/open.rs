@@ -44,7 +44,7 @@ impl StoreConfig {
         }
     }
 
-    /// Sets the channels that are told of events.
+    /// Sets the channels to notify about events.
     #[must_use]
     pub fn with_routes(self, routes: Arc<Routes>) -> Self {
         match self {

@@ -59,7 +59,7 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// What waits in each channel that has deliveries, in order of name.
     fn backlog(&self) -> Vec<Backlog>;
 
-    /// Wakes whenever a call of `lease` may get a lane earlier than it was told: a lane was added, or became due
+    /// Wakes whenever a call of `lease` may get a lane earlier than its answer said: a lane was added, or became due
     /// earlier. From memory; a lost wake-up only delays a pass.
     fn outbox_changes(&self) -> tokio::sync::watch::Receiver<u64>;
 

@@ -107,7 +107,7 @@ pub struct SledConfig {
     pub write_timeout: Duration,
     /// Whether to create a missing store.
     pub create: bool,
-    /// The channels that are told of events.
+    /// The channels to notify about events.
     pub routes: Arc<Routes>,
 }
 

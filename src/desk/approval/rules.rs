@@ -27,7 +27,7 @@ pub(super) struct Rules {
     pub(super) decided: String,
     /// Its message.
     pub(super) message: String,
-    /// The channels that are told.
+    /// The channels to notify.
     pub(super) told: String,
     /// Those that matched or failed: they decide.
     pub(super) telling: Vec<RuleRow>,
@@ -60,7 +60,7 @@ impl Rules {
     }
 }
 
-/// The channels that are told, as the policy names them.
+/// The channels to notify, as the policy names them.
 fn told(approval: &Approval) -> String {
     let channels = approval.channels();
     let named = channels.named.iter().map(ToString::to_string);

@@ -21,7 +21,7 @@ async fn world() -> World {
     World::with_setup(json!({"unlisted_tools": {"require_approval": {}}}), setup).await
 }
 
-/// Makes a request, and gives up what `hook` is told of it.
+/// Makes a request whose delivery to `hook` is dead.
 async fn dead(world: &World) -> DeliveryId {
     let approval = world.ask("pay", json!({})).await;
     let gone = Settlement::Dead { revision: 1, error: HOSTILE.to_owned() };
@@ -38,10 +38,18 @@ async fn a_delivery_is_shown_and_retried() {
     let world = world().await;
     let person = world.sign_in(&operator()).await;
     let page = world.get(&person, "/deliveries").await;
-    page.assert_has(&["hook", "mail", "Failing", "no answer", "all events", "Nothing was given up.", "Nothing waits."]);
+    page.assert_has(&[
+        "hook",
+        "mail",
+        "Failing",
+        "no answer",
+        "all events",
+        "No dead deliveries.",
+        "No deliveries wait.",
+    ]);
     let id = dead(&world).await;
     let page = world.get(&person, "/deliveries").await;
-    page.assert_has(&["Given up", &id.to_string(), HARMLESS, "1 approval", "0 approvals", "Next attempt"]);
+    page.assert_has(&["no longer sends these", &id.to_string(), HARMLESS, "1 approval", "0 approvals", "Next attempt"]);
     assert!(!page.body.contains("<script>alert") && !page.body.contains('\u{202e}'));
     // Operators may not read approvals, unless they have another role.
     let link = format!("/approvals/{}", id.approval);
@@ -65,14 +73,14 @@ async fn a_delivery_is_shown_and_retried() {
 }
 
 #[tokio::test]
-async fn all_that_a_channel_was_not_told_is_retried() {
+async fn all_dead_deliveries_of_a_channel_are_retried() {
     let world = world().await;
     let person = world.sign_in(&operator()).await;
     for _ in 0..60 {
         dead(&world).await;
     }
     let page = world.get(&person, "/deliveries").await;
-    page.assert_has(&["Given up: the first 50", "Waiting: the first 50", "Retry what was given up"]);
+    page.assert_has(&["Dead: the first 50", "Waiting: the first 50", "Retry dead deliveries"]);
     let retried = world.post(&person, "/deliveries/retry-all", &[("channel", "hook")]).await;
     assert_eq!((retried.location(), dead_lanes(&world).await), ("/deliveries?done=all", 0));
     world.get(&person, "/deliveries?done=all").await.assert_has(&["The server sends them again now."]);

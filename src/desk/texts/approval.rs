@@ -116,7 +116,7 @@ pub(in crate::desk) const RULE_TOOLS: &str = "tools";
 pub(in crate::desk) const RULE_AGENTS: &str = "agents";
 pub(in crate::desk) const RULE_LABELS: &str = "labels";
 pub(in crate::desk) const RULE_WHEN: &str = "when";
-pub(in crate::desk) const CHANNELS_TOLD: &str = "Channels told:";
+pub(in crate::desk) const CHANNELS_TOLD: &str = "Notified channels:";
 pub(in crate::desk) const DEFAULT_CHANNELS: &str = "the server's default channels";
 pub(in crate::desk) const DECIDED_BY_RULE: &str = "The strictest rule that matched:";
 

@@ -53,7 +53,7 @@ pub(in crate::desk) const CLAIM_WINDOW: &str = "Can be claimed for";
 pub(in crate::desk) const CLAIM_WINDOW_AFTER: &str = " after the decision";
 pub(in crate::desk) const REMEMBERS: &str = "A rejection also rejects the same call in the same run for";
 pub(in crate::desk) const ESCALATES: &str = "If nobody decides";
-pub(in crate::desk) const NOTIFIES: &str = "Channels told";
+pub(in crate::desk) const NOTIFIES: &str = "Notified channels";
 pub(in crate::desk) const NOTIFIES_DEFAULT: &str = "the server's default channels";
 pub(in crate::desk) const NOBODY: &str = "none";
 pub(in crate::desk) const ASSURANCE: &str = "Approvals from chat";
@@ -73,8 +73,8 @@ pub(in crate::desk) fn escalates_after(span: &str) -> String {
 pub(in crate::desk) const ALSO_ASKS: &str = ": also asks ";
 pub(in crate::desk) const RAISES: &str = ": priority at least ";
 pub(in crate::desk) const AND_RAISES: &str = ", priority at least ";
-pub(in crate::desk) const TELLS: &str = ": tells ";
-pub(in crate::desk) const AND_TELLS: &str = ", tells ";
+pub(in crate::desk) const TELLS: &str = ": notifies ";
+pub(in crate::desk) const AND_TELLS: &str = ", notifies ";
 
 pub(in crate::desk) const VERSIONS_TITLE: &str = "Versions of the policy";
 pub(in crate::desk) const NO_VERSIONS: &str = "No policy was set yet: the built-in one is live.";

@@ -48,7 +48,7 @@ pub(super) enum Outcome {
     Sent(Sent),
     /// It does not.
     Failed(SendError),
-    /// The approval was forgotten: nobody can be told of it.
+    /// The approval was forgotten: nothing can be sent about it.
     Forgotten,
     /// The approval cannot be read.
     Unreadable(StoreError),

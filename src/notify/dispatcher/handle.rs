@@ -24,7 +24,7 @@ pub(super) struct Handle {
     pub(super) habits: Habits,
     /// Maximum number of interruptions in a quarter of an hour.
     pub(super) interruptions: u32,
-    /// How long a request must wait before the channel is told of it.
+    /// How long a request must wait before the channel is notified.
     pub(super) delay: Duration,
     condition: Mutex<Condition>,
     /// Wakes its worker.

@@ -15,7 +15,7 @@ pub(super) struct Requester {
 }
 
 impl Requester {
-    /// `None` if the request has not ended, or if that person is not to be told.
+    /// `None` if the request has not ended, or if that person is not to be notified.
     pub(super) fn of(message: &Message, settings: &Settings) -> Option<Self> {
         let Subject::Approval { kind, approval, .. } = &message.subject else { return None };
         let ended = matches!(

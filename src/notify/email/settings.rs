@@ -30,7 +30,7 @@ pub(super) struct Recipient {
     pub(super) person: Option<Actor>,
 }
 
-/// Which persons are told what became of requests on their behalf.
+/// Which persons are notified about the end of requests on their behalf.
 ///
 /// A caller names the person, and with it an address, as it likes. Without limits, an agent could make this server send
 /// mail to strangers. So an address must be in a listed domain, and its issuer must be one that names people by their
@@ -153,7 +153,7 @@ fn recipients(fields: &mut Fields) -> Option<Vec<Recipient>> {
     valid.then_some(recipients)
 }
 
-/// Who is told at the end: `None` inside if nobody is.
+/// Who is notified at the end: `None` inside if nobody is.
 #[expect(clippy::option_option, reason = "outside: whether the fields are valid")]
 fn requesters(fields: &mut Fields) -> Option<Option<Requesters>> {
     let told = fields.flag("requester").unwrap_or_default();

@@ -34,7 +34,7 @@ const UPDATE_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A decision that was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NotRecorded {
-    /// What the person is told.
+    /// What the person sees.
     explanation: String,
     /// Whether the message may show an old state.
     outdated: bool,

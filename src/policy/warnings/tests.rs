@@ -65,7 +65,7 @@ fn channels_that_the_server_does_not_have() {
     });
     let channels = ["mail", "oncall"].map(|name| name.parse().unwrap());
     let known = Known { channels: Some(channels.into()), ..Known::default() };
-    let what = "is not a channel of this server, which tells nobody there";
+    let what = "is not a channel of this server; nothing is sent there";
     assert_eq!(
         warnings(document.clone(), &known),
         [

@@ -53,8 +53,8 @@ pub struct Salvaged {
     pub forgotten: Vec<Forgotten>,
     /// Approvals with all of their events, in order.
     pub histories: Vec<History>,
-    /// What channels are still to be told about the pending approvals among them, in order. It may be an earlier state,
-    /// so that they are told again.
+    /// The deliveries of the pending approvals among them, in order. It may be an earlier state, so that some are sent
+    /// again.
     pub lanes: Vec<Lane>,
     /// Omitted data, with reasons.
     pub left_out: Vec<Fault>,

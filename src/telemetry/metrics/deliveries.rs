@@ -83,7 +83,7 @@ impl Deliveries {
         };
         registry.register(
             "deliveries",
-            "Deliveries of notifications by outcome: sent, failed (will be retried), dead (given up), superseded (a newer one made it needless)",
+            "Deliveries of notifications by outcome: sent, failed (will be retried), dead (an operator can retry it), superseded (no longer needed)",
             deliveries.outcomes.clone(),
         );
         registry.register_with_unit(
@@ -99,7 +99,7 @@ impl Deliveries {
         );
         registry.register(
             "deliveries_dead",
-            "Approvals with a notification that was given up, and that an operator can retry",
+            "Approvals with a dead notification, which an operator can retry",
             deliveries.dead.clone(),
         );
         registry.register_with_unit(
@@ -173,7 +173,7 @@ impl Metrics {
         self.0.deliveries.count(channel.as_str(), Outcome::Failed, 1);
     }
 
-    /// Counts a delivery that was given up.
+    /// Counts a delivery that is dead.
     pub fn delivery_dead(&self, channel: &ChannelName) {
         self.0.deliveries.count(channel.as_str(), Outcome::Dead, 1);
     }

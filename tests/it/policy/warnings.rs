@@ -142,7 +142,7 @@ async fn a_channel_that_the_server_does_not_have_causes_a_warning_and_is_shown()
     let asks = Effect::RequireApproval(RequireApproval::default());
     let telling = PolicyRule { notify: vec!["finance-slack".into()], ..rule("ask", "send_email", "", asks) };
     let found = warnings(&server, policy(vec![telling.clone()])).await;
-    let what = "rules[0].notify[0]: \"finance-slack\" is not a channel of this server, which tells nobody there";
+    let what = "rules[0].notify[0]: \"finance-slack\" is not a channel of this server; nothing is sent there";
     assert_eq!(found, [what]);
 
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();

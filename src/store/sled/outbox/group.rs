@@ -84,7 +84,7 @@ impl<'a> GroupLanes<'a> {
         self.changed.extend(prepared.0);
     }
 
-    /// Settles lanes. `may_notify`: whether a channel can be told of further events of an approval.
+    /// Settles lanes. `may_notify`: whether a further event of an approval can notify a channel.
     pub(in super::super) fn settle(
         &mut self,
         settlements: Vec<(ChannelName, ApprovalId, Settlement)>,
