@@ -79,6 +79,136 @@ func (SessionState) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{0}
 }
 
+// What happened to an approval. Channels of notifications subscribe to kinds.
+type NotificationKind int32
+
+const (
+	// Never sent.
+	NotificationKind_NOTIFICATION_KIND_UNSPECIFIED NotificationKind = 0
+	// A request waits for reviewers.
+	NotificationKind_NOTIFICATION_KIND_REQUESTED NotificationKind = 1
+	// A reviewer voted without deciding.
+	NotificationKind_NOTIFICATION_KIND_VOTED NotificationKind = 2
+	// A reviewer changed the arguments.
+	NotificationKind_NOTIFICATION_KIND_EDITED NotificationKind = 3
+	// More reviewers are asked, or the priority was raised.
+	NotificationKind_NOTIFICATION_KIND_ESCALATED NotificationKind = 4
+	// Approved or rejected, by reviewers or by the policy.
+	NotificationKind_NOTIFICATION_KIND_DECIDED NotificationKind = 5
+	// Nobody decided before the deadline.
+	NotificationKind_NOTIFICATION_KIND_TIMED_OUT NotificationKind = 6
+	// The requester withdrew the request.
+	NotificationKind_NOTIFICATION_KIND_CANCELLED NotificationKind = 7
+	// An approved call was revoked before it was claimed.
+	NotificationKind_NOTIFICATION_KIND_REVOKED NotificationKind = 8
+)
+
+// Enum value maps for NotificationKind.
+var (
+	NotificationKind_name = map[int32]string{
+		0: "NOTIFICATION_KIND_UNSPECIFIED",
+		1: "NOTIFICATION_KIND_REQUESTED",
+		2: "NOTIFICATION_KIND_VOTED",
+		3: "NOTIFICATION_KIND_EDITED",
+		4: "NOTIFICATION_KIND_ESCALATED",
+		5: "NOTIFICATION_KIND_DECIDED",
+		6: "NOTIFICATION_KIND_TIMED_OUT",
+		7: "NOTIFICATION_KIND_CANCELLED",
+		8: "NOTIFICATION_KIND_REVOKED",
+	}
+	NotificationKind_value = map[string]int32{
+		"NOTIFICATION_KIND_UNSPECIFIED": 0,
+		"NOTIFICATION_KIND_REQUESTED":   1,
+		"NOTIFICATION_KIND_VOTED":       2,
+		"NOTIFICATION_KIND_EDITED":      3,
+		"NOTIFICATION_KIND_ESCALATED":   4,
+		"NOTIFICATION_KIND_DECIDED":     5,
+		"NOTIFICATION_KIND_TIMED_OUT":   6,
+		"NOTIFICATION_KIND_CANCELLED":   7,
+		"NOTIFICATION_KIND_REVOKED":     8,
+	}
+)
+
+func (x NotificationKind) Enum() *NotificationKind {
+	p := new(NotificationKind)
+	*p = x
+	return p
+}
+
+func (x NotificationKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NotificationKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_signoff_v1_admin_proto_enumTypes[1].Descriptor()
+}
+
+func (NotificationKind) Type() protoreflect.EnumType {
+	return &file_signoff_v1_admin_proto_enumTypes[1]
+}
+
+func (x NotificationKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NotificationKind.Descriptor instead.
+func (NotificationKind) EnumDescriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+// Whether a delivery will be sent.
+type DeliveryState int32
+
+const (
+	// Never sent.
+	DeliveryState_DELIVERY_STATE_UNSPECIFIED DeliveryState = 0
+	// It will be sent, now or later.
+	DeliveryState_DELIVERY_STATE_WAITING DeliveryState = 1
+	// The server no longer sends it. An operator can retry it.
+	DeliveryState_DELIVERY_STATE_DEAD DeliveryState = 2
+)
+
+// Enum value maps for DeliveryState.
+var (
+	DeliveryState_name = map[int32]string{
+		0: "DELIVERY_STATE_UNSPECIFIED",
+		1: "DELIVERY_STATE_WAITING",
+		2: "DELIVERY_STATE_DEAD",
+	}
+	DeliveryState_value = map[string]int32{
+		"DELIVERY_STATE_UNSPECIFIED": 0,
+		"DELIVERY_STATE_WAITING":     1,
+		"DELIVERY_STATE_DEAD":        2,
+	}
+)
+
+func (x DeliveryState) Enum() *DeliveryState {
+	p := new(DeliveryState)
+	*p = x
+	return p
+}
+
+func (x DeliveryState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DeliveryState) Descriptor() protoreflect.EnumDescriptor {
+	return file_signoff_v1_admin_proto_enumTypes[2].Descriptor()
+}
+
+func (DeliveryState) Type() protoreflect.EnumType {
+	return &file_signoff_v1_admin_proto_enumTypes[2]
+}
+
+func (x DeliveryState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DeliveryState.Descriptor instead.
+func (DeliveryState) EnumDescriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
 // An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
 // rejected.
 type Freeze struct {
@@ -302,9 +432,12 @@ type ServerStatus struct {
 	// The active freezes, the oldest first.
 	Freezes []*Freeze `protobuf:"bytes,7,rep,name=freezes,proto3" json:"freezes,omitempty"`
 	// True while the server shuts down.
-	Draining      bool `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Draining bool `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
+	// What keeps notifications from arriving: a sentence for each channel that fails, is disabled, or has dead
+	// deliveries. At most 32 channels.
+	NotificationProblems []string `protobuf:"bytes,9,rep,name=notification_problems,json=notificationProblems,proto3" json:"notification_problems,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ServerStatus) Reset() {
@@ -391,6 +524,13 @@ func (x *ServerStatus) GetDraining() bool {
 		return x.Draining
 	}
 	return false
+}
+
+func (x *ServerStatus) GetNotificationProblems() []string {
+	if x != nil {
+		return x.NotificationProblems
+	}
+	return nil
 }
 
 // A person or a program: a name at an authority. Every credential of this name belongs to it.
@@ -676,6 +816,269 @@ func (x *BlockedSubject) GetBlockTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// A channel of notifications, and what waits for it.
+type NotificationChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in the configuration: the table `[channels.NAME]`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its kind, such as `webhook`. Empty: it is no longer configured, but has deliveries. Nothing sends them.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The events to send to it.
+	Events []NotificationKind `protobuf:"varint,3,rep,packed,name=events,proto3,enum=signoff.v1.NotificationKind" json:"events,omitempty"`
+	// Whether it is notified about requests whose policy names no channel (`notify.default`).
+	IsDefault bool `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// Number of approvals with deliveries that wait, also for their time.
+	WaitingCount uint64 `protobuf:"varint,5,opt,name=waiting_count,json=waitingCount,proto3" json:"waiting_count,omitempty"`
+	// Number of approvals with dead deliveries.
+	DeadCount uint64 `protobuf:"varint,6,opt,name=dead_count,json=deadCount,proto3" json:"dead_count,omitempty"`
+	// When the delivery that is due first was, or will be, due. Unset: none waits.
+	OldestDueTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest_due_time,json=oldestDueTime,proto3" json:"oldest_due_time,omitempty"`
+	// Why it is disabled: its receiver wants no more messages. Retrying a delivery enables it. Empty: it is not disabled.
+	DisabledReason string `protobuf:"bytes,8,opt,name=disabled_reason,json=disabledReason,proto3" json:"disabled_reason,omitempty"`
+	// When a message was last sent, since the server started.
+	LastSuccessTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_success_time,json=lastSuccessTime,proto3" json:"last_success_time,omitempty"`
+	// When a message last failed, since the server started.
+	LastFailureTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_failure_time,json=lastFailureTime,proto3" json:"last_failure_time,omitempty"`
+	// Why it failed.
+	LastError     string `protobuf:"bytes,11,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationChannel) Reset() {
+	*x = NotificationChannel{}
+	mi := &file_signoff_v1_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationChannel) ProtoMessage() {}
+
+func (x *NotificationChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationChannel.ProtoReflect.Descriptor instead.
+func (*NotificationChannel) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *NotificationChannel) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NotificationChannel) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *NotificationChannel) GetEvents() []NotificationKind {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *NotificationChannel) GetIsDefault() bool {
+	if x != nil {
+		return x.IsDefault
+	}
+	return false
+}
+
+func (x *NotificationChannel) GetWaitingCount() uint64 {
+	if x != nil {
+		return x.WaitingCount
+	}
+	return 0
+}
+
+func (x *NotificationChannel) GetDeadCount() uint64 {
+	if x != nil {
+		return x.DeadCount
+	}
+	return 0
+}
+
+func (x *NotificationChannel) GetOldestDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestDueTime
+	}
+	return nil
+}
+
+func (x *NotificationChannel) GetDisabledReason() string {
+	if x != nil {
+		return x.DisabledReason
+	}
+	return ""
+}
+
+func (x *NotificationChannel) GetLastSuccessTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSuccessTime
+	}
+	return nil
+}
+
+func (x *NotificationChannel) GetLastFailureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastFailureTime
+	}
+	return nil
+}
+
+func (x *NotificationChannel) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+// One event of an approval to send to a channel.
+type Delivery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id: the same for every attempt. Webhooks have it in the header `webhook-id`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The channel's name.
+	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The approval's id.
+	ApprovalId string `protobuf:"bytes,3,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
+	// The revision of the event.
+	Revision uint64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// What happened.
+	Kind NotificationKind `protobuf:"varint,5,opt,name=kind,proto3,enum=signoff.v1.NotificationKind" json:"kind,omitempty"`
+	// Whether it will be sent.
+	State DeliveryState `protobuf:"varint,6,opt,name=state,proto3,enum=signoff.v1.DeliveryState" json:"state,omitempty"`
+	// Number of failed attempts.
+	Attempts uint32 `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Why the last attempt failed. Empty if none did.
+	LastError string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// When it is sent at the earliest. Unset for a dead one.
+	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
+	// When the event was recorded, or when an operator retried the delivery.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivery) Reset() {
+	*x = Delivery{}
+	mi := &file_signoff_v1_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivery) ProtoMessage() {}
+
+func (x *Delivery) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
+func (*Delivery) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Delivery) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Delivery) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Delivery) GetApprovalId() string {
+	if x != nil {
+		return x.ApprovalId
+	}
+	return ""
+}
+
+func (x *Delivery) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Delivery) GetKind() NotificationKind {
+	if x != nil {
+		return x.Kind
+	}
+	return NotificationKind_NOTIFICATION_KIND_UNSPECIFIED
+}
+
+func (x *Delivery) GetState() DeliveryState {
+	if x != nil {
+		return x.State
+	}
+	return DeliveryState_DELIVERY_STATE_UNSPECIFIED
+}
+
+func (x *Delivery) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Delivery) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *Delivery) GetNextAttemptTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttemptTime
+	}
+	return nil
+}
+
+func (x *Delivery) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 var File_signoff_v1_admin_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_admin_proto_rawDesc = "" +
@@ -694,7 +1097,7 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\x06caller\x18\x02 \x01(\tH\x00R\x06caller\x12\x14\n" +
 	"\x04tool\x18\x03 \x01(\tH\x00R\x04tool\x12\x16\n" +
 	"\x05agent\x18\x04 \x01(\tH\x00R\x05agentB\a\n" +
-	"\x05scope\"\x82\x03\n" +
+	"\x05scope\"\xb7\x03\n" +
 	"\fServerStatus\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12;\n" +
 	"\vserver_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -705,7 +1108,8 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\rpending_count\x18\x05 \x01(\x04R\fpendingCount\x12J\n" +
 	"\x13oldest_pending_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x11oldestPendingTime\x12,\n" +
 	"\afreezes\x18\a \x03(\v2\x12.signoff.v1.FreezeR\afreezes\x12\x1a\n" +
-	"\bdraining\x18\b \x01(\bR\bdraining\";\n" +
+	"\bdraining\x18\b \x01(\bR\bdraining\x123\n" +
+	"\x15notification_problems\x18\t \x03(\tR\x14notificationProblems\";\n" +
 	"\aSubject\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\"\xb8\x04\n" +
@@ -733,12 +1137,57 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"blocked_by\x18\x04 \x01(\v2\x11.signoff.v1.ActorR\tblockedBy\x129\n" +
 	"\n" +
-	"block_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tblockTime*{\n" +
+	"block_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tblockTime\"\xf2\x03\n" +
+	"\x13NotificationChannel\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
+	"\x06events\x18\x03 \x03(\x0e2\x1c.signoff.v1.NotificationKindR\x06events\x12\x1d\n" +
+	"\n" +
+	"is_default\x18\x04 \x01(\bR\tisDefault\x12#\n" +
+	"\rwaiting_count\x18\x05 \x01(\x04R\fwaitingCount\x12\x1d\n" +
+	"\n" +
+	"dead_count\x18\x06 \x01(\x04R\tdeadCount\x12B\n" +
+	"\x0foldest_due_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\roldestDueTime\x12'\n" +
+	"\x0fdisabled_reason\x18\b \x01(\tR\x0edisabledReason\x12F\n" +
+	"\x11last_success_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0flastSuccessTime\x12F\n" +
+	"\x11last_failure_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\v \x01(\tR\tlastError\"\x94\x03\n" +
+	"\bDelivery\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x12\x1f\n" +
+	"\vapproval_id\x18\x03 \x01(\tR\n" +
+	"approvalId\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x04R\brevision\x120\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x1c.signoff.v1.NotificationKindR\x04kind\x12/\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x19.signoff.v1.DeliveryStateR\x05state\x12\x1a\n" +
+	"\battempts\x18\a \x01(\rR\battempts\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\b \x01(\tR\tlastError\x12F\n" +
+	"\x11next_attempt_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0fnextAttemptTime\x12;\n" +
+	"\vcreate_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime*{\n" +
 	"\fSessionState\x12\x1d\n" +
 	"\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SESSION_STATE_ACTIVE\x10\x01\x12\x19\n" +
 	"\x15SESSION_STATE_EXPIRED\x10\x02\x12\x17\n" +
-	"\x13SESSION_STATE_ENDED\x10\x03BV\n" +
+	"\x13SESSION_STATE_ENDED\x10\x03*\xb2\x02\n" +
+	"\x10NotificationKind\x12!\n" +
+	"\x1dNOTIFICATION_KIND_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bNOTIFICATION_KIND_REQUESTED\x10\x01\x12\x1b\n" +
+	"\x17NOTIFICATION_KIND_VOTED\x10\x02\x12\x1c\n" +
+	"\x18NOTIFICATION_KIND_EDITED\x10\x03\x12\x1f\n" +
+	"\x1bNOTIFICATION_KIND_ESCALATED\x10\x04\x12\x1d\n" +
+	"\x19NOTIFICATION_KIND_DECIDED\x10\x05\x12\x1f\n" +
+	"\x1bNOTIFICATION_KIND_TIMED_OUT\x10\x06\x12\x1f\n" +
+	"\x1bNOTIFICATION_KIND_CANCELLED\x10\a\x12\x1d\n" +
+	"\x19NOTIFICATION_KIND_REVOKED\x10\b*d\n" +
+	"\rDeliveryState\x12\x1e\n" +
+	"\x1aDELIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16DELIVERY_STATE_WAITING\x10\x01\x12\x17\n" +
+	"\x13DELIVERY_STATE_DEAD\x10\x02BV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (
@@ -753,46 +1202,58 @@ func file_signoff_v1_admin_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_admin_proto_rawDescData
 }
 
-var file_signoff_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_signoff_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_signoff_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_signoff_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_signoff_v1_admin_proto_goTypes = []any{
 	(SessionState)(0),             // 0: signoff.v1.SessionState
-	(*Freeze)(nil),                // 1: signoff.v1.Freeze
-	(*FreezeScope)(nil),           // 2: signoff.v1.FreezeScope
-	(*ServerStatus)(nil),          // 3: signoff.v1.ServerStatus
-	(*Subject)(nil),               // 4: signoff.v1.Subject
-	(*Session)(nil),               // 5: signoff.v1.Session
-	(*BlockedSubject)(nil),        // 6: signoff.v1.BlockedSubject
-	(*Actor)(nil),                 // 7: signoff.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(Role)(0),                     // 9: signoff.v1.Role
-	(AuthenticationMethod)(0),     // 10: signoff.v1.AuthenticationMethod
+	(NotificationKind)(0),         // 1: signoff.v1.NotificationKind
+	(DeliveryState)(0),            // 2: signoff.v1.DeliveryState
+	(*Freeze)(nil),                // 3: signoff.v1.Freeze
+	(*FreezeScope)(nil),           // 4: signoff.v1.FreezeScope
+	(*ServerStatus)(nil),          // 5: signoff.v1.ServerStatus
+	(*Subject)(nil),               // 6: signoff.v1.Subject
+	(*Session)(nil),               // 7: signoff.v1.Session
+	(*BlockedSubject)(nil),        // 8: signoff.v1.BlockedSubject
+	(*NotificationChannel)(nil),   // 9: signoff.v1.NotificationChannel
+	(*Delivery)(nil),              // 10: signoff.v1.Delivery
+	(*Actor)(nil),                 // 11: signoff.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(Role)(0),                     // 13: signoff.v1.Role
+	(AuthenticationMethod)(0),     // 14: signoff.v1.AuthenticationMethod
 }
 var file_signoff_v1_admin_proto_depIdxs = []int32{
-	2,  // 0: signoff.v1.Freeze.scope:type_name -> signoff.v1.FreezeScope
-	7,  // 1: signoff.v1.Freeze.frozen_by:type_name -> signoff.v1.Actor
-	8,  // 2: signoff.v1.Freeze.freeze_time:type_name -> google.protobuf.Timestamp
-	8,  // 3: signoff.v1.ServerStatus.server_time:type_name -> google.protobuf.Timestamp
-	8,  // 4: signoff.v1.ServerStatus.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 5: signoff.v1.ServerStatus.oldest_pending_time:type_name -> google.protobuf.Timestamp
-	1,  // 6: signoff.v1.ServerStatus.freezes:type_name -> signoff.v1.Freeze
-	7,  // 7: signoff.v1.Session.person:type_name -> signoff.v1.Actor
-	9,  // 8: signoff.v1.Session.roles:type_name -> signoff.v1.Role
-	10, // 9: signoff.v1.Session.sign_in:type_name -> signoff.v1.AuthenticationMethod
+	4,  // 0: signoff.v1.Freeze.scope:type_name -> signoff.v1.FreezeScope
+	11, // 1: signoff.v1.Freeze.frozen_by:type_name -> signoff.v1.Actor
+	12, // 2: signoff.v1.Freeze.freeze_time:type_name -> google.protobuf.Timestamp
+	12, // 3: signoff.v1.ServerStatus.server_time:type_name -> google.protobuf.Timestamp
+	12, // 4: signoff.v1.ServerStatus.start_time:type_name -> google.protobuf.Timestamp
+	12, // 5: signoff.v1.ServerStatus.oldest_pending_time:type_name -> google.protobuf.Timestamp
+	3,  // 6: signoff.v1.ServerStatus.freezes:type_name -> signoff.v1.Freeze
+	11, // 7: signoff.v1.Session.person:type_name -> signoff.v1.Actor
+	13, // 8: signoff.v1.Session.roles:type_name -> signoff.v1.Role
+	14, // 9: signoff.v1.Session.sign_in:type_name -> signoff.v1.AuthenticationMethod
 	0,  // 10: signoff.v1.Session.state:type_name -> signoff.v1.SessionState
-	8,  // 11: signoff.v1.Session.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 12: signoff.v1.Session.last_use_time:type_name -> google.protobuf.Timestamp
-	8,  // 13: signoff.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
-	8,  // 14: signoff.v1.Session.end_time:type_name -> google.protobuf.Timestamp
-	7,  // 15: signoff.v1.Session.ended_by:type_name -> signoff.v1.Actor
-	4,  // 16: signoff.v1.BlockedSubject.subject:type_name -> signoff.v1.Subject
-	7,  // 17: signoff.v1.BlockedSubject.blocked_by:type_name -> signoff.v1.Actor
-	8,  // 18: signoff.v1.BlockedSubject.block_time:type_name -> google.protobuf.Timestamp
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	12, // 11: signoff.v1.Session.create_time:type_name -> google.protobuf.Timestamp
+	12, // 12: signoff.v1.Session.last_use_time:type_name -> google.protobuf.Timestamp
+	12, // 13: signoff.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	12, // 14: signoff.v1.Session.end_time:type_name -> google.protobuf.Timestamp
+	11, // 15: signoff.v1.Session.ended_by:type_name -> signoff.v1.Actor
+	6,  // 16: signoff.v1.BlockedSubject.subject:type_name -> signoff.v1.Subject
+	11, // 17: signoff.v1.BlockedSubject.blocked_by:type_name -> signoff.v1.Actor
+	12, // 18: signoff.v1.BlockedSubject.block_time:type_name -> google.protobuf.Timestamp
+	1,  // 19: signoff.v1.NotificationChannel.events:type_name -> signoff.v1.NotificationKind
+	12, // 20: signoff.v1.NotificationChannel.oldest_due_time:type_name -> google.protobuf.Timestamp
+	12, // 21: signoff.v1.NotificationChannel.last_success_time:type_name -> google.protobuf.Timestamp
+	12, // 22: signoff.v1.NotificationChannel.last_failure_time:type_name -> google.protobuf.Timestamp
+	1,  // 23: signoff.v1.Delivery.kind:type_name -> signoff.v1.NotificationKind
+	2,  // 24: signoff.v1.Delivery.state:type_name -> signoff.v1.DeliveryState
+	12, // 25: signoff.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	12, // 26: signoff.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_admin_proto_init() }
@@ -813,8 +1274,8 @@ func file_signoff_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_admin_proto_rawDesc), len(file_signoff_v1_admin_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   6,
+			NumEnums:      3,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -970,6 +970,428 @@ func (x *ListBlockedSubjectsResponse) GetBlocks() []*BlockedSubject {
 	return nil
 }
 
+// Lists channels.
+type ListChannelsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChannelsRequest) Reset() {
+	*x = ListChannelsRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChannelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChannelsRequest) ProtoMessage() {}
+
+func (x *ListChannelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChannelsRequest.ProtoReflect.Descriptor instead.
+func (*ListChannelsRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{18}
+}
+
+// The channels. At most 32 are configured; channels that no longer are can follow.
+type ListChannelsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The channels, in order of names.
+	Channels      []*NotificationChannel `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChannelsResponse) Reset() {
+	*x = ListChannelsResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChannelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChannelsResponse) ProtoMessage() {}
+
+func (x *ListChannelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChannelsResponse.ProtoReflect.Descriptor instead.
+func (*ListChannelsResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListChannelsResponse) GetChannels() []*NotificationChannel {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+// Selects the deliveries to list.
+type ListDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Maximum number of deliveries: 1 to 1,000, default 50.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the previous page. Empty: the first page.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only deliveries to this channel. Empty: to every channel.
+	Channel string `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Only deliveries about this approval. Empty: about every approval.
+	ApprovalId string `protobuf:"bytes,4,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
+	// Only dead deliveries.
+	DeadOnly      bool `protobuf:"varint,5,opt,name=dead_only,json=deadOnly,proto3" json:"dead_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesRequest) Reset() {
+	*x = ListDeliveriesRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesRequest) ProtoMessage() {}
+
+func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListDeliveriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeliveriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetApprovalId() string {
+	if x != nil {
+		return x.ApprovalId
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetDeadOnly() bool {
+	if x != nil {
+		return x.DeadOnly
+	}
+	return false
+}
+
+// A page of deliveries.
+type ListDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The deliveries.
+	Deliveries []*Delivery `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// Token for the next page. Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesResponse) Reset() {
+	*x = ListDeliveriesResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesResponse) ProtoMessage() {}
+
+func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ListDeliveriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Selects the delivery to retry.
+type RetryDeliveryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Idempotency key of this call. At most 128 characters.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The delivery's id. Required.
+	DeliveryId    string `protobuf:"bytes,2,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryDeliveryRequest) Reset() {
+	*x = RetryDeliveryRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryDeliveryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryDeliveryRequest) ProtoMessage() {}
+
+func (x *RetryDeliveryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryDeliveryRequest.ProtoReflect.Descriptor instead.
+func (*RetryDeliveryRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RetryDeliveryRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RetryDeliveryRequest) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+// The delivery that the server retries.
+type RetryDeliveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery as it was after the call.
+	Delivery      *Delivery `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryDeliveryResponse) Reset() {
+	*x = RetryDeliveryResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryDeliveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryDeliveryResponse) ProtoMessage() {}
+
+func (x *RetryDeliveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryDeliveryResponse.ProtoReflect.Descriptor instead.
+func (*RetryDeliveryResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RetryDeliveryResponse) GetDelivery() *Delivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+// Selects the channel to test.
+type TestChannelRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The channel's name. Required.
+	Channel       string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestChannelRequest) Reset() {
+	*x = TestChannelRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestChannelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestChannelRequest) ProtoMessage() {}
+
+func (x *TestChannelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestChannelRequest.ProtoReflect.Descriptor instead.
+func (*TestChannelRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *TestChannelRequest) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+// What became of the test message.
+type TestChannelResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the receiver accepted it.
+	Accepted bool `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// The receiver's answer, or why it did not accept the message. One line.
+	Answer        string `protobuf:"bytes,2,opt,name=answer,proto3" json:"answer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestChannelResponse) Reset() {
+	*x = TestChannelResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestChannelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestChannelResponse) ProtoMessage() {}
+
+func (x *TestChannelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestChannelResponse.ProtoReflect.Descriptor instead.
+func (*TestChannelResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TestChannelResponse) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
+func (x *TestChannelResponse) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
 var File_signoff_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_admin_service_proto_rawDesc = "" +
@@ -1030,7 +1452,35 @@ const file_signoff_v1_admin_service_proto_rawDesc = "" +
 	"\x05block\x18\x01 \x01(\v2\x1a.signoff.v1.BlockedSubjectR\x05block\"\x1c\n" +
 	"\x1aListBlockedSubjectsRequest\"Q\n" +
 	"\x1bListBlockedSubjectsResponse\x122\n" +
-	"\x06blocks\x18\x01 \x03(\v2\x1a.signoff.v1.BlockedSubjectR\x06blocks2\xdb\x05\n" +
+	"\x06blocks\x18\x01 \x03(\v2\x1a.signoff.v1.BlockedSubjectR\x06blocks\"\x15\n" +
+	"\x13ListChannelsRequest\"S\n" +
+	"\x14ListChannelsResponse\x12;\n" +
+	"\bchannels\x18\x01 \x03(\v2\x1f.signoff.v1.NotificationChannelR\bchannels\"\xab\x01\n" +
+	"\x15ListDeliveriesRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12\x1f\n" +
+	"\vapproval_id\x18\x04 \x01(\tR\n" +
+	"approvalId\x12\x1b\n" +
+	"\tdead_only\x18\x05 \x01(\bR\bdeadOnly\"v\n" +
+	"\x16ListDeliveriesResponse\x124\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\x14.signoff.v1.DeliveryR\n" +
+	"deliveries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"V\n" +
+	"\x14RetryDeliveryRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1f\n" +
+	"\vdelivery_id\x18\x02 \x01(\tR\n" +
+	"deliveryId\"I\n" +
+	"\x15RetryDeliveryResponse\x120\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x14.signoff.v1.DeliveryR\bdelivery\".\n" +
+	"\x12TestChannelRequest\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\"I\n" +
+	"\x13TestChannelResponse\x12\x1a\n" +
+	"\baccepted\x18\x01 \x01(\bR\baccepted\x12\x16\n" +
+	"\x06answer\x18\x02 \x01(\tR\x06answer2\xad\b\n" +
 	"\fAdminService\x12?\n" +
 	"\x06Freeze\x12\x19.signoff.v1.FreezeRequest\x1a\x1a.signoff.v1.FreezeResponse\x129\n" +
 	"\x04Thaw\x12\x17.signoff.v1.ThawRequest\x1a\x18.signoff.v1.ThawResponse\x12N\n" +
@@ -1040,7 +1490,11 @@ const file_signoff_v1_admin_service_proto_rawDesc = "" +
 	"\vEndSessions\x12\x1e.signoff.v1.EndSessionsRequest\x1a\x1f.signoff.v1.EndSessionsResponse\x12Q\n" +
 	"\fBlockSubject\x12\x1f.signoff.v1.BlockSubjectRequest\x1a .signoff.v1.BlockSubjectResponse\x12W\n" +
 	"\x0eUnblockSubject\x12!.signoff.v1.UnblockSubjectRequest\x1a\".signoff.v1.UnblockSubjectResponse\x12f\n" +
-	"\x13ListBlockedSubjects\x12&.signoff.v1.ListBlockedSubjectsRequest\x1a'.signoff.v1.ListBlockedSubjectsResponseBV\n" +
+	"\x13ListBlockedSubjects\x12&.signoff.v1.ListBlockedSubjectsRequest\x1a'.signoff.v1.ListBlockedSubjectsResponse\x12Q\n" +
+	"\fListChannels\x12\x1f.signoff.v1.ListChannelsRequest\x1a .signoff.v1.ListChannelsResponse\x12W\n" +
+	"\x0eListDeliveries\x12!.signoff.v1.ListDeliveriesRequest\x1a\".signoff.v1.ListDeliveriesResponse\x12T\n" +
+	"\rRetryDelivery\x12 .signoff.v1.RetryDeliveryRequest\x1a!.signoff.v1.RetryDeliveryResponse\x12N\n" +
+	"\vTestChannel\x12\x1e.signoff.v1.TestChannelRequest\x1a\x1f.signoff.v1.TestChannelResponseBV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (
@@ -1055,7 +1509,7 @@ func file_signoff_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_admin_service_proto_rawDescData
 }
 
-var file_signoff_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_signoff_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_signoff_v1_admin_service_proto_goTypes = []any{
 	(*FreezeRequest)(nil),               // 0: signoff.v1.FreezeRequest
 	(*FreezeResponse)(nil),              // 1: signoff.v1.FreezeResponse
@@ -1075,49 +1529,70 @@ var file_signoff_v1_admin_service_proto_goTypes = []any{
 	(*UnblockSubjectResponse)(nil),      // 15: signoff.v1.UnblockSubjectResponse
 	(*ListBlockedSubjectsRequest)(nil),  // 16: signoff.v1.ListBlockedSubjectsRequest
 	(*ListBlockedSubjectsResponse)(nil), // 17: signoff.v1.ListBlockedSubjectsResponse
-	(*FreezeScope)(nil),                 // 18: signoff.v1.FreezeScope
-	(*Freeze)(nil),                      // 19: signoff.v1.Freeze
-	(*ServerStatus)(nil),                // 20: signoff.v1.ServerStatus
-	(*Session)(nil),                     // 21: signoff.v1.Session
-	(*Subject)(nil),                     // 22: signoff.v1.Subject
-	(*BlockedSubject)(nil),              // 23: signoff.v1.BlockedSubject
+	(*ListChannelsRequest)(nil),         // 18: signoff.v1.ListChannelsRequest
+	(*ListChannelsResponse)(nil),        // 19: signoff.v1.ListChannelsResponse
+	(*ListDeliveriesRequest)(nil),       // 20: signoff.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),      // 21: signoff.v1.ListDeliveriesResponse
+	(*RetryDeliveryRequest)(nil),        // 22: signoff.v1.RetryDeliveryRequest
+	(*RetryDeliveryResponse)(nil),       // 23: signoff.v1.RetryDeliveryResponse
+	(*TestChannelRequest)(nil),          // 24: signoff.v1.TestChannelRequest
+	(*TestChannelResponse)(nil),         // 25: signoff.v1.TestChannelResponse
+	(*FreezeScope)(nil),                 // 26: signoff.v1.FreezeScope
+	(*Freeze)(nil),                      // 27: signoff.v1.Freeze
+	(*ServerStatus)(nil),                // 28: signoff.v1.ServerStatus
+	(*Session)(nil),                     // 29: signoff.v1.Session
+	(*Subject)(nil),                     // 30: signoff.v1.Subject
+	(*BlockedSubject)(nil),              // 31: signoff.v1.BlockedSubject
+	(*NotificationChannel)(nil),         // 32: signoff.v1.NotificationChannel
+	(*Delivery)(nil),                    // 33: signoff.v1.Delivery
 }
 var file_signoff_v1_admin_service_proto_depIdxs = []int32{
-	18, // 0: signoff.v1.FreezeRequest.scope:type_name -> signoff.v1.FreezeScope
-	19, // 1: signoff.v1.FreezeResponse.freeze:type_name -> signoff.v1.Freeze
-	19, // 2: signoff.v1.ThawResponse.freeze:type_name -> signoff.v1.Freeze
-	19, // 3: signoff.v1.ListFreezesResponse.freezes:type_name -> signoff.v1.Freeze
-	20, // 4: signoff.v1.GetStatusResponse.status:type_name -> signoff.v1.ServerStatus
-	21, // 5: signoff.v1.ListSessionsResponse.sessions:type_name -> signoff.v1.Session
-	22, // 6: signoff.v1.EndSessionsRequest.person:type_name -> signoff.v1.Subject
-	22, // 7: signoff.v1.BlockSubjectRequest.subject:type_name -> signoff.v1.Subject
-	23, // 8: signoff.v1.BlockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
-	22, // 9: signoff.v1.UnblockSubjectRequest.subject:type_name -> signoff.v1.Subject
-	23, // 10: signoff.v1.UnblockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
-	23, // 11: signoff.v1.ListBlockedSubjectsResponse.blocks:type_name -> signoff.v1.BlockedSubject
-	0,  // 12: signoff.v1.AdminService.Freeze:input_type -> signoff.v1.FreezeRequest
-	2,  // 13: signoff.v1.AdminService.Thaw:input_type -> signoff.v1.ThawRequest
-	4,  // 14: signoff.v1.AdminService.ListFreezes:input_type -> signoff.v1.ListFreezesRequest
-	6,  // 15: signoff.v1.AdminService.GetStatus:input_type -> signoff.v1.GetStatusRequest
-	8,  // 16: signoff.v1.AdminService.ListSessions:input_type -> signoff.v1.ListSessionsRequest
-	10, // 17: signoff.v1.AdminService.EndSessions:input_type -> signoff.v1.EndSessionsRequest
-	12, // 18: signoff.v1.AdminService.BlockSubject:input_type -> signoff.v1.BlockSubjectRequest
-	14, // 19: signoff.v1.AdminService.UnblockSubject:input_type -> signoff.v1.UnblockSubjectRequest
-	16, // 20: signoff.v1.AdminService.ListBlockedSubjects:input_type -> signoff.v1.ListBlockedSubjectsRequest
-	1,  // 21: signoff.v1.AdminService.Freeze:output_type -> signoff.v1.FreezeResponse
-	3,  // 22: signoff.v1.AdminService.Thaw:output_type -> signoff.v1.ThawResponse
-	5,  // 23: signoff.v1.AdminService.ListFreezes:output_type -> signoff.v1.ListFreezesResponse
-	7,  // 24: signoff.v1.AdminService.GetStatus:output_type -> signoff.v1.GetStatusResponse
-	9,  // 25: signoff.v1.AdminService.ListSessions:output_type -> signoff.v1.ListSessionsResponse
-	11, // 26: signoff.v1.AdminService.EndSessions:output_type -> signoff.v1.EndSessionsResponse
-	13, // 27: signoff.v1.AdminService.BlockSubject:output_type -> signoff.v1.BlockSubjectResponse
-	15, // 28: signoff.v1.AdminService.UnblockSubject:output_type -> signoff.v1.UnblockSubjectResponse
-	17, // 29: signoff.v1.AdminService.ListBlockedSubjects:output_type -> signoff.v1.ListBlockedSubjectsResponse
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	26, // 0: signoff.v1.FreezeRequest.scope:type_name -> signoff.v1.FreezeScope
+	27, // 1: signoff.v1.FreezeResponse.freeze:type_name -> signoff.v1.Freeze
+	27, // 2: signoff.v1.ThawResponse.freeze:type_name -> signoff.v1.Freeze
+	27, // 3: signoff.v1.ListFreezesResponse.freezes:type_name -> signoff.v1.Freeze
+	28, // 4: signoff.v1.GetStatusResponse.status:type_name -> signoff.v1.ServerStatus
+	29, // 5: signoff.v1.ListSessionsResponse.sessions:type_name -> signoff.v1.Session
+	30, // 6: signoff.v1.EndSessionsRequest.person:type_name -> signoff.v1.Subject
+	30, // 7: signoff.v1.BlockSubjectRequest.subject:type_name -> signoff.v1.Subject
+	31, // 8: signoff.v1.BlockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
+	30, // 9: signoff.v1.UnblockSubjectRequest.subject:type_name -> signoff.v1.Subject
+	31, // 10: signoff.v1.UnblockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
+	31, // 11: signoff.v1.ListBlockedSubjectsResponse.blocks:type_name -> signoff.v1.BlockedSubject
+	32, // 12: signoff.v1.ListChannelsResponse.channels:type_name -> signoff.v1.NotificationChannel
+	33, // 13: signoff.v1.ListDeliveriesResponse.deliveries:type_name -> signoff.v1.Delivery
+	33, // 14: signoff.v1.RetryDeliveryResponse.delivery:type_name -> signoff.v1.Delivery
+	0,  // 15: signoff.v1.AdminService.Freeze:input_type -> signoff.v1.FreezeRequest
+	2,  // 16: signoff.v1.AdminService.Thaw:input_type -> signoff.v1.ThawRequest
+	4,  // 17: signoff.v1.AdminService.ListFreezes:input_type -> signoff.v1.ListFreezesRequest
+	6,  // 18: signoff.v1.AdminService.GetStatus:input_type -> signoff.v1.GetStatusRequest
+	8,  // 19: signoff.v1.AdminService.ListSessions:input_type -> signoff.v1.ListSessionsRequest
+	10, // 20: signoff.v1.AdminService.EndSessions:input_type -> signoff.v1.EndSessionsRequest
+	12, // 21: signoff.v1.AdminService.BlockSubject:input_type -> signoff.v1.BlockSubjectRequest
+	14, // 22: signoff.v1.AdminService.UnblockSubject:input_type -> signoff.v1.UnblockSubjectRequest
+	16, // 23: signoff.v1.AdminService.ListBlockedSubjects:input_type -> signoff.v1.ListBlockedSubjectsRequest
+	18, // 24: signoff.v1.AdminService.ListChannels:input_type -> signoff.v1.ListChannelsRequest
+	20, // 25: signoff.v1.AdminService.ListDeliveries:input_type -> signoff.v1.ListDeliveriesRequest
+	22, // 26: signoff.v1.AdminService.RetryDelivery:input_type -> signoff.v1.RetryDeliveryRequest
+	24, // 27: signoff.v1.AdminService.TestChannel:input_type -> signoff.v1.TestChannelRequest
+	1,  // 28: signoff.v1.AdminService.Freeze:output_type -> signoff.v1.FreezeResponse
+	3,  // 29: signoff.v1.AdminService.Thaw:output_type -> signoff.v1.ThawResponse
+	5,  // 30: signoff.v1.AdminService.ListFreezes:output_type -> signoff.v1.ListFreezesResponse
+	7,  // 31: signoff.v1.AdminService.GetStatus:output_type -> signoff.v1.GetStatusResponse
+	9,  // 32: signoff.v1.AdminService.ListSessions:output_type -> signoff.v1.ListSessionsResponse
+	11, // 33: signoff.v1.AdminService.EndSessions:output_type -> signoff.v1.EndSessionsResponse
+	13, // 34: signoff.v1.AdminService.BlockSubject:output_type -> signoff.v1.BlockSubjectResponse
+	15, // 35: signoff.v1.AdminService.UnblockSubject:output_type -> signoff.v1.UnblockSubjectResponse
+	17, // 36: signoff.v1.AdminService.ListBlockedSubjects:output_type -> signoff.v1.ListBlockedSubjectsResponse
+	19, // 37: signoff.v1.AdminService.ListChannels:output_type -> signoff.v1.ListChannelsResponse
+	21, // 38: signoff.v1.AdminService.ListDeliveries:output_type -> signoff.v1.ListDeliveriesResponse
+	23, // 39: signoff.v1.AdminService.RetryDelivery:output_type -> signoff.v1.RetryDeliveryResponse
+	25, // 40: signoff.v1.AdminService.TestChannel:output_type -> signoff.v1.TestChannelResponse
+	28, // [28:41] is the sub-list for method output_type
+	15, // [15:28] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_admin_service_proto_init() }
@@ -1137,7 +1612,7 @@ func file_signoff_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_admin_service_proto_rawDesc), len(file_signoff_v1_admin_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,10 @@ const (
 	AdminService_BlockSubject_FullMethodName        = "/signoff.v1.AdminService/BlockSubject"
 	AdminService_UnblockSubject_FullMethodName      = "/signoff.v1.AdminService/UnblockSubject"
 	AdminService_ListBlockedSubjects_FullMethodName = "/signoff.v1.AdminService/ListBlockedSubjects"
+	AdminService_ListChannels_FullMethodName        = "/signoff.v1.AdminService/ListChannels"
+	AdminService_ListDeliveries_FullMethodName      = "/signoff.v1.AdminService/ListDeliveries"
+	AdminService_RetryDelivery_FullMethodName       = "/signoff.v1.AdminService/RetryDelivery"
+	AdminService_TestChannel_FullMethodName         = "/signoff.v1.AdminService/TestChannel"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -72,6 +76,20 @@ type AdminServiceClient interface {
 	UnblockSubject(ctx context.Context, in *UnblockSubjectRequest, opts ...grpc.CallOption) (*UnblockSubjectResponse, error)
 	// Lists the blocked subjects, in the order in which they were blocked. Changes nothing.
 	ListBlockedSubjects(ctx context.Context, in *ListBlockedSubjectsRequest, opts ...grpc.CallOption) (*ListBlockedSubjectsResponse, error)
+	// Lists the channels of notifications: their state, and what waits for them. Changes nothing.
+	ListChannels(ctx context.Context, in *ListChannelsRequest, opts ...grpc.CallOption) (*ListChannelsResponse, error)
+	// Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+	// to a channel; a sent one is not listed. Changes nothing.
+	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+	ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error)
+	// Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+	// channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+	// Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+	// no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+	RetryDelivery(ctx context.Context, in *RetryDeliveryRequest, opts ...grpc.CallOption) (*RetryDeliveryResponse, error)
+	// Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+	TestChannel(ctx context.Context, in *TestChannelRequest, opts ...grpc.CallOption) (*TestChannelResponse, error)
 }
 
 type adminServiceClient struct {
@@ -172,6 +190,46 @@ func (c *adminServiceClient) ListBlockedSubjects(ctx context.Context, in *ListBl
 	return out, nil
 }
 
+func (c *adminServiceClient) ListChannels(ctx context.Context, in *ListChannelsRequest, opts ...grpc.CallOption) (*ListChannelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChannelsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListChannels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeliveriesResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RetryDelivery(ctx context.Context, in *RetryDeliveryRequest, opts ...grpc.CallOption) (*RetryDeliveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetryDeliveryResponse)
+	err := c.cc.Invoke(ctx, AdminService_RetryDelivery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) TestChannel(ctx context.Context, in *TestChannelRequest, opts ...grpc.CallOption) (*TestChannelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestChannelResponse)
+	err := c.cc.Invoke(ctx, AdminService_TestChannel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -214,6 +272,20 @@ type AdminServiceServer interface {
 	UnblockSubject(context.Context, *UnblockSubjectRequest) (*UnblockSubjectResponse, error)
 	// Lists the blocked subjects, in the order in which they were blocked. Changes nothing.
 	ListBlockedSubjects(context.Context, *ListBlockedSubjectsRequest) (*ListBlockedSubjectsResponse, error)
+	// Lists the channels of notifications: their state, and what waits for them. Changes nothing.
+	ListChannels(context.Context, *ListChannelsRequest) (*ListChannelsResponse, error)
+	// Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+	// to a channel; a sent one is not listed. Changes nothing.
+	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+	ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error)
+	// Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+	// channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+	// Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+	// no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+	RetryDelivery(context.Context, *RetryDeliveryRequest) (*RetryDeliveryResponse, error)
+	// Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+	TestChannel(context.Context, *TestChannelRequest) (*TestChannelResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -250,6 +322,18 @@ func (UnimplementedAdminServiceServer) UnblockSubject(context.Context, *UnblockS
 }
 func (UnimplementedAdminServiceServer) ListBlockedSubjects(context.Context, *ListBlockedSubjectsRequest) (*ListBlockedSubjectsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListBlockedSubjects not implemented")
+}
+func (UnimplementedAdminServiceServer) ListChannels(context.Context, *ListChannelsRequest) (*ListChannelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListChannels not implemented")
+}
+func (UnimplementedAdminServiceServer) ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeliveries not implemented")
+}
+func (UnimplementedAdminServiceServer) RetryDelivery(context.Context, *RetryDeliveryRequest) (*RetryDeliveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetryDelivery not implemented")
+}
+func (UnimplementedAdminServiceServer) TestChannel(context.Context, *TestChannelRequest) (*TestChannelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestChannel not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -434,6 +518,78 @@ func _AdminService_ListBlockedSubjects_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ListChannels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChannelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListChannels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListChannels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListChannels(ctx, req.(*ListChannelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListDeliveries(ctx, req.(*ListDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RetryDelivery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetryDeliveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RetryDelivery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RetryDelivery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RetryDelivery(ctx, req.(*RetryDeliveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_TestChannel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestChannelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).TestChannel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_TestChannel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).TestChannel(ctx, req.(*TestChannelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -476,6 +632,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListBlockedSubjects",
 			Handler:    _AdminService_ListBlockedSubjects_Handler,
+		},
+		{
+			MethodName: "ListChannels",
+			Handler:    _AdminService_ListChannels_Handler,
+		},
+		{
+			MethodName: "ListDeliveries",
+			Handler:    _AdminService_ListDeliveries_Handler,
+		},
+		{
+			MethodName: "RetryDelivery",
+			Handler:    _AdminService_RetryDelivery_Handler,
+		},
+		{
+			MethodName: "TestChannel",
+			Handler:    _AdminService_TestChannel_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

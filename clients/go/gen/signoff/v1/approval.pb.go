@@ -455,6 +455,60 @@ func (Assurance) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{6}
 }
 
+// The weakest authentication with which a vote may approve. A vote to reject is always accepted, because it lets
+// nothing run. A link alone never approves.
+type MinAssurance int32
+
+const (
+	// In a policy: as CREDENTIALS.
+	MinAssurance_MIN_ASSURANCE_UNSPECIFIED MinAssurance = 0
+	// Votes that another system brings count as well: from a chat, or from a bridge with PERMISSION_DECIDE_FOR_OTHERS.
+	MinAssurance_MIN_ASSURANCE_CHAT MinAssurance = 1
+	// The voter shows credentials to the server: a session on its pages, a token, or a client certificate.
+	MinAssurance_MIN_ASSURANCE_CREDENTIALS MinAssurance = 2
+)
+
+// Enum value maps for MinAssurance.
+var (
+	MinAssurance_name = map[int32]string{
+		0: "MIN_ASSURANCE_UNSPECIFIED",
+		1: "MIN_ASSURANCE_CHAT",
+		2: "MIN_ASSURANCE_CREDENTIALS",
+	}
+	MinAssurance_value = map[string]int32{
+		"MIN_ASSURANCE_UNSPECIFIED": 0,
+		"MIN_ASSURANCE_CHAT":        1,
+		"MIN_ASSURANCE_CREDENTIALS": 2,
+	}
+)
+
+func (x MinAssurance) Enum() *MinAssurance {
+	p := new(MinAssurance)
+	*p = x
+	return p
+}
+
+func (x MinAssurance) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MinAssurance) Descriptor() protoreflect.EnumDescriptor {
+	return file_signoff_v1_approval_proto_enumTypes[7].Descriptor()
+}
+
+func (MinAssurance) Type() protoreflect.EnumType {
+	return &file_signoff_v1_approval_proto_enumTypes[7]
+}
+
+func (x MinAssurance) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MinAssurance.Descriptor instead.
+func (MinAssurance) EnumDescriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{7}
+}
+
 // A reviewer's choice.
 type VoteChoice int32
 
@@ -492,11 +546,11 @@ func (x VoteChoice) String() string {
 }
 
 func (VoteChoice) Descriptor() protoreflect.EnumDescriptor {
-	return file_signoff_v1_approval_proto_enumTypes[7].Descriptor()
+	return file_signoff_v1_approval_proto_enumTypes[8].Descriptor()
 }
 
 func (VoteChoice) Type() protoreflect.EnumType {
-	return &file_signoff_v1_approval_proto_enumTypes[7]
+	return &file_signoff_v1_approval_proto_enumTypes[8]
 }
 
 func (x VoteChoice) Number() protoreflect.EnumNumber {
@@ -505,7 +559,7 @@ func (x VoteChoice) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use VoteChoice.Descriptor instead.
 func (VoteChoice) EnumDescriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{7}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{8}
 }
 
 // The result of running a tool.
@@ -545,11 +599,11 @@ func (x ExecutionResult) String() string {
 }
 
 func (ExecutionResult) Descriptor() protoreflect.EnumDescriptor {
-	return file_signoff_v1_approval_proto_enumTypes[8].Descriptor()
+	return file_signoff_v1_approval_proto_enumTypes[9].Descriptor()
 }
 
 func (ExecutionResult) Type() protoreflect.EnumType {
-	return &file_signoff_v1_approval_proto_enumTypes[8]
+	return &file_signoff_v1_approval_proto_enumTypes[9]
 }
 
 func (x ExecutionResult) Number() protoreflect.EnumNumber {
@@ -558,7 +612,7 @@ func (x ExecutionResult) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExecutionResult.Descriptor instead.
 func (ExecutionResult) EnumDescriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{8}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{9}
 }
 
 // A tool call that waits for a decision, or has one.
@@ -630,6 +684,13 @@ type Approval struct {
 	// errors of conditions in `policy.trace`, which could repeat a value. `digest` still covers the full arguments:
 	// read them with GetApproval before you decide. Empty for one's own requests.
 	RedactedPaths []string `protobuf:"bytes,31,rep,name=redacted_paths,json=redactedPaths,proto3" json:"redacted_paths,omitempty"`
+	// The channels that the policy names, to notify about the approval: those of the evaluation, of escalations that have
+	// happened, and of evaluations before an edit. A server leaves out those that it does not have.
+	Notify []string `protobuf:"bytes,32,rep,name=notify,proto3" json:"notify,omitempty"`
+	// Whether the server's default channels (`notify.default`) are notified as well: the policy names none.
+	NotifyDefault bool `protobuf:"varint,33,opt,name=notify_default,json=notifyDefault,proto3" json:"notify_default,omitempty"`
+	// The weakest authentication with which a vote may approve. UNSPECIFIED if the policy decided immediately.
+	MinAssurance  MinAssurance `protobuf:"varint,34,opt,name=min_assurance,json=minAssurance,proto3,enum=signoff.v1.MinAssurance" json:"min_assurance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -881,6 +942,27 @@ func (x *Approval) GetRedactedPaths() []string {
 	return nil
 }
 
+func (x *Approval) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
+}
+
+func (x *Approval) GetNotifyDefault() bool {
+	if x != nil {
+		return x.NotifyDefault
+	}
+	return false
+}
+
+func (x *Approval) GetMinAssurance() MinAssurance {
+	if x != nil {
+		return x.MinAssurance
+	}
+	return MinAssurance_MIN_ASSURANCE_UNSPECIFIED
+}
+
 // The reviewers that one rule of the policy asks.
 type Panel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1099,7 +1181,10 @@ type PolicyEvaluation struct {
 	// name. At most 256. If there are more, rules that did not match are omitted first.
 	Trace []*RuleTrace `protobuf:"bytes,5,rep,name=trace,proto3" json:"trace,omitempty"`
 	// Number of evaluated rules that are not in `trace`.
-	TraceOmitted  uint32 `protobuf:"varint,6,opt,name=trace_omitted,json=traceOmitted,proto3" json:"trace_omitted,omitempty"`
+	TraceOmitted uint32 `protobuf:"varint,6,opt,name=trace_omitted,json=traceOmitted,proto3" json:"trace_omitted,omitempty"`
+	// The channels that the policy names for the call. Empty: the server's default channels if reviewers must decide,
+	// otherwise none.
+	Notify        []string `protobuf:"bytes,7,rep,name=notify,proto3" json:"notify,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1174,6 +1259,13 @@ func (x *PolicyEvaluation) GetTraceOmitted() uint32 {
 		return x.TraceOmitted
 	}
 	return 0
+}
+
+func (x *PolicyEvaluation) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
 }
 
 // The outcome of one rule in an evaluation.
@@ -2141,7 +2233,9 @@ type Event_Escalated struct {
 	// The added reviewers.
 	Reviewers []string `protobuf:"bytes,2,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
 	// The minimum priority from now on.
-	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
+	Priority Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
+	// The channels to notify from now on.
+	Notify        []string `protobuf:"bytes,4,rep,name=notify,proto3" json:"notify,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2195,6 +2289,13 @@ func (x *Event_Escalated) GetPriority() Priority {
 		return x.Priority
 	}
 	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *Event_Escalated) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
 }
 
 // The approval was requested.
@@ -2440,7 +2541,7 @@ var File_signoff_v1_approval_proto protoreflect.FileDescriptor
 const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\n" +
 	"\x19signoff/v1/approval.proto\x12\n" +
-	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\v\n" +
+	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\f\n" +
 	"\bApproval\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x122\n" +
@@ -2479,7 +2580,10 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\n" +
 	"revocation\x18\x1e \x01(\v2\x16.signoff.v1.RevocationR\n" +
 	"revocation\x12%\n" +
-	"\x0eredacted_paths\x18\x1f \x03(\tR\rredactedPaths\x1a9\n" +
+	"\x0eredacted_paths\x18\x1f \x03(\tR\rredactedPaths\x12\x16\n" +
+	"\x06notify\x18  \x03(\tR\x06notify\x12%\n" +
+	"\x0enotify_default\x18! \x01(\bR\rnotifyDefault\x12=\n" +
+	"\rmin_assurance\x18\" \x01(\x0e2\x18.signoff.v1.MinAssuranceR\fminAssurance\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +
@@ -2495,14 +2599,15 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x05Actor\x12)\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x15.signoff.v1.ActorKindR\x04kind\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubject\"\xeb\x01\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\"\x83\x02\n" +
 	"\x10PolicyEvaluation\x12%\n" +
 	"\x0epolicy_version\x18\x01 \x01(\tR\rpolicyVersion\x120\n" +
 	"\x06effect\x18\x02 \x01(\x0e2\x18.signoff.v1.PolicyEffectR\x06effect\x12\x12\n" +
 	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12+\n" +
 	"\x05trace\x18\x05 \x03(\v2\x15.signoff.v1.RuleTraceR\x05trace\x12#\n" +
-	"\rtrace_omitted\x18\x06 \x01(\rR\ftraceOmitted\"j\n" +
+	"\rtrace_omitted\x18\x06 \x01(\rR\ftraceOmitted\x12\x16\n" +
+	"\x06notify\x18\a \x03(\tR\x06notify\"j\n" +
 	"\tRuleTrace\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x121\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x17.signoff.v1.RuleOutcomeR\aoutcome\x12\x16\n" +
@@ -2562,7 +2667,7 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x06result\x18\x01 \x01(\x0e2\x1b.signoff.v1.ExecutionResultR\x06result\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12;\n" +
 	"\vreport_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"reportTime\"\xdf\t\n" +
+	"reportTime\"\xf8\t\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x129\n" +
 	"\n" +
@@ -2579,11 +2684,12 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\arevoked\x18\v \x01(\v2\x19.signoff.v1.Event.RevokedH\x00R\arevoked\x125\n" +
 	"\asurface\x18\f \x01(\x0e2\x1b.signoff.v1.DecisionSurfaceR\asurface\x123\n" +
 	"\tassurance\x18\r \x01(\x0e2\x15.signoff.v1.AssuranceR\tassurance\x12\x16\n" +
-	"\x06opened\x18\x0e \x03(\tR\x06opened\x1ao\n" +
+	"\x06opened\x18\x0e \x03(\tR\x06opened\x1a\x87\x01\n" +
 	"\tEscalated\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x1c\n" +
 	"\treviewers\x18\x02 \x03(\tR\treviewers\x120\n" +
-	"\bpriority\x18\x03 \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x1a\x8e\x01\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x12\x16\n" +
+	"\x06notify\x18\x04 \x03(\tR\x06notify\x1a\x8e\x01\n" +
 	"\tRequested\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x122\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1a.signoff.v1.ApprovalStatusR\x06status\x125\n" +
@@ -2649,7 +2755,11 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x11ASSURANCE_SESSION\x10\x01\x12\x12\n" +
 	"\x0eASSURANCE_CHAT\x10\x02\x12\x12\n" +
 	"\x0eASSURANCE_LINK\x10\x03\x12\x13\n" +
-	"\x0fASSURANCE_TOKEN\x10\x04*Z\n" +
+	"\x0fASSURANCE_TOKEN\x10\x04*d\n" +
+	"\fMinAssurance\x12\x1d\n" +
+	"\x19MIN_ASSURANCE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12MIN_ASSURANCE_CHAT\x10\x01\x12\x1d\n" +
+	"\x19MIN_ASSURANCE_CREDENTIALS\x10\x02*Z\n" +
 	"\n" +
 	"VoteChoice\x12\x1b\n" +
 	"\x17VOTE_CHOICE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -2673,7 +2783,7 @@ func file_signoff_v1_approval_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_approval_proto_rawDescData
 }
 
-var file_signoff_v1_approval_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_signoff_v1_approval_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
 var file_signoff_v1_approval_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_signoff_v1_approval_proto_goTypes = []any{
 	(Priority)(0),                 // 0: signoff.v1.Priority
@@ -2683,101 +2793,103 @@ var file_signoff_v1_approval_proto_goTypes = []any{
 	(RuleOutcome)(0),              // 4: signoff.v1.RuleOutcome
 	(DecisionSurface)(0),          // 5: signoff.v1.DecisionSurface
 	(Assurance)(0),                // 6: signoff.v1.Assurance
-	(VoteChoice)(0),               // 7: signoff.v1.VoteChoice
-	(ExecutionResult)(0),          // 8: signoff.v1.ExecutionResult
-	(*Approval)(nil),              // 9: signoff.v1.Approval
-	(*Panel)(nil),                 // 10: signoff.v1.Panel
-	(*Agent)(nil),                 // 11: signoff.v1.Agent
-	(*Actor)(nil),                 // 12: signoff.v1.Actor
-	(*PolicyEvaluation)(nil),      // 13: signoff.v1.PolicyEvaluation
-	(*RuleTrace)(nil),             // 14: signoff.v1.RuleTrace
-	(*Vote)(nil),                  // 15: signoff.v1.Vote
-	(*Decision)(nil),              // 16: signoff.v1.Decision
-	(*RememberedRejection)(nil),   // 17: signoff.v1.RememberedRejection
-	(*Revocation)(nil),            // 18: signoff.v1.Revocation
-	(*Claim)(nil),                 // 19: signoff.v1.Claim
-	(*ExecutionOutcome)(nil),      // 20: signoff.v1.ExecutionOutcome
-	(*Event)(nil),                 // 21: signoff.v1.Event
-	(*Progress)(nil),              // 22: signoff.v1.Progress
-	nil,                           // 23: signoff.v1.Approval.LabelsEntry
-	(*Event_Escalated)(nil),       // 24: signoff.v1.Event.Escalated
-	(*Event_Requested)(nil),       // 25: signoff.v1.Event.Requested
-	(*Event_Edited)(nil),          // 26: signoff.v1.Event.Edited
-	(*Event_Claimed)(nil),         // 27: signoff.v1.Event.Claimed
-	(*Event_Revoked)(nil),         // 28: signoff.v1.Event.Revoked
-	(*structpb.Struct)(nil),       // 29: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(MinAssurance)(0),             // 7: signoff.v1.MinAssurance
+	(VoteChoice)(0),               // 8: signoff.v1.VoteChoice
+	(ExecutionResult)(0),          // 9: signoff.v1.ExecutionResult
+	(*Approval)(nil),              // 10: signoff.v1.Approval
+	(*Panel)(nil),                 // 11: signoff.v1.Panel
+	(*Agent)(nil),                 // 12: signoff.v1.Agent
+	(*Actor)(nil),                 // 13: signoff.v1.Actor
+	(*PolicyEvaluation)(nil),      // 14: signoff.v1.PolicyEvaluation
+	(*RuleTrace)(nil),             // 15: signoff.v1.RuleTrace
+	(*Vote)(nil),                  // 16: signoff.v1.Vote
+	(*Decision)(nil),              // 17: signoff.v1.Decision
+	(*RememberedRejection)(nil),   // 18: signoff.v1.RememberedRejection
+	(*Revocation)(nil),            // 19: signoff.v1.Revocation
+	(*Claim)(nil),                 // 20: signoff.v1.Claim
+	(*ExecutionOutcome)(nil),      // 21: signoff.v1.ExecutionOutcome
+	(*Event)(nil),                 // 22: signoff.v1.Event
+	(*Progress)(nil),              // 23: signoff.v1.Progress
+	nil,                           // 24: signoff.v1.Approval.LabelsEntry
+	(*Event_Escalated)(nil),       // 25: signoff.v1.Event.Escalated
+	(*Event_Requested)(nil),       // 26: signoff.v1.Event.Requested
+	(*Event_Edited)(nil),          // 27: signoff.v1.Event.Edited
+	(*Event_Claimed)(nil),         // 28: signoff.v1.Event.Claimed
+	(*Event_Revoked)(nil),         // 29: signoff.v1.Event.Revoked
+	(*structpb.Struct)(nil),       // 30: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
 }
 var file_signoff_v1_approval_proto_depIdxs = []int32{
 	1,  // 0: signoff.v1.Approval.status:type_name -> signoff.v1.ApprovalStatus
-	12, // 1: signoff.v1.Approval.caller:type_name -> signoff.v1.Actor
-	29, // 2: signoff.v1.Approval.arguments:type_name -> google.protobuf.Struct
-	11, // 3: signoff.v1.Approval.agent:type_name -> signoff.v1.Agent
-	23, // 4: signoff.v1.Approval.labels:type_name -> signoff.v1.Approval.LabelsEntry
-	29, // 5: signoff.v1.Approval.arguments_schema:type_name -> google.protobuf.Struct
-	30, // 6: signoff.v1.Approval.timeout:type_name -> google.protobuf.Duration
-	31, // 7: signoff.v1.Approval.create_time:type_name -> google.protobuf.Timestamp
-	31, // 8: signoff.v1.Approval.update_time:type_name -> google.protobuf.Timestamp
-	31, // 9: signoff.v1.Approval.deadline:type_name -> google.protobuf.Timestamp
-	13, // 10: signoff.v1.Approval.policy:type_name -> signoff.v1.PolicyEvaluation
-	15, // 11: signoff.v1.Approval.votes:type_name -> signoff.v1.Vote
-	16, // 12: signoff.v1.Approval.decision:type_name -> signoff.v1.Decision
-	19, // 13: signoff.v1.Approval.claim:type_name -> signoff.v1.Claim
-	30, // 14: signoff.v1.Approval.claim_window:type_name -> google.protobuf.Duration
-	12, // 15: signoff.v1.Approval.on_behalf_of:type_name -> signoff.v1.Actor
-	10, // 16: signoff.v1.Approval.panels:type_name -> signoff.v1.Panel
+	13, // 1: signoff.v1.Approval.caller:type_name -> signoff.v1.Actor
+	30, // 2: signoff.v1.Approval.arguments:type_name -> google.protobuf.Struct
+	12, // 3: signoff.v1.Approval.agent:type_name -> signoff.v1.Agent
+	24, // 4: signoff.v1.Approval.labels:type_name -> signoff.v1.Approval.LabelsEntry
+	30, // 5: signoff.v1.Approval.arguments_schema:type_name -> google.protobuf.Struct
+	31, // 6: signoff.v1.Approval.timeout:type_name -> google.protobuf.Duration
+	32, // 7: signoff.v1.Approval.create_time:type_name -> google.protobuf.Timestamp
+	32, // 8: signoff.v1.Approval.update_time:type_name -> google.protobuf.Timestamp
+	32, // 9: signoff.v1.Approval.deadline:type_name -> google.protobuf.Timestamp
+	14, // 10: signoff.v1.Approval.policy:type_name -> signoff.v1.PolicyEvaluation
+	16, // 11: signoff.v1.Approval.votes:type_name -> signoff.v1.Vote
+	17, // 12: signoff.v1.Approval.decision:type_name -> signoff.v1.Decision
+	20, // 13: signoff.v1.Approval.claim:type_name -> signoff.v1.Claim
+	31, // 14: signoff.v1.Approval.claim_window:type_name -> google.protobuf.Duration
+	13, // 15: signoff.v1.Approval.on_behalf_of:type_name -> signoff.v1.Actor
+	11, // 16: signoff.v1.Approval.panels:type_name -> signoff.v1.Panel
 	0,  // 17: signoff.v1.Approval.priority:type_name -> signoff.v1.Priority
-	18, // 18: signoff.v1.Approval.revocation:type_name -> signoff.v1.Revocation
-	2,  // 19: signoff.v1.Actor.kind:type_name -> signoff.v1.ActorKind
-	3,  // 20: signoff.v1.PolicyEvaluation.effect:type_name -> signoff.v1.PolicyEffect
-	14, // 21: signoff.v1.PolicyEvaluation.trace:type_name -> signoff.v1.RuleTrace
-	4,  // 22: signoff.v1.RuleTrace.outcome:type_name -> signoff.v1.RuleOutcome
-	12, // 23: signoff.v1.Vote.decided_by:type_name -> signoff.v1.Actor
-	7,  // 24: signoff.v1.Vote.choice:type_name -> signoff.v1.VoteChoice
-	31, // 25: signoff.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	12, // 26: signoff.v1.Vote.submitted_by:type_name -> signoff.v1.Actor
-	5,  // 27: signoff.v1.Vote.surface:type_name -> signoff.v1.DecisionSurface
-	6,  // 28: signoff.v1.Vote.assurance:type_name -> signoff.v1.Assurance
-	1,  // 29: signoff.v1.Decision.status:type_name -> signoff.v1.ApprovalStatus
-	12, // 30: signoff.v1.Decision.decided_by:type_name -> signoff.v1.Actor
-	31, // 31: signoff.v1.Decision.decide_time:type_name -> google.protobuf.Timestamp
-	12, // 32: signoff.v1.Decision.submitted_by:type_name -> signoff.v1.Actor
-	17, // 33: signoff.v1.Decision.remembered_rejection:type_name -> signoff.v1.RememberedRejection
-	5,  // 34: signoff.v1.Decision.surface:type_name -> signoff.v1.DecisionSurface
-	6,  // 35: signoff.v1.Decision.assurance:type_name -> signoff.v1.Assurance
-	12, // 36: signoff.v1.RememberedRejection.decided_by:type_name -> signoff.v1.Actor
-	12, // 37: signoff.v1.Revocation.revoked_by:type_name -> signoff.v1.Actor
-	31, // 38: signoff.v1.Revocation.revoke_time:type_name -> google.protobuf.Timestamp
-	12, // 39: signoff.v1.Claim.claimed_by:type_name -> signoff.v1.Actor
-	31, // 40: signoff.v1.Claim.claim_time:type_name -> google.protobuf.Timestamp
-	20, // 41: signoff.v1.Claim.outcome:type_name -> signoff.v1.ExecutionOutcome
-	8,  // 42: signoff.v1.ExecutionOutcome.result:type_name -> signoff.v1.ExecutionResult
-	31, // 43: signoff.v1.ExecutionOutcome.report_time:type_name -> google.protobuf.Timestamp
-	31, // 44: signoff.v1.Event.event_time:type_name -> google.protobuf.Timestamp
-	12, // 45: signoff.v1.Event.actor:type_name -> signoff.v1.Actor
-	25, // 46: signoff.v1.Event.requested:type_name -> signoff.v1.Event.Requested
-	15, // 47: signoff.v1.Event.voted:type_name -> signoff.v1.Vote
-	26, // 48: signoff.v1.Event.edited:type_name -> signoff.v1.Event.Edited
-	16, // 49: signoff.v1.Event.decided:type_name -> signoff.v1.Decision
-	27, // 50: signoff.v1.Event.claimed:type_name -> signoff.v1.Event.Claimed
-	20, // 51: signoff.v1.Event.reported:type_name -> signoff.v1.ExecutionOutcome
-	24, // 52: signoff.v1.Event.escalated:type_name -> signoff.v1.Event.Escalated
-	28, // 53: signoff.v1.Event.revoked:type_name -> signoff.v1.Event.Revoked
-	5,  // 54: signoff.v1.Event.surface:type_name -> signoff.v1.DecisionSurface
-	6,  // 55: signoff.v1.Event.assurance:type_name -> signoff.v1.Assurance
-	30, // 56: signoff.v1.Progress.elapsed:type_name -> google.protobuf.Duration
-	30, // 57: signoff.v1.Progress.remaining:type_name -> google.protobuf.Duration
-	0,  // 58: signoff.v1.Event.Escalated.priority:type_name -> signoff.v1.Priority
-	1,  // 59: signoff.v1.Event.Requested.status:type_name -> signoff.v1.ApprovalStatus
-	29, // 60: signoff.v1.Event.Requested.arguments:type_name -> google.protobuf.Struct
-	29, // 61: signoff.v1.Event.Edited.arguments:type_name -> google.protobuf.Struct
-	13, // 62: signoff.v1.Event.Edited.policy:type_name -> signoff.v1.PolicyEvaluation
-	63, // [63:63] is the sub-list for method output_type
-	63, // [63:63] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	19, // 18: signoff.v1.Approval.revocation:type_name -> signoff.v1.Revocation
+	7,  // 19: signoff.v1.Approval.min_assurance:type_name -> signoff.v1.MinAssurance
+	2,  // 20: signoff.v1.Actor.kind:type_name -> signoff.v1.ActorKind
+	3,  // 21: signoff.v1.PolicyEvaluation.effect:type_name -> signoff.v1.PolicyEffect
+	15, // 22: signoff.v1.PolicyEvaluation.trace:type_name -> signoff.v1.RuleTrace
+	4,  // 23: signoff.v1.RuleTrace.outcome:type_name -> signoff.v1.RuleOutcome
+	13, // 24: signoff.v1.Vote.decided_by:type_name -> signoff.v1.Actor
+	8,  // 25: signoff.v1.Vote.choice:type_name -> signoff.v1.VoteChoice
+	32, // 26: signoff.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	13, // 27: signoff.v1.Vote.submitted_by:type_name -> signoff.v1.Actor
+	5,  // 28: signoff.v1.Vote.surface:type_name -> signoff.v1.DecisionSurface
+	6,  // 29: signoff.v1.Vote.assurance:type_name -> signoff.v1.Assurance
+	1,  // 30: signoff.v1.Decision.status:type_name -> signoff.v1.ApprovalStatus
+	13, // 31: signoff.v1.Decision.decided_by:type_name -> signoff.v1.Actor
+	32, // 32: signoff.v1.Decision.decide_time:type_name -> google.protobuf.Timestamp
+	13, // 33: signoff.v1.Decision.submitted_by:type_name -> signoff.v1.Actor
+	18, // 34: signoff.v1.Decision.remembered_rejection:type_name -> signoff.v1.RememberedRejection
+	5,  // 35: signoff.v1.Decision.surface:type_name -> signoff.v1.DecisionSurface
+	6,  // 36: signoff.v1.Decision.assurance:type_name -> signoff.v1.Assurance
+	13, // 37: signoff.v1.RememberedRejection.decided_by:type_name -> signoff.v1.Actor
+	13, // 38: signoff.v1.Revocation.revoked_by:type_name -> signoff.v1.Actor
+	32, // 39: signoff.v1.Revocation.revoke_time:type_name -> google.protobuf.Timestamp
+	13, // 40: signoff.v1.Claim.claimed_by:type_name -> signoff.v1.Actor
+	32, // 41: signoff.v1.Claim.claim_time:type_name -> google.protobuf.Timestamp
+	21, // 42: signoff.v1.Claim.outcome:type_name -> signoff.v1.ExecutionOutcome
+	9,  // 43: signoff.v1.ExecutionOutcome.result:type_name -> signoff.v1.ExecutionResult
+	32, // 44: signoff.v1.ExecutionOutcome.report_time:type_name -> google.protobuf.Timestamp
+	32, // 45: signoff.v1.Event.event_time:type_name -> google.protobuf.Timestamp
+	13, // 46: signoff.v1.Event.actor:type_name -> signoff.v1.Actor
+	26, // 47: signoff.v1.Event.requested:type_name -> signoff.v1.Event.Requested
+	16, // 48: signoff.v1.Event.voted:type_name -> signoff.v1.Vote
+	27, // 49: signoff.v1.Event.edited:type_name -> signoff.v1.Event.Edited
+	17, // 50: signoff.v1.Event.decided:type_name -> signoff.v1.Decision
+	28, // 51: signoff.v1.Event.claimed:type_name -> signoff.v1.Event.Claimed
+	21, // 52: signoff.v1.Event.reported:type_name -> signoff.v1.ExecutionOutcome
+	25, // 53: signoff.v1.Event.escalated:type_name -> signoff.v1.Event.Escalated
+	29, // 54: signoff.v1.Event.revoked:type_name -> signoff.v1.Event.Revoked
+	5,  // 55: signoff.v1.Event.surface:type_name -> signoff.v1.DecisionSurface
+	6,  // 56: signoff.v1.Event.assurance:type_name -> signoff.v1.Assurance
+	31, // 57: signoff.v1.Progress.elapsed:type_name -> google.protobuf.Duration
+	31, // 58: signoff.v1.Progress.remaining:type_name -> google.protobuf.Duration
+	0,  // 59: signoff.v1.Event.Escalated.priority:type_name -> signoff.v1.Priority
+	1,  // 60: signoff.v1.Event.Requested.status:type_name -> signoff.v1.ApprovalStatus
+	30, // 61: signoff.v1.Event.Requested.arguments:type_name -> google.protobuf.Struct
+	30, // 62: signoff.v1.Event.Edited.arguments:type_name -> google.protobuf.Struct
+	14, // 63: signoff.v1.Event.Edited.policy:type_name -> signoff.v1.PolicyEvaluation
+	64, // [64:64] is the sub-list for method output_type
+	64, // [64:64] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_approval_proto_init() }
@@ -2800,7 +2912,7 @@ func file_signoff_v1_approval_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_approval_proto_rawDesc), len(file_signoff_v1_approval_proto_rawDesc)),
-			NumEnums:      9,
+			NumEnums:      10,
 			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -102,8 +102,9 @@ type ApprovalServiceClient interface {
 	// its deadline has passed; FAILED_PRECONDITION (ALREADY_VOTED, COMMENT_REQUIRED, EDITS_NOT_ALLOWED, EDIT_FORBIDDEN,
 	// TOO_MANY_EDITS, TOO_MANY_VOTES); ABORTED (STALE_VIEW) if it changed since the revision or digest that the reviewer
 	// saw; PERMISSION_DENIED (SELF_DECISION) for the requester and the person on whose behalf it asked; PERMISSION_DENIED
-	// (PERMISSION_REQUIRED) for a caller that decides for others without permission; NOT_FOUND for a reviewer whom the
-	// policy does not ask. Idempotent by (approval, caller, request_id).
+	// (PERMISSION_REQUIRED) for a caller that decides for others without permission; PERMISSION_DENIED
+	// (ASSURANCE_TOO_LOW) if a rule's `min_assurance` does not accept the vote, such as an approval that a bridge
+	// submits; NOT_FOUND for a reviewer whom the policy does not ask. Idempotent by (approval, caller, request_id).
 	Decide(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*DecideResponse, error)
 	// Cancels a PENDING approval. For its requester.
 	// Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
@@ -355,8 +356,9 @@ type ApprovalServiceServer interface {
 	// its deadline has passed; FAILED_PRECONDITION (ALREADY_VOTED, COMMENT_REQUIRED, EDITS_NOT_ALLOWED, EDIT_FORBIDDEN,
 	// TOO_MANY_EDITS, TOO_MANY_VOTES); ABORTED (STALE_VIEW) if it changed since the revision or digest that the reviewer
 	// saw; PERMISSION_DENIED (SELF_DECISION) for the requester and the person on whose behalf it asked; PERMISSION_DENIED
-	// (PERMISSION_REQUIRED) for a caller that decides for others without permission; NOT_FOUND for a reviewer whom the
-	// policy does not ask. Idempotent by (approval, caller, request_id).
+	// (PERMISSION_REQUIRED) for a caller that decides for others without permission; PERMISSION_DENIED
+	// (ASSURANCE_TOO_LOW) if a rule's `min_assurance` does not accept the vote, such as an approval that a bridge
+	// submits; NOT_FOUND for a reviewer whom the policy does not ask. Idempotent by (approval, caller, request_id).
 	Decide(context.Context, *DecideRequest) (*DecideResponse, error)
 	// Cancels a PENDING approval. For its requester.
 	// Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).

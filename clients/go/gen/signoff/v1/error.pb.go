@@ -176,6 +176,14 @@ const (
 	// PERMISSION_DENIED: an operator has blocked the person in `on_behalf_of`, so nobody may decide for them. Metadata:
 	// `issuer`, `subject`.
 	ErrorReason_ERROR_REASON_SUBJECT_BLOCKED ErrorReason = 64
+	// PERMISSION_DENIED: the rule's `min_assurance` does not accept approvals that are authenticated in this way, such as
+	// from a chat or a bridge. Nothing was recorded. A rejection is accepted. Metadata: `approval_id`, `assurance`,
+	// `min_assurance`.
+	ErrorReason_ERROR_REASON_ASSURANCE_TOO_LOW ErrorReason = 70
+	// NOT_FOUND: no channel of notifications has this name. Metadata: `channel`.
+	ErrorReason_ERROR_REASON_CHANNEL_NOT_FOUND ErrorReason = 71
+	// NOT_FOUND: there is no such delivery. It may have been sent. Metadata: `delivery_id`.
+	ErrorReason_ERROR_REASON_DELIVERY_NOT_FOUND ErrorReason = 72
 )
 
 // Enum value maps for ErrorReason.
@@ -237,6 +245,9 @@ var (
 		62: "ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS",
 		63: "ERROR_REASON_OWN_SUBJECT",
 		64: "ERROR_REASON_SUBJECT_BLOCKED",
+		70: "ERROR_REASON_ASSURANCE_TOO_LOW",
+		71: "ERROR_REASON_CHANNEL_NOT_FOUND",
+		72: "ERROR_REASON_DELIVERY_NOT_FOUND",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -295,6 +306,9 @@ var (
 		"ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS":     62,
 		"ERROR_REASON_OWN_SUBJECT":                   63,
 		"ERROR_REASON_SUBJECT_BLOCKED":               64,
+		"ERROR_REASON_ASSURANCE_TOO_LOW":             70,
+		"ERROR_REASON_CHANNEL_NOT_FOUND":             71,
+		"ERROR_REASON_DELIVERY_NOT_FOUND":            72,
 	}
 )
 
@@ -330,7 +344,7 @@ var File_signoff_v1_error_proto protoreflect.FileDescriptor
 const file_signoff_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16signoff/v1/error.proto\x12\n" +
-	"signoff.v1*\x87\x0f\n" +
+	"signoff.v1*\xf4\x0f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -388,7 +402,10 @@ const file_signoff_v1_error_proto_rawDesc = "" +
 	" ERROR_REASON_SUBJECT_NOT_BLOCKED\x10=\x12*\n" +
 	"&ERROR_REASON_TOO_MANY_BLOCKED_SUBJECTS\x10>\x12\x1c\n" +
 	"\x18ERROR_REASON_OWN_SUBJECT\x10?\x12 \n" +
-	"\x1cERROR_REASON_SUBJECT_BLOCKED\x10@BV\n" +
+	"\x1cERROR_REASON_SUBJECT_BLOCKED\x10@\x12\"\n" +
+	"\x1eERROR_REASON_ASSURANCE_TOO_LOW\x10F\x12\"\n" +
+	"\x1eERROR_REASON_CHANNEL_NOT_FOUND\x10G\x12#\n" +
+	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10HBV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (

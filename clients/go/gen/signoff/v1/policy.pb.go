@@ -55,6 +55,10 @@ type Policy struct {
 	// Common reasons to reject, for reviewers to choose from. The reasons of the rule that decides apply instead, if it
 	// has any. At most 16, of at most 128 characters.
 	RejectReasons []string `protobuf:"bytes,6,rep,name=reject_reasons,json=rejectReasons,proto3" json:"reject_reasons,omitempty"`
+	// Channels to notify about calls that need approval, if no rule that requires approval names one. Channels are
+	// configured at each server: `[channels.NAME]`. Empty: the server's default, `notify.default`. At most 16, of 1 to 32
+	// of `a-z 0-9 -`, beginning with a letter or digit.
+	Notify        []string `protobuf:"bytes,7,rep,name=notify,proto3" json:"notify,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -127,6 +131,13 @@ func (x *Policy) GetRedact() []string {
 func (x *Policy) GetRejectReasons() []string {
 	if x != nil {
 		return x.RejectReasons
+	}
+	return nil
+}
+
+func (x *Policy) GetNotify() []string {
+	if x != nil {
+		return x.Notify
 	}
 	return nil
 }
@@ -270,6 +281,10 @@ type PolicyRule struct {
 	Redact []string `protobuf:"bytes,11,rep,name=redact,proto3" json:"redact,omitempty"`
 	// As in Policy, if this rule decides.
 	RejectReasons []string `protobuf:"bytes,12,rep,name=reject_reasons,json=rejectReasons,proto3" json:"reject_reasons,omitempty"`
+	// Channels, as in Policy. Of a rule that requires approval: notified about every call that it matches, unless another
+	// rule rejects the call. Of a rule that approves or rejects: notified about the decisions that it makes; without
+	// channels here, nobody is notified about them.
+	Notify        []string `protobuf:"bytes,13,rep,name=notify,proto3" json:"notify,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -401,6 +416,13 @@ func (x *PolicyRule) GetRejectReasons() []string {
 	return nil
 }
 
+func (x *PolicyRule) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
+}
+
 type isPolicyRule_Effect interface {
 	isPolicyRule_Effect()
 }
@@ -465,7 +487,7 @@ func (*AutoApprove) Descriptor() ([]byte, []int) {
 
 // Asks reviewers. If several rules match, every rule must reach its own quorum of its own reviewers. Of the other
 // fields the strictest value applies: the shortest durations, the lowest reject_threshold, a comment if any rule
-// requires it, edits only if all rules allow them. The escalations of all rules apply.
+// requires it, edits only if all rules allow them, the strictest min_assurance. The escalations of all rules apply.
 type RequireApproval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Maximum time to wait for a decision, 1 s to 7 days. A shorter timeout of the caller takes precedence.
@@ -491,8 +513,11 @@ type RequireApproval struct {
 	// `_remembered_rejection`. A request without a `run_id` always asks reviewers. If several rules match, the shortest
 	// time applies; if one of them has none, nothing is remembered.
 	RememberRejection *durationpb.Duration `protobuf:"bytes,10,opt,name=remember_rejection,json=rememberRejection,proto3" json:"remember_rejection,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The weakest authentication with which a vote may approve, or edit. Unset: CREDENTIALS. A vote to reject is always
+	// accepted.
+	MinAssurance  MinAssurance `protobuf:"varint,11,opt,name=min_assurance,json=minAssurance,proto3,enum=signoff.v1.MinAssurance" json:"min_assurance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RequireApproval) Reset() {
@@ -595,8 +620,15 @@ func (x *RequireApproval) GetRememberRejection() *durationpb.Duration {
 	return nil
 }
 
-// Asks more reviewers, or raises the priority, once an approval has waited for some time. Needs `reviewers` or
-// `priority`.
+func (x *RequireApproval) GetMinAssurance() MinAssurance {
+	if x != nil {
+		return x.MinAssurance
+	}
+	return MinAssurance_MIN_ASSURANCE_UNSPECIFIED
+}
+
+// Asks more reviewers, raises the priority, or notifies more channels, once an approval has waited for some time. Needs
+// `reviewers`, `priority` or `notify`.
 type Escalation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Time after the request, 1 s to 7 days. Required.
@@ -604,7 +636,9 @@ type Escalation struct {
 	// Additional reviewers from then on, as in RequireApproval. Only if RequireApproval names reviewers. At most 64.
 	Reviewers []string `protobuf:"bytes,2,rep,name=reviewers,proto3" json:"reviewers,omitempty"`
 	// Minimum priority from then on.
-	Priority      Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
+	Priority Priority `protobuf:"varint,3,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
+	// Channels to notify about this escalation, and about everything after it, as in Policy. At most 16.
+	Notify        []string `protobuf:"bytes,4,rep,name=notify,proto3" json:"notify,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,6 +692,13 @@ func (x *Escalation) GetPriority() Priority {
 		return x.Priority
 	}
 	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *Escalation) GetNotify() []string {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
 }
 
 // Rejects a call immediately.
@@ -1076,20 +1117,21 @@ var File_signoff_v1_policy_proto protoreflect.FileDescriptor
 const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"\x17signoff/v1/policy.proto\x12\n" +
-	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xe7\x01\n" +
+	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xff\x01\n" +
 	"\x06Policy\x12\x14\n" +
 	"\x05tools\x18\x01 \x03(\tR\x05tools\x12@\n" +
 	"\x0eunlisted_tools\x18\x02 \x01(\v2\x19.signoff.v1.UnlistedToolsR\runlistedTools\x12,\n" +
 	"\x05rules\x18\x03 \x03(\v2\x16.signoff.v1.PolicyRuleR\x05rules\x12\x18\n" +
 	"\asummary\x18\x04 \x03(\tR\asummary\x12\x16\n" +
 	"\x06redact\x18\x05 \x03(\tR\x06redact\x12%\n" +
-	"\x0ereject_reasons\x18\x06 \x03(\tR\rrejectReasons\"\xdc\x01\n" +
+	"\x0ereject_reasons\x18\x06 \x03(\tR\rrejectReasons\x12\x16\n" +
+	"\x06notify\x18\a \x03(\tR\x06notify\"\xdc\x01\n" +
 	"\rUnlistedTools\x12H\n" +
 	"\x10require_approval\x18\x01 \x01(\v2\x1b.signoff.v1.RequireApprovalH\x00R\x0frequireApproval\x12<\n" +
 	"\fauto_approve\x18\x02 \x01(\v2\x17.signoff.v1.AutoApproveH\x00R\vautoApprove\x129\n" +
 	"\vauto_reject\x18\x03 \x01(\v2\x16.signoff.v1.AutoRejectH\x00R\n" +
 	"autoRejectB\b\n" +
-	"\x06effect\"\xa1\x04\n" +
+	"\x06effect\"\xb9\x04\n" +
 	"\n" +
 	"PolicyRule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
@@ -1105,12 +1147,13 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\asummary\x18\n" +
 	" \x03(\tR\asummary\x12\x16\n" +
 	"\x06redact\x18\v \x03(\tR\x06redact\x12%\n" +
-	"\x0ereject_reasons\x18\f \x03(\tR\rrejectReasons\x1a9\n" +
+	"\x0ereject_reasons\x18\f \x03(\tR\rrejectReasons\x12\x16\n" +
+	"\x06notify\x18\r \x03(\tR\x06notify\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
 	"\x06effect\"\r\n" +
-	"\vAutoApprove\"\xde\x03\n" +
+	"\vAutoApprove\"\x9d\x04\n" +
 	"\x0fRequireApproval\x123\n" +
 	"\atimeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12<\n" +
 	"\fclaim_window\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vclaimWindow\x12\x18\n" +
@@ -1123,13 +1166,15 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"allowEdits\x88\x01\x01\x122\n" +
 	"\bescalate\x18\t \x03(\v2\x16.signoff.v1.EscalationR\bescalate\x12H\n" +
 	"\x12remember_rejection\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationR\x11rememberRejectionB\x0e\n" +
-	"\f_allow_edits\"\x8d\x01\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x11rememberRejection\x12=\n" +
+	"\rmin_assurance\x18\v \x01(\x0e2\x18.signoff.v1.MinAssuranceR\fminAssuranceB\x0e\n" +
+	"\f_allow_edits\"\xa5\x01\n" +
 	"\n" +
 	"Escalation\x12/\n" +
 	"\x05after\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05after\x12\x1c\n" +
 	"\treviewers\x18\x02 \x03(\tR\treviewers\x120\n" +
-	"\bpriority\x18\x03 \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\"&\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x12\x16\n" +
+	"\x06notify\x18\x04 \x03(\tR\x06notify\"&\n" +
 	"\n" +
 	"AutoReject\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\"\xd7\x01\n" +
@@ -1198,13 +1243,14 @@ var file_signoff_v1_policy_proto_goTypes = []any{
 	nil,                           // 11: signoff.v1.PolicyRule.LabelsEntry
 	nil,                           // 12: signoff.v1.PolicyTestCase.LabelsEntry
 	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
-	(Priority)(0),                 // 14: signoff.v1.Priority
-	(*Actor)(nil),                 // 15: signoff.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 17: google.protobuf.Struct
-	(*Agent)(nil),                 // 18: signoff.v1.Agent
-	(ApprovalStatus)(0),           // 19: signoff.v1.ApprovalStatus
-	(*PolicyEvaluation)(nil),      // 20: signoff.v1.PolicyEvaluation
+	(MinAssurance)(0),             // 14: signoff.v1.MinAssurance
+	(Priority)(0),                 // 15: signoff.v1.Priority
+	(*Actor)(nil),                 // 16: signoff.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),       // 18: google.protobuf.Struct
+	(*Agent)(nil),                 // 19: signoff.v1.Agent
+	(ApprovalStatus)(0),           // 20: signoff.v1.ApprovalStatus
+	(*PolicyEvaluation)(nil),      // 21: signoff.v1.PolicyEvaluation
 }
 var file_signoff_v1_policy_proto_depIdxs = []int32{
 	1,  // 0: signoff.v1.Policy.unlisted_tools:type_name -> signoff.v1.UnlistedTools
@@ -1220,27 +1266,28 @@ var file_signoff_v1_policy_proto_depIdxs = []int32{
 	13, // 10: signoff.v1.RequireApproval.claim_window:type_name -> google.protobuf.Duration
 	5,  // 11: signoff.v1.RequireApproval.escalate:type_name -> signoff.v1.Escalation
 	13, // 12: signoff.v1.RequireApproval.remember_rejection:type_name -> google.protobuf.Duration
-	13, // 13: signoff.v1.Escalation.after:type_name -> google.protobuf.Duration
-	14, // 14: signoff.v1.Escalation.priority:type_name -> signoff.v1.Priority
-	0,  // 15: signoff.v1.PolicyVersion.policy:type_name -> signoff.v1.Policy
-	15, // 16: signoff.v1.PolicyVersion.author:type_name -> signoff.v1.Actor
-	16, // 17: signoff.v1.PolicyVersion.create_time:type_name -> google.protobuf.Timestamp
-	17, // 18: signoff.v1.PolicyTestCase.arguments:type_name -> google.protobuf.Struct
-	18, // 19: signoff.v1.PolicyTestCase.agent:type_name -> signoff.v1.Agent
-	12, // 20: signoff.v1.PolicyTestCase.labels:type_name -> signoff.v1.PolicyTestCase.LabelsEntry
-	15, // 21: signoff.v1.PolicyTestCase.caller:type_name -> signoff.v1.Actor
-	16, // 22: signoff.v1.PolicyTestCase.time:type_name -> google.protobuf.Timestamp
-	19, // 23: signoff.v1.PolicyTestCase.expect:type_name -> signoff.v1.ApprovalStatus
-	8,  // 24: signoff.v1.PolicyTestCases.cases:type_name -> signoff.v1.PolicyTestCase
-	19, // 25: signoff.v1.PolicyTestResult.status:type_name -> signoff.v1.ApprovalStatus
-	20, // 26: signoff.v1.PolicyTestResult.evaluation:type_name -> signoff.v1.PolicyEvaluation
-	13, // 27: signoff.v1.PolicyTestResult.timeout:type_name -> google.protobuf.Duration
-	13, // 28: signoff.v1.PolicyTestResult.claim_window:type_name -> google.protobuf.Duration
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	14, // 13: signoff.v1.RequireApproval.min_assurance:type_name -> signoff.v1.MinAssurance
+	13, // 14: signoff.v1.Escalation.after:type_name -> google.protobuf.Duration
+	15, // 15: signoff.v1.Escalation.priority:type_name -> signoff.v1.Priority
+	0,  // 16: signoff.v1.PolicyVersion.policy:type_name -> signoff.v1.Policy
+	16, // 17: signoff.v1.PolicyVersion.author:type_name -> signoff.v1.Actor
+	17, // 18: signoff.v1.PolicyVersion.create_time:type_name -> google.protobuf.Timestamp
+	18, // 19: signoff.v1.PolicyTestCase.arguments:type_name -> google.protobuf.Struct
+	19, // 20: signoff.v1.PolicyTestCase.agent:type_name -> signoff.v1.Agent
+	12, // 21: signoff.v1.PolicyTestCase.labels:type_name -> signoff.v1.PolicyTestCase.LabelsEntry
+	16, // 22: signoff.v1.PolicyTestCase.caller:type_name -> signoff.v1.Actor
+	17, // 23: signoff.v1.PolicyTestCase.time:type_name -> google.protobuf.Timestamp
+	20, // 24: signoff.v1.PolicyTestCase.expect:type_name -> signoff.v1.ApprovalStatus
+	8,  // 25: signoff.v1.PolicyTestCases.cases:type_name -> signoff.v1.PolicyTestCase
+	20, // 26: signoff.v1.PolicyTestResult.status:type_name -> signoff.v1.ApprovalStatus
+	21, // 27: signoff.v1.PolicyTestResult.evaluation:type_name -> signoff.v1.PolicyEvaluation
+	13, // 28: signoff.v1.PolicyTestResult.timeout:type_name -> google.protobuf.Duration
+	13, // 29: signoff.v1.PolicyTestResult.claim_window:type_name -> google.protobuf.Duration
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_policy_proto_init() }

@@ -50,6 +50,78 @@ SESSION_STATE_ENDED: SessionState.ValueType  # 3
 """Somebody ended it, revoked its token, or blocked the person."""
 Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
 
+class _NotificationKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NotificationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NotificationKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NOTIFICATION_KIND_UNSPECIFIED: _NotificationKind.ValueType  # 0
+    """Never sent."""
+    NOTIFICATION_KIND_REQUESTED: _NotificationKind.ValueType  # 1
+    """A request waits for reviewers."""
+    NOTIFICATION_KIND_VOTED: _NotificationKind.ValueType  # 2
+    """A reviewer voted without deciding."""
+    NOTIFICATION_KIND_EDITED: _NotificationKind.ValueType  # 3
+    """A reviewer changed the arguments."""
+    NOTIFICATION_KIND_ESCALATED: _NotificationKind.ValueType  # 4
+    """More reviewers are asked, or the priority was raised."""
+    NOTIFICATION_KIND_DECIDED: _NotificationKind.ValueType  # 5
+    """Approved or rejected, by reviewers or by the policy."""
+    NOTIFICATION_KIND_TIMED_OUT: _NotificationKind.ValueType  # 6
+    """Nobody decided before the deadline."""
+    NOTIFICATION_KIND_CANCELLED: _NotificationKind.ValueType  # 7
+    """The requester withdrew the request."""
+    NOTIFICATION_KIND_REVOKED: _NotificationKind.ValueType  # 8
+    """An approved call was revoked before it was claimed."""
+
+class NotificationKind(_NotificationKind, metaclass=_NotificationKindEnumTypeWrapper):
+    """What happened to an approval. Channels of notifications subscribe to kinds."""
+
+NOTIFICATION_KIND_UNSPECIFIED: NotificationKind.ValueType  # 0
+"""Never sent."""
+NOTIFICATION_KIND_REQUESTED: NotificationKind.ValueType  # 1
+"""A request waits for reviewers."""
+NOTIFICATION_KIND_VOTED: NotificationKind.ValueType  # 2
+"""A reviewer voted without deciding."""
+NOTIFICATION_KIND_EDITED: NotificationKind.ValueType  # 3
+"""A reviewer changed the arguments."""
+NOTIFICATION_KIND_ESCALATED: NotificationKind.ValueType  # 4
+"""More reviewers are asked, or the priority was raised."""
+NOTIFICATION_KIND_DECIDED: NotificationKind.ValueType  # 5
+"""Approved or rejected, by reviewers or by the policy."""
+NOTIFICATION_KIND_TIMED_OUT: NotificationKind.ValueType  # 6
+"""Nobody decided before the deadline."""
+NOTIFICATION_KIND_CANCELLED: NotificationKind.ValueType  # 7
+"""The requester withdrew the request."""
+NOTIFICATION_KIND_REVOKED: NotificationKind.ValueType  # 8
+"""An approved call was revoked before it was claimed."""
+Global___NotificationKind: _TypeAlias = NotificationKind  # noqa: Y015
+
+class _DeliveryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
+    """Never sent."""
+    DELIVERY_STATE_WAITING: _DeliveryState.ValueType  # 1
+    """It will be sent, now or later."""
+    DELIVERY_STATE_DEAD: _DeliveryState.ValueType  # 2
+    """The server no longer sends it. An operator can retry it."""
+
+class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
+    """Whether a delivery will be sent."""
+
+DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
+"""Never sent."""
+DELIVERY_STATE_WAITING: DeliveryState.ValueType  # 1
+"""It will be sent, now or later."""
+DELIVERY_STATE_DEAD: DeliveryState.ValueType  # 2
+"""The server no longer sends it. An operator can retry it."""
+Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
+
 @_typing.final
 class Freeze(_message.Message):
     """An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
@@ -148,6 +220,7 @@ class ServerStatus(_message.Message):
     OLDEST_PENDING_TIME_FIELD_NUMBER: _builtins.int
     FREEZES_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    NOTIFICATION_PROBLEMS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     policy_version: _builtins.int
@@ -172,6 +245,12 @@ class ServerStatus(_message.Message):
     def freezes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Freeze]:
         """The active freezes, the oldest first."""
 
+    @_builtins.property
+    def notification_problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps notifications from arriving: a sentence for each channel that fails, is disabled, or has dead
+        deliveries. At most 32 channels.
+        """
+
     def __init__(
         self,
         *,
@@ -183,10 +262,11 @@ class ServerStatus(_message.Message):
         oldest_pending_time: _timestamp_pb2.Timestamp | None = ...,
         freezes: _abc.Iterable[Global___Freeze] | None = ...,
         draining: _builtins.bool = ...,
+        notification_problems: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_pending_time", b"oldest_pending_time", "server_time", b"server_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "freezes", b"freezes", "oldest_pending_time", b"oldest_pending_time", "pending_count", b"pending_count", "policy_version", b"policy_version", "server_time", b"server_time", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "freezes", b"freezes", "notification_problems", b"notification_problems", "oldest_pending_time", b"oldest_pending_time", "pending_count", b"pending_count", "policy_version", b"policy_version", "server_time", b"server_time", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -345,3 +425,135 @@ class BlockedSubject(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BlockedSubject: _TypeAlias = BlockedSubject  # noqa: Y015
+
+@_typing.final
+class NotificationChannel(_message.Message):
+    """A channel of notifications, and what waits for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    WAITING_COUNT_FIELD_NUMBER: _builtins.int
+    DEAD_COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_DUE_TIME_FIELD_NUMBER: _builtins.int
+    DISABLED_REASON_FIELD_NUMBER: _builtins.int
+    LAST_SUCCESS_TIME_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_TIME_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name in the configuration: the table `[channels.NAME]`."""
+    kind: _builtins.str
+    """Its kind, such as `webhook`. Empty: it is no longer configured, but has deliveries. Nothing sends them."""
+    is_default: _builtins.bool
+    """Whether it is notified about requests whose policy names no channel (`notify.default`)."""
+    waiting_count: _builtins.int
+    """Number of approvals with deliveries that wait, also for their time."""
+    dead_count: _builtins.int
+    """Number of approvals with dead deliveries."""
+    disabled_reason: _builtins.str
+    """Why it is disabled: its receiver wants no more messages. Retrying a delivery enables it. Empty: it is not disabled."""
+    last_error: _builtins.str
+    """Why it failed."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[Global___NotificationKind.ValueType]:
+        """The events to send to it."""
+
+    @_builtins.property
+    def oldest_due_time(self) -> _timestamp_pb2.Timestamp:
+        """When the delivery that is due first was, or will be, due. Unset: none waits."""
+
+    @_builtins.property
+    def last_success_time(self) -> _timestamp_pb2.Timestamp:
+        """When a message was last sent, since the server started."""
+
+    @_builtins.property
+    def last_failure_time(self) -> _timestamp_pb2.Timestamp:
+        """When a message last failed, since the server started."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        events: _abc.Iterable[Global___NotificationKind.ValueType] | None = ...,
+        is_default: _builtins.bool = ...,
+        waiting_count: _builtins.int = ...,
+        dead_count: _builtins.int = ...,
+        oldest_due_time: _timestamp_pb2.Timestamp | None = ...,
+        disabled_reason: _builtins.str = ...,
+        last_success_time: _timestamp_pb2.Timestamp | None = ...,
+        last_failure_time: _timestamp_pb2.Timestamp | None = ...,
+        last_error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "oldest_due_time", b"oldest_due_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_count", b"dead_count", "disabled_reason", b"disabled_reason", "events", b"events", "is_default", b"is_default", "kind", b"kind", "last_error", b"last_error", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "name", b"name", "oldest_due_time", b"oldest_due_time", "waiting_count", b"waiting_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NotificationChannel: _TypeAlias = NotificationChannel  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    """One event of an approval to send to a channel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Its id: the same for every attempt. Webhooks have it in the header `webhook-id`."""
+    channel: _builtins.str
+    """The channel's name."""
+    approval_id: _builtins.str
+    """The approval's id."""
+    revision: _builtins.int
+    """The revision of the event."""
+    kind: Global___NotificationKind.ValueType
+    """What happened."""
+    state: Global___DeliveryState.ValueType
+    """Whether it will be sent."""
+    attempts: _builtins.int
+    """Number of failed attempts."""
+    last_error: _builtins.str
+    """Why the last attempt failed. Empty if none did."""
+    @_builtins.property
+    def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is sent at the earliest. Unset for a dead one."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the event was recorded, or when an operator retried the delivery."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        approval_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        kind: Global___NotificationKind.ValueType = ...,
+        state: Global___DeliveryState.ValueType = ...,
+        attempts: _builtins.int = ...,
+        last_error: _builtins.str = ...,
+        next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_attempt_time", b"next_attempt_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "attempts", b"attempts", "channel", b"channel", "create_time", b"create_time", "id", b"id", "kind", b"kind", "last_error", b"last_error", "next_attempt_time", b"next_attempt_time", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015

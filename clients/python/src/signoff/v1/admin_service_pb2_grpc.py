@@ -80,6 +80,26 @@ class AdminServiceStub(object):
                 request_serializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsRequest.SerializeToString,
                 response_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsResponse.FromString,
                 _registered_method=True)
+        self.ListChannels = channel.unary_unary(
+                '/signoff.v1.AdminService/ListChannels',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.ListChannelsRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListChannelsResponse.FromString,
+                _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/signoff.v1.AdminService/ListDeliveries',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.RetryDelivery = channel.unary_unary(
+                '/signoff.v1.AdminService/RetryDelivery',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.RetryDeliveryRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.RetryDeliveryResponse.FromString,
+                _registered_method=True)
+        self.TestChannel = channel.unary_unary(
+                '/signoff.v1.AdminService/TestChannel',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -167,6 +187,40 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChannels(self, request, context):
+        """Lists the channels of notifications: their state, and what waits for them. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeliveries(self, request, context):
+        """Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+        to a channel; a sent one is not listed. Changes nothing.
+        Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryDelivery(self, request, context):
+        """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+        channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+        Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+        no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestChannel(self, request, context):
+        """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+        Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -214,6 +268,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListBlockedSubjects,
                     request_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsRequest.FromString,
                     response_serializer=signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsResponse.SerializeToString,
+            ),
+            'ListChannels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChannels,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListChannelsRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.ListChannelsResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
+            'RetryDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryDelivery,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.RetryDeliveryRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.RetryDeliveryResponse.SerializeToString,
+            ),
+            'TestChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestChannel,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -460,6 +534,114 @@ class AdminService(object):
             '/signoff.v1.AdminService/ListBlockedSubjects',
             signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsRequest.SerializeToString,
             signoff_dot_v1_dot_admin__service__pb2.ListBlockedSubjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChannels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/ListChannels',
+            signoff_dot_v1_dot_admin__service__pb2.ListChannelsRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.ListChannelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/ListDeliveries',
+            signoff_dot_v1_dot_admin__service__pb2.ListDeliveriesRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.ListDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/RetryDelivery',
+            signoff_dot_v1_dot_admin__service__pb2.RetryDeliveryRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.RetryDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.AdminService/TestChannel',
+            signoff_dot_v1_dot_admin__service__pb2.TestChannelRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.TestChannelResponse.FromString,
             options,
             channel_credentials,
             insecure,

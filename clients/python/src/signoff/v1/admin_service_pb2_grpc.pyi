@@ -75,6 +75,23 @@ class AdminServiceStub:
     """
     ListBlockedSubjects: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListBlockedSubjectsRequest, _admin_service_pb2.ListBlockedSubjectsResponse]
     """Lists the blocked subjects, in the order in which they were blocked. Changes nothing."""
+    ListChannels: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListChannelsRequest, _admin_service_pb2.ListChannelsResponse]
+    """Lists the channels of notifications: their state, and what waits for them. Changes nothing."""
+    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListDeliveriesRequest, _admin_service_pb2.ListDeliveriesResponse]
+    """Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+    to a channel; a sent one is not listed. Changes nothing.
+    Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+    """
+    RetryDelivery: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RetryDeliveryRequest, _admin_service_pb2.RetryDeliveryResponse]
+    """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+    channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+    Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+    no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+    """
+    TestChannel: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.TestChannelRequest, _admin_service_pb2.TestChannelResponse]
+    """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+    Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -123,6 +140,23 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """
     ListBlockedSubjects: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListBlockedSubjectsRequest, _admin_service_pb2.ListBlockedSubjectsResponse]  # type: ignore[assignment]
     """Lists the blocked subjects, in the order in which they were blocked. Changes nothing."""
+    ListChannels: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListChannelsRequest, _admin_service_pb2.ListChannelsResponse]  # type: ignore[assignment]
+    """Lists the channels of notifications: their state, and what waits for them. Changes nothing."""
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListDeliveriesRequest, _admin_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    """Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+    to a channel; a sent one is not listed. Changes nothing.
+    Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+    """
+    RetryDelivery: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RetryDeliveryRequest, _admin_service_pb2.RetryDeliveryResponse]  # type: ignore[assignment]
+    """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+    channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+    Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+    no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+    """
+    TestChannel: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.TestChannelRequest, _admin_service_pb2.TestChannelResponse]  # type: ignore[assignment]
+    """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+    Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read."""
@@ -222,5 +256,46 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListBlockedSubjectsResponse, _abc.Awaitable[_admin_service_pb2.ListBlockedSubjectsResponse]]:
         """Lists the blocked subjects, in the order in which they were blocked. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ListChannels(
+        self,
+        request: _admin_service_pb2.ListChannelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListChannelsResponse, _abc.Awaitable[_admin_service_pb2.ListChannelsResponse]]:
+        """Lists the channels of notifications: their state, and what waits for them. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ListDeliveries(
+        self,
+        request: _admin_service_pb2.ListDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_admin_service_pb2.ListDeliveriesResponse]]:
+        """Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+        to a channel; a sent one is not listed. Changes nothing.
+        Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryDelivery(
+        self,
+        request: _admin_service_pb2.RetryDeliveryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.RetryDeliveryResponse, _abc.Awaitable[_admin_service_pb2.RetryDeliveryResponse]]:
+        """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+        channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+        Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+        no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+        """
+
+    @_abc_1.abstractmethod
+    def TestChannel(
+        self,
+        request: _admin_service_pb2.TestChannelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.TestChannelResponse, _abc.Awaitable[_admin_service_pb2.TestChannelResponse]]:
+        """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+        Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -250,6 +250,32 @@ ASSURANCE_TOKEN: Assurance.ValueType  # 4
 """By the credentials of the call: a token, or a client certificate."""
 Global___Assurance: _TypeAlias = Assurance  # noqa: Y015
 
+class _MinAssurance:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MinAssuranceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MinAssurance.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MIN_ASSURANCE_UNSPECIFIED: _MinAssurance.ValueType  # 0
+    """In a policy: as CREDENTIALS."""
+    MIN_ASSURANCE_CHAT: _MinAssurance.ValueType  # 1
+    """Votes that another system brings count as well: from a chat, or from a bridge with PERMISSION_DECIDE_FOR_OTHERS."""
+    MIN_ASSURANCE_CREDENTIALS: _MinAssurance.ValueType  # 2
+    """The voter shows credentials to the server: a session on its pages, a token, or a client certificate."""
+
+class MinAssurance(_MinAssurance, metaclass=_MinAssuranceEnumTypeWrapper):
+    """The weakest authentication with which a vote may approve. A vote to reject is always accepted, because it lets
+    nothing run. A link alone never approves.
+    """
+
+MIN_ASSURANCE_UNSPECIFIED: MinAssurance.ValueType  # 0
+"""In a policy: as CREDENTIALS."""
+MIN_ASSURANCE_CHAT: MinAssurance.ValueType  # 1
+"""Votes that another system brings count as well: from a chat, or from a bridge with PERMISSION_DECIDE_FOR_OTHERS."""
+MIN_ASSURANCE_CREDENTIALS: MinAssurance.ValueType  # 2
+"""The voter shows credentials to the server: a session on its pages, a token, or a client certificate."""
+Global___MinAssurance: _TypeAlias = MinAssurance  # noqa: Y015
+
 class _VoteChoice:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -355,6 +381,9 @@ class Approval(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     REVOCATION_FIELD_NUMBER: _builtins.int
     REDACTED_PATHS_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
+    NOTIFY_DEFAULT_FIELD_NUMBER: _builtins.int
+    MIN_ASSURANCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Server-assigned UUIDv7, in its hyphenated lower-case form. Sorts by time of creation."""
     revision: _builtins.int
@@ -381,6 +410,10 @@ class Approval(_message.Message):
     """True if reviewers may approve edited arguments."""
     priority: Global___Priority.ValueType
     """The urgency. Escalations raise it."""
+    notify_default: _builtins.bool
+    """Whether the server's default channels (`notify.default`) are notified as well: the policy names none."""
+    min_assurance: Global___MinAssurance.ValueType
+    """The weakest authentication with which a vote may approve. UNSPECIFIED if the policy decided immediately."""
     @_builtins.property
     def caller(self) -> Global___Actor:
         """Who made the request, taken from the connection's credentials."""
@@ -459,6 +492,12 @@ class Approval(_message.Message):
         read them with GetApproval before you decide. Empty for one's own requests.
         """
 
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The channels that the policy names, to notify about the approval: those of the evaluation, of escalations that have
+        happened, and of evaluations before an edit. A server leaves out those that it does not have.
+        """
+
     def __init__(
         self,
         *,
@@ -493,10 +532,13 @@ class Approval(_message.Message):
         priority: Global___Priority.ValueType = ...,
         revocation: Global___Revocation | None = ...,
         redacted_paths: _abc.Iterable[_builtins.str] | None = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
+        notify_default: _builtins.bool = ...,
+        min_assurance: Global___MinAssurance.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "claim", b"claim", "claim_window", b"claim_window", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "on_behalf_of", b"on_behalf_of", "policy", b"policy", "revocation", b"revocation", "timeout", b"timeout", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "cancel_on_disconnect", b"cancel_on_disconnect", "claim", b"claim", "claim_window", b"claim_window", "comment_required", b"comment_required", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "digest", b"digest", "edits_allowed", b"edits_allowed", "id", b"id", "labels", b"labels", "on_behalf_of", b"on_behalf_of", "panels", b"panels", "policy", b"policy", "priority", b"priority", "quorum", b"quorum", "reason", b"reason", "redacted_paths", b"redacted_paths", "reject_threshold", b"reject_threshold", "request_id", b"request_id", "revision", b"revision", "revocation", b"revocation", "status", b"status", "timeout", b"timeout", "tool_name", b"tool_name", "update_time", b"update_time", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "cancel_on_disconnect", b"cancel_on_disconnect", "claim", b"claim", "claim_window", b"claim_window", "comment_required", b"comment_required", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "digest", b"digest", "edits_allowed", b"edits_allowed", "id", b"id", "labels", b"labels", "min_assurance", b"min_assurance", "notify", b"notify", "notify_default", b"notify_default", "on_behalf_of", b"on_behalf_of", "panels", b"panels", "policy", b"policy", "priority", b"priority", "quorum", b"quorum", "reason", b"reason", "redacted_paths", b"redacted_paths", "reject_threshold", b"reject_threshold", "request_id", b"request_id", "revision", b"revision", "revocation", b"revocation", "status", b"status", "timeout", b"timeout", "tool_name", b"tool_name", "update_time", b"update_time", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -612,6 +654,7 @@ class PolicyEvaluation(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
     TRACE_OMITTED_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
     policy_version: _builtins.str
     """Version of the evaluated policy, as in PolicyVersion. `0`: the built-in policy. Empty: a policy under test."""
     effect: Global___PolicyEffect.ValueType
@@ -631,6 +674,12 @@ class PolicyEvaluation(_message.Message):
         name. At most 256. If there are more, rules that did not match are omitted first.
         """
 
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The channels that the policy names for the call. Empty: the server's default channels if reviewers must decide,
+        otherwise none.
+        """
+
     def __init__(
         self,
         *,
@@ -640,10 +689,11 @@ class PolicyEvaluation(_message.Message):
         message: _builtins.str = ...,
         trace: _abc.Iterable[Global___RuleTrace] | None = ...,
         trace_omitted: _builtins.int = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "message", b"message", "policy_version", b"policy_version", "rule", b"rule", "trace", b"trace", "trace_omitted", b"trace_omitted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "message", b"message", "notify", b"notify", "policy_version", b"policy_version", "rule", b"rule", "trace", b"trace", "trace_omitted", b"trace_omitted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -986,6 +1036,7 @@ class Event(_message.Message):
         RULE_FIELD_NUMBER: _builtins.int
         REVIEWERS_FIELD_NUMBER: _builtins.int
         PRIORITY_FIELD_NUMBER: _builtins.int
+        NOTIFY_FIELD_NUMBER: _builtins.int
         rule: _builtins.str
         """The rule."""
         priority: Global___Priority.ValueType
@@ -994,16 +1045,21 @@ class Event(_message.Message):
         def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
             """The added reviewers."""
 
+        @_builtins.property
+        def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """The channels to notify from now on."""
+
         def __init__(
             self,
             *,
             rule: _builtins.str = ...,
             reviewers: _abc.Iterable[_builtins.str] | None = ...,
             priority: Global___Priority.ValueType = ...,
+            notify: _abc.Iterable[_builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["priority", b"priority", "reviewers", b"reviewers", "rule", b"rule"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["notify", b"notify", "priority", b"priority", "reviewers", b"reviewers", "rule", b"rule"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

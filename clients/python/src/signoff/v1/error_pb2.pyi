@@ -199,6 +199,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED: an operator has blocked the person in `on_behalf_of`, so nobody may decide for them. Metadata:
     `issuer`, `subject`.
     """
+    ERROR_REASON_ASSURANCE_TOO_LOW: _ErrorReason.ValueType  # 70
+    """PERMISSION_DENIED: the rule's `min_assurance` does not accept approvals that are authenticated in this way, such as
+    from a chat or a bridge. Nothing was recorded. A rejection is accepted. Metadata: `approval_id`, `assurance`,
+    `min_assurance`.
+    """
+    ERROR_REASON_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 71
+    """NOT_FOUND: no channel of notifications has this name. Metadata: `channel`."""
+    ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 72
+    """NOT_FOUND: there is no such delivery. It may have been sent. Metadata: `delivery_id`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries a google.rpc.ErrorInfo with the domain `signoff.v1` and one of these as its
@@ -382,4 +391,13 @@ ERROR_REASON_SUBJECT_BLOCKED: ErrorReason.ValueType  # 64
 """PERMISSION_DENIED: an operator has blocked the person in `on_behalf_of`, so nobody may decide for them. Metadata:
 `issuer`, `subject`.
 """
+ERROR_REASON_ASSURANCE_TOO_LOW: ErrorReason.ValueType  # 70
+"""PERMISSION_DENIED: the rule's `min_assurance` does not accept approvals that are authenticated in this way, such as
+from a chat or a bridge. Nothing was recorded. A rejection is accepted. Metadata: `approval_id`, `assurance`,
+`min_assurance`.
+"""
+ERROR_REASON_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 71
+"""NOT_FOUND: no channel of notifications has this name. Metadata: `channel`."""
+ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 72
+"""NOT_FOUND: there is no such delivery. It may have been sent. Metadata: `delivery_id`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

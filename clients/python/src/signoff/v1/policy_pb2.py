@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signoff.v1 import approval_pb2 as signoff_dot_v1_dot_approval__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17signoff/v1/policy.proto\x12\nsignoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xaa\x01\n\x06Policy\x12\r\n\x05tools\x18\x01 \x03(\t\x12\x31\n\x0eunlisted_tools\x18\x02 \x01(\x0b\x32\x19.signoff.v1.UnlistedTools\x12%\n\x05rules\x18\x03 \x03(\x0b\x32\x16.signoff.v1.PolicyRule\x12\x0f\n\x07summary\x18\x04 \x03(\t\x12\x0e\n\x06redact\x18\x05 \x03(\t\x12\x16\n\x0ereject_reasons\x18\x06 \x03(\t\"\xb2\x01\n\rUnlistedTools\x12\x37\n\x10require_approval\x18\x01 \x01(\x0b\x32\x1b.signoff.v1.RequireApprovalH\x00\x12/\n\x0c\x61uto_approve\x18\x02 \x01(\x0b\x32\x17.signoff.v1.AutoApproveH\x00\x12-\n\x0b\x61uto_reject\x18\x03 \x01(\x0b\x32\x16.signoff.v1.AutoRejectH\x00\x42\x08\n\x06\x65\x66\x66\x65\x63t\"\x9b\x03\n\nPolicyRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05tools\x18\x03 \x03(\t\x12\x0e\n\x06\x61gents\x18\x04 \x03(\t\x12\x32\n\x06labels\x18\x05 \x03(\x0b\x32\".signoff.v1.PolicyRule.LabelsEntry\x12\x0c\n\x04when\x18\x06 \x01(\t\x12/\n\x0c\x61uto_approve\x18\x07 \x01(\x0b\x32\x17.signoff.v1.AutoApproveH\x00\x12\x37\n\x10require_approval\x18\x08 \x01(\x0b\x32\x1b.signoff.v1.RequireApprovalH\x00\x12-\n\x0b\x61uto_reject\x18\t \x01(\x0b\x32\x16.signoff.v1.AutoRejectH\x00\x12\x0f\n\x07summary\x18\n \x03(\t\x12\x0e\n\x06redact\x18\x0b \x03(\t\x12\x16\n\x0ereject_reasons\x18\x0c \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06\x65\x66\x66\x65\x63t\"\r\n\x0b\x41utoApprove\"\xe1\x02\n\x0fRequireApproval\x12*\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0c\x63laim_window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\treviewers\x18\x04 \x03(\t\x12\x0e\n\x06quorum\x18\x05 \x01(\r\x12\x18\n\x10reject_threshold\x18\x06 \x01(\r\x12\x18\n\x10\x63omment_required\x18\x07 \x01(\x08\x12\x18\n\x0b\x61llow_edits\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12(\n\x08\x65scalate\x18\t \x03(\x0b\x32\x16.signoff.v1.Escalation\x12\x35\n\x12remember_rejection\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\n\x0c_allow_edits\"q\n\nEscalation\x12(\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\treviewers\x18\x02 \x03(\t\x12&\n\x08priority\x18\x03 \x01(\x0e\x32\x14.signoff.v1.Priority\"\x1d\n\nAutoReject\x12\x0f\n\x07message\x18\x01 \x01(\t\"\xa9\x01\n\rPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\"\n\x06policy\x18\x02 \x01(\x0b\x32\x12.signoff.v1.Policy\x12!\n\x06\x61uthor\x18\x03 \x01(\x0b\x32\x11.signoff.v1.Actor\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"\xf4\x02\n\x0ePolicyTestCase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\ttool_name\x18\x02 \x01(\t\x12*\n\targuments\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12 \n\x05\x61gent\x18\x04 \x01(\x0b\x32\x11.signoff.v1.Agent\x12\x36\n\x06labels\x18\x05 \x03(\x0b\x32&.signoff.v1.PolicyTestCase.LabelsEntry\x12!\n\x06\x63\x61ller\x18\x06 \x01(\x0b\x32\x11.signoff.v1.Actor\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x65xpect\x18\x08 \x01(\x0e\x32\x1a.signoff.v1.ApprovalStatus\x12\x13\n\x0b\x65xpect_rule\x18\t \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x0fPolicyTestCases\x12)\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x1a.signoff.v1.PolicyTestCase\"\xac\x02\n\x10PolicyTestResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x06status\x18\x02 \x01(\x0e\x32\x1a.signoff.v1.ApprovalStatus\x12\x30\n\nevaluation\x18\x03 \x01(\x0b\x32\x1c.signoff.v1.PolicyEvaluation\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0c\x63laim_window\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06passed\x18\x06 \x01(\x08\x12\x0f\n\x07summary\x18\x07 \x03(\t\x12\x16\n\x0eredacted_paths\x18\x08 \x03(\t\x12\x16\n\x0ereject_reasons\x18\t \x03(\tBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17signoff/v1/policy.proto\x12\nsignoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\xba\x01\n\x06Policy\x12\r\n\x05tools\x18\x01 \x03(\t\x12\x31\n\x0eunlisted_tools\x18\x02 \x01(\x0b\x32\x19.signoff.v1.UnlistedTools\x12%\n\x05rules\x18\x03 \x03(\x0b\x32\x16.signoff.v1.PolicyRule\x12\x0f\n\x07summary\x18\x04 \x03(\t\x12\x0e\n\x06redact\x18\x05 \x03(\t\x12\x16\n\x0ereject_reasons\x18\x06 \x03(\t\x12\x0e\n\x06notify\x18\x07 \x03(\t\"\xb2\x01\n\rUnlistedTools\x12\x37\n\x10require_approval\x18\x01 \x01(\x0b\x32\x1b.signoff.v1.RequireApprovalH\x00\x12/\n\x0c\x61uto_approve\x18\x02 \x01(\x0b\x32\x17.signoff.v1.AutoApproveH\x00\x12-\n\x0b\x61uto_reject\x18\x03 \x01(\x0b\x32\x16.signoff.v1.AutoRejectH\x00\x42\x08\n\x06\x65\x66\x66\x65\x63t\"\xab\x03\n\nPolicyRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05tools\x18\x03 \x03(\t\x12\x0e\n\x06\x61gents\x18\x04 \x03(\t\x12\x32\n\x06labels\x18\x05 \x03(\x0b\x32\".signoff.v1.PolicyRule.LabelsEntry\x12\x0c\n\x04when\x18\x06 \x01(\t\x12/\n\x0c\x61uto_approve\x18\x07 \x01(\x0b\x32\x17.signoff.v1.AutoApproveH\x00\x12\x37\n\x10require_approval\x18\x08 \x01(\x0b\x32\x1b.signoff.v1.RequireApprovalH\x00\x12-\n\x0b\x61uto_reject\x18\t \x01(\x0b\x32\x16.signoff.v1.AutoRejectH\x00\x12\x0f\n\x07summary\x18\n \x03(\t\x12\x0e\n\x06redact\x18\x0b \x03(\t\x12\x16\n\x0ereject_reasons\x18\x0c \x03(\t\x12\x0e\n\x06notify\x18\r \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06\x65\x66\x66\x65\x63t\"\r\n\x0b\x41utoApprove\"\x92\x03\n\x0fRequireApproval\x12*\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0c\x63laim_window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\treviewers\x18\x04 \x03(\t\x12\x0e\n\x06quorum\x18\x05 \x01(\r\x12\x18\n\x10reject_threshold\x18\x06 \x01(\r\x12\x18\n\x10\x63omment_required\x18\x07 \x01(\x08\x12\x18\n\x0b\x61llow_edits\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12(\n\x08\x65scalate\x18\t \x03(\x0b\x32\x16.signoff.v1.Escalation\x12\x35\n\x12remember_rejection\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\rmin_assurance\x18\x0b \x01(\x0e\x32\x18.signoff.v1.MinAssuranceB\x0e\n\x0c_allow_edits\"\x81\x01\n\nEscalation\x12(\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\treviewers\x18\x02 \x03(\t\x12&\n\x08priority\x18\x03 \x01(\x0e\x32\x14.signoff.v1.Priority\x12\x0e\n\x06notify\x18\x04 \x03(\t\"\x1d\n\nAutoReject\x12\x0f\n\x07message\x18\x01 \x01(\t\"\xa9\x01\n\rPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\"\n\x06policy\x18\x02 \x01(\x0b\x32\x12.signoff.v1.Policy\x12!\n\x06\x61uthor\x18\x03 \x01(\x0b\x32\x11.signoff.v1.Actor\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\"\xf4\x02\n\x0ePolicyTestCase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\ttool_name\x18\x02 \x01(\t\x12*\n\targuments\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12 \n\x05\x61gent\x18\x04 \x01(\x0b\x32\x11.signoff.v1.Agent\x12\x36\n\x06labels\x18\x05 \x03(\x0b\x32&.signoff.v1.PolicyTestCase.LabelsEntry\x12!\n\x06\x63\x61ller\x18\x06 \x01(\x0b\x32\x11.signoff.v1.Actor\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x65xpect\x18\x08 \x01(\x0e\x32\x1a.signoff.v1.ApprovalStatus\x12\x13\n\x0b\x65xpect_rule\x18\t \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x0fPolicyTestCases\x12)\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x1a.signoff.v1.PolicyTestCase\"\xac\x02\n\x10PolicyTestResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x06status\x18\x02 \x01(\x0e\x32\x1a.signoff.v1.ApprovalStatus\x12\x30\n\nevaluation\x18\x03 \x01(\x0b\x32\x1c.signoff.v1.PolicyEvaluation\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0c\x63laim_window\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06passed\x18\x06 \x01(\x08\x12\x0f\n\x07summary\x18\x07 \x03(\t\x12\x16\n\x0eredacted_paths\x18\x08 \x03(\t\x12\x16\n\x0ereject_reasons\x18\t \x03(\tBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,29 +41,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYTESTCASE_LABELSENTRY']._loaded_options = None
   _globals['_POLICYTESTCASE_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_POLICY']._serialized_start=162
-  _globals['_POLICY']._serialized_end=332
-  _globals['_UNLISTEDTOOLS']._serialized_start=335
-  _globals['_UNLISTEDTOOLS']._serialized_end=513
-  _globals['_POLICYRULE']._serialized_start=516
-  _globals['_POLICYRULE']._serialized_end=927
-  _globals['_POLICYRULE_LABELSENTRY']._serialized_start=872
-  _globals['_POLICYRULE_LABELSENTRY']._serialized_end=917
-  _globals['_AUTOAPPROVE']._serialized_start=929
-  _globals['_AUTOAPPROVE']._serialized_end=942
-  _globals['_REQUIREAPPROVAL']._serialized_start=945
-  _globals['_REQUIREAPPROVAL']._serialized_end=1298
-  _globals['_ESCALATION']._serialized_start=1300
-  _globals['_ESCALATION']._serialized_end=1413
-  _globals['_AUTOREJECT']._serialized_start=1415
-  _globals['_AUTOREJECT']._serialized_end=1444
-  _globals['_POLICYVERSION']._serialized_start=1447
-  _globals['_POLICYVERSION']._serialized_end=1616
-  _globals['_POLICYTESTCASE']._serialized_start=1619
-  _globals['_POLICYTESTCASE']._serialized_end=1991
-  _globals['_POLICYTESTCASE_LABELSENTRY']._serialized_start=872
-  _globals['_POLICYTESTCASE_LABELSENTRY']._serialized_end=917
-  _globals['_POLICYTESTCASES']._serialized_start=1993
-  _globals['_POLICYTESTCASES']._serialized_end=2053
-  _globals['_POLICYTESTRESULT']._serialized_start=2056
-  _globals['_POLICYTESTRESULT']._serialized_end=2356
+  _globals['_POLICY']._serialized_end=348
+  _globals['_UNLISTEDTOOLS']._serialized_start=351
+  _globals['_UNLISTEDTOOLS']._serialized_end=529
+  _globals['_POLICYRULE']._serialized_start=532
+  _globals['_POLICYRULE']._serialized_end=959
+  _globals['_POLICYRULE_LABELSENTRY']._serialized_start=904
+  _globals['_POLICYRULE_LABELSENTRY']._serialized_end=949
+  _globals['_AUTOAPPROVE']._serialized_start=961
+  _globals['_AUTOAPPROVE']._serialized_end=974
+  _globals['_REQUIREAPPROVAL']._serialized_start=977
+  _globals['_REQUIREAPPROVAL']._serialized_end=1379
+  _globals['_ESCALATION']._serialized_start=1382
+  _globals['_ESCALATION']._serialized_end=1511
+  _globals['_AUTOREJECT']._serialized_start=1513
+  _globals['_AUTOREJECT']._serialized_end=1542
+  _globals['_POLICYVERSION']._serialized_start=1545
+  _globals['_POLICYVERSION']._serialized_end=1714
+  _globals['_POLICYTESTCASE']._serialized_start=1717
+  _globals['_POLICYTESTCASE']._serialized_end=2089
+  _globals['_POLICYTESTCASE_LABELSENTRY']._serialized_start=904
+  _globals['_POLICYTESTCASE_LABELSENTRY']._serialized_end=949
+  _globals['_POLICYTESTCASES']._serialized_start=2091
+  _globals['_POLICYTESTCASES']._serialized_end=2151
+  _globals['_POLICYTESTRESULT']._serialized_start=2154
+  _globals['_POLICYTESTRESULT']._serialized_end=2454
 # @@protoc_insertion_point(module_scope)

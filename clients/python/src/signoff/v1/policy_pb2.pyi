@@ -44,6 +44,7 @@ class Policy(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     REDACT_FIELD_NUMBER: _builtins.int
     REJECT_REASONS_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Sensitive tools: they require approval unless a rule matches. Globs, as in PolicyRule. At most 10,000."""
@@ -79,6 +80,13 @@ class Policy(_message.Message):
         has any. At most 16, of at most 128 characters.
         """
 
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels to notify about calls that need approval, if no rule that requires approval names one. Channels are
+        configured at each server: `[channels.NAME]`. Empty: the server's default, `notify.default`. At most 16, of 1 to 32
+        of `a-z 0-9 -`, beginning with a letter or digit.
+        """
+
     def __init__(
         self,
         *,
@@ -88,10 +96,11 @@ class Policy(_message.Message):
         summary: _abc.Iterable[_builtins.str] | None = ...,
         redact: _abc.Iterable[_builtins.str] | None = ...,
         reject_reasons: _abc.Iterable[_builtins.str] | None = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unlisted_tools", b"unlisted_tools"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["redact", b"redact", "reject_reasons", b"reject_reasons", "rules", b"rules", "summary", b"summary", "tools", b"tools", "unlisted_tools", b"unlisted_tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notify", b"notify", "redact", b"redact", "reject_reasons", b"reject_reasons", "rules", b"rules", "summary", b"summary", "tools", b"tools", "unlisted_tools", b"unlisted_tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -173,6 +182,7 @@ class PolicyRule(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     REDACT_FIELD_NUMBER: _builtins.int
     REJECT_REASONS_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, unique in the policy: 1 to 64 of `a-z 0-9 _ . -`, beginning with a letter or digit. `tools` and
     `unlisted_tools` are reserved. Recorded in every approval that the rule was evaluated for.
@@ -225,6 +235,13 @@ class PolicyRule(_message.Message):
     def reject_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """As in Policy, if this rule decides."""
 
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels, as in Policy. Of a rule that requires approval: notified about every call that it matches, unless another
+        rule rejects the call. Of a rule that approves or rejects: notified about the decisions that it makes; without
+        channels here, nobody is notified about them.
+        """
+
     def __init__(
         self,
         *,
@@ -240,10 +257,11 @@ class PolicyRule(_message.Message):
         summary: _abc.Iterable[_builtins.str] | None = ...,
         redact: _abc.Iterable[_builtins.str] | None = ...,
         reject_reasons: _abc.Iterable[_builtins.str] | None = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["auto_approve", b"auto_approve", "auto_reject", b"auto_reject", "effect", b"effect", "require_approval", b"require_approval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "auto_approve", b"auto_approve", "auto_reject", b"auto_reject", "description", b"description", "effect", b"effect", "labels", b"labels", "name", b"name", "redact", b"redact", "reject_reasons", b"reject_reasons", "require_approval", b"require_approval", "summary", b"summary", "tools", b"tools", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "auto_approve", b"auto_approve", "auto_reject", b"auto_reject", "description", b"description", "effect", b"effect", "labels", b"labels", "name", b"name", "notify", b"notify", "redact", b"redact", "reject_reasons", b"reject_reasons", "require_approval", b"require_approval", "summary", b"summary", "tools", b"tools", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_effect: _TypeAlias = _typing.Literal["auto_approve", "require_approval", "auto_reject"]  # noqa: Y015
     _WhichOneofArgType_effect: _TypeAlias = _typing.Literal["effect", b"effect"]  # noqa: Y015
@@ -272,7 +290,7 @@ Global___AutoApprove: _TypeAlias = AutoApprove  # noqa: Y015
 class RequireApproval(_message.Message):
     """Asks reviewers. If several rules match, every rule must reach its own quorum of its own reviewers. Of the other
     fields the strictest value applies: the shortest durations, the lowest reject_threshold, a comment if any rule
-    requires it, edits only if all rules allow them. The escalations of all rules apply.
+    requires it, edits only if all rules allow them, the strictest min_assurance. The escalations of all rules apply.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -287,6 +305,7 @@ class RequireApproval(_message.Message):
     ALLOW_EDITS_FIELD_NUMBER: _builtins.int
     ESCALATE_FIELD_NUMBER: _builtins.int
     REMEMBER_REJECTION_FIELD_NUMBER: _builtins.int
+    MIN_ASSURANCE_FIELD_NUMBER: _builtins.int
     message: _builtins.str
     """Shown to the caller and to reviewers. At most 1,024 bytes."""
     quorum: _builtins.int
@@ -297,6 +316,10 @@ class RequireApproval(_message.Message):
     """Whether every vote needs a comment."""
     allow_edits: _builtins.bool
     """Whether a reviewer may approve edited arguments. The policy evaluates them again. Unset: true."""
+    min_assurance: _approval_pb2.MinAssurance.ValueType
+    """The weakest authentication with which a vote may approve, or edit. Unset: CREDENTIALS. A vote to reject is always
+    accepted.
+    """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """Maximum time to wait for a decision, 1 s to 7 days. A shorter timeout of the caller takes precedence."""
@@ -334,10 +357,11 @@ class RequireApproval(_message.Message):
         allow_edits: _builtins.bool | None = ...,
         escalate: _abc.Iterable[Global___Escalation] | None = ...,
         remember_rejection: _duration_pb2.Duration | None = ...,
+        min_assurance: _approval_pb2.MinAssurance.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "remember_rejection", b"remember_rejection", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "comment_required", b"comment_required", "escalate", b"escalate", "message", b"message", "quorum", b"quorum", "reject_threshold", b"reject_threshold", "remember_rejection", b"remember_rejection", "reviewers", b"reviewers", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "comment_required", b"comment_required", "escalate", b"escalate", "message", b"message", "min_assurance", b"min_assurance", "quorum", b"quorum", "reject_threshold", b"reject_threshold", "remember_rejection", b"remember_rejection", "reviewers", b"reviewers", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_edits: _TypeAlias = _typing.Literal["allow_edits"]  # noqa: Y015
     _WhichOneofArgType__allow_edits: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits"]  # noqa: Y015
@@ -347,8 +371,8 @@ Global___RequireApproval: _TypeAlias = RequireApproval  # noqa: Y015
 
 @_typing.final
 class Escalation(_message.Message):
-    """Asks more reviewers, or raises the priority, once an approval has waited for some time. Needs `reviewers` or
-    `priority`.
+    """Asks more reviewers, raises the priority, or notifies more channels, once an approval has waited for some time. Needs
+    `reviewers`, `priority` or `notify`.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -356,6 +380,7 @@ class Escalation(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     REVIEWERS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
     priority: _approval_pb2.Priority.ValueType
     """Minimum priority from then on."""
     @_builtins.property
@@ -366,16 +391,21 @@ class Escalation(_message.Message):
     def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Additional reviewers from then on, as in RequireApproval. Only if RequireApproval names reviewers. At most 64."""
 
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels to notify about this escalation, and about everything after it, as in Policy. At most 16."""
+
     def __init__(
         self,
         *,
         after: _duration_pb2.Duration | None = ...,
         reviewers: _abc.Iterable[_builtins.str] | None = ...,
         priority: _approval_pb2.Priority.ValueType = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "priority", b"priority", "reviewers", b"reviewers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "notify", b"notify", "priority", b"priority", "reviewers", b"reviewers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/admin.proto.
  */
 export const file_signoff_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZzaWdub2ZmL3YxL2FkbWluLnByb3RvEgpzaWdub2ZmLnYxIqMBCgZGcmVlemUSCgoCaWQYASABKAkSJgoFc2NvcGUYAiABKAsyFy5zaWdub2ZmLnYxLkZyZWV6ZVNjb3BlEg4KBnJlYXNvbhgDIAEoCRIkCglmcm96ZW5fYnkYBCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2ZyZWV6ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJYCgtGcmVlemVTY29wZRINCgNhbGwYASABKAhIABIQCgZjYWxsZXIYAiABKAlIABIOCgR0b29sGAMgASgJSAASDwoFYWdlbnQYBCABKAlIAEIHCgVzY29wZSKfAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSLwoLc2VydmVyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnBvbGljeV92ZXJzaW9uGAQgASgEEhUKDXBlbmRpbmdfY291bnQYBSABKAQSNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoHZnJlZXplcxgHIAMoCzISLnNpZ25vZmYudjEuRnJlZXplEhAKCGRyYWluaW5nGAggASgIIioKB1N1YmplY3QSDgoGaXNzdWVyGAEgASgJEg8KB3N1YmplY3QYAiABKAkixwMKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIhCgZwZXJzb24YAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEh8KBXJvbGVzGAMgAygOMhAuc2lnbm9mZi52MS5Sb2xlEg4KBmdyb3VwcxgEIAMoCRIxCgdzaWduX2luGAUgASgOMiAuc2lnbm9mZi52MS5BdXRoZW50aWNhdGlvbk1ldGhvZBIQCgh0b2tlbl9pZBgGIAEoCRInCgVzdGF0ZRgHIAEoDjIYLnNpZ25vZmYudjEuU2Vzc2lvblN0YXRlEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKCGVuZGVkX2J5GAwgASgLMhEuc2lnbm9mZi52MS5BY3RvciKvAQoOQmxvY2tlZFN1YmplY3QSEAoIYmxvY2tfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdBIOCgZyZWFzb24YAyABKAkSJQoKYmxvY2tlZF9ieRgEIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLgoKYmxvY2tfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqewoMU2Vzc2lvblN0YXRlEh0KGVNFU1NJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRTRVNTSU9OX1NUQVRFX0FDVElWRRABEhkKFVNFU1NJT05fU1RBVEVfRVhQSVJFRBACEhcKE1NFU1NJT05fU1RBVEVfRU5ERUQQA0JWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_signoff_v1_access, file_signoff_v1_approval]);
+  fileDesc("ChZzaWdub2ZmL3YxL2FkbWluLnByb3RvEgpzaWdub2ZmLnYxIqMBCgZGcmVlemUSCgoCaWQYASABKAkSJgoFc2NvcGUYAiABKAsyFy5zaWdub2ZmLnYxLkZyZWV6ZVNjb3BlEg4KBnJlYXNvbhgDIAEoCRIkCglmcm96ZW5fYnkYBCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2ZyZWV6ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJYCgtGcmVlemVTY29wZRINCgNhbGwYASABKAhIABIQCgZjYWxsZXIYAiABKAlIABIOCgR0b29sGAMgASgJSAASDwoFYWdlbnQYBCABKAlIAEIHCgVzY29wZSK+AgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSLwoLc2VydmVyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnBvbGljeV92ZXJzaW9uGAQgASgEEhUKDXBlbmRpbmdfY291bnQYBSABKAQSNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoHZnJlZXplcxgHIAMoCzISLnNpZ25vZmYudjEuRnJlZXplEhAKCGRyYWluaW5nGAggASgIEh0KFW5vdGlmaWNhdGlvbl9wcm9ibGVtcxgJIAMoCSIqCgdTdWJqZWN0Eg4KBmlzc3VlchgBIAEoCRIPCgdzdWJqZWN0GAIgASgJIscDCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoGcGVyc29uGAIgASgLMhEuc2lnbm9mZi52MS5BY3RvchIfCgVyb2xlcxgDIAMoDjIQLnNpZ25vZmYudjEuUm9sZRIOCgZncm91cHMYBCADKAkSMQoHc2lnbl9pbhgFIAEoDjIgLnNpZ25vZmYudjEuQXV0aGVudGljYXRpb25NZXRob2QSEAoIdG9rZW5faWQYBiABKAkSJwoFc3RhdGUYByABKA4yGC5zaWdub2ZmLnYxLlNlc3Npb25TdGF0ZRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF91c2VfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIjCghlbmRlZF9ieRgMIAEoCzIRLnNpZ25vZmYudjEuQWN0b3IirwEKDkJsb2NrZWRTdWJqZWN0EhAKCGJsb2NrX2lkGAEgASgJEiQKB3N1YmplY3QYAiABKAsyEy5zaWdub2ZmLnYxLlN1YmplY3QSDgoGcmVhc29uGAMgASgJEiUKCmJsb2NrZWRfYnkYBCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi4KCmJsb2NrX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu4CChNOb3RpZmljYXRpb25DaGFubmVsEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIsCgZldmVudHMYAyADKA4yHC5zaWdub2ZmLnYxLk5vdGlmaWNhdGlvbktpbmQSEgoKaXNfZGVmYXVsdBgEIAEoCBIVCg13YWl0aW5nX2NvdW50GAUgASgEEhIKCmRlYWRfY291bnQYBiABKAQSMwoPb2xkZXN0X2R1ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9kaXNhYmxlZF9yZWFzb24YCCABKAkSNQoRbGFzdF9zdWNjZXNzX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEWxhc3RfZmFpbHVyZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpsYXN0X2Vycm9yGAsgASgJIrICCghEZWxpdmVyeRIKCgJpZBgBIAEoCRIPCgdjaGFubmVsGAIgASgJEhMKC2FwcHJvdmFsX2lkGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEioKBGtpbmQYBSABKA4yHC5zaWdub2ZmLnYxLk5vdGlmaWNhdGlvbktpbmQSKAoFc3RhdGUYBiABKA4yGS5zaWdub2ZmLnYxLkRlbGl2ZXJ5U3RhdGUSEAoIYXR0ZW1wdHMYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCRI1ChFuZXh0X2F0dGVtcHRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKnsKDFNlc3Npb25TdGF0ZRIdChlTRVNTSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUU0VTU0lPTl9TVEFURV9BQ1RJVkUQARIZChVTRVNTSU9OX1NUQVRFX0VYUElSRUQQAhIXChNTRVNTSU9OX1NUQVRFX0VOREVEEAMqsgIKEE5vdGlmaWNhdGlvbktpbmQSIQodTk9USUZJQ0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIfChtOT1RJRklDQVRJT05fS0lORF9SRVFVRVNURUQQARIbChdOT1RJRklDQVRJT05fS0lORF9WT1RFRBACEhwKGE5PVElGSUNBVElPTl9LSU5EX0VESVRFRBADEh8KG05PVElGSUNBVElPTl9LSU5EX0VTQ0FMQVRFRBAEEh0KGU5PVElGSUNBVElPTl9LSU5EX0RFQ0lERUQQBRIfChtOT1RJRklDQVRJT05fS0lORF9USU1FRF9PVVQQBhIfChtOT1RJRklDQVRJT05fS0lORF9DQU5DRUxMRUQQBxIdChlOT1RJRklDQVRJT05fS0lORF9SRVZPS0VEEAgqZAoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1dBSVRJTkcQARIXChNERUxJVkVSWV9TVEFURV9ERUFEEAJCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_signoff_v1_access, file_signoff_v1_approval]);
 
 /**
  * An emergency stop. While it is active, no call in its scope can be claimed, and new requests in its scope are
@@ -183,6 +183,14 @@ export type ServerStatus = Message<"signoff.v1.ServerStatus"> & {
    * @generated from field: bool draining = 8;
    */
   draining: boolean;
+
+  /**
+   * What keeps notifications from arriving: a sentence for each channel that fails, is disabled, or has dead
+   * deliveries. At most 32 channels.
+   *
+   * @generated from field: repeated string notification_problems = 9;
+   */
+  notificationProblems: string[];
 };
 
 /**
@@ -369,6 +377,181 @@ export const BlockedSubjectSchema: GenMessage<BlockedSubject> = /*@__PURE__*/
   messageDesc(file_signoff_v1_admin, 5);
 
 /**
+ * A channel of notifications, and what waits for it.
+ *
+ * @generated from message signoff.v1.NotificationChannel
+ */
+export type NotificationChannel = Message<"signoff.v1.NotificationChannel"> & {
+  /**
+   * Its name in the configuration: the table `[channels.NAME]`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its kind, such as `webhook`. Empty: it is no longer configured, but has deliveries. Nothing sends them.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * The events to send to it.
+   *
+   * @generated from field: repeated signoff.v1.NotificationKind events = 3;
+   */
+  events: NotificationKind[];
+
+  /**
+   * Whether it is notified about requests whose policy names no channel (`notify.default`).
+   *
+   * @generated from field: bool is_default = 4;
+   */
+  isDefault: boolean;
+
+  /**
+   * Number of approvals with deliveries that wait, also for their time.
+   *
+   * @generated from field: uint64 waiting_count = 5;
+   */
+  waitingCount: bigint;
+
+  /**
+   * Number of approvals with dead deliveries.
+   *
+   * @generated from field: uint64 dead_count = 6;
+   */
+  deadCount: bigint;
+
+  /**
+   * When the delivery that is due first was, or will be, due. Unset: none waits.
+   *
+   * @generated from field: google.protobuf.Timestamp oldest_due_time = 7;
+   */
+  oldestDueTime?: Timestamp | undefined;
+
+  /**
+   * Why it is disabled: its receiver wants no more messages. Retrying a delivery enables it. Empty: it is not disabled.
+   *
+   * @generated from field: string disabled_reason = 8;
+   */
+  disabledReason: string;
+
+  /**
+   * When a message was last sent, since the server started.
+   *
+   * @generated from field: google.protobuf.Timestamp last_success_time = 9;
+   */
+  lastSuccessTime?: Timestamp | undefined;
+
+  /**
+   * When a message last failed, since the server started.
+   *
+   * @generated from field: google.protobuf.Timestamp last_failure_time = 10;
+   */
+  lastFailureTime?: Timestamp | undefined;
+
+  /**
+   * Why it failed.
+   *
+   * @generated from field: string last_error = 11;
+   */
+  lastError: string;
+};
+
+/**
+ * Describes the message signoff.v1.NotificationChannel.
+ * Use `create(NotificationChannelSchema)` to create a new message.
+ */
+export const NotificationChannelSchema: GenMessage<NotificationChannel> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin, 6);
+
+/**
+ * One event of an approval to send to a channel.
+ *
+ * @generated from message signoff.v1.Delivery
+ */
+export type Delivery = Message<"signoff.v1.Delivery"> & {
+  /**
+   * Its id: the same for every attempt. Webhooks have it in the header `webhook-id`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The channel's name.
+   *
+   * @generated from field: string channel = 2;
+   */
+  channel: string;
+
+  /**
+   * The approval's id.
+   *
+   * @generated from field: string approval_id = 3;
+   */
+  approvalId: string;
+
+  /**
+   * The revision of the event.
+   *
+   * @generated from field: uint64 revision = 4;
+   */
+  revision: bigint;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: signoff.v1.NotificationKind kind = 5;
+   */
+  kind: NotificationKind;
+
+  /**
+   * Whether it will be sent.
+   *
+   * @generated from field: signoff.v1.DeliveryState state = 6;
+   */
+  state: DeliveryState;
+
+  /**
+   * Number of failed attempts.
+   *
+   * @generated from field: uint32 attempts = 7;
+   */
+  attempts: number;
+
+  /**
+   * Why the last attempt failed. Empty if none did.
+   *
+   * @generated from field: string last_error = 8;
+   */
+  lastError: string;
+
+  /**
+   * When it is sent at the earliest. Unset for a dead one.
+   *
+   * @generated from field: google.protobuf.Timestamp next_attempt_time = 9;
+   */
+  nextAttemptTime?: Timestamp | undefined;
+
+  /**
+   * When the event was recorded, or when an operator retried the delivery.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 10;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.Delivery.
+ * Use `create(DeliverySchema)` to create a new message.
+ */
+export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin, 7);
+
+/**
  * Whether the server accepts a session.
  *
  * @generated from enum signoff.v1.SessionState
@@ -408,4 +591,114 @@ export enum SessionState {
  */
 export const SessionStateSchema: GenEnum<SessionState> = /*@__PURE__*/
   enumDesc(file_signoff_v1_admin, 0);
+
+/**
+ * What happened to an approval. Channels of notifications subscribe to kinds.
+ *
+ * @generated from enum signoff.v1.NotificationKind
+ */
+export enum NotificationKind {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A request waits for reviewers.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_REQUESTED = 1;
+   */
+  REQUESTED = 1,
+
+  /**
+   * A reviewer voted without deciding.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_VOTED = 2;
+   */
+  VOTED = 2,
+
+  /**
+   * A reviewer changed the arguments.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_EDITED = 3;
+   */
+  EDITED = 3,
+
+  /**
+   * More reviewers are asked, or the priority was raised.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_ESCALATED = 4;
+   */
+  ESCALATED = 4,
+
+  /**
+   * Approved or rejected, by reviewers or by the policy.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_DECIDED = 5;
+   */
+  DECIDED = 5,
+
+  /**
+   * Nobody decided before the deadline.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_TIMED_OUT = 6;
+   */
+  TIMED_OUT = 6,
+
+  /**
+   * The requester withdrew the request.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_CANCELLED = 7;
+   */
+  CANCELLED = 7,
+
+  /**
+   * An approved call was revoked before it was claimed.
+   *
+   * @generated from enum value: NOTIFICATION_KIND_REVOKED = 8;
+   */
+  REVOKED = 8,
+}
+
+/**
+ * Describes the enum signoff.v1.NotificationKind.
+ */
+export const NotificationKindSchema: GenEnum<NotificationKind> = /*@__PURE__*/
+  enumDesc(file_signoff_v1_admin, 1);
+
+/**
+ * Whether a delivery will be sent.
+ *
+ * @generated from enum signoff.v1.DeliveryState
+ */
+export enum DeliveryState {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: DELIVERY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It will be sent, now or later.
+   *
+   * @generated from enum value: DELIVERY_STATE_WAITING = 1;
+   */
+  WAITING = 1,
+
+  /**
+   * The server no longer sends it. An operator can retry it.
+   *
+   * @generated from enum value: DELIVERY_STATE_DEAD = 2;
+   */
+  DEAD = 2,
+}
+
+/**
+ * Describes the enum signoff.v1.DeliveryState.
+ */
+export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
+  enumDesc(file_signoff_v1_admin, 2);
 

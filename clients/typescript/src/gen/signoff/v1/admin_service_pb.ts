@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { BlockedSubject, Freeze, FreezeScope, ServerStatus, Session, Subject } from "./admin_pb.js";
+import type { BlockedSubject, Delivery, Freeze, FreezeScope, NotificationChannel, ServerStatus, Session, Subject } from "./admin_pb.js";
 import { file_signoff_v1_admin } from "./admin_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/admin_service.proto.
  */
 export const file_signoff_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzIlEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEwoLYWN0aXZlX29ubHkYAyABKAgiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USJQoIc2Vzc2lvbnMYASADKAsyEy5zaWdub2ZmLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn0KEkVuZFNlc3Npb25zUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhQKCnNlc3Npb25faWQYAiABKAlIABIlCgZwZXJzb24YAyABKAsyEy5zaWdub2ZmLnYxLlN1YmplY3RIABINCgNhbGwYBCABKAhIAEIHCgVzY29wZSIqChNFbmRTZXNzaW9uc1Jlc3BvbnNlEhMKC2VuZGVkX2NvdW50GAEgASgFIl8KE0Jsb2NrU3ViamVjdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIkCgdzdWJqZWN0GAIgASgLMhMuc2lnbm9mZi52MS5TdWJqZWN0Eg4KBnJlYXNvbhgDIAEoCSJBChRCbG9ja1N1YmplY3RSZXNwb25zZRIpCgVibG9jaxgBIAEoCzIaLnNpZ25vZmYudjEuQmxvY2tlZFN1YmplY3QiUQoVVW5ibG9ja1N1YmplY3RSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdCJDChZVbmJsb2NrU3ViamVjdFJlc3BvbnNlEikKBWJsb2NrGAEgASgLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIcChpMaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdCJJChtMaXN0QmxvY2tlZFN1YmplY3RzUmVzcG9uc2USKgoGYmxvY2tzGAEgAygLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdDLbBQoMQWRtaW5TZXJ2aWNlEj8KBkZyZWV6ZRIZLnNpZ25vZmYudjEuRnJlZXplUmVxdWVzdBoaLnNpZ25vZmYudjEuRnJlZXplUmVzcG9uc2USOQoEVGhhdxIXLnNpZ25vZmYudjEuVGhhd1JlcXVlc3QaGC5zaWdub2ZmLnYxLlRoYXdSZXNwb25zZRJOCgtMaXN0RnJlZXplcxIeLnNpZ25vZmYudjEuTGlzdEZyZWV6ZXNSZXF1ZXN0Gh8uc2lnbm9mZi52MS5MaXN0RnJlZXplc1Jlc3BvbnNlEkgKCUdldFN0YXR1cxIcLnNpZ25vZmYudjEuR2V0U3RhdHVzUmVxdWVzdBodLnNpZ25vZmYudjEuR2V0U3RhdHVzUmVzcG9uc2USUQoMTGlzdFNlc3Npb25zEh8uc2lnbm9mZi52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiAuc2lnbm9mZi52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJOCgtFbmRTZXNzaW9ucxIeLnNpZ25vZmYudjEuRW5kU2Vzc2lvbnNSZXF1ZXN0Gh8uc2lnbm9mZi52MS5FbmRTZXNzaW9uc1Jlc3BvbnNlElEKDEJsb2NrU3ViamVjdBIfLnNpZ25vZmYudjEuQmxvY2tTdWJqZWN0UmVxdWVzdBogLnNpZ25vZmYudjEuQmxvY2tTdWJqZWN0UmVzcG9uc2USVwoOVW5ibG9ja1N1YmplY3QSIS5zaWdub2ZmLnYxLlVuYmxvY2tTdWJqZWN0UmVxdWVzdBoiLnNpZ25vZmYudjEuVW5ibG9ja1N1YmplY3RSZXNwb25zZRJmChNMaXN0QmxvY2tlZFN1YmplY3RzEiYuc2lnbm9mZi52MS5MaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdBonLnNpZ25vZmYudjEuTGlzdEJsb2NrZWRTdWJqZWN0c1Jlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_signoff_v1_admin]);
+  fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzIlEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEwoLYWN0aXZlX29ubHkYAyABKAgiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USJQoIc2Vzc2lvbnMYASADKAsyEy5zaWdub2ZmLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn0KEkVuZFNlc3Npb25zUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhQKCnNlc3Npb25faWQYAiABKAlIABIlCgZwZXJzb24YAyABKAsyEy5zaWdub2ZmLnYxLlN1YmplY3RIABINCgNhbGwYBCABKAhIAEIHCgVzY29wZSIqChNFbmRTZXNzaW9uc1Jlc3BvbnNlEhMKC2VuZGVkX2NvdW50GAEgASgFIl8KE0Jsb2NrU3ViamVjdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIkCgdzdWJqZWN0GAIgASgLMhMuc2lnbm9mZi52MS5TdWJqZWN0Eg4KBnJlYXNvbhgDIAEoCSJBChRCbG9ja1N1YmplY3RSZXNwb25zZRIpCgVibG9jaxgBIAEoCzIaLnNpZ25vZmYudjEuQmxvY2tlZFN1YmplY3QiUQoVVW5ibG9ja1N1YmplY3RSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdCJDChZVbmJsb2NrU3ViamVjdFJlc3BvbnNlEikKBWJsb2NrGAEgASgLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIcChpMaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdCJJChtMaXN0QmxvY2tlZFN1YmplY3RzUmVzcG9uc2USKgoGYmxvY2tzGAEgAygLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIVChNMaXN0Q2hhbm5lbHNSZXF1ZXN0IkkKFExpc3RDaGFubmVsc1Jlc3BvbnNlEjEKCGNoYW5uZWxzGAEgAygLMh8uc2lnbm9mZi52MS5Ob3RpZmljYXRpb25DaGFubmVsIncKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIPCgdjaGFubmVsGAMgASgJEhMKC2FwcHJvdmFsX2lkGAQgASgJEhEKCWRlYWRfb25seRgFIAEoCCJbChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEigKCmRlbGl2ZXJpZXMYASADKAsyFC5zaWdub2ZmLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhMKC2RlbGl2ZXJ5X2lkGAIgASgJIj8KFVJldHJ5RGVsaXZlcnlSZXNwb25zZRImCghkZWxpdmVyeRgBIAEoCzIULnNpZ25vZmYudjEuRGVsaXZlcnkiJQoSVGVzdENoYW5uZWxSZXF1ZXN0Eg8KB2NoYW5uZWwYASABKAkiNwoTVGVzdENoYW5uZWxSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoCBIOCgZhbnN3ZXIYAiABKAkyrQgKDEFkbWluU2VydmljZRI/CgZGcmVlemUSGS5zaWdub2ZmLnYxLkZyZWV6ZVJlcXVlc3QaGi5zaWdub2ZmLnYxLkZyZWV6ZVJlc3BvbnNlEjkKBFRoYXcSFy5zaWdub2ZmLnYxLlRoYXdSZXF1ZXN0Ghguc2lnbm9mZi52MS5UaGF3UmVzcG9uc2USTgoLTGlzdEZyZWV6ZXMSHi5zaWdub2ZmLnYxLkxpc3RGcmVlemVzUmVxdWVzdBofLnNpZ25vZmYudjEuTGlzdEZyZWV6ZXNSZXNwb25zZRJICglHZXRTdGF0dXMSHC5zaWdub2ZmLnYxLkdldFN0YXR1c1JlcXVlc3QaHS5zaWdub2ZmLnYxLkdldFN0YXR1c1Jlc3BvbnNlElEKDExpc3RTZXNzaW9ucxIfLnNpZ25vZmYudjEuTGlzdFNlc3Npb25zUmVxdWVzdBogLnNpZ25vZmYudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USTgoLRW5kU2Vzc2lvbnMSHi5zaWdub2ZmLnYxLkVuZFNlc3Npb25zUmVxdWVzdBofLnNpZ25vZmYudjEuRW5kU2Vzc2lvbnNSZXNwb25zZRJRCgxCbG9ja1N1YmplY3QSHy5zaWdub2ZmLnYxLkJsb2NrU3ViamVjdFJlcXVlc3QaIC5zaWdub2ZmLnYxLkJsb2NrU3ViamVjdFJlc3BvbnNlElcKDlVuYmxvY2tTdWJqZWN0EiEuc2lnbm9mZi52MS5VbmJsb2NrU3ViamVjdFJlcXVlc3QaIi5zaWdub2ZmLnYxLlVuYmxvY2tTdWJqZWN0UmVzcG9uc2USZgoTTGlzdEJsb2NrZWRTdWJqZWN0cxImLnNpZ25vZmYudjEuTGlzdEJsb2NrZWRTdWJqZWN0c1JlcXVlc3QaJy5zaWdub2ZmLnYxLkxpc3RCbG9ja2VkU3ViamVjdHNSZXNwb25zZRJRCgxMaXN0Q2hhbm5lbHMSHy5zaWdub2ZmLnYxLkxpc3RDaGFubmVsc1JlcXVlc3QaIC5zaWdub2ZmLnYxLkxpc3RDaGFubmVsc1Jlc3BvbnNlElcKDkxpc3REZWxpdmVyaWVzEiEuc2lnbm9mZi52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaIi5zaWdub2ZmLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2USVAoNUmV0cnlEZWxpdmVyeRIgLnNpZ25vZmYudjEuUmV0cnlEZWxpdmVyeVJlcXVlc3QaIS5zaWdub2ZmLnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZRJOCgtUZXN0Q2hhbm5lbBIeLnNpZ25vZmYudjEuVGVzdENoYW5uZWxSZXF1ZXN0Gh8uc2lnbm9mZi52MS5UZXN0Q2hhbm5lbFJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_signoff_v1_admin]);
 
 /**
  * Stops calls.
@@ -469,6 +469,217 @@ export const ListBlockedSubjectsResponseSchema: GenMessage<ListBlockedSubjectsRe
   messageDesc(file_signoff_v1_admin_service, 17);
 
 /**
+ * Lists channels.
+ *
+ * @generated from message signoff.v1.ListChannelsRequest
+ */
+export type ListChannelsRequest = Message<"signoff.v1.ListChannelsRequest"> & {
+};
+
+/**
+ * Describes the message signoff.v1.ListChannelsRequest.
+ * Use `create(ListChannelsRequestSchema)` to create a new message.
+ */
+export const ListChannelsRequestSchema: GenMessage<ListChannelsRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 18);
+
+/**
+ * The channels. At most 32 are configured; channels that no longer are can follow.
+ *
+ * @generated from message signoff.v1.ListChannelsResponse
+ */
+export type ListChannelsResponse = Message<"signoff.v1.ListChannelsResponse"> & {
+  /**
+   * The channels, in order of names.
+   *
+   * @generated from field: repeated signoff.v1.NotificationChannel channels = 1;
+   */
+  channels: NotificationChannel[];
+};
+
+/**
+ * Describes the message signoff.v1.ListChannelsResponse.
+ * Use `create(ListChannelsResponseSchema)` to create a new message.
+ */
+export const ListChannelsResponseSchema: GenMessage<ListChannelsResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 19);
+
+/**
+ * Selects the deliveries to list.
+ *
+ * @generated from message signoff.v1.ListDeliveriesRequest
+ */
+export type ListDeliveriesRequest = Message<"signoff.v1.ListDeliveriesRequest"> & {
+  /**
+   * Maximum number of deliveries: 1 to 1,000, default 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the previous page. Empty: the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only deliveries to this channel. Empty: to every channel.
+   *
+   * @generated from field: string channel = 3;
+   */
+  channel: string;
+
+  /**
+   * Only deliveries about this approval. Empty: about every approval.
+   *
+   * @generated from field: string approval_id = 4;
+   */
+  approvalId: string;
+
+  /**
+   * Only dead deliveries.
+   *
+   * @generated from field: bool dead_only = 5;
+   */
+  deadOnly: boolean;
+};
+
+/**
+ * Describes the message signoff.v1.ListDeliveriesRequest.
+ * Use `create(ListDeliveriesRequestSchema)` to create a new message.
+ */
+export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 20);
+
+/**
+ * A page of deliveries.
+ *
+ * @generated from message signoff.v1.ListDeliveriesResponse
+ */
+export type ListDeliveriesResponse = Message<"signoff.v1.ListDeliveriesResponse"> & {
+  /**
+   * The deliveries.
+   *
+   * @generated from field: repeated signoff.v1.Delivery deliveries = 1;
+   */
+  deliveries: Delivery[];
+
+  /**
+   * Token for the next page. Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message signoff.v1.ListDeliveriesResponse.
+ * Use `create(ListDeliveriesResponseSchema)` to create a new message.
+ */
+export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 21);
+
+/**
+ * Selects the delivery to retry.
+ *
+ * @generated from message signoff.v1.RetryDeliveryRequest
+ */
+export type RetryDeliveryRequest = Message<"signoff.v1.RetryDeliveryRequest"> & {
+  /**
+   * Idempotency key of this call. At most 128 characters.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The delivery's id. Required.
+   *
+   * @generated from field: string delivery_id = 2;
+   */
+  deliveryId: string;
+};
+
+/**
+ * Describes the message signoff.v1.RetryDeliveryRequest.
+ * Use `create(RetryDeliveryRequestSchema)` to create a new message.
+ */
+export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 22);
+
+/**
+ * The delivery that the server retries.
+ *
+ * @generated from message signoff.v1.RetryDeliveryResponse
+ */
+export type RetryDeliveryResponse = Message<"signoff.v1.RetryDeliveryResponse"> & {
+  /**
+   * The delivery as it was after the call.
+   *
+   * @generated from field: signoff.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.RetryDeliveryResponse.
+ * Use `create(RetryDeliveryResponseSchema)` to create a new message.
+ */
+export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 23);
+
+/**
+ * Selects the channel to test.
+ *
+ * @generated from message signoff.v1.TestChannelRequest
+ */
+export type TestChannelRequest = Message<"signoff.v1.TestChannelRequest"> & {
+  /**
+   * The channel's name. Required.
+   *
+   * @generated from field: string channel = 1;
+   */
+  channel: string;
+};
+
+/**
+ * Describes the message signoff.v1.TestChannelRequest.
+ * Use `create(TestChannelRequestSchema)` to create a new message.
+ */
+export const TestChannelRequestSchema: GenMessage<TestChannelRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 24);
+
+/**
+ * What became of the test message.
+ *
+ * @generated from message signoff.v1.TestChannelResponse
+ */
+export type TestChannelResponse = Message<"signoff.v1.TestChannelResponse"> & {
+  /**
+   * Whether the receiver accepted it.
+   *
+   * @generated from field: bool accepted = 1;
+   */
+  accepted: boolean;
+
+  /**
+   * The receiver's answer, or why it did not accept the message. One line.
+   *
+   * @generated from field: string answer = 2;
+   */
+  answer: string;
+};
+
+/**
+ * Describes the message signoff.v1.TestChannelResponse.
+ * Use `create(TestChannelResponseSchema)` to create a new message.
+ */
+export const TestChannelResponseSchema: GenMessage<TestChannelResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 25);
+
+/**
  * Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
  *
  * @generated from service signoff.v1.AdminService
@@ -581,6 +792,52 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListBlockedSubjectsRequestSchema;
     output: typeof ListBlockedSubjectsResponseSchema;
+  },
+  /**
+   * Lists the channels of notifications: their state, and what waits for them. Changes nothing.
+   *
+   * @generated from rpc signoff.v1.AdminService.ListChannels
+   */
+  listChannels: {
+    methodKind: "unary";
+    input: typeof ListChannelsRequestSchema;
+    output: typeof ListChannelsResponseSchema;
+  },
+  /**
+   * Lists deliveries that wait or are dead, in order of approval, channel and revision. A delivery is one event to send
+   * to a channel; a sent one is not listed. Changes nothing.
+   * Errors: NOT_FOUND (CHANNEL_NOT_FOUND) for a channel that is not configured and has no deliveries.
+   *
+   * @generated from rpc signoff.v1.AdminService.ListDeliveries
+   */
+  listDeliveries: {
+    methodKind: "unary";
+    input: typeof ListDeliveriesRequestSchema;
+    output: typeof ListDeliveriesResponseSchema;
+  },
+  /**
+   * Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
+   * channel that was disabled is enabled. A delivery that waits already is returned unchanged.
+   * Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
+   * no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+   *
+   * @generated from rpc signoff.v1.AdminService.RetryDelivery
+   */
+  retryDelivery: {
+    methodKind: "unary";
+    input: typeof RetryDeliveryRequestSchema;
+    output: typeof RetryDeliveryResponseSchema;
+  },
+  /**
+   * Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
+   * Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+   *
+   * @generated from rpc signoff.v1.AdminService.TestChannel
+   */
+  testChannel: {
+    methodKind: "unary";
+    input: typeof TestChannelRequestSchema;
+    output: typeof TestChannelResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signoff_v1_admin_service, 0);

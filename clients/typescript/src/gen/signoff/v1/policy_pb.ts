@@ -6,7 +6,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Actor, Agent, ApprovalStatus, PolicyEvaluation, Priority } from "./approval_pb.js";
+import type { Actor, Agent, ApprovalStatus, MinAssurance, PolicyEvaluation, Priority } from "./approval_pb.js";
 import { file_signoff_v1_approval } from "./approval_pb.js";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/policy.proto.
  */
 export const file_signoff_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaWdub2ZmL3YxL3BvbGljeS5wcm90bxIKc2lnbm9mZi52MSKqAQoGUG9saWN5Eg0KBXRvb2xzGAEgAygJEjEKDnVubGlzdGVkX3Rvb2xzGAIgASgLMhkuc2lnbm9mZi52MS5Vbmxpc3RlZFRvb2xzEiUKBXJ1bGVzGAMgAygLMhYuc2lnbm9mZi52MS5Qb2xpY3lSdWxlEg8KB3N1bW1hcnkYBCADKAkSDgoGcmVkYWN0GAUgAygJEhYKDnJlamVjdF9yZWFzb25zGAYgAygJIrIBCg1Vbmxpc3RlZFRvb2xzEjcKEHJlcXVpcmVfYXBwcm92YWwYASABKAsyGy5zaWdub2ZmLnYxLlJlcXVpcmVBcHByb3ZhbEgAEi8KDGF1dG9fYXBwcm92ZRgCIAEoCzIXLnNpZ25vZmYudjEuQXV0b0FwcHJvdmVIABItCgthdXRvX3JlamVjdBgDIAEoCzIWLnNpZ25vZmYudjEuQXV0b1JlamVjdEgAQggKBmVmZmVjdCKbAwoKUG9saWN5UnVsZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEg0KBXRvb2xzGAMgAygJEg4KBmFnZW50cxgEIAMoCRIyCgZsYWJlbHMYBSADKAsyIi5zaWdub2ZmLnYxLlBvbGljeVJ1bGUuTGFiZWxzRW50cnkSDAoEd2hlbhgGIAEoCRIvCgxhdXRvX2FwcHJvdmUYByABKAsyFy5zaWdub2ZmLnYxLkF1dG9BcHByb3ZlSAASNwoQcmVxdWlyZV9hcHByb3ZhbBgIIAEoCzIbLnNpZ25vZmYudjEuUmVxdWlyZUFwcHJvdmFsSAASLQoLYXV0b19yZWplY3QYCSABKAsyFi5zaWdub2ZmLnYxLkF1dG9SZWplY3RIABIPCgdzdW1tYXJ5GAogAygJEg4KBnJlZGFjdBgLIAMoCRIWCg5yZWplY3RfcmVhc29ucxgMIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQggKBmVmZmVjdCINCgtBdXRvQXBwcm92ZSLhAgoPUmVxdWlyZUFwcHJvdmFsEioKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMY2xhaW1fd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB21lc3NhZ2UYAyABKAkSEQoJcmV2aWV3ZXJzGAQgAygJEg4KBnF1b3J1bRgFIAEoDRIYChByZWplY3RfdGhyZXNob2xkGAYgASgNEhgKEGNvbW1lbnRfcmVxdWlyZWQYByABKAgSGAoLYWxsb3dfZWRpdHMYCCABKAhIAIgBARIoCghlc2NhbGF0ZRgJIAMoCzIWLnNpZ25vZmYudjEuRXNjYWxhdGlvbhI1ChJyZW1lbWJlcl9yZWplY3Rpb24YCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDgoMX2FsbG93X2VkaXRzInEKCkVzY2FsYXRpb24SKAoFYWZ0ZXIYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJcmV2aWV3ZXJzGAIgAygJEiYKCHByaW9yaXR5GAMgASgOMhQuc2lnbm9mZi52MS5Qcmlvcml0eSIdCgpBdXRvUmVqZWN0Eg8KB21lc3NhZ2UYASABKAkiqQEKDVBvbGljeVZlcnNpb24SDwoHdmVyc2lvbhgBIAEoBBIiCgZwb2xpY3kYAiABKAsyEi5zaWdub2ZmLnYxLlBvbGljeRIhCgZhdXRob3IYAyABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAUgASgJIvQCCg5Qb2xpY3lUZXN0Q2FzZRIMCgRuYW1lGAEgASgJEhEKCXRvb2xfbmFtZRgCIAEoCRIqCglhcmd1bWVudHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiAKBWFnZW50GAQgASgLMhEuc2lnbm9mZi52MS5BZ2VudBI2CgZsYWJlbHMYBSADKAsyJi5zaWdub2ZmLnYxLlBvbGljeVRlc3RDYXNlLkxhYmVsc0VudHJ5EiEKBmNhbGxlchgGIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISKAoEdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGZXhwZWN0GAggASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxITCgtleHBlY3RfcnVsZRgJIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjwKD1BvbGljeVRlc3RDYXNlcxIpCgVjYXNlcxgBIAMoCzIaLnNpZ25vZmYudjEuUG9saWN5VGVzdENhc2UirAIKEFBvbGljeVRlc3RSZXN1bHQSDAoEbmFtZRgBIAEoCRIqCgZzdGF0dXMYAiABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEjAKCmV2YWx1YXRpb24YAyABKAsyHC5zaWdub2ZmLnYxLlBvbGljeUV2YWx1YXRpb24SKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxjbGFpbV93aW5kb3cYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcGFzc2VkGAYgASgIEg8KB3N1bW1hcnkYByADKAkSFgoOcmVkYWN0ZWRfcGF0aHMYCCADKAkSFgoOcmVqZWN0X3JlYXNvbnMYCSADKAlCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signoff_v1_approval]);
+  fileDesc("ChdzaWdub2ZmL3YxL3BvbGljeS5wcm90bxIKc2lnbm9mZi52MSK6AQoGUG9saWN5Eg0KBXRvb2xzGAEgAygJEjEKDnVubGlzdGVkX3Rvb2xzGAIgASgLMhkuc2lnbm9mZi52MS5Vbmxpc3RlZFRvb2xzEiUKBXJ1bGVzGAMgAygLMhYuc2lnbm9mZi52MS5Qb2xpY3lSdWxlEg8KB3N1bW1hcnkYBCADKAkSDgoGcmVkYWN0GAUgAygJEhYKDnJlamVjdF9yZWFzb25zGAYgAygJEg4KBm5vdGlmeRgHIAMoCSKyAQoNVW5saXN0ZWRUb29scxI3ChByZXF1aXJlX2FwcHJvdmFsGAEgASgLMhsuc2lnbm9mZi52MS5SZXF1aXJlQXBwcm92YWxIABIvCgxhdXRvX2FwcHJvdmUYAiABKAsyFy5zaWdub2ZmLnYxLkF1dG9BcHByb3ZlSAASLQoLYXV0b19yZWplY3QYAyABKAsyFi5zaWdub2ZmLnYxLkF1dG9SZWplY3RIAEIICgZlZmZlY3QiqwMKClBvbGljeVJ1bGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRINCgV0b29scxgDIAMoCRIOCgZhZ2VudHMYBCADKAkSMgoGbGFiZWxzGAUgAygLMiIuc2lnbm9mZi52MS5Qb2xpY3lSdWxlLkxhYmVsc0VudHJ5EgwKBHdoZW4YBiABKAkSLwoMYXV0b19hcHByb3ZlGAcgASgLMhcuc2lnbm9mZi52MS5BdXRvQXBwcm92ZUgAEjcKEHJlcXVpcmVfYXBwcm92YWwYCCABKAsyGy5zaWdub2ZmLnYxLlJlcXVpcmVBcHByb3ZhbEgAEi0KC2F1dG9fcmVqZWN0GAkgASgLMhYuc2lnbm9mZi52MS5BdXRvUmVqZWN0SAASDwoHc3VtbWFyeRgKIAMoCRIOCgZyZWRhY3QYCyADKAkSFgoOcmVqZWN0X3JlYXNvbnMYDCADKAkSDgoGbm90aWZ5GA0gAygJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGZWZmZWN0Ig0KC0F1dG9BcHByb3ZlIpIDCg9SZXF1aXJlQXBwcm92YWwSKgoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxjbGFpbV93aW5kb3cYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHbWVzc2FnZRgDIAEoCRIRCglyZXZpZXdlcnMYBCADKAkSDgoGcXVvcnVtGAUgASgNEhgKEHJlamVjdF90aHJlc2hvbGQYBiABKA0SGAoQY29tbWVudF9yZXF1aXJlZBgHIAEoCBIYCgthbGxvd19lZGl0cxgIIAEoCEgAiAEBEigKCGVzY2FsYXRlGAkgAygLMhYuc2lnbm9mZi52MS5Fc2NhbGF0aW9uEjUKEnJlbWVtYmVyX3JlamVjdGlvbhgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCg1taW5fYXNzdXJhbmNlGAsgASgOMhguc2lnbm9mZi52MS5NaW5Bc3N1cmFuY2VCDgoMX2FsbG93X2VkaXRzIoEBCgpFc2NhbGF0aW9uEigKBWFmdGVyGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCXJldmlld2VycxgCIAMoCRImCghwcmlvcml0eRgDIAEoDjIULnNpZ25vZmYudjEuUHJpb3JpdHkSDgoGbm90aWZ5GAQgAygJIh0KCkF1dG9SZWplY3QSDwoHbWVzc2FnZRgBIAEoCSKpAQoNUG9saWN5VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgEEiIKBnBvbGljeRgCIAEoCzISLnNpZ25vZmYudjEuUG9saWN5EiEKBmF1dGhvchgDIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBSABKAki9AIKDlBvbGljeVRlc3RDYXNlEgwKBG5hbWUYASABKAkSEQoJdG9vbF9uYW1lGAIgASgJEioKCWFyZ3VtZW50cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIAoFYWdlbnQYBCABKAsyES5zaWdub2ZmLnYxLkFnZW50EjYKBmxhYmVscxgFIAMoCzImLnNpZ25vZmYudjEuUG9saWN5VGVzdENhc2UuTGFiZWxzRW50cnkSIQoGY2FsbGVyGAYgASgLMhEuc2lnbm9mZi52MS5BY3RvchIoCgR0aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZleHBlY3QYCCABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhMKC2V4cGVjdF9ydWxlGAkgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoPUG9saWN5VGVzdENhc2VzEikKBWNhc2VzGAEgAygLMhouc2lnbm9mZi52MS5Qb2xpY3lUZXN0Q2FzZSKsAgoQUG9saWN5VGVzdFJlc3VsdBIMCgRuYW1lGAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMSMAoKZXZhbHVhdGlvbhgDIAEoCzIcLnNpZ25vZmYudjEuUG9saWN5RXZhbHVhdGlvbhIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGNsYWltX3dpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwYXNzZWQYBiABKAgSDwoHc3VtbWFyeRgHIAMoCRIWCg5yZWRhY3RlZF9wYXRocxgIIAMoCRIWCg5yZWplY3RfcmVhc29ucxgJIAMoCUJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signoff_v1_approval]);
 
 /**
  * The rules that decide calls. A policy file is this message's JSON mapping, written as YAML: the policy that GetPolicy
@@ -79,6 +79,15 @@ export type Policy = Message<"signoff.v1.Policy"> & {
    * @generated from field: repeated string reject_reasons = 6;
    */
   rejectReasons: string[];
+
+  /**
+   * Channels to notify about calls that need approval, if no rule that requires approval names one. Channels are
+   * configured at each server: `[channels.NAME]`. Empty: the server's default, `notify.default`. At most 16, of 1 to 32
+   * of `a-z 0-9 -`, beginning with a letter or digit.
+   *
+   * @generated from field: repeated string notify = 7;
+   */
+  notify: string[];
 };
 
 /**
@@ -238,6 +247,15 @@ export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
    * @generated from field: repeated string reject_reasons = 12;
    */
   rejectReasons: string[];
+
+  /**
+   * Channels, as in Policy. Of a rule that requires approval: notified about every call that it matches, unless another
+   * rule rejects the call. Of a rule that approves or rejects: notified about the decisions that it makes; without
+   * channels here, nobody is notified about them.
+   *
+   * @generated from field: repeated string notify = 13;
+   */
+  notify: string[];
 };
 
 /**
@@ -265,7 +283,7 @@ export const AutoApproveSchema: GenMessage<AutoApprove> = /*@__PURE__*/
 /**
  * Asks reviewers. If several rules match, every rule must reach its own quorum of its own reviewers. Of the other
  * fields the strictest value applies: the shortest durations, the lowest reject_threshold, a comment if any rule
- * requires it, edits only if all rules allow them. The escalations of all rules apply.
+ * requires it, edits only if all rules allow them, the strictest min_assurance. The escalations of all rules apply.
  *
  * @generated from message signoff.v1.RequireApproval
  */
@@ -342,6 +360,14 @@ export type RequireApproval = Message<"signoff.v1.RequireApproval"> & {
    * @generated from field: google.protobuf.Duration remember_rejection = 10;
    */
   rememberRejection?: Duration | undefined;
+
+  /**
+   * The weakest authentication with which a vote may approve, or edit. Unset: CREDENTIALS. A vote to reject is always
+   * accepted.
+   *
+   * @generated from field: signoff.v1.MinAssurance min_assurance = 11;
+   */
+  minAssurance: MinAssurance;
 };
 
 /**
@@ -352,8 +378,8 @@ export const RequireApprovalSchema: GenMessage<RequireApproval> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy, 4);
 
 /**
- * Asks more reviewers, or raises the priority, once an approval has waited for some time. Needs `reviewers` or
- * `priority`.
+ * Asks more reviewers, raises the priority, or notifies more channels, once an approval has waited for some time. Needs
+ * `reviewers`, `priority` or `notify`.
  *
  * @generated from message signoff.v1.Escalation
  */
@@ -378,6 +404,13 @@ export type Escalation = Message<"signoff.v1.Escalation"> & {
    * @generated from field: signoff.v1.Priority priority = 3;
    */
   priority: Priority;
+
+  /**
+   * Channels to notify about this escalation, and about everything after it, as in Policy. At most 16.
+   *
+   * @generated from field: repeated string notify = 4;
+   */
+  notify: string[];
 };
 
 /**
