@@ -124,7 +124,7 @@ impl Handle {
         drop(condition);
         if first {
             let channel = self.name.as_str();
-            tracing::warn!(channel, reason, "cannot send a message; it will be retried");
+            tracing::warn!(channel, reason, "cannot send a message");
         }
     }
 
