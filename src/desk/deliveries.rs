@@ -1,4 +1,4 @@
-//! Channels of notifications and their deliveries: what waits, and what was given up; retries and tests.
+//! Channels of notifications and their deliveries: what waits, and what is dead; retries and tests.
 
 use std::sync::Arc;
 

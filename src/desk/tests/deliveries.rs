@@ -38,10 +38,10 @@ async fn a_delivery_is_shown_and_retried() {
     let world = world().await;
     let person = world.sign_in(&operator()).await;
     let page = world.get(&person, "/deliveries").await;
-    page.assert_has(&["hook", "mail", "Failing", "no answer", "all events", "Nothing was given up.", "Nothing waits."]);
+    page.assert_has(&["hook", "mail", "Failing", "no answer", "all events", "Nothing is dead.", "Nothing waits."]);
     let id = dead(&world).await;
     let page = world.get(&person, "/deliveries").await;
-    page.assert_has(&["Given up", &id.to_string(), HARMLESS, "1 approval", "0 approvals", "Next attempt"]);
+    page.assert_has(&["Dead", &id.to_string(), HARMLESS, "1 approval", "0 approvals", "Next attempt"]);
     assert!(!page.body.contains("<script>alert") && !page.body.contains('\u{202e}'));
     // Operators may not read approvals, unless they have another role.
     let link = format!("/approvals/{}", id.approval);
@@ -72,7 +72,7 @@ async fn all_that_a_channel_was_not_told_is_retried() {
         dead(&world).await;
     }
     let page = world.get(&person, "/deliveries").await;
-    page.assert_has(&["Given up: the first 50", "Waiting: the first 50", "Retry what was given up"]);
+    page.assert_has(&["Dead: the first 50", "Waiting: the first 50", "Retry dead deliveries"]);
     let retried = world.post(&person, "/deliveries/retry-all", &[("channel", "hook")]).await;
     assert_eq!((retried.location(), dead_lanes(&world).await), ("/deliveries?done=all", 0));
     world.get(&person, "/deliveries?done=all").await.assert_has(&["The server sends them again now."]);
@@ -90,7 +90,7 @@ async fn what_waits_is_shown_behind_many_dead_ones() {
     }
     let waits = DeliveryId { approval: world.ask("pay", json!({})).await, revision: 1, channel: hook() };
     let page = world.get(&world.sign_in(&operator()).await, "/deliveries").await;
-    page.assert_has(&["Given up: the first 50", &waits.to_string()]);
+    page.assert_has(&["Dead: the first 50", &waits.to_string()]);
     assert!(!page.body.contains("Waiting: the first"), "{}", page.body);
 }
 

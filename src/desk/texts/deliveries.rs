@@ -18,17 +18,17 @@ pub(in crate::desk) const ALL_EVENTS: &str = "all events";
 pub(in crate::desk) const DEFAULT: &str = "Default";
 pub(in crate::desk) const IS_DEFAULT: &str = "for requests whose policy names no channel";
 pub(in crate::desk) const WAITING: &str = "Waiting";
-pub(in crate::desk) const DEAD: &str = "Given up";
+pub(in crate::desk) const DEAD: &str = "Dead";
 pub(in crate::desk) const OLDEST: &str = "Oldest due";
 pub(in crate::desk) const LAST_SUCCESS: &str = "Last sent";
 pub(in crate::desk) const LAST_FAILURE: &str = "Last failed";
 pub(in crate::desk) const TEST: &str = "Send a test message";
-pub(in crate::desk) const RETRY_ALL: &str = "Retry what was given up";
+pub(in crate::desk) const RETRY_ALL: &str = "Retry dead deliveries";
 
-pub(in crate::desk) const DEAD_TITLE: &str = "Given up";
+pub(in crate::desk) const DEAD_TITLE: &str = "Dead";
 pub(in crate::desk) const DEAD_HINT: &str =
     "The server has stopped to send these. The receiver rejected them, or did not answer for a day.";
-pub(in crate::desk) const NONE_DEAD: &str = "Nothing was given up.";
+pub(in crate::desk) const NONE_DEAD: &str = "Nothing is dead.";
 pub(in crate::desk) const WAITING_TITLE: &str = "Waiting";
 pub(in crate::desk) const NONE_WAITING: &str = "Nothing waits.";
 pub(in crate::desk) const APPROVAL: &str = "Approval";
