@@ -64,7 +64,7 @@ async fn receive(store: Arc<SledStore>, channel: ChannelName) -> Outcome<()> {
             changes.changed().await?;
             continue;
         }
-        let sent = |up_to| Settlement::Sent { up_to, state: None };
+        let sent = |up_to| Settlement::Sent { from: up_to, up_to, state: None };
         let newest = |lane: &signoff::domain::Lane| lane.waiting.back().map_or(0, |one| one.revision);
         let settled = leased.lanes.iter().map(|lane| (channel.clone(), lane.approval, sent(newest(lane))));
         store.settle(settled.collect()).await?;

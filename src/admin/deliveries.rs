@@ -55,6 +55,8 @@ pub struct DeliveryQuery {
     pub approval: Option<ApprovalId>,
     /// Only dead ones.
     pub dead_only: bool,
+    /// Only those that wait.
+    pub waiting_only: bool,
     /// Only those after this one.
     pub after: Option<DeliveryId>,
     /// Maximum number of deliveries.
@@ -104,7 +106,7 @@ impl Deliveries {
             is_default: self.routes.default.contains(name),
             waiting: 0,
             dead: 0,
-            oldest_due: None,
+            oldest_since: None,
             disabled: None,
             last_success: None,
             last_failure: None,
@@ -114,9 +116,9 @@ impl Deliveries {
             let summary = ChannelSummary { kind: Some(kind), disabled, last_success, last_failure, ..empty(&name) };
             summaries.insert(name, summary);
         }
-        for Backlog { channel, waiting, dead, oldest_due } in self.outbox.backlog() {
+        for Backlog { channel, waiting, dead, oldest_since } in self.outbox.backlog() {
             let summary = summaries.entry(channel.clone()).or_insert_with(|| empty(&channel));
-            (summary.waiting, summary.dead, summary.oldest_due) = (waiting, dead, oldest_due);
+            (summary.waiting, summary.dead, summary.oldest_since) = (waiting, dead, oldest_since);
         }
         // One that is not configured is of interest only while it has deliveries.
         Ok(summaries.into_values().filter(|one| one.kind.is_some() || one.waiting + one.dead > 0).collect())
@@ -128,7 +130,11 @@ impl Deliveries {
     /// [`Error::Access`], [`Error::NoSuchChannel`], or a failure of the store.
     pub async fn list(&self, by: &Principal, query: DeliveryQuery) -> Result<DeliveryPage, Error> {
         by.require_role(Method::ListDeliveries)?;
-        let DeliveryQuery { channel, approval, dead_only, after, limit } = query;
+        let DeliveryQuery { channel, approval, dead_only, waiting_only, after, limit } = query;
+        let listed = |lane: &Lane| {
+            let wanted = |one: &ListedDelivery| if one.dead { !waiting_only } else { !dead_only };
+            listed(lane).into_iter().filter(wanted).collect::<Vec<_>>()
+        };
         if let Some(channel) = &channel
             && !self.is_configured(channel)
             && !self.outbox.backlog().iter().any(|backlog| backlog.channel == *channel)
@@ -140,16 +146,17 @@ impl Deliveries {
         if let Some(last) = &after
             && let Some(lane) = self.outbox.lane(&last.channel, last.approval).await?
         {
-            let rest = listed(&lane, dead_only).into_iter().filter(|one| one.delivery.revision > last.revision);
+            let rest = listed(&lane).into_iter().filter(|one| one.delivery.revision > last.revision);
             deliveries.extend(rest);
         }
         let mut after = after.map(|last| (last.approval, last.channel));
         while deliveries.len() <= limit {
             let wanted = limit + 1 - deliveries.len();
-            let query = LaneQuery { channel: channel.clone(), approval, dead: dead_only, after, limit: wanted };
+            let (channel, limit) = (channel.clone(), wanted);
+            let query = LaneQuery { channel, approval, dead: dead_only, waiting: waiting_only, after, limit };
             let lanes = self.outbox.lanes(query).await?;
             after = lanes.last().map(|lane| (lane.approval, lane.channel.clone()));
-            deliveries.extend(lanes.iter().flat_map(|lane| listed(lane, dead_only)));
+            deliveries.extend(lanes.iter().flat_map(listed));
             if lanes.len() < wanted {
                 break;
             }
@@ -184,6 +191,8 @@ impl Deliveries {
         }
         let (this, actor) = (Arc::clone(self), by.actor.to_string());
         super::detached(async move {
+            // First: a disabled channel gives up what waits, and `revive` wakes it.
+            this.channels.enable(&id.channel);
             let lane = match this.outbox.revive(id.clone(), this.clock.now()).await {
                 Ok(lane) => {
                     tracing::info!(delivery = %id, by = actor.as_str(), "an operator retries a delivery");
@@ -193,9 +202,8 @@ impl Deliveries {
                 Err(StoreError::NotFound) => this.outbox.lane(&id.channel, id.approval).await?,
                 Err(error) => return Err(error.into()),
             };
-            let waiting = lane.and_then(|lane| listed(&lane, false).into_iter().find(|one| one.id == id && !one.dead));
+            let waiting = lane.and_then(|lane| listed(&lane).into_iter().find(|one| one.id == id && !one.dead));
             let delivery = waiting.ok_or_else(|| Error::NoSuchDelivery(id.clone()))?;
-            this.channels.enable(&id.channel);
             if let Some(key) = key {
                 this.retries.insert(key, delivery.clone());
             }
@@ -229,8 +237,8 @@ impl Deliveries {
 }
 
 /// The deliveries of a lane, in order of revision.
-fn listed(lane: &Lane, dead_only: bool) -> Vec<ListedDelivery> {
-    let waiting = lane.waiting.iter().filter(|_| !dead_only).map(|delivery| (delivery, false));
+fn listed(lane: &Lane) -> Vec<ListedDelivery> {
+    let waiting = lane.waiting.iter().map(|delivery| (delivery, false));
     let dead = lane.dead.iter().map(|delivery| (delivery, true));
     let listed = |(delivery, dead): (&Delivery, bool)| {
         let id = lane.id(delivery);

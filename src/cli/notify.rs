@@ -1,5 +1,7 @@
 //! `signoff notify`: channels of notifications, and their deliveries.
 
+use tonic::Status;
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use super::{
@@ -137,6 +139,7 @@ async fn read(
 }
 
 async fn retry(args: RetryArgs, client: &mut AdminClient, console: &mut Console) -> Result<(), Failure> {
+    let all_dead = args.all_dead;
     let ids = match args.channel {
         // Read as a whole first: a retried delivery can be dead again before the next page is read.
         Some(channel) => {
@@ -151,7 +154,11 @@ async fn retry(args: RetryArgs, client: &mut AdminClient, console: &mut Console)
     }
     for delivery_id in ids {
         let request = RetryDeliveryRequest { request_id: Uuid::new_v4().to_string(), delivery_id };
-        let response = repeat(async || client.retry_delivery(unary(request.clone())).await).await?.into_inner();
+        let response = match repeat(async || client.retry_delivery(unary(request.clone())).await).await {
+            // Somebody else retried it, and it was sent; or its approval was forgotten.
+            Err(status) if all_dead && is_gone(&status) => continue,
+            answer => answer?.into_inner(),
+        };
         if console.json {
             console.message(&response)?;
             continue;
@@ -160,6 +167,11 @@ async fn retry(args: RetryArgs, client: &mut AdminClient, console: &mut Console)
         console.line(&format!("retrying: {}", escape(&delivery.id)))?;
     }
     Ok(())
+}
+
+/// Whether there is no such delivery.
+fn is_gone(status: &Status) -> bool {
+    status.get_error_details().error_info().is_some_and(|info| info.reason == "DELIVERY_NOT_FOUND")
 }
 
 async fn test(args: TestArgs, client: &mut AdminClient, console: &mut Console) -> Result<(), Failure> {
@@ -192,7 +204,7 @@ fn channel_table(channels: &[NotificationChannel], view: View) -> Table {
     ]);
     for channel in channels {
         let (state, error) = state(channel);
-        let due = match &channel.oldest_due_time {
+        let due = match &channel.oldest_since_time {
             Some(due) => view.ago(Some(due)),
             None => Cell::default(),
         };

@@ -77,12 +77,8 @@ async fn page(desk: &Desk, viewer: &Viewer, done: Option<Phrase>) -> Result<Resp
     let by = &viewer.principal;
     let dead = DeliveryQuery { dead_only: true, limit: SHOWN, ..DeliveryQuery::default() };
     let dead = desk.deliveries.list(by, dead).await?;
-    // Dead ones that are among them leave room for as many that wait.
-    let all = DeliveryQuery { limit: 2 * SHOWN, ..DeliveryQuery::default() };
-    let mut waiting = desk.deliveries.list(by, all).await?;
-    waiting.deliveries.retain(|one| !one.dead);
-    waiting.more |= waiting.deliveries.len() > SHOWN;
-    waiting.deliveries.truncate(SHOWN);
+    let waiting = DeliveryQuery { waiting_only: true, limit: SHOWN, ..DeliveryQuery::default() };
+    let waiting = desk.deliveries.list(by, waiting).await?;
     Ok(rendered(&DeliveriesPage {
         layout: Layout::of(viewer, words::TITLE, Some(Place::Deliveries)),
         done,

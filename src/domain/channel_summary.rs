@@ -19,8 +19,8 @@ pub struct ChannelSummary {
     pub waiting: u64,
     /// Number of approvals with dead deliveries.
     pub dead: u64,
-    /// When the delivery that is due first was, or will be, due.
-    pub oldest_due: Option<Time>,
+    /// When the delivery that has waited longest could first be sent, or can be.
+    pub oldest_since: Option<Time>,
     /// Why it is disabled. `None` if it is not.
     pub disabled: Option<String>,
     /// When a message was last sent, since the server started.

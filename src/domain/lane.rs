@@ -82,14 +82,16 @@ impl fmt::Debug for ChannelState {
 /// What became of the head of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// The channel was notified about everything up to this revision.
+    /// The channel has these deliveries. An older one that an operator retries meanwhile still waits.
     Sent {
-        /// The newest revision that it knows.
+        /// The head's revision when the message was planned.
+        from: Revision,
+        /// The newest revision that the channel knows.
         up_to: Revision,
         /// Its new state. `None` keeps the present one.
         state: Option<ChannelState>,
     },
-    /// Nothing was tried. The delivery waits.
+    /// Nothing was tried. The delivery waits, but no longer than an escalation behind it.
     Postponed {
         /// The head's revision.
         revision: Revision,
@@ -159,13 +161,15 @@ impl Lane {
     pub fn settle(&mut self, settlement: Settlement) -> bool {
         let before = self.clone();
         match settlement {
-            Settlement::Sent { up_to, state } => {
-                self.waiting.retain(|delivery| delivery.revision > up_to);
+            Settlement::Sent { from, up_to, state } => {
+                self.waiting.retain(|delivery| delivery.revision < from || delivery.revision > up_to);
                 if let Some(state) = state.filter(ChannelState::fits) {
                     self.state = Some(state);
                 }
             }
             Settlement::Postponed { revision, until } => {
+                let escalated = self.waiting.iter().filter(|delivery| delivery.kind == NotificationKind::Escalated);
+                let until = escalated.map(|delivery| delivery.not_before).fold(until, Time::min);
                 if let Some(head) = self.head(revision) {
                     head.not_before = until;
                 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Approval, ChannelName, Delivery, Event, NotificationKind, after};
+use super::{Approval, ChannelName, Delivery, Event, Lane, NotificationKind, Time, after};
 
 /// The configured channels, and those to notify about requests whose policy names none. The store's writer asks it
 /// while it commits an event, so it must be quick.
@@ -51,6 +51,18 @@ impl Routes {
             (name.clone(), Delivery { revision, kind, created_at, not_before, attempts: 0, error: String::new() })
         };
         told.map(delivery).collect()
+    }
+
+    /// When the head of a lane could first be sent: failed attempts do not move this time. `None` if nothing waits.
+    #[must_use]
+    pub fn since(&self, lane: &Lane) -> Option<Time> {
+        let head = lane.waiting.front()?;
+        if head.attempts == 0 {
+            return Some(head.not_before);
+        }
+        let delayed = self.channels.get(&lane.channel).filter(|_| head.kind == NotificationKind::Requested);
+        let first = after(head.created_at, delayed.map_or(Duration::ZERO, |wants| wants.after));
+        Some(first.min(head.not_before))
     }
 
     fn tells(&self, approval: &Approval, name: &ChannelName) -> bool {

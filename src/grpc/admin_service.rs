@@ -110,7 +110,7 @@ impl AdminService for AdminApi {
         let principal = principal(&request)?;
         let asked = decode::deliveries(&request.into_inner(), &self.limits)?;
         let decode::DeliveriesPage { channel, approval, dead_only, after, limit } = asked.clone();
-        let query = DeliveryQuery { channel, approval, dead_only, after, limit };
+        let query = DeliveryQuery { channel, approval, dead_only, waiting_only: false, after, limit };
         let page = self.deliveries.list(&principal, query).await.map_err(Failure::from)?;
         let last = page.deliveries.last().filter(|_| page.more);
         let next_page_token = last.map(|last| asked.token_after(&last.id)).unwrap_or_default();

@@ -43,13 +43,16 @@ pub struct Habits {
     pub concurrency: usize,
 }
 
-/// The receiver has the message.
+/// The receiver has the message, or needs none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// What the channel needs for its next message about this approval. `None` keeps the present state.
     pub state: Option<ChannelState>,
     /// The receiver's answer in one line, for `signoff notify test`. No secrets.
     pub answer: String,
+    /// Whether nothing was sent, because the receiver needs no message about this event. It says nothing about whether
+    /// the receiver works.
+    pub skipped: bool,
 }
 
 /// Why the receiver does not have the message. The texts are for operators: one sentence, no secrets, no addresses with

@@ -32,7 +32,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::{attempt::SEND_TIMEOUT, handle::Handle, worker::Worker};
-use super::{Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, router};
+use super::{Answering, CHANNELS_MAX, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, router};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelName, to_micros},
@@ -175,7 +175,8 @@ impl Channels {
         self.handles.values().map(|handle| handle.status()).collect()
     }
 
-    /// What keeps notifications from arriving: a sentence for each channel that has a problem.
+    /// What keeps notifications from arriving: a sentence for each channel that has a problem, at most
+    /// [`CHANNELS_MAX`]. Configured channels come first.
     #[must_use]
     pub fn problems(&self, backlogs: &[Backlog]) -> Vec<String> {
         let problem = |handle: &Arc<Handle>| {
@@ -189,14 +190,17 @@ impl Channels {
             }
             let dead = backlogs.iter().find(|backlog| backlog.channel == name).map_or(0, |backlog| backlog.dead);
             let approvals = if dead == 1 { "1 approval".to_owned() } else { format!("{dead} approvals") };
-            (dead > 0).then(|| format!("channel {name} has dead deliveries about {approvals}; see them, and retry"))
+            (dead > 0).then(|| {
+                format!("channel {name} has dead deliveries about {approvals}; see signoff notify deliveries --dead")
+            })
         };
         let unknown = |backlog: &Backlog| {
             let Backlog { channel, waiting, .. } = backlog;
             let orphaned = *waiting > 0 && !self.handles.contains_key(channel);
             orphaned.then(|| format!("channel {channel} is not configured, and deliveries wait for it"))
         };
-        self.handles.values().filter_map(problem).chain(backlogs.iter().filter_map(unknown)).collect()
+        let problems = self.handles.values().filter_map(problem).chain(backlogs.iter().filter_map(unknown));
+        problems.take(CHANNELS_MAX).collect()
     }
 
     /// An operator retries a delivery of this channel: it is no longer disabled, and sends at once. Returns whether it

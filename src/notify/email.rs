@@ -160,7 +160,7 @@ impl Delivery<'_> {
         }
         self.email.sent_already.forget(&self.message.id);
         if self.rejected.is_empty() {
-            return Ok(Sent { state, answer: self.answer.unwrap_or_default() });
+            return Ok(Sent { state, answer: self.answer.unwrap_or_default(), skipped: false });
         }
         let others = if self.answer.is_some() { texts::OTHERS_HAVE_IT } else { "" };
         Err(SendError::Rejected { reason: format!("rejected by SMTP server: {}{others}", self.rejected.join("; ")) })

@@ -170,7 +170,7 @@ impl Reply {
     pub(super) fn settle(&self, rejected: &[StatusCode]) -> Result<Sent, SendError> {
         let reason = self.line();
         match self.status {
-            status if status.is_success() => Ok(Sent { state: None, answer: reason }),
+            status if status.is_success() => Ok(Sent { answer: reason, ..Sent::default() }),
             StatusCode::GONE => Err(SendError::Gone { reason }),
             status if rejected.contains(&status) => Err(SendError::Rejected { reason }),
             _ => Err(SendError::Retry { reason, after: self.retry_after }),

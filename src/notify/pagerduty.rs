@@ -81,7 +81,8 @@ impl Channel for PagerDuty {
             Subject::Approval { kind, approval, .. } => {
                 let state = state.map(|state| state.0.as_str());
                 let Some(action) = action(*kind, approval, state, self.settings.acknowledge) else {
-                    return Ok(Sent { state: None, answer: "nothing to tell PagerDuty".to_owned() });
+                    let answer = "nothing to tell PagerDuty".to_owned();
+                    return Ok(Sent { answer, skipped: true, ..Sent::default() });
                 };
                 let sent = self.post(&Event::about(action, message, approval)).await?;
                 let state = match action {

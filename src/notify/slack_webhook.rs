@@ -61,7 +61,8 @@ impl Channel for SlackWebhook {
 
     async fn send(&self, message: &Message, _: Option<&ChannelState>) -> Result<Sent, SendError> {
         if matches!(&message.subject, Subject::Approval { kind, .. } if !is_told(*kind)) {
-            return Ok(Sent { state: None, answer: "votes that decide nothing have no message".to_owned() });
+            let answer = "votes that decide nothing have no message".to_owned();
+            return Ok(Sent { answer, skipped: true, ..Sent::default() });
         }
         let Rendered { text, blocks, .. } = Rendered::of(&Card::of(message, &Budget::CHAT), Foot::Link);
         let body = json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false });
@@ -74,7 +75,7 @@ impl Channel for SlackWebhook {
 /// By <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>.
 fn answer(reply: &Reply) -> Result<Sent, SendError> {
     match reply.status {
-        StatusCode::OK => Ok(Sent { state: None, answer: reply.line() }),
+        StatusCode::OK => Ok(Sent { answer: reply.line(), ..Sent::default() }),
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => Err(SendError::Gone {
             reason: format!("{}: the webhook was removed; set the URL of another one", reply.line()),
         }),

@@ -35,6 +35,6 @@ impl Channel for TestSettings {
     }
 
     async fn send(&self, _: &Message, _: Option<&ChannelState>) -> Result<Sent, SendError> {
-        Ok(Sent { state: None, answer: format!("{} has it", self.url) })
+        Ok(Sent { answer: format!("{} has it", self.url), ..Sent::default() })
     }
 }

@@ -59,6 +59,6 @@ pub(super) fn start(
 }
 
 fn backlog(backlog: crate::store::Backlog) -> OutboxBacklog {
-    let crate::store::Backlog { channel, waiting, dead, oldest_due } = backlog;
-    OutboxBacklog { channel, waiting, dead, oldest_due }
+    let crate::store::Backlog { channel, waiting, dead, oldest_since } = backlog;
+    OutboxBacklog { channel, waiting, dead, oldest_since }
 }

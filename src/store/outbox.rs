@@ -30,8 +30,8 @@ pub trait OutboxStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Leased, StoreError>;
 
-    /// Records what became of the heads of leased lanes, and ends the leases. A settlement whose delivery no longer is
-    /// the head of its lane changes nothing. A lane is forgotten once it [is done](Lane::is_done).
+    /// Records what became of the heads of leased lanes, and ends the leases. A settlement whose deliveries no longer wait
+    /// changes nothing; neither does one of a head that no longer is it, unless it was sent. A lane is forgotten once it [is done](Lane::is_done).
     ///
     /// # Errors
     /// A failure.
@@ -100,6 +100,8 @@ pub struct LaneQuery {
     pub approval: Option<ApprovalId>,
     /// Only lanes with dead deliveries.
     pub dead: bool,
+    /// Only lanes with deliveries that wait.
+    pub waiting: bool,
     /// Only lanes after this one.
     pub after: Option<LaneId>,
     /// At most so many.
@@ -115,8 +117,8 @@ pub struct Backlog {
     pub waiting: u64,
     /// Number of lanes with a dead delivery.
     pub dead: u64,
-    /// When the head that is due first was, or will be, due.
-    pub oldest_due: Option<Time>,
+    /// When the head that has waited longest could first be sent, or can be. Failed attempts do not move this time.
+    pub oldest_since: Option<Time>,
 }
 
 /// For implementations of stores: why a lane cannot be imported; `None` if it can. `newest` is the revision of its

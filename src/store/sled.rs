@@ -227,7 +227,7 @@ impl SledStore {
         let freezes = records::freezes(&pages).map_err(unreadable)?;
         // The same holds for a block, whose subject could call.
         let blocks = records::blocks(&pages).map_err(unreadable)?;
-        let outbox = OutboxIndex::read(&pages).map_err(unreadable)?;
+        let outbox = OutboxIndex::read(&pages, routes).map_err(unreadable)?;
         observer.pending(pending.total(), pending.oldest());
         observer.frozen(&freezes);
         let shared = Arc::new(Shared {

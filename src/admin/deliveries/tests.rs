@@ -1,6 +1,8 @@
 //! Deliveries on the in-memory store, with channels that answer as a test says.
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
+
+use futures_util::FutureExt as _;
 
 use super::{recent_retries::RETRIES_MAX, *};
 use crate::{
@@ -78,7 +80,7 @@ async fn channels_are_listed_with_what_waits() {
     let channels = fixture.deliveries.channels(&operator()).unwrap();
     let counts: Vec<_> = channels.iter().map(|one| (one.name.as_str(), one.kind, one.waiting, one.dead)).collect();
     assert_eq!(counts, [("hook", Some("test"), 2, 0), ("mail", Some("test"), 1, 1)]);
-    assert_eq!((channels[0].oldest_due, channels[1].oldest_due), (Some(at(1)), Some(at(2))));
+    assert_eq!((channels[0].oldest_since, channels[1].oldest_since), (Some(at(1)), Some(at(2))));
     assert!(channels[0].is_default && channels[0].events.len() == NotificationKind::ALL.len());
     assert_eq!(channels[0].disabled.as_deref(), Some("410 Gone"));
     assert_eq!(channels[0].last_failure, Some((at(1), "no answer".to_owned())));
@@ -101,6 +103,8 @@ async fn deliveries_are_filtered() {
     let expected = [(hook(first), false), (mail(first), true), (hook(second), false), (mail(second), false)].to_vec();
     assert_eq!(fixture.list(all()).await, expected);
     assert_eq!(fixture.list(DeliveryQuery { dead_only: true, ..all() }).await, [(mail(first), true)]);
+    let waiting = [&expected[..1], &expected[2..]].concat();
+    assert_eq!(fixture.list(DeliveryQuery { waiting_only: true, ..all() }).await, waiting);
     assert_eq!(fixture.list(DeliveryQuery { approval: Some(second), ..all() }).await, expected[2..]);
     let one = DeliveryQuery { channel: Some(name("mail")), ..all() };
     assert_eq!(fixture.list(one.clone()).await, [(mail(first), true), (mail(second), false)]);
@@ -157,6 +161,33 @@ async fn a_dead_delivery_waits_again() {
     let unknown = DeliveryId { channel: name("slack"), ..id };
     let refused = fixture.deliveries.retry(&operator(), unknown, None).await;
     assert!(matches!(refused, Err(Error::NoSuchChannel { .. })), "{refused:?}");
+}
+
+/// A channel that wakes while it is disabled gives up what waits.
+#[tokio::test]
+async fn a_channel_is_enabled_before_its_delivery_waits_again() {
+    struct Watched(Arc<MemoryStore>, DeliveryId, Mutex<Vec<bool>>);
+    #[async_trait]
+    impl RunningChannels for Watched {
+        fn states(&self) -> Vec<RunningChannel> {
+            Vec::new()
+        }
+        async fn test(&self, _: &ChannelName) -> Result<String, String> {
+            Ok(String::new())
+        }
+        fn enable(&self, _: &ChannelName) {
+            let lane = self.0.lane(&self.1.channel, self.1.approval).now_or_never().unwrap().unwrap().unwrap();
+            self.2.lock().unwrap().push(lane.dead.is_empty());
+        }
+    }
+    let fixture = Fixture::new();
+    let id = fixture.kill("mail", fixture.ask(1).await).await;
+    let watched = Arc::new(Watched(Arc::clone(&fixture.store), id.clone(), Mutex::default()));
+    let (outbox, clock) = (Arc::clone(&fixture.store) as Arc<dyn OutboxStore>, Arc::clone(&fixture.clock));
+    let running = Arc::clone(&watched) as Arc<dyn RunningChannels>;
+    let deliveries = Deliveries::new(outbox, running, hook_and_mail(), clock as Arc<dyn Clock>);
+    deliveries.retry(&operator(), id, None).await.unwrap();
+    assert_eq!(*watched.2.lock().unwrap(), [false]);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ fn delivery(id: &str) -> Delivery {
 async fn channels_are_listed_with_their_state() {
     let server = Server::start().await;
     let channels = vec![
-        NotificationChannel { waiting_count: 3, oldest_due_time: moment(1_767_225_600), ..channel("unused") },
+        NotificationChannel { waiting_count: 3, oldest_since_time: moment(1_767_225_600), ..channel("unused") },
         NotificationChannel { last_success_time: moment(2), last_failure_time: moment(1), ..channel("works") },
         NotificationChannel {
             last_failure_time: moment(1),
@@ -126,6 +126,13 @@ async fn deliveries_are_retried_by_id_or_all_dead_ones_of_a_channel() {
     assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{ran:?}");
     let asked = server.fake.deliveries.asked();
     assert!(asked.iter().all(|page| page.channel == "hook" && page.dead_only), "{asked:?}");
+    // One that is gone meanwhile does not stop the others.
+    let page = ListDeliveriesResponse { deliveries: vec![delivery(FIRST), delivery(SECOND)], ..Default::default() };
+    server.fake.deliveries.answers(Ok(page));
+    server.fake.retry.answers(Err(refusal(Code::NotFound, "DELIVERY_NOT_FOUND", &[])));
+    server.fake.retry.answers(retried(SECOND));
+    let ran = signoff(&server.address, &["notify", "retry", "--all-dead", "--channel", "hook"]).await;
+    assert_eq!((ran.code, ran.out), (0, format!("retrying: {SECOND}\n")));
     server.fake.deliveries.answers(Ok(ListDeliveriesResponse::default()));
     let ran = signoff(&server.address, &["notify", "retry", "--all-dead", "--channel", "hook"]).await;
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", "no dead deliveries\n"));

@@ -66,7 +66,7 @@ async fn filled() -> MemoryStore {
         if n % 2 == 0 {
             let decide = samples::decide(samples::reviewer(1), Choice::Approve, Seen::Revision(1));
             store.transition(id, Command::Decide(decide), samples::at(1)).await.unwrap();
-            let sent = Settlement::Sent { up_to: 1, state: None };
+            let sent = Settlement::Sent { from: 1, up_to: 1, state: None };
             store.settle(vec![("a".parse().unwrap(), id, sent)]).await.unwrap();
         }
     }

@@ -65,7 +65,7 @@ async fn a_delivery_is_shown_and_retried() {
     assert_eq!(dead_lanes(&world).await, 0);
     assert_eq!(*world.channels.enabled.lock().unwrap(), [hook()]);
     world.get(&person, "/deliveries?done=retried").await.assert_has(&["The server sends it again now."]);
-    let sent = Settlement::Sent { up_to: 1, state: None };
+    let sent = Settlement::Sent { from: 1, up_to: 1, state: None };
     world.store.settle(vec![(hook(), id.approval, sent)]).await.unwrap();
     let gone = world.post(&person, "/deliveries/retry", &[("delivery", &text)]).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
@@ -86,6 +86,20 @@ async fn all_dead_deliveries_of_a_channel_are_retried() {
     world.get(&person, "/deliveries?done=all").await.assert_has(&["The server sends them again now."]);
     let unknown = world.post(&person, "/deliveries/retry-all", &[("channel", "slack")]).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_waits_is_shown_behind_many_dead_ones() {
+    let world = world().await;
+    for _ in 0..110 {
+        let approval = dead(&world).await.approval;
+        let sent = Settlement::Sent { from: 1, up_to: 1, state: None };
+        world.store.settle(vec![("mail".parse().unwrap(), approval, sent)]).await.unwrap();
+    }
+    let waits = DeliveryId { approval: world.ask("pay", json!({})).await, revision: 1, channel: hook() };
+    let page = world.get(&world.sign_in(&operator()).await, "/deliveries").await;
+    page.assert_has(&["Dead: the first 50", &waits.to_string()]);
+    assert!(!page.body.contains("Waiting: the first"), "{}", page.body);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ proptest! {
                     let revision = lane.waiting.get(behind).map_or(newest + 1, |delivery| delivery.revision);
                     let error = "x".to_owned();
                     let changed = lane.settle(match what {
-                        0 => Settlement::Sent { up_to: revision, state: None },
+                        0 => Settlement::Sent { from: 0, up_to: revision, state: None },
                         1 => Settlement::Postponed { revision, until: at(500) },
                         2 => Settlement::Failed { revision, retry_at: at(600), error },
                         _ => Settlement::Dead { revision, error },
@@ -100,6 +100,31 @@ fn a_full_lane_drops_votes_only() {
 }
 
 #[test]
+fn what_is_retried_while_a_later_one_is_in_flight_still_waits() {
+    let mut lane = lane();
+    (2..=6).for_each(|n| lane.push(delivery(n, NotificationKind::Voted)));
+    lane.settle(Settlement::Dead { revision: 2, error: String::new() });
+    lane.settle(Settlement::Sent { from: 3, up_to: 4, state: None });
+    assert!(lane.revive(2, at(9)));
+    lane.settle(Settlement::Sent { from: 5, up_to: 5, state: None });
+    assert_eq!(revisions(&lane.waiting), [2, 6]);
+}
+
+#[test]
+fn nothing_is_postponed_beyond_an_escalation() {
+    let mut lane = lane();
+    lane.push(delivery(1, NotificationKind::Requested));
+    lane.settle(Settlement::Postponed { revision: 1, until: at(60) });
+    assert_eq!(lane.due(), Some(at(60)));
+    // It was judged before the escalation was recorded.
+    lane.push(delivery(5, NotificationKind::Escalated));
+    lane.settle(Settlement::Postponed { revision: 1, until: at(900) });
+    assert_eq!(lane.due(), Some(at(5)));
+    lane.settle(Settlement::Postponed { revision: 1, until: at(4) });
+    assert_eq!(lane.due(), Some(at(4)));
+}
+
+#[test]
 fn errors_and_states_are_bounded() {
     let mut lane = lane();
     lane.push(delivery(1, NotificationKind::Requested));
@@ -107,8 +132,8 @@ fn errors_and_states_are_bounded() {
     lane.settle(Settlement::Failed { revision: 1, retry_at: at(9), error });
     assert_eq!(lane.waiting[0].error, "x".repeat(DELIVERY_ERROR_MAX - 1), "at the boundary of a character");
     let state = |length| Some(ChannelState("x".repeat(length)));
-    lane.settle(Settlement::Sent { up_to: 0, state: state(CHANNEL_STATE_MAX) });
-    lane.settle(Settlement::Sent { up_to: 1, state: state(CHANNEL_STATE_MAX + 1) });
+    lane.settle(Settlement::Sent { from: 0, up_to: 0, state: state(CHANNEL_STATE_MAX) });
+    lane.settle(Settlement::Sent { from: 1, up_to: 1, state: state(CHANNEL_STATE_MAX + 1) });
     assert_eq!((&lane.state, lane.waiting.len()), (&state(CHANNEL_STATE_MAX), 0));
     assert_eq!(lane.fault(), None);
 }

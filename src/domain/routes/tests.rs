@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{
-    Choice, Command, Deciding, Edit, Effect, Escalation, EventKind, Lane, Priority, Requirement, Revoking, Seen, Step,
-    Verdict, request, samples::*, step,
+    Choice, Command, Deciding, Edit, Effect, Escalation, EventKind, Lane, Priority, Requirement, Revoking, Seen,
+    Settlement, Step, Verdict, request, samples::*, step,
 };
 
 fn channel(name: &str) -> ChannelName {
@@ -41,6 +41,25 @@ fn routes(names: &[&str]) -> Routes {
         channels: names.iter().map(|name| (channel(name), everything())).collect(),
         default: names.iter().take(1).map(|name| channel(name)).collect(),
     }
+}
+
+#[test]
+fn failed_attempts_make_a_lane_no_younger() {
+    let mut routes = routes(&["a"]);
+    routes.channels.get_mut(&channel("a")).unwrap().after = Duration::from_secs(60);
+    let mut lane = Lane::new(channel("a"), id(0, 1));
+    assert_eq!(routes.since(&lane), None);
+    for (revision, kind, not_before) in [(1, NotificationKind::Requested, 60), (2, NotificationKind::Voted, 5)] {
+        let (created_at, not_before) = (at(not_before % 60), at(not_before));
+        lane.push(Delivery { revision, kind, created_at, not_before, attempts: 0, error: String::new() });
+    }
+    assert_eq!(routes.since(&lane), Some(at(60)));
+    let failed = |revision| Settlement::Failed { revision, retry_at: at(900), error: String::new() };
+    lane.settle(failed(1));
+    assert_eq!(routes.since(&lane), Some(at(60)));
+    lane.settle(Settlement::Sent { from: 1, up_to: 1, state: None });
+    lane.settle(failed(2));
+    assert_eq!(routes.since(&lane), Some(at(5)), "only requests are delayed");
 }
 
 /// The deliveries of a request and of the events after it, as `revision kind channel`.

@@ -37,6 +37,8 @@ pub(super) struct Part {
     pub(super) state: Option<ChannelState>,
     /// Number of deliveries that are settled with it.
     pub(super) covered: u64,
+    /// Number of these that are older than the one that is sent.
+    pub(super) older: u64,
     /// Whether people's attention was asked for.
     pub(super) asked: bool,
 }
@@ -56,6 +58,7 @@ pub(super) enum Outcome {
 
 /// Sends a message. A defect of a channel fails one delivery, not the server.
 pub(super) async fn attempt(sources: Arc<Sources>, handle: Arc<Handle>, outgoing: Outgoing) -> (Outgoing, Outcome) {
+    let started = sources.clock.instant();
     let sending = AssertUnwindSafe(send(&sources, &handle, &outgoing)).catch_unwind();
     let outcome = match clock::timeout(&*sources.clock, SEND_TIMEOUT, sending).await {
         Ok(Ok(outcome)) => outcome,
@@ -67,6 +70,9 @@ pub(super) async fn attempt(sources: Arc<Sources>, handle: Arc<Handle>, outgoing
             Outcome::Failed(SendError::Retry { reason, after: None })
         }
     };
+    if matches!(outcome, Outcome::Sent(_) | Outcome::Failed(_)) {
+        sources.metrics.message_attempted(&handle.name, sources.clock.instant() - started);
+    }
     (outgoing, outcome)
 }
 
@@ -76,10 +82,7 @@ async fn send(sources: &Sources, handle: &Handle, outgoing: &Outgoing) -> Outcom
         Err(StoreError::NotFound) => return Outcome::Forgotten,
         Err(error) => return Outcome::Unreadable(error),
     };
-    let started = sources.clock.instant();
-    let result = handle.channel.send(&message, state.as_ref()).await;
-    sources.metrics.message_attempted(&handle.name, sources.clock.instant() - started);
-    match result {
+    match handle.channel.send(&message, state.as_ref()).await {
         Ok(sent) => Outcome::Sent(sent),
         Err(error) => Outcome::Failed(error),
     }

@@ -98,6 +98,12 @@ impl Attention {
         self.counted.remove(approval);
     }
 
+    /// A delivery about this request is dead. If an operator retries it, it is judged anew.
+    pub(super) fn given_up(&mut self, request: ApprovalId) {
+        self.crowd.remove(&request);
+        self.counted.remove(&request);
+    }
+
     /// The first message about these requests failed, and will be tried again.
     pub(super) fn failed(&mut self, requests: &[ApprovalId]) {
         if let [only] = requests {

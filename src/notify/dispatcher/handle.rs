@@ -124,7 +124,7 @@ impl Handle {
         drop(condition);
         if first {
             let channel = self.name.as_str();
-            tracing::warn!(channel, reason, "cannot send a message; it will be retried");
+            tracing::warn!(channel, reason, "cannot send a message");
         }
     }
 
@@ -139,7 +139,7 @@ impl Handle {
         let others = std::mem::take(&mut condition.dead_unlogged);
         drop(condition);
         let channel = self.name.as_str();
-        tracing::warn!(channel, delivery = id, reason, others, "gave up a delivery; an operator can retry it");
+        tracing::warn!(channel, delivery = id, reason, others, "a delivery is dead; an operator can retry it");
     }
 
     fn condition(&self) -> MutexGuard<'_, Condition> {

@@ -5,6 +5,8 @@
 //! - A request that ended before its first message is not sent, and neither is its end.
 //! - A request that was sent in a bundle has no message of its own, so votes, edits and its end are not sent. An
 //!   escalation is: it asks again.
+//! - A request that was escalated before its first message is sent as an escalation, and does not wait for people's
+//!   attention.
 //! - Once a request has ended, only its end is sent, not the votes before it.
 //! - A channel whose messages replace each other gets the newest event only.
 
@@ -42,7 +44,9 @@ pub(super) struct Planned {
 pub(super) fn plan(lane: &Lane, habits: Habits, ended: bool) -> Step {
     let (Some(head), Some(newest)) = (lane.waiting.front(), lane.waiting.back()) else { return Step::Nothing };
     let planned = |delivery: &Delivery, up_to| Planned { delivery: delivery.clone(), head: head.clone(), up_to };
-    let nothing = Step::Skip(Settlement::Sent { up_to: newest.revision, state: Some(silent()) });
+    // A message that was sent before can still be updated.
+    let state = lane.state.is_none().then(silent);
+    let nothing = Step::Skip(Settlement::Sent { from: head.revision, up_to: newest.revision, state });
     let asks = head.kind == NotificationKind::Requested;
     if !habits.for_people {
         let delivery = if habits.replaces { newest } else { head };
@@ -51,13 +55,17 @@ pub(super) fn plan(lane: &Lane, habits: Habits, ended: bool) -> Step {
     if asks && ended {
         return nothing;
     }
+    let again = lane.waiting.iter().rfind(|delivery| delivery.kind == NotificationKind::Escalated && !ended);
     if is_silent(lane.state.as_ref()) {
-        let again = lane.waiting.iter().rfind(|delivery| delivery.kind == NotificationKind::Escalated && !ended);
         return again.map_or(nothing, |again| Step::Send(planned(again, newest.revision)));
     }
     if asks {
         // The message shows the request as it is now. A channel with one message per event sends the later ones, too.
-        return Step::Ask(planned(head, if habits.replaces { newest.revision } else { head.revision }));
+        let shown = |delivery: &Delivery| if habits.replaces { newest.revision } else { delivery.revision };
+        return match again {
+            Some(again) => Step::Send(planned(again, shown(again))),
+            None => Step::Ask(planned(head, shown(head))),
+        };
     }
     let delivery = if habits.replaces || ended { newest } else { head };
     Step::Send(planned(delivery, delivery.revision))
@@ -100,8 +108,9 @@ mod tests {
                 assert_eq!(Some(&planned.head), lane.waiting.front());
                 (Some(planned.delivery.kind), planned.up_to)
             }
-            Step::Skip(Settlement::Sent { up_to, state }) => {
-                assert_eq!(state, Some(silent()));
+            Step::Skip(Settlement::Sent { from, up_to, state }) => {
+                assert_eq!(Some(from), lane.waiting.front().map(|head| head.revision));
+                assert_eq!(state, lane.state.is_none().then(silent));
                 (None, up_to)
             }
             other => panic!("{other:?}"),
@@ -129,6 +138,23 @@ mod tests {
             // Its end may be recorded a moment after the lane was read.
             assert_eq!(sent(&lane(1, &[Requested], None), habits, true), (None, 1));
             assert_eq!(sent(&lane(2, &[Decided], Some(silent())), habits, true), (None, 2));
+        }
+    }
+
+    #[test]
+    fn a_retried_request_that_has_ended_leaves_the_channels_state() {
+        let retried = lane(1, &[Requested], own());
+        let kept = Step::Skip(Settlement::Sent { from: 1, up_to: 1, state: None });
+        assert_eq!(plan(&retried, CHAT, true), kept);
+    }
+
+    #[test]
+    fn a_request_that_was_escalated_before_its_message_waits_for_nothing() {
+        let escalated = lane(1, &[Requested, Escalated, Voted], None);
+        for (habits, up_to) in [(CHAT, 3), (MAIL, 2)] {
+            let Step::Send(planned) = plan(&escalated, habits, false) else { panic!("it could be bundled") };
+            assert_eq!((planned.delivery.kind, planned.head.kind, planned.up_to), (Escalated, Requested, up_to));
+            assert_eq!(sent(&escalated, habits, true), (None, 3));
         }
     }
 

@@ -33,6 +33,7 @@ struct World {
     receivers: BTreeMap<&'static str, Arc<Receiver>>,
     interruptions: u32,
     channels: Arc<Channels>,
+    metrics: Metrics,
     running: JoinHandle<()>,
     requests: u64,
 }
@@ -65,8 +66,8 @@ impl World {
         let default = receivers.keys().map(|text| name(text)).collect();
         let store = Arc::new(MemoryStore::with_routes(Arc::new(Routes { channels, default })));
         let clock = Arc::new(ManualClock::new(at(0)));
-        let (channels, running) = start(&clock, &store, &receivers, after, interruptions).await;
-        Self { clock, store, receivers, interruptions, channels, running, requests: 0 }
+        let (channels, metrics, running) = start(&clock, &store, &receivers, after, interruptions).await;
+        Self { clock, store, receivers, interruptions, channels, metrics, running, requests: 0 }
     }
 
     /// Kills the dispatcher, and starts another one on the same store.
@@ -74,7 +75,7 @@ impl World {
         self.running.abort();
         settle().await;
         let started = start(&self.clock, &self.store, &self.receivers, Duration::ZERO, self.interruptions).await;
-        (self.channels, self.running) = started;
+        (self.channels, self.metrics, self.running) = started;
         settle().await;
     }
 
@@ -143,7 +144,7 @@ async fn start(
     receivers: &BTreeMap<&'static str, Arc<Receiver>>,
     after: Duration,
     interruptions: u32,
-) -> (Arc<Channels>, JoinHandle<()>) {
+) -> (Arc<Channels>, Metrics, JoinHandle<()>) {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let settings = receivers.iter().map(|(text, receiver)| ChannelSettings {
         name: name(text),
@@ -159,15 +160,16 @@ async fn start(
     let channels = Channels::build(&settings, &resources).unwrap();
     let all = Arc::clone(store) as Arc<dyn Store>;
     let policies = Policies::from_store(all, Arc::clone(&clock), Duration::from_secs(300)).await.unwrap();
+    let metrics = Metrics::new("test");
     let sources = Sources {
         outbox: Arc::clone(store) as Arc<dyn OutboxStore>,
         approvals: Arc::clone(store) as Arc<dyn ApprovalStore>,
         policies,
         clock,
         links: Links::default(),
-        metrics: Metrics::new("test"),
+        metrics: metrics.clone(),
     };
     let running = tokio::spawn(Arc::clone(&channels).run(sources));
     settle().await;
-    (channels, running)
+    (channels, metrics, running)
 }

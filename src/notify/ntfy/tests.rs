@@ -47,7 +47,7 @@ async fn a_request_is_a_notification_that_opens_its_page() {
     let ntfy = channel(KIND, fields);
     let approval = payment();
     let sent = ntfy.send(&about(&approval, NotificationKind::Requested), None).await.unwrap();
-    assert_eq!(sent, Sent { state: None, answer: format!("{} answered 200 OK", receiver.address) });
+    assert_eq!(sent, Sent { answer: format!("{} answered 200 OK", receiver.address), ..Sent::default() });
     let received = receiver.next().await;
     assert_eq!((received.line.as_str(), errors(&received.body)), ("POST / HTTP/1.1", vec![]));
     assert_eq!(received.headers["authorization"], "Bearer tk_secret");

@@ -99,7 +99,9 @@ impl Service {
     async fn told(&mut self, message: &Message) -> Vec<Value> {
         let sent = self.channel.send(message, self.state.as_ref()).await.unwrap();
         self.state = sent.state.or(self.state.take());
-        std::iter::from_fn(|| self.receiver.arrived()).map(|received| received.json()).collect()
+        let told: Vec<_> = std::iter::from_fn(|| self.receiver.arrived()).map(|received| received.json()).collect();
+        assert_eq!(told.is_empty(), sent.skipped);
+        told
     }
 
     async fn actions(&mut self, message: &Message) -> String {

@@ -135,7 +135,8 @@ impl SlackChannel {
         let mut board = self.boards.lock(approval.id).await;
         let before = match LaneState::read(state) {
             Some(LaneState { shape: Shape::Bundle, .. }) if !kind.asks() => {
-                return Ok(Sent { state: None, answer: "it is in a message about several requests".to_owned() });
+                let answer = "it is in a message about several requests".to_owned();
+                return Ok(Sent { answer, skipped: true, ..Sent::default() });
             }
             Some(LaneState { shape: Shape::Request, message }) => Some(message),
             // Sent before, but that could not be recorded.
@@ -143,18 +144,19 @@ impl SlackChannel {
         };
         let shown = board.revision.filter(|_| before.is_some() && board.message == before);
         if shown.is_some_and(|shown| shown >= approval.revision) {
-            return Ok(Sent { state: state_of(before), answer: "the message shows it already".to_owned() });
+            let answer = "the message shows it already".to_owned();
+            return Ok(Sent { state: state_of(before), answer, skipped: true });
         }
         board.revision = None;
         let (message, answer) = self.show(before, &self.rendered(card, approval)).await?;
         *board = Board { message: Some(message.clone()), revision: Some(approval.revision) };
-        Ok(Sent { state: state_of(Some(message)), answer })
+        Ok(Sent { state: state_of(Some(message)), answer, skipped: false })
     }
 
     async fn bundle(&self, card: &Card, state: Option<&ChannelState>) -> Result<Sent, SendError> {
         let before = LaneState::read(state).filter(|state| state.shape == Shape::Bundle).map(|state| state.message);
         let (message, answer) = self.show(before, &Rendered::of(card, Foot::Link)).await?;
-        Ok(Sent { state: Some(LaneState { message, shape: Shape::Bundle }.write()), answer })
+        Ok(Sent { state: Some(LaneState { message, shape: Shape::Bundle }.write()), answer, skipped: false })
     }
 
     /// Shows that a decision about an approval is being recorded. Nobody else can click meanwhile.
@@ -185,7 +187,7 @@ impl Channel for SlackChannel {
             Subject::Bundle(_) => self.bundle(&card, state).await,
             Subject::Test => {
                 let (_, answer) = self.show(None, &Rendered::of(&card, Foot::Link)).await?;
-                Ok(Sent { state: None, answer })
+                Ok(Sent { answer, ..Sent::default() })
             }
         }
     }

@@ -66,7 +66,7 @@ async fn a_receiver_verifies_the_signature_of_every_secret() {
     let sender = Sender::to(&receiver);
     let message = requested();
     let sent = sender.send(&message).await.unwrap();
-    assert_eq!(sent, Sent { state: None, answer: format!("{} answered 200 OK", receiver.address) });
+    assert_eq!(sent, Sent { answer: format!("{} answered 200 OK", receiver.address), ..Sent::default() });
     let received = receiver.next().await;
     assert!(verifies(OLD, &received) && !verifies(NEW, &received));
     assert_eq!(received.line, "POST /hook?key=hidden HTTP/1.1");

@@ -19,7 +19,7 @@ use self::index::Taken;
 pub(super) use self::index::{LaneChange, OutboxIndex};
 use super::{SledStore, job::Job, keys, records, tree_reader::TreeReader};
 use crate::{
-    domain::{ApprovalId, ChannelName, DeliveryId, Lane, Settlement, Time},
+    domain::{ApprovalId, ChannelName, DeliveryId, Lane, Routes, Settlement, Time},
     store::{Backlog, LaneId, LaneQuery, Leased, OutboxStore, StoreError},
 };
 
@@ -132,19 +132,20 @@ fn unless_unreadable<T>((approval, channel): &LaneId, read: Result<T, StoreError
 
 /// Whether a lane still is what a query asks for.
 fn matches(query: &LaneQuery, lane: &Lane) -> bool {
-    if query.dead { !lane.dead.is_empty() } else { !lane.is_idle() }
+    !lane.is_idle() && !(query.dead && lane.dead.is_empty()) && !(query.waiting && lane.waiting.is_empty())
 }
 
 impl OutboxIndex {
     /// Reads the lanes of a store. It logs and leaves out unreadable ones.
-    pub(super) fn read(pages: &TreeReader) -> Result<Self, StoreError> {
+    pub(super) fn read(pages: &TreeReader, routes: &Routes) -> Result<Self, StoreError> {
         let index = Self::default();
         let mut lanes = Vec::new();
         for entry in pages.range(keys::lanes()) {
             let (key, first) = entry?;
             if let Some(id) = keys::lane_of(&key) {
                 let read = records::lane_from(pages, &id, first);
-                lanes.extend(unless_unreadable(&id, read)?.flatten().as_ref().map(LaneChange::of));
+                let change = |lane: Lane| LaneChange::of(&lane, routes);
+                lanes.extend(unless_unreadable(&id, read)?.flatten().map(change));
             }
         }
         index.apply(lanes);

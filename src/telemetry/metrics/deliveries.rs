@@ -27,8 +27,8 @@ pub struct OutboxBacklog {
     pub waiting: u64,
     /// Number of approvals with a dead delivery.
     pub dead: u64,
-    /// When the oldest one was due.
-    pub oldest_due: Option<Time>,
+    /// When the oldest one could first be sent.
+    pub oldest_since: Option<Time>,
 }
 
 type Backlogs = Box<dyn Fn() -> Vec<OutboxBacklog> + Send + Sync>;
@@ -120,7 +120,7 @@ impl Deliveries {
             let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
             self.waiting.get_or_create(&labels).set(count(backlog.map_or(0, |backlog| backlog.waiting)));
             self.dead.get_or_create(&labels).set(count(backlog.map_or(0, |backlog| backlog.dead)));
-            let overdue = backlog.and_then(|backlog| (now - backlog.oldest_due?).to_std().ok()).unwrap_or_default();
+            let overdue = backlog.and_then(|backlog| (now - backlog.oldest_since?).to_std().ok()).unwrap_or_default();
             self.oldest.get_or_create(&labels).set(overdue.as_secs_f64());
         }
     }
@@ -195,7 +195,7 @@ mod tests {
     fn deliveries_are_counted_and_backlogs_read_at_every_scrape() {
         let metrics = Metrics::new("test");
         let (hook, idle): (ChannelName, ChannelName) = ("hook".parse().unwrap(), "idle".parse().unwrap());
-        let backlog = OutboxBacklog { channel: hook.clone(), waiting: 3, dead: 1, oldest_due: Some(at(10)) };
+        let backlog = OutboxBacklog { channel: hook.clone(), waiting: 3, dead: 1, oldest_since: Some(at(10)) };
         let backlogs = std::sync::Mutex::new(vec![backlog]);
         metrics.outbox(vec![hook.clone(), idle], move || std::mem::take(&mut backlogs.lock().unwrap()));
         metrics.delivery_sent(&hook);

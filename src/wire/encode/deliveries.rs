@@ -18,7 +18,7 @@ pub fn channel(channel: &ChannelSummary) -> v1::NotificationChannel {
         is_default: channel.is_default,
         waiting_count: channel.waiting,
         dead_count: channel.dead,
-        oldest_due_time: channel.oldest_due.map(moment),
+        oldest_since_time: channel.oldest_since.map(moment),
         disabled_reason: channel.disabled.clone().unwrap_or_default(),
         last_success_time: channel.last_success.map(moment),
         last_failure_time: failed.map(moment),

@@ -70,6 +70,16 @@ fn a_request_that_ended_leaves_nothing_behind() {
     assert_eq!(attention.admit(&[asking(4, "a"), asking(5, "a")], at(900)), [alone(4), held(5, 960)]);
 }
 
+#[test]
+fn a_request_that_was_given_up_leaves_nothing_behind() {
+    let mut attention = Attention::new(1);
+    attention.admit(&[asking(1, "a"), asking(2, "b")], at(0));
+    attention.failed(&[id(0, 1)]);
+    assert_eq!((attention.counted.len(), attention.crowd.len()), (1, 1));
+    (1..=2).for_each(|n| attention.given_up(id(0, n)));
+    assert_eq!((attention.counted.len(), attention.crowd.len()), (0, 0));
+}
+
 proptest! {
     /// Every request is sent, once, and people are interrupted no more often than the limit says.
     #[test]

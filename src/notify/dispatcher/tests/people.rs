@@ -93,6 +93,21 @@ async fn beyond_the_limit_of_interruptions_requests_become_one_message() {
 }
 
 #[tokio::test]
+async fn what_an_older_delivery_waits_for_again_is_not_settled_by_a_newer_one() {
+    let mut world = World::new(&[("chat", CHAT)]).await;
+    world.receiver("chat").answer([Answer::Reject]);
+    let id = world.ask().await;
+    world.receiver("chat").hang(true);
+    world.vote(id, 1).await;
+    let lane = world.lane("chat", id).await;
+    world.store.revive(lane.id(&lane.dead[0]), world.clock.now()).await.unwrap();
+    world.receiver("chat").hang(false);
+    world.pass(61).await; // the retried request waits for the agent's window
+    let received: Vec<_> = world.receiver("chat").kinds().into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(received, [Voted, Requested]);
+}
+
+#[tokio::test]
 async fn a_bundle_that_fails_is_tried_again_as_one_message() {
     let mut world = World::new(&[("chat", CHAT)]).await;
     let asked = [world.ask().await, world.ask().await, world.ask().await];

@@ -185,6 +185,81 @@ async fn a_test_message_goes_around_the_outbox() {
 }
 
 #[tokio::test]
+async fn problems_are_named_for_as_many_channels_as_there_can_be() {
+    let mut world = World::new(&[("hook", PROGRAM)]).await;
+    world.receiver("hook").answer([Answer::Reject, Answer::Accept]);
+    let id = world.ask().await;
+    world.vote(id, 1).await;
+    let mut backlogs = world.store.backlog();
+    let dead = "channel hook has dead deliveries about 1 approval; see signoff notify deliveries --dead";
+    assert_eq!(world.channels.problems(&backlogs), [dead]);
+    let unknown = |n| Backlog { channel: name(&format!("old-{n}")), waiting: 1, dead: 0, oldest_since: None };
+    backlogs.extend((0..CHANNELS_MAX).map(unknown));
+    let problems = world.channels.problems(&backlogs);
+    assert_eq!((problems.len(), problems[0].as_str()), (CHANNELS_MAX, dead));
+}
+
+#[tokio::test]
+async fn what_a_channel_skips_is_no_success() {
+    let mut world = World::new(&[("hook", PROGRAM)]).await;
+    world.receiver("hook").answer([Answer::Fail, Answer::Skip]);
+    let id = world.ask().await;
+    world.pass(10).await;
+    assert!(world.lane("hook", id).await.waiting.is_empty());
+    let status = world.channels.status().remove(0);
+    assert!(status.failing && status.last_success.is_none(), "{status:?}");
+    let text = world.metrics.render(world.clock.now());
+    for line in [
+        r#"signoff_deliveries_total{channel="hook",outcome="failed"} 1"#,
+        r#"signoff_deliveries_total{channel="hook",outcome="superseded"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains(r#"outcome="sent""#), "{text}");
+}
+
+#[tokio::test]
+async fn a_probe_that_was_skipped_leaves_the_receiver_to_the_next_one() {
+    let mut world = World::new(&[("hook", PROGRAM)]).await;
+    world.receiver("hook").answer([Answer::FailFor(100), Answer::Skip]);
+    let (first, second) = (world.ask().await, world.ask().await);
+    world.pass(99).await;
+    assert_eq!(world.receiver("hook").attempts(), 1);
+    world.pass(10).await;
+    assert_eq!(world.receiver("hook").attempts(), 3);
+    assert_eq!(world.receiver("hook").take().len(), 1);
+    for id in [first, second] {
+        assert!(world.lane("hook", id).await.waiting.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_without_an_answer_counts_as_long_as_it_took() {
+    let mut world = World::new(&[("hook", PROGRAM)]).await;
+    world.receiver("hook").hang(true);
+    world.ask().await;
+    world.pass(31).await;
+    let text = world.metrics.render(world.clock.now());
+    assert!(text.contains(r#"signoff_notification_send_seconds_count{channel="hook"} 1"#), "{text}");
+}
+
+/// An event waits behind the request, and so for the delay of the channel.
+#[tokio::test]
+async fn an_event_behind_a_delayed_request_is_retried_as_long_as_others() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let mut world = World::with(&[("hook", PROGRAM)], day, 20).await;
+    let id = world.ask().await;
+    world.vote(id, 1).await;
+    world.receiver("hook").answer([Answer::Accept, Answer::Fail]);
+    world.clock.advance(day);
+    settle().await;
+    let lane = world.lane("hook", id).await;
+    assert_eq!((lane.waiting.len(), lane.waiting[0].attempts, lane.dead.len()), (1, 1, 0));
+    world.pass(10).await;
+    assert_eq!(world.receiver("hook").kinds(), [(id, Requested), (id, Voted)]);
+}
+
+#[tokio::test]
 async fn a_message_waits_as_long_as_its_channel_says() {
     let mut world = World::with(&[("hook", PROGRAM)], Duration::from_secs(120), 20).await;
     let id = world.ask().await;

@@ -20,6 +20,8 @@ pub(super) enum Answer {
     Accept,
     /// Accepts, and returns a state.
     Keep,
+    /// Needs no message.
+    Skip,
     Fail,
     FailFor(u64),
     Reject,
@@ -140,6 +142,7 @@ impl Channel for Receiver {
         let answer = next.unwrap_or(*self.default.lock().unwrap());
         let reason = || "the receiver does not like it".to_owned();
         let state = match answer {
+            Answer::Skip => return Ok(Sent { skipped: true, ..Sent::default() }),
             Answer::Accept => None,
             Answer::Keep => Some(ChannelState("ts".into())),
             Answer::Fail => return Err(SendError::Retry { reason: reason(), after: None }),
@@ -151,6 +154,6 @@ impl Channel for Receiver {
             Answer::Panic => panic!("a defect of the channel"),
         };
         self.received.lock().unwrap().push(received);
-        Ok(Sent { state, answer: "ok".into() })
+        Ok(Sent { state, answer: "ok".into(), skipped: false })
     }
 }

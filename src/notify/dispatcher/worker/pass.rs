@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{BATCH_MAX, LEASE, START_WITHIN, STORE_RETRY, Worker};
 use crate::{
-    domain::{Approval, ApprovalId, Lane, NotificationKind, Priority, Settlement, Time, after},
+    domain::{Approval, ApprovalId, Delivery, Lane, NotificationKind, Priority, Settlement, Time, after},
     notify::{
         Bundle,
         dispatcher::{
@@ -35,10 +35,14 @@ impl Worker {
     pub(super) async fn pass(&mut self) {
         let now = self.sources.clock.now();
         (self.due, self.more, self.next) = (false, false, None);
-        if let Some(reason) = self.handle.disabled() {
+        if self.handle.disabled().is_some() {
             let leased = self.lease(now, BATCH_MAX).await;
             self.more = leased.lanes.len() == BATCH_MAX;
-            leased.lanes.into_iter().for_each(|lane| self.give_up(&lane, now, &reason));
+            // An operator may have enabled it meanwhile, to retry one of them.
+            match self.handle.disabled() {
+                Some(reason) => leased.lanes.iter().for_each(|lane| self.give_up(lane, now, &reason)),
+                None => leased.lanes.iter().for_each(|lane| self.return_lease(lane)),
+            }
             return;
         }
         let limit = match self.breaker.allows(now) {
@@ -123,7 +127,12 @@ impl Worker {
             };
             let asking = asking(&approval);
             match plan(&lane, self.handle.habits, approval.status.is_terminal()) {
-                Step::Send(planned) => self.enqueue(part(&lane, planned, false), now),
+                Step::Send(planned) => {
+                    if planned.head.kind == NotificationKind::Requested {
+                        self.attention.forget(&asking); // it may have been held
+                    }
+                    self.enqueue(part(&lane, planned, false), now);
+                }
                 Step::Ask(planned) => {
                     candidates.push(Candidate { part: part(&lane, planned, true), asking, approval });
                 }
@@ -197,16 +206,24 @@ impl Worker {
         self.settlement(lane.approval, Settlement::Dead { revision: head.revision, error: reason.to_owned() });
     }
 
-    /// When a delivery could first be sent.
-    pub(super) fn since(&self, delivery: &crate::domain::Delivery) -> Time {
-        let delayed = delivery.kind == NotificationKind::Requested;
-        if delayed { after(delivery.created_at, self.handle.delay) } else { delivery.created_at }
+    /// Ends the lease of a lane that is due still.
+    fn return_lease(&mut self, lane: &Lane) {
+        let Some(head) = lane.waiting.front() else { return };
+        let settlement = Settlement::Postponed { revision: head.revision, until: head.not_before };
+        self.settlement(lane.approval, settlement);
+    }
+
+    /// When a delivery could first be sent, at the latest: every event waits behind the request, whose delay it shares.
+    pub(super) fn since(&self, delivery: &Delivery) -> Time {
+        after(delivery.created_at, self.handle.delay)
     }
 }
 
 fn part(lane: &Lane, planned: Planned, asked: bool) -> Part {
-    let settled = lane.waiting.iter().filter(|delivery| delivery.revision <= planned.up_to).count() as u64;
-    Part { approval: lane.approval, covered: settled.saturating_sub(1), state: lane.state.clone(), planned, asked }
+    let up_to = |newest| lane.waiting.iter().filter(|delivery| delivery.revision <= newest).count() as u64;
+    let (covered, older) = (up_to(planned.up_to), up_to(planned.delivery.revision));
+    let (covered, older) = (covered.saturating_sub(1), older.saturating_sub(1));
+    Part { approval: lane.approval, covered, older, state: lane.state.clone(), planned, asked }
 }
 
 fn asking(approval: &Approval) -> Asking {

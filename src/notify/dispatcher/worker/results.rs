@@ -31,16 +31,30 @@ impl Worker {
     }
 
     fn sent(&mut self, outgoing: Outgoing, sent: Sent, now: Time) {
-        self.breaker.succeeded(outgoing.probe);
-        self.handle.succeeded(now);
+        if sent.skipped {
+            // Nothing is known of the receiver. Another delivery may probe it.
+            if outgoing.probe {
+                self.breaker.probe_is_off();
+            }
+        } else {
+            self.breaker.succeeded(outgoing.probe);
+            self.handle.succeeded(now);
+        }
         for part in outgoing.parts {
-            self.sources.metrics.delivery_sent(&self.handle.name);
-            self.sources.metrics.deliveries_superseded(&self.handle.name, part.covered);
+            let (from, up_to) = (part.planned.head.revision, part.planned.up_to);
+            let needless = if sent.skipped {
+                part.covered + 1
+            } else {
+                self.sources.metrics.delivery_sent(&self.handle.name);
+                part.covered
+            };
+            self.sources.metrics.deliveries_superseded(&self.handle.name, needless);
             let state = match outgoing.bundle {
+                _ if sent.skipped => sent.state.clone(),
                 Some(_) => Some(silence::silent()),
                 None => silence::after_message(part.state.as_ref(), sent.state.clone()),
             };
-            self.settlement(part.approval, Settlement::Sent { up_to: part.planned.up_to, state });
+            self.settlement(part.approval, Settlement::Sent { from, up_to, state });
         }
     }
 
@@ -106,7 +120,7 @@ impl Worker {
             // Nobody can look at it any more.
             StoreError::NotFound => {
                 self.sources.metrics.deliveries_superseded(&self.handle.name, part.covered + 1);
-                self.settlement(part.approval, Settlement::Sent { up_to: u64::MAX, state: None });
+                self.settlement(part.approval, Settlement::Sent { from: 0, up_to: u64::MAX, state: None });
             }
             StoreError::Corrupt(_) => self.dead_head(part, now, &reason),
             // A later version of the server can read it.
@@ -124,7 +138,8 @@ impl Worker {
     fn rejected(&mut self, part: &Part, now: Time, reason: &str) {
         let (head, sent) = (part.planned.head.revision, part.planned.delivery.revision);
         if head < sent {
-            self.settlement(part.approval, Settlement::Sent { up_to: sent - 1, state: None });
+            self.sources.metrics.deliveries_superseded(&self.handle.name, part.older);
+            self.settlement(part.approval, Settlement::Sent { from: head, up_to: sent - 1, state: None });
         }
         self.dead(&self.id(part, sent), now, reason);
         self.settlement(part.approval, Settlement::Dead { revision: sent, error: reason.to_owned() });
@@ -137,7 +152,8 @@ impl Worker {
     }
 
     /// Counts and logs a dead delivery.
-    pub(super) fn dead(&self, id: &DeliveryId, now: Time, reason: &str) {
+    pub(super) fn dead(&mut self, id: &DeliveryId, now: Time, reason: &str) {
+        self.attention.given_up(id.approval);
         self.sources.metrics.delivery_dead(&self.handle.name);
         self.handle.dead(&id.to_string(), now, reason);
     }

@@ -51,8 +51,8 @@ async fn what_is_shown_already_is_not_sent_again() {
     let old = world.newest(id).await;
     // A repeated delivery, because the first one could not be recorded.
     world.states.lock().unwrap().clear();
-    let state = world.tell(id).await.unwrap().state.unwrap();
-    assert!(state.0.contains(&ts), "{}", state.0);
+    let sent = world.tell(id).await.unwrap();
+    assert!(sent.skipped && sent.state.as_ref().unwrap().0.contains(&ts), "{sent:?}");
     world.decide(id, &member(1, &["finance"]), Choice::Reject).await;
     world.tell(id).await.unwrap();
     world.deliver(id, &old).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_message_about_several_requests_has_no_buttons_and_stays() {
     assert_eq!(world.slack.message().0, ts, "one message counts");
     world.decide(ids[0], &member(1, &["finance"]), Choice::Approve).await;
     let sent = world.tell(ids[0]).await.unwrap();
-    assert_eq!((sent.state, world.slack.calls("chat.update").len()), (None, 1));
+    assert_eq!((sent.state, sent.skipped, world.slack.calls("chat.update").len()), (None, true, 1));
     world.slack.assert_no_problems();
 }
 

@@ -49,7 +49,10 @@ impl<'a> GroupLanes<'a> {
     pub(in super::super) fn write(self, batch: &mut Batch) -> Vec<LaneChange> {
         let mut changes = Vec::with_capacity(self.changed.len() + self.settled.len());
         for (id, Changed { lane, encoded, stored }) in self.changed {
-            changes.push(lane.as_ref().map_or_else(|| LaneChange::forgotten(id), LaneChange::of));
+            changes.push(match lane {
+                Some(lane) => LaneChange::of(&lane, self.routes),
+                None => LaneChange::forgotten(id),
+            });
             // First the removals: a batch keeps the last change of a key.
             stored.into_iter().for_each(|key| batch.remove(key));
             encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));

@@ -28,7 +28,7 @@ async fn leased(store: &SledStore, seconds: i64) -> Vec<ApprovalId> {
 }
 
 fn sent(n: u64, up_to: Revision) -> (ChannelName, ApprovalId, Settlement) {
-    (all(), id(0, n), Settlement::Sent { up_to, state: None })
+    (all(), id(0, n), Settlement::Sent { from: 0, up_to, state: None })
 }
 
 fn dead(n: u64, revision: Revision) -> (ChannelName, ApprovalId, Settlement) {

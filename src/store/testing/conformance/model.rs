@@ -251,8 +251,8 @@ impl<S: Subject> Pair<S> {
                 let (revision, error) = (head.unwrap_or(1) + behind, format!("error {what}"));
                 let (now, later) = (at(self.clock), at(self.clock + 7));
                 let settlement = match what {
-                    0 => Settlement::Sent { up_to: revision, state: None },
-                    1 => Settlement::Sent { up_to: revision, state: Some(ChannelState("ts".into())) },
+                    0 => Settlement::Sent { from: head.unwrap_or(1), up_to: revision, state: None },
+                    1 => Settlement::Sent { from: revision, up_to: revision, state: Some(ChannelState("ts".into())) },
                     2 => Settlement::Postponed { revision, until: now },
                     3 => Settlement::Failed { revision, retry_at: later, error },
                     _ => Settlement::Dead { revision, error },

@@ -45,11 +45,11 @@ async fn settle(store: &dyn Store, approval: ApprovalId, settlement: Settlement)
 }
 
 fn sent(up_to: Revision) -> Settlement {
-    Settlement::Sent { up_to, state: None }
+    Settlement::Sent { from: 0, up_to, state: None }
 }
 
 fn stated(up_to: Revision, state: &str) -> Settlement {
-    Settlement::Sent { up_to, state: Some(ChannelState(state.into())) }
+    Settlement::Sent { from: 0, up_to, state: Some(ChannelState(state.into())) }
 }
 
 fn dead(revision: Revision) -> Settlement {
@@ -256,6 +256,11 @@ pub async fn a_dead_delivery_is_retried(mut subject: impl Subject) {
     assert_eq!(store.revive(delivery(1), at(6)).await, Err(StoreError::NotFound));
     subject.reopen().await;
     assert_eq!(revisions(&**subject.store(), one).await, (vec![1, 2], vec![]));
+    // It was retried while the next one was in flight, which is then recorded as sent.
+    let store = &**subject.store();
+    settle(store, one, Settlement::Sent { from: 2, up_to: 2, state: None }).await;
+    subject.reopen().await;
+    assert_eq!(revisions(&**subject.store(), one).await, (vec![1], vec![]));
 }
 
 pub async fn pruning_forgets_lanes(mut subject: impl Subject) {
@@ -292,7 +297,7 @@ pub async fn the_backlog_counts_what_waits_and_what_is_dead(mut subject: impl Su
         subject.store().submit(submission(n, n.unsigned_abs())).await.unwrap();
     }
     let backlog =
-        |channel, waiting, dead, due: Option<i64>| Backlog { channel, waiting, dead, oldest_due: due.map(at) };
+        |channel, waiting, dead, due: Option<i64>| Backlog { channel, waiting, dead, oldest_since: due.map(at) };
     assert_eq!(subject.store().backlog(), [backlog(all(), 3, 0, Some(1)), backlog(asking(), 3, 0, Some(3))]);
     leased(&**subject.store(), 9, 1).await;
     assert_eq!(subject.store().backlog()[0], backlog(all(), 3, 0, Some(1)), "a leased lane waits");
@@ -300,10 +305,18 @@ pub async fn the_backlog_counts_what_waits_and_what_is_dead(mut subject: impl Su
     settle(&**subject.store(), id(2, 2), Settlement::Postponed { revision: 1, until: at(50) }).await;
     let gone = (1..=3).map(|n| (asking(), id(n, n.unsigned_abs()), sent(1))).collect();
     subject.store().settle(gone).await.unwrap();
+    // A failed attempt makes nothing younger. The delay of the channel does not count.
+    let failed = Settlement::Failed { revision: 1, retry_at: at(90), error: "500".into() };
+    settle(&**subject.store(), id(3, 3), failed.clone()).await;
+    subject.store().submit(submission(4, 4)).await.unwrap();
+    subject.store().settle(vec![(all(), id(4, 4), sent(1)), (asking(), id(4, 4), failed)]).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(subject.store().backlog(), [backlog(all(), 2, 1, Some(3))]);
+        assert_eq!(subject.store().backlog(), [backlog(all(), 2, 1, Some(3)), backlog(asking(), 1, 0, Some(6))]);
         subject.reopen().await;
     }
+    leased(&**subject.store(), 95, 9).await;
+    assert_eq!(subject.store().backlog()[0], backlog(all(), 2, 1, Some(3)), "while it is leased, too");
+    subject.store().settle(vec![(asking(), id(4, 4), sent(1))]).await.unwrap();
     settle(&**subject.store(), id(2, 2), sent(1)).await;
     settle(&**subject.store(), id(3, 3), stated(1, "ts")).await;
     assert_eq!(subject.store().backlog(), [backlog(all(), 0, 1, None)]);
@@ -344,6 +357,8 @@ pub async fn lanes_are_listed_in_pages(mut subject: impl Subject) {
             );
             let one = LaneQuery { approval: Some(id(4, 4)), ..query.clone() };
             assert_eq!(list(store, one).await, expected[4..6]);
+            let waits: Vec<_> = [0, 2, 3, 4, 6, 7].map(|n: usize| expected[n].clone()).into();
+            assert_eq!(list(store, LaneQuery { waiting: true, ..query.clone() }).await, waits);
             let one = LaneQuery { dead: true, ..query.clone() };
             assert_eq!(list(store, one.clone()).await, [expected[1].clone(), expected[5].clone()]);
             assert_eq!(list(store, LaneQuery { channel: Some(all()), ..one.clone() }).await, [expected[1].clone()]);

@@ -100,13 +100,15 @@ impl OutboxStore for MemoryStore {
     }
 
     async fn lanes(&self, query: LaneQuery) -> Result<Vec<Lane>, StoreError> {
-        let LaneQuery { channel, approval, dead, after, limit } = query;
+        let LaneQuery { channel, approval, dead, waiting, after, limit } = query;
         let state = self.state()?;
         let matches = |(id, lane): &(&LaneId, &Lane)| {
             channel.as_ref().is_none_or(|one| *one == id.1)
                 && approval.is_none_or(|one| one == id.0)
                 && after.as_ref().is_none_or(|after| *id > after)
-                && if dead { !lane.dead.is_empty() } else { !lane.is_idle() }
+                && !lane.is_idle()
+                && !(dead && lane.dead.is_empty())
+                && !(waiting && lane.waiting.is_empty())
         };
         Ok(state.outbox.lanes.iter().filter(matches).take(limit).map(|(_, lane)| lane.clone()).collect())
     }
@@ -127,11 +129,11 @@ impl OutboxStore for MemoryStore {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found: BTreeMap<&ChannelName, Backlog> = BTreeMap::new();
         for ((_, channel), lane) in state.outbox.lanes.iter().filter(|(_, lane)| !lane.is_idle()) {
-            let none = || Backlog { channel: channel.clone(), waiting: 0, dead: 0, oldest_due: None };
+            let none = || Backlog { channel: channel.clone(), waiting: 0, dead: 0, oldest_since: None };
             let backlog = found.entry(channel).or_insert_with(none);
             backlog.waiting += u64::from(!lane.waiting.is_empty());
             backlog.dead += u64::from(!lane.dead.is_empty());
-            backlog.oldest_due = backlog.oldest_due.into_iter().chain(lane.due()).min();
+            backlog.oldest_since = backlog.oldest_since.into_iter().chain(self.routes.since(lane)).min();
         }
         found.into_values().collect()
     }
