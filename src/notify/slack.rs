@@ -25,6 +25,7 @@ use super::{
     Build, Channel, Fields, Kind, Resources, SecretSource,
     http::{Endpoint, HttpClient, HttpSettings},
 };
+use crate::domain::NotificationKind;
 use api::SlackApi;
 use channel::SlackChannel;
 use people::People;
@@ -34,6 +35,15 @@ pub(super) use render::{Foot, Rendered};
 
 /// `kind = "slack"`.
 pub(super) const KIND: Kind = Kind { name: "slack", parse };
+
+/// The events at which a message with buttons must change: it has ended, or shows old arguments.
+const ENDS: [NotificationKind; 5] = [
+    NotificationKind::Decided,
+    NotificationKind::TimedOut,
+    NotificationKind::Cancelled,
+    NotificationKind::Revoked,
+    NotificationKind::Edited,
+];
 
 /// Settings of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +88,9 @@ fn parse(fields: &mut Fields) -> Option<Arc<dyn Build>> {
         }
         (None, true) => None,
     };
+    if buttons.is_some() {
+        fields.require_events(&ENDS, "the buttons of a message must end");
+    }
     let http = HttpSettings::parse(fields);
     let api_url = fields.text("api_url").unwrap_or_else(|| api::URL.to_owned());
     let api_url = api_url.trim_end_matches('/').to_owned();
