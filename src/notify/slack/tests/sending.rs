@@ -98,7 +98,10 @@ async fn errors_of_slack_have_their_meaning() {
         (Reply::code("token_revoked"), Err("gone")),
         (Reply::code("msg_too_long"), Err("rejected")),
         (Reply::code("invalid_blocks"), Err("rejected")),
-        (plain(404, "", "no"), Err("rejected")),
+        (plain(401, "", "proxy"), Ok(None)),
+        (plain(403, "", "proxy"), Ok(None)),
+        (plain(404, "", "no"), Ok(None)),
+        (plain(407, "retry-after: 60\r\n", "proxy"), Ok(minute)),
         (plain(200, "", r#"{"ok":true}"#), Err("rejected")),
     ] {
         world.slack.answer_next("chat.postMessage", reply.clone());
