@@ -31,8 +31,10 @@ use chrono::SecondsFormat;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::{attempt::SEND_TIMEOUT, handle::Handle, worker::Worker};
-use super::{Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, router};
+use self::{handle::Handle, worker::Worker};
+use super::{
+    Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, channel::SEND_TIMEOUT, router,
+};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelName, to_micros},
@@ -151,11 +153,8 @@ impl Channels {
         let id = format!("msg_test_{}_{name}", to_micros(now));
         let message = Message { id, subject: Subject::Test, now, links: self.links.clone() };
         let sending = handle.channel.send(&message, None);
-        let sent = clock::timeout(&*self.clock, SEND_TIMEOUT, sending).await.unwrap_or_else(|clock::Elapsed| {
-            let reason = format!("there was no answer within {} s", SEND_TIMEOUT.as_secs());
-            Err(SendError::Retry { reason, after: None })
-        });
-        Ok(sent?)
+        let sent = clock::timeout(&*self.clock, SEND_TIMEOUT, sending).await;
+        Ok(sent.unwrap_or_else(|clock::Elapsed| Err(attempt::no_answer()))?)
     }
 
     /// The routes by which people answer in channels. They answer on the same port as the API.
