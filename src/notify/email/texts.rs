@@ -30,11 +30,6 @@ pub(super) fn as_of(time: &str) -> String {
     format!("As of {time}.")
 }
 
-/// Values that are not shown.
-pub(super) fn more_values(count: usize) -> String {
-    if count == 1 { "1 more value is not shown.".to_owned() } else { format!("{count} more values are not shown.") }
-}
-
 /// The label of a one-tap link. It opens a page that asks.
 pub(super) const fn choice(choice: Choice) -> &'static str {
     match choice {
