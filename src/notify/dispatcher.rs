@@ -33,7 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{handle::Handle, worker::Worker};
 use super::{
-    Answering, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, channel::SEND_TIMEOUT, router,
+    Answering, ChannelSettings, INTERRUPTIONS_DEFAULT, Links, Message, Resources, SendError, Sent, Subject,
+    channel::SEND_TIMEOUT, router,
 };
 use crate::{
     clock::{self, Clock},
@@ -106,7 +107,9 @@ impl Channels {
         for ChannelSettings { name, subscription, interruptions, kind_name, kind, .. } in settings {
             let failed = |reason| BuildError { channel: name.clone(), reason };
             let channel = kind.build(resources).map_err(failed)?;
-            let handle = Handle::new((name.clone(), kind_name), channel, *interruptions, subscription.after);
+            // It has no effect on a channel that no people read.
+            let limit = interruptions.unwrap_or(INTERRUPTIONS_DEFAULT);
+            let handle = Handle::new((name.clone(), kind_name), channel, limit, subscription.after);
             handles.insert(name.clone(), Arc::new(handle));
         }
         let (clock, links) = (Arc::clone(&resources.clock), resources.links.clone());

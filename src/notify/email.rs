@@ -38,7 +38,7 @@ use smtp::{Connection, Failure, Smtp};
 use thread::Thread;
 
 /// `kind = "email"`.
-pub(super) const KIND: Kind = Kind { name: "email", parse: settings::parse };
+pub(super) const KIND: Kind = Kind { name: "email", for_people: true, parse: settings::parse };
 
 /// Maximum time for one recipient, from the connection to the server's answer.
 const PATIENCE: Duration = Duration::from_secs(10);

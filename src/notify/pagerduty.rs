@@ -24,7 +24,7 @@ use crate::{
 use event::{Action, Event};
 
 /// The kind `pagerduty`.
-pub(super) const KIND: Kind = Kind { name: "pagerduty", parse };
+pub(super) const KIND: Kind = Kind { name: "pagerduty", for_people: false, parse };
 
 /// The service region of the United States. That of the EU is `https://events.eu.pagerduty.com/v2/enqueue`.
 const DEFAULT_URL: &str = "https://events.pagerduty.com/v2/enqueue";

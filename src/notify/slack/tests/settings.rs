@@ -24,6 +24,8 @@ fn a_channel_has_a_token_and_an_id() {
             "events must include decided, timed_out, cancelled, revoked and edited, because the buttons of a message \
              must end",
         ),
+        (&format!("{token}teams = ['T0AB']"), "teams has no effect without people"),
+        (&format!("{token}issuer = 'local'"), "issuer has no effect without people"),
         (&format!("events = ['decides']\n{buttons}"), "events has no kind \"decides\"; did you mean decided?"),
         ("channel = 'C0123ABCD'", "token is missing; set token_file or token_env"),
         ("token_file = '/t'", "channel is missing"),
