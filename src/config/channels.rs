@@ -130,9 +130,9 @@ pub(super) fn lines(settings: &ChannelSettings) -> Vec<(String, String)> {
         ("kind", Value::from(*kind_name)),
         ("events", Value::Array(events)),
         ("after", Value::from(duration_text(subscription.after))),
-        ("interruptions", Value::from(i64::from(*interruptions))),
     ];
-    let common = common.into_iter().map(|(field, value)| (field.to_owned(), value));
+    let interruptions = interruptions.map(|limit| ("interruptions", Value::from(i64::from(limit))));
+    let common = common.into_iter().chain(interruptions).map(|(field, value)| (field.to_owned(), value));
     let own = fields.iter().map(|(field, value)| (field.clone(), value.clone()));
     let mut lines = Vec::new();
     for (field, value) in common.chain(own) {

@@ -62,12 +62,6 @@ impl NotificationKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether it asks people to act. The other kinds report what happened.
-    #[must_use]
-    pub const fn asks(self) -> bool {
-        matches!(self, Self::Requested | Self::Escalated | Self::Edited)
-    }
-
     /// The kind of an event. `None` for claims and reports. A request that the policy decides immediately is a decision.
     #[must_use]
     pub fn of(event: &EventKind) -> Option<Self> {

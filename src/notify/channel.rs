@@ -8,6 +8,9 @@ use axum::Router;
 use super::{Answering, Message};
 use crate::domain::{ChannelName, ChannelState};
 
+/// Maximum time of an attempt. Channels have shorter timeouts of their own, which fit into it together.
+pub(in crate::notify) const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Sends messages to one place, such as a Slack channel or a webhook.
 ///
 /// A message may arrive twice: after a crash between sending and recording, it is sent again with the same

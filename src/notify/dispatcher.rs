@@ -31,8 +31,11 @@ use chrono::SecondsFormat;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::{attempt::SEND_TIMEOUT, handle::Handle, worker::Worker};
-use super::{Answering, CHANNELS_MAX, ChannelSettings, Links, Message, Resources, SendError, Sent, Subject, router};
+use self::{handle::Handle, worker::Worker};
+use super::{
+    Answering, CHANNELS_MAX, ChannelSettings, INTERRUPTIONS_DEFAULT, Links, Message, Resources, SendError, Sent,
+    Subject, channel::SEND_TIMEOUT, router,
+};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelName, to_micros},
@@ -104,7 +107,9 @@ impl Channels {
         for ChannelSettings { name, subscription, interruptions, kind_name, kind, .. } in settings {
             let failed = |reason| BuildError { channel: name.clone(), reason };
             let channel = kind.build(resources).map_err(failed)?;
-            let handle = Handle::new((name.clone(), kind_name), channel, *interruptions, subscription.after);
+            // It has no effect on a channel that no people read.
+            let limit = interruptions.unwrap_or(INTERRUPTIONS_DEFAULT);
+            let handle = Handle::new((name.clone(), kind_name), channel, limit, subscription.after);
             handles.insert(name.clone(), Arc::new(handle));
         }
         let (clock, links) = (Arc::clone(&resources.clock), resources.links.clone());
@@ -151,11 +156,8 @@ impl Channels {
         let id = format!("msg_test_{}_{name}", to_micros(now));
         let message = Message { id, subject: Subject::Test, now, links: self.links.clone() };
         let sending = handle.channel.send(&message, None);
-        let sent = clock::timeout(&*self.clock, SEND_TIMEOUT, sending).await.unwrap_or_else(|clock::Elapsed| {
-            let reason = format!("there was no answer within {} s", SEND_TIMEOUT.as_secs());
-            Err(SendError::Retry { reason, after: None })
-        });
-        Ok(sent?)
+        let sent = clock::timeout(&*self.clock, SEND_TIMEOUT, sending).await;
+        Ok(sent.unwrap_or_else(|clock::Elapsed| Err(attempt::no_answer()))?)
     }
 
     /// The routes by which people answer in channels. They answer on the same port as the API.

@@ -16,11 +16,16 @@ mod smtp;
 mod texts;
 mod thread;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 
-use super::{Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent};
+use super::{
+    Budget, Build, Card, Channel, Habits, Kind, LinkMinter, Message, Resources, SendError, Sent, channel::SEND_TIMEOUT,
+};
 use crate::{
     clock::{self, Clock},
     domain::{ChannelState, Choice},
@@ -33,10 +38,18 @@ use smtp::{Connection, Failure, Smtp};
 use thread::Thread;
 
 /// `kind = "email"`.
-pub(super) const KIND: Kind = Kind { name: "email", parse: settings::parse };
+pub(super) const KIND: Kind = Kind { name: "email", for_people: true, parse: settings::parse };
 
 /// Maximum time for one recipient, from the connection to the server's answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After this time, an attempt sends to no further recipient. The next attempt sends to those who have nothing.
+const LAST_START: Duration = Duration::from_secs(18);
+
+/// Maximum time to say goodbye to the server.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+const _: () = assert!(LAST_START.as_secs() + PATIENCE.as_secs() + GOODBYE.as_secs() < SEND_TIMEOUT.as_secs());
 
 /// Sends messages by SMTP.
 struct Email {
@@ -44,7 +57,7 @@ struct Email {
     smtp: Smtp,
     clock: Arc<dyn Clock>,
     minter: Option<Arc<dyn LinkMinter>>,
-    /// Recipients of messages that another recipient has not got yet: a retry must not send to them again.
+    /// Recipients of messages that not all recipients have: a retry must not send to them again, also an operator's.
     sent_already: SentAlready,
 }
 
@@ -69,7 +82,15 @@ impl Channel for Email {
     async fn send(&self, message: &Message, state: Option<&ChannelState>) -> Result<Sent, SendError> {
         let card = Card::of(message, &Budget::MAIL);
         let thread = Thread::of(message, &card, state);
-        let mut delivery = Delivery { email: self, message, connection: None, rejected: Vec::new(), answer: None };
+        let mut delivery = Delivery {
+            email: self,
+            message,
+            started: self.clock.instant(),
+            connection: None,
+            rejected: Vec::new(),
+            later: Vec::new(),
+            answer: None,
+        };
         for recipient in &self.settings.recipients {
             let links = self.one_tap(&card, recipient).await;
             let composed = Composed { card: &card, one_tap: &links, to: &recipient.mailbox, thread: thread.as_ref() };
@@ -112,17 +133,27 @@ impl Email {
 struct Delivery<'a> {
     email: &'a Email,
     message: &'a Message,
+    started: Instant,
     connection: Option<Connection>,
+    /// The recipients that the server rejects, and why.
     rejected: Vec<String>,
+    /// Why a part must be tried again.
+    later: Vec<String>,
+    /// The server's last answer to a message that it took. Empty if an earlier attempt had it.
     answer: Option<String>,
 }
 
 impl Delivery<'_> {
-    /// Sends to one recipient, unless an earlier attempt has.
+    /// Sends to one recipient, unless an earlier attempt has. Fails if the others cannot be sent to now, either.
     async fn deliver(&mut self, composed: &Composed<'_>) -> Result<(), SendError> {
         let (email, address) = (self.email, composed.to.email.to_string());
         if email.sent_already.contains(&self.message.id, &address) {
+            self.answer.get_or_insert_default();
             return Ok(());
+        }
+        if email.clock.instant() - self.started >= LAST_START {
+            self.later.push(texts::OTHERS_LATER.to_owned());
+            return Err(self.again());
         }
         let letter = composed.letter(self.message, &email.settings.from).map_err(|error| SendError::Rejected {
             reason: format!("cannot write the message to {address}: {error}"),
@@ -136,7 +167,7 @@ impl Delivery<'_> {
             Ok((connection, answer))
         };
         let result = clock::timeout(email.clock.as_ref(), PATIENCE, attempt).await;
-        match result.unwrap_or_else(|_| Err(Failure::Retry(texts::no_answer_within(PATIENCE)))) {
+        match result.unwrap_or_else(|_| Err(Failure::Later(texts::no_answer_within(PATIENCE)))) {
             Ok((connection, answer)) => {
                 self.connection = Some(connection);
                 self.answer = Some(answer);
@@ -148,18 +179,33 @@ impl Delivery<'_> {
                 self.rejected.push(format!("{address}: {why}"));
                 Ok(())
             }
+            // Others must not wait for a mailbox that is full, or a server behind this one that is slow.
+            Err(Failure::Later(why)) => {
+                self.later.push(format!("{address}: {why}"));
+                Ok(())
+            }
             Err(Failure::Retry(why)) => {
-                Err(SendError::Retry { reason: format!("SMTP server {}: {why}", email.smtp), after: None })
+                self.later.push(why);
+                Err(self.again())
             }
         }
     }
 
+    /// Not all recipients have the message, and may get it later.
+    fn again(&self) -> SendError {
+        let reason = format!("SMTP server {}: {}", self.email.smtp, self.later.join("; "));
+        SendError::Retry { reason, after: None }
+    }
+
     async fn finish(mut self, state: Option<ChannelState>) -> Result<Sent, SendError> {
         if let Some(connection) = self.connection.take() {
-            _ = clock::timeout(self.email.clock.as_ref(), Duration::from_secs(5), connection.close()).await;
+            _ = clock::timeout(self.email.clock.as_ref(), GOODBYE, connection.close()).await;
         }
-        self.email.sent_already.forget(&self.message.id);
+        if !self.later.is_empty() {
+            return Err(self.again());
+        }
         if self.rejected.is_empty() {
+            self.email.sent_already.forget(&self.message.id);
             return Ok(Sent { state, answer: self.answer.unwrap_or_default(), skipped: false });
         }
         let others = if self.answer.is_some() { texts::OTHERS_HAVE_IT } else { "" };

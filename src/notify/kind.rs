@@ -11,6 +11,8 @@ use crate::clock::Clock;
 pub struct Kind {
     /// Its name, such as `webhook`.
     pub name: &'static str,
+    /// Whether people read it, as its [`Habits`](super::Habits) say. Only then can a channel limit interruptions.
+    pub for_people: bool,
     /// Parses the settings that only this kind has.
     pub parse: fn(&mut Fields) -> Option<Arc<dyn Build>>,
 }

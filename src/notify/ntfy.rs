@@ -19,7 +19,7 @@ use super::{
 use crate::domain::{ChannelState, Priority};
 
 /// The kind `ntfy`.
-pub(super) const KIND: Kind = Kind { name: "ntfy", parse };
+pub(super) const KIND: Kind = Kind { name: "ntfy", for_people: true, parse };
 
 /// Longest topic, in characters.
 const TOPIC_MAX: usize = 64;

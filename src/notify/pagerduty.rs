@@ -24,7 +24,7 @@ use crate::{
 use event::{Action, Event};
 
 /// The kind `pagerduty`.
-pub(super) const KIND: Kind = Kind { name: "pagerduty", parse };
+pub(super) const KIND: Kind = Kind { name: "pagerduty", for_people: false, parse };
 
 /// The service region of the United States. That of the EU is `https://events.eu.pagerduty.com/v2/enqueue`.
 const DEFAULT_URL: &str = "https://events.pagerduty.com/v2/enqueue";
@@ -34,6 +34,10 @@ const ROUTING_KEY: usize = 32;
 
 /// Longest explanation of a rejected event, in characters.
 const EXPLANATION: usize = 150;
+
+/// The events that resolve an alert. What is revoked was decided before.
+const ENDS: [NotificationKind; 3] =
+    [NotificationKind::Decided, NotificationKind::TimedOut, NotificationKind::Cancelled];
 
 /// The state of a triggered alert, and of a resolved one.
 const TRIGGERED: &str = "triggered";
@@ -53,6 +57,7 @@ fn parse(fields: &mut Fields) -> Option<Arc<dyn Build>> {
     let url = EndpointSource::parse(fields, &http, Some(DEFAULT_URL));
     let routing_key = fields.required_secret("routing_key");
     let acknowledge = fields.flag("acknowledge").unwrap_or(true);
+    fields.require_events(&ENDS, "an alert is resolved only by them");
     Some(Arc::new(Settings { url: url?, routing_key: routing_key?, acknowledge, http }))
 }
 
@@ -112,7 +117,10 @@ fn action(
 ) -> Option<Action> {
     let triggered = state == Some(TRIGGERED);
     if approval.status != Status::Pending || approval.revoked.is_some() {
-        return triggered.then_some(Action::Resolve);
+        // Nobody was asked about a request that the policy decided. About others, PagerDuty may have a trigger whose
+        // answer was lost. It ignores the end of an alert that it does not know.
+        let asked = !matches!(approval.status, Status::AutoApproved | Status::AutoRejected);
+        return (asked && state != Some(RESOLVED)).then_some(Action::Resolve);
     }
     match kind {
         NotificationKind::Requested | NotificationKind::Escalated => Some(Action::Trigger),

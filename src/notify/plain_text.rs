@@ -1,10 +1,10 @@
 //! Cards as plain text, for channels without markup of their own.
 
-use super::{AgentText, Card, Phrase};
+use super::{Card, Phrase};
 
 /// A phrase on one line.
 pub(super) fn line(phrase: &Phrase) -> String {
-    phrase.render(str::to_owned, |text| isolated(text).replace('\n', " "))
+    phrase.render(str::to_owned, |text| text.isolated().replace('\n', " "))
 }
 
 /// The card without its heading, one line for each item: what is going on, what is asked, and what to beware of.
@@ -22,12 +22,7 @@ pub(super) fn lines(card: &Card) -> Vec<String> {
 pub(super) fn left_out(card: &Card) -> Option<String> {
     match card.facts_left_out {
         0 => None,
-        1 => Some("1 more value is not shown here".to_owned()),
-        count => Some(format!("{count} more values are not shown here")),
+        1 => Some("1 more value is not shown".to_owned()),
+        count => Some(format!("{count} more values are not shown")),
     }
-}
-
-/// A text that cannot move the words beside it: where letters are written from right to left, they are isolated (UAX #9).
-fn isolated(text: &AgentText) -> String {
-    if text.is_right_to_left() { format!("\u{2068}{}\u{2069}", text.unescaped()) } else { text.unescaped().to_owned() }
 }

@@ -39,8 +39,8 @@ pub struct ChannelSettings {
     pub name: ChannelName,
     /// The events to send to it.
     pub subscription: Subscription,
-    /// Maximum number of interruptions in a quarter of an hour, for channels that people read.
-    pub interruptions: u32,
+    /// Maximum number of interruptions in a quarter of an hour. `None` for channels that no people read.
+    pub interruptions: Option<u32>,
     /// The name of its kind, such as `webhook`.
     pub kind_name: &'static str,
     /// The fields that only its kind has, as in the configuration. They hold no secrets, only their places.
@@ -69,14 +69,19 @@ impl ChannelSettings {
         let mut fields = Fields::new(table);
         let (has_kind, given) = (fields.has("kind"), fields.text("kind"));
         let subscription = fields.subscription();
-        let interruptions = fields.count("interruptions", 1, INTERRUPTIONS_MAX).unwrap_or(INTERRUPTIONS_DEFAULT);
+        let limits = fields.has("interruptions");
+        let limit = fields.count("interruptions", 1, INTERRUPTIONS_MAX).unwrap_or(INTERRUPTIONS_DEFAULT);
         let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
         let kind = given.as_deref().and_then(|given| KINDS.iter().find(|kind| kind.name == given));
         match (&given, kind) {
             (Some(given), None) => fields.problem("kind", format!("has no value {given:?}; allowed: {}", known())),
             (None, _) if !has_kind => fields.problem("kind", format!("is missing; allowed: {}", known())),
+            (_, Some(Kind { for_people: false, .. })) if limits => {
+                fields.problem("interruptions", "has no effect on this kind of channel");
+            }
             _ => {}
         }
+        let interruptions = kind.filter(|kind| kind.for_people).map(|_| limit);
         let own: Table = fields.rest().map(|(key, value)| (key.clone(), value.clone())).collect();
         let parsed = kind.and_then(|kind| Some((kind.name, (kind.parse)(&mut fields)?)));
         let Finished { secrets, problems: wrong, unknown } = fields.finished(parsed.is_some());

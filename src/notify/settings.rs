@@ -20,6 +20,8 @@ pub struct Fields {
     /// The fields that the parser asked for: the allowed ones.
     known: BTreeSet<String>,
     secrets: Vec<(String, SecretSource)>,
+    /// The events that the channel is told, once they are read and valid.
+    events: Option<BTreeSet<NotificationKind>>,
     problems: Vec<FieldProblem>,
 }
 
@@ -57,7 +59,7 @@ impl Fields {
     /// The fields of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
-        Self { table, known: BTreeSet::new(), secrets: Vec::new(), problems: Vec::new() }
+        Self { table, known: BTreeSet::new(), secrets: Vec::new(), events: None, problems: Vec::new() }
     }
 
     /// Reports a problem.
@@ -201,8 +203,25 @@ impl Fields {
         } else if names.is_empty() && !self.problems.iter().any(|problem| problem.field == "events") {
             self.problem("events", format!("is empty; allowed: {}", known.join(", ")));
         }
+        if !self.problems.iter().any(|problem| problem.field == "events") {
+            self.events = Some(kinds.clone());
+        }
         let after = self.duration("after", Duration::ZERO, AFTER_MAX).unwrap_or_default();
         Subscription { kinds, after }
+    }
+
+    /// Reports a problem if the channel is not told all of these events.
+    pub(super) fn require_events(&mut self, required: &[NotificationKind], because: &str) {
+        let Some(told) = &self.events else { return };
+        if required.iter().all(|kind| told.contains(kind)) {
+            return;
+        }
+        let names: Vec<_> = required.iter().map(|kind| kind.name()).collect();
+        let list = match names.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+            _ => names.concat(),
+        };
+        self.problem("events", format!("must include {list}, because {because}"));
     }
 
     /// The problems, unknown fields included.
@@ -216,7 +235,7 @@ impl Fields {
     /// What is left. A parser that gave up at a problem may not have asked for all of its fields: then only misspelled
     /// fields are unknown.
     pub(super) fn finished(self, complete: bool) -> Finished {
-        let Self { table, known, secrets, problems } = self;
+        let Self { table, known, secrets, events: _, problems } = self;
         let mut unknown = Vec::new();
         for field in table.keys() {
             let similar = closest(field, known.iter().cloned()).is_some();

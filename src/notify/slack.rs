@@ -25,6 +25,7 @@ use super::{
     Build, Channel, Fields, Kind, Resources, SecretSource,
     http::{Endpoint, HttpClient, HttpSettings},
 };
+use crate::domain::NotificationKind;
 use api::SlackApi;
 use channel::SlackChannel;
 use people::People;
@@ -33,7 +34,16 @@ pub(super) use api::{again, json_headers};
 pub(super) use render::{Foot, Rendered};
 
 /// `kind = "slack"`.
-pub(super) const KIND: Kind = Kind { name: "slack", parse };
+pub(super) const KIND: Kind = Kind { name: "slack", for_people: true, parse };
+
+/// The events at which a message with buttons must change: it has ended, or shows old arguments.
+const ENDS: [NotificationKind; 5] = [
+    NotificationKind::Decided,
+    NotificationKind::TimedOut,
+    NotificationKind::Cancelled,
+    NotificationKind::Revoked,
+    NotificationKind::Edited,
+];
 
 /// Settings of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +72,7 @@ fn parse(fields: &mut Fields) -> Option<Arc<dyn Build>> {
         valid
     });
     let signing_secret = fields.secret("signing_secret");
+    let idle = ["teams", "issuer"].map(|field| (field, fields.has(field) && !fields.has("people")));
     let people = People::parse(fields);
     let buttons = match (signing_secret, people.is_empty()) {
         (Some(signing_secret), false) => Some(Buttons { signing_secret, people }),
@@ -76,8 +87,16 @@ fn parse(fields: &mut Fields) -> Option<Arc<dyn Build>> {
             );
             None
         }
-        (None, true) => None,
+        (None, true) => {
+            for (field, _) in idle.into_iter().filter(|(_, idle)| *idle) {
+                fields.problem(field, "has no effect without people");
+            }
+            None
+        }
     };
+    if buttons.is_some() {
+        fields.require_events(&ENDS, "the buttons of a message must end");
+    }
     let http = HttpSettings::parse(fields);
     let api_url = fields.text("api_url").unwrap_or_else(|| api::URL.to_owned());
     let api_url = api_url.trim_end_matches('/').to_owned();

@@ -17,7 +17,7 @@ use super::{
 use crate::domain::{ChannelState, NotificationKind};
 
 /// `kind = "slack-webhook"`.
-pub(super) const KIND: Kind = Kind { name: "slack-webhook", parse };
+pub(super) const KIND: Kind = Kind { name: "slack-webhook", for_people: true, parse };
 
 /// Maximum number of messages in flight. Slack allows about one message per second.
 const CONCURRENCY: usize = 2;

@@ -17,7 +17,7 @@ use super::{
 use crate::domain::ChannelState;
 
 /// The kind `teams`.
-pub(super) const KIND: Kind = Kind { name: "teams", parse };
+pub(super) const KIND: Kind = Kind { name: "teams", for_people: true, parse };
 
 #[derive(Clone, Debug)]
 struct Settings {

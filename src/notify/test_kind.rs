@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{Build, Channel, Fields, Habits, Kind, Message, Resources, SecretSource, SendError, Sent};
 use crate::domain::ChannelState;
 
-pub(super) const KIND: Kind = Kind { name: "test", parse };
+pub(super) const KIND: Kind = Kind { name: "test", for_people: true, parse };
 
 #[derive(Clone, Debug)]
 struct TestSettings {
@@ -31,7 +31,7 @@ impl Build for TestSettings {
 #[async_trait]
 impl Channel for TestSettings {
     fn habits(&self) -> Habits {
-        Habits { for_people: false, replaces: false, concurrency: 1 }
+        Habits { for_people: true, replaces: false, concurrency: 1 }
     }
 
     async fn send(&self, _: &Message, _: Option<&ChannelState>) -> Result<Sent, SendError> {

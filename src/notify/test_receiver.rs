@@ -227,7 +227,9 @@ pub(super) fn channel(kind: Kind, mut fields: serde_json::Value) -> Arc<dyn Chan
     assert_eq!(fields.finish(), []);
     // Receivers compare the time of a signature with their own clock.
     let clock = Arc::new(ManualClock::new(SystemWall.wall()));
-    settings.unwrap().build(&Resources { clock, links: Links::default(), minter: None }).unwrap()
+    let channel = settings.unwrap().build(&Resources { clock, links: Links::default(), minter: None }).unwrap();
+    assert_eq!(channel.habits().for_people, kind.for_people);
+    channel
 }
 
 /// A file with a secret.

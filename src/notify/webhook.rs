@@ -18,7 +18,7 @@ use crate::{clock::Clock, domain::ChannelState};
 use payload::Payload;
 
 /// The kind `webhook`.
-pub(super) const KIND: Kind = Kind { name: "webhook", parse };
+pub(super) const KIND: Kind = Kind { name: "webhook", for_people: false, parse };
 
 /// Messages in flight. A receiver handles each in its own time.
 const CONCURRENCY: usize = 16;

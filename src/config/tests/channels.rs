@@ -27,7 +27,7 @@ fn channels_are_tables_of_the_file() {
     let names: Vec<_> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
     assert_eq!(names, ["b", "finance"]);
     let (b, finance) = (&config.channels[0], &config.channels[1]);
-    assert_eq!((b.kind_name, b.interruptions, finance.interruptions), ("test", 1_000, 20));
+    assert_eq!((b.kind_name, b.interruptions, finance.interruptions), ("test", Some(1_000), Some(20)));
     assert_eq!(b.subscription.kinds, [NotificationKind::Decided].into());
     assert_eq!((b.subscription.after, finance.subscription.after), (Duration::from_secs(120), Duration::ZERO));
     assert_eq!(finance.subscription.kinds.len(), NotificationKind::ALL.len());
@@ -157,4 +157,19 @@ fn check_prints_channels_without_secrets_and_loads_again() {
     assert_eq!(again, load(&flags, variables.clone()).unwrap());
     let other = load_file(&text.replace("a.example", "b.example"), ServeFlags::default(), variables).unwrap();
     assert_ne!(again, other);
+}
+
+#[test]
+fn a_channel_that_no_people_read_has_no_limit_of_interruptions() {
+    let file = "[channels.audit]\nkind = 'webhook'\nurl = 'https://a.example'\nsecret_env = 'S'\n";
+    let variables = [("S", "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0")];
+    let config = load_file(file, dev(&[]), env(&variables)).unwrap();
+    assert_eq!(config.channels[0].interruptions, None);
+    for kind in ["webhook", "pagerduty"] {
+        let file = file
+            .replace("webhook", kind)
+            .replace("secret_env", if kind == "webhook" { "secret_env" } else { "routing_key_env" });
+        let told = rejected(&format!("{file}interruptions = 5"), &[], &variables);
+        assert_eq!(told, ["signoff.toml:5:17: channels.audit.interruptions has no effect on this kind of channel"]);
+    }
 }

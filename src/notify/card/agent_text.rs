@@ -1,6 +1,6 @@
 //! Texts that this server did not write.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::unicode::{self, marks::code_point};
 
@@ -55,6 +55,13 @@ impl AgentText {
             matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
                 | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
         })
+    }
+
+    /// The text for a format without markup, where it must not move the words beside it: letters that are written from
+    /// right to left are isolated (UAX #9). Escape it.
+    #[must_use]
+    pub fn isolated(&self) -> Cow<'_, str> {
+        if self.is_right_to_left() { format!("\u{2068}{}\u{2069}", self.shown).into() } else { (&self.shown).into() }
     }
 
     fn new(text: &str, max: usize, breaks: Breaks) -> Self {
@@ -117,6 +124,8 @@ mod tests {
     #[test]
     fn letters_from_right_to_left_are_known() {
         assert!(AgentText::line("שלום", 9).is_right_to_left() && AgentText::line("a بوت", 9).is_right_to_left());
+        assert_eq!(AgentText::line("a بوت", 9).isolated(), "\u{2068}a بوت\u{2069}");
+        assert_eq!(AgentText::line("a b", 9).isolated(), "a b");
         assert!(!AgentText::line("Zoë 財務部 हिन्दी 🤖", 99).is_right_to_left());
     }
 }

@@ -1,6 +1,6 @@
 //! One attempt to send a message.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
 
@@ -8,12 +8,9 @@ use super::{Sources, handle::Handle, plan::Planned, silence};
 use crate::{
     clock,
     domain::{ApprovalId, ChannelState, DeliveryId, Time},
-    notify::{Bundle, Links, Message, SendError, Sent, Subject},
+    notify::{Bundle, Links, Message, SendError, Sent, Subject, channel::SEND_TIMEOUT},
     store::StoreError,
 };
-
-/// Maximum time of an attempt. Channels have shorter timeouts of their own.
-pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A message to send, and the deliveries that it settles.
 #[derive(Clone, Debug)]
@@ -65,15 +62,17 @@ pub(super) async fn attempt(sources: Arc<Sources>, handle: Arc<Handle>, outgoing
         Ok(Err(_panic)) => {
             Outcome::Failed(SendError::Rejected { reason: "an internal error of the channel; see the log".to_owned() })
         }
-        Err(clock::Elapsed) => {
-            let reason = format!("there was no answer within {} s", SEND_TIMEOUT.as_secs());
-            Outcome::Failed(SendError::Retry { reason, after: None })
-        }
+        Err(clock::Elapsed) => Outcome::Failed(no_answer()),
     };
     if matches!(outcome, Outcome::Sent(_) | Outcome::Failed(_)) {
         sources.metrics.message_attempted(&handle.name, sources.clock.instant() - started);
     }
     (outgoing, outcome)
+}
+
+/// An attempt took too long.
+pub(super) fn no_answer() -> SendError {
+    SendError::Retry { reason: format!("there was no answer within {} s", SEND_TIMEOUT.as_secs()), after: None }
 }
 
 async fn send(sources: &Sources, handle: &Handle, outgoing: &Outgoing) -> Outcome {

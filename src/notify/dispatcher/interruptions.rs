@@ -1,11 +1,11 @@
 //! A limit on how often a channel interrupts people: after too many messages, everything is muted.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
-use crate::domain::{Time, after};
-
-/// The period that the limit is for.
-pub(super) const PERIOD: Duration = Duration::from_secs(15 * 60);
+use crate::{
+    domain::{Time, after},
+    notify::INTERRUPTIONS_WINDOW,
+};
 
 /// The interruptions of one channel in the last quarter of an hour.
 #[derive(Debug)]
@@ -23,11 +23,11 @@ impl Interruptions {
 
     /// Counts an interruption, unless it must wait until the returned time.
     pub(super) fn take(&mut self, now: Time) -> Result<(), Time> {
-        while self.sent.front().is_some_and(|first| after(*first, PERIOD) <= now) {
+        while self.sent.front().is_some_and(|first| after(*first, INTERRUPTIONS_WINDOW) <= now) {
             self.sent.pop_front();
         }
         match self.sent.front() {
-            Some(first) if self.sent.len() >= self.limit => Err(after(*first, PERIOD)),
+            Some(first) if self.sent.len() >= self.limit => Err(after(*first, INTERRUPTIONS_WINDOW)),
             _ => {
                 self.sent.push_back(now);
                 Ok(())

@@ -149,7 +149,7 @@ async fn start(
     let settings = receivers.iter().map(|(text, receiver)| ChannelSettings {
         name: name(text),
         subscription: Subscription { kinds: NotificationKind::ALL.into(), after },
-        interruptions,
+        interruptions: Some(interruptions),
         kind_name: "test",
         fields: toml::Table::new(),
         secrets: Vec::new(),

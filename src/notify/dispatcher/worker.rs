@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Sources,
-    attempt::{Outcome, Outgoing, SEND_TIMEOUT, attempt},
+    attempt::{Outcome, Outgoing, attempt},
     attention::Attention,
     breaker::Breaker,
     handle::Handle,
 };
 use crate::{
     domain::{ApprovalId, ChannelName, Settlement, Time},
+    notify::channel::SEND_TIMEOUT,
     store::StoreError,
 };
 

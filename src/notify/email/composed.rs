@@ -3,7 +3,10 @@
 use lettre::message::Mailbox;
 
 use super::{texts, thread::Thread};
-use crate::{domain::Choice, notify::Card};
+use crate::{
+    domain::Choice,
+    notify::{Card, plain_text},
+};
 
 /// A card for one recipient.
 pub(super) struct Composed<'a> {
@@ -25,7 +28,7 @@ impl Composed<'_> {
     /// What is not shown.
     pub(super) fn left_out(&self) -> Option<String> {
         let Card { facts_left_out, cut, .. } = self.card;
-        let more = (*facts_left_out > 0).then(|| texts::more_values(*facts_left_out));
+        let more = plain_text::left_out(self.card).map(|words| format!("{words}."));
         let all = (self.card.waits() && (*cut > 0 || *facts_left_out > 0)).then(|| texts::NOT_ALL_SHOWN.to_owned());
         let said: Vec<_> = more.into_iter().chain(all).collect();
         (!said.is_empty()).then(|| said.join(" "))

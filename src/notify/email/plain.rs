@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{composed::Composed, texts};
-use crate::notify::{AgentText, Phrase};
+use crate::notify::{Phrase, plain_text::line};
 
 /// The text. It has the same content as the HTML, in the same order.
 pub(super) fn plain(composed: &Composed<'_>, as_of: &str) -> String {
@@ -38,17 +38,7 @@ pub(super) fn plain(composed: &Composed<'_>, as_of: &str) -> String {
     text
 }
 
-/// A phrase on one line.
-fn line(phrase: &Phrase) -> String {
-    phrase.render(str::to_owned, |text| isolated(text).replace('\n', " "))
-}
-
 /// A phrase that may have several lines: all but the first are indented, so that none looks like a line of the message.
 fn block(phrase: &Phrase) -> String {
-    phrase.render(str::to_owned, |text| isolated(text).replace('\n', "\n    | "))
-}
-
-/// A text that cannot move the words beside it: where letters are written from right to left, they are isolated (UAX #9).
-fn isolated(text: &AgentText) -> String {
-    if text.is_right_to_left() { format!("\u{2068}{}\u{2069}", text.unescaped()) } else { text.unescaped().to_owned() }
+    phrase.render(str::to_owned, |text| text.isolated().replace('\n', "\n    | "))
 }

@@ -21,8 +21,9 @@ const CA_FILE_MAX: usize = 1 << 20;
 /// Longest answer of a server that is passed on, in characters.
 const ANSWER_MAX: usize = 160;
 
-/// Answers of a server that has not accepted the credentials (RFC 4954): it may do so once they are corrected.
-const AUTHENTICATION: [&str; 5] = ["432", "530", "534", "535", "538"];
+/// Answers that no recipient is the reason for: the server stops (RFC 5321), or has not accepted the credentials
+/// (RFC 4954). It may take the message once they are corrected.
+const OF_ALL: [&str; 6] = ["421", "432", "530", "534", "535", "538"];
 
 /// The server, and how it is reached.
 #[derive(Clone, Debug)]
@@ -56,8 +57,10 @@ pub(super) struct Login {
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The server may take it later.
+    /// The server may take messages later. It takes none now.
     Retry(String),
+    /// The server may take this message for this recipient later. It may take others now.
+    Later(String),
     /// The server rejects this message or its recipient.
     Rejected(String),
 }
@@ -137,10 +140,11 @@ impl Connection {
     pub(super) async fn send(&mut self, letter: &Letter) -> Result<String, Failure> {
         self.0.send(letter.envelope(), &letter.formatted()).await.map(|answer| line(&answer)).map_err(|error| {
             let code = error.status().map(|code| code.to_string());
-            let of_authentication = code.is_some_and(|code| AUTHENTICATION.contains(&code.as_str()));
-            match error.is_permanent() && !of_authentication {
-                true => Failure::Rejected(described(&error)),
-                false => retry("did not take the message", &error),
+            let of_all = code.is_none_or(|code| OF_ALL.contains(&code.as_str()));
+            match (of_all, error.is_permanent()) {
+                (true, _) => Failure::Retry(not_taken(&error)),
+                (false, true) => Failure::Rejected(described(&error)),
+                (false, false) => Failure::Later(not_taken(&error)),
             }
         })
     }
@@ -152,6 +156,10 @@ impl Connection {
 
 fn retry(what: &str, error: &Error) -> Failure {
     Failure::Retry(format!("{what}: {}", described(error)))
+}
+
+fn not_taken(error: &Error) -> String {
+    format!("did not take the message: {}", described(error))
 }
 
 /// An error in one line. The server's answer in it is a text of somebody else.

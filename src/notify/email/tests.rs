@@ -1,12 +1,17 @@
 //! Settings. `tests/it/email` sends messages through a real server.
 
 use super::{
-    settings::{RECIPIENTS_MAX, Requesters, Settings, settings},
+    settings::{RECIPIENTS_MAX, Requesters, settings},
     smtp::Security,
+    *,
 };
 use crate::{
-    domain::{Actor, ActorKind},
-    notify::Fields,
+    clock::ManualClock,
+    domain::{Actor, ActorKind, NotificationKind, samples::at},
+    notify::{
+        Fields, Links,
+        card::samples::{message, payment},
+    },
 };
 
 const PLAIN: &str = "host = \"mail.example.org\"\nfrom = \"signoff@example.org\"\nto = [\"a@example.org\"]\n";
@@ -118,4 +123,32 @@ fn requesters_are_limited_to_issuers_and_domains() {
 fn the_password_is_not_shown() {
     let settings = parsed(&format!("{PLAIN}username = \"u\"\npassword_file = \"/run/secret\"")).unwrap();
     assert!(format!("{settings:?}").contains("/run/secret"));
+}
+
+#[tokio::test]
+async fn a_silent_server_does_not_use_up_an_attempt() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let to = "\"a@b.org\", \"c@b.org\", \"d@b.org\"";
+    let text = format!("host = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"s@b.org\"\nto = [{to}]");
+    let manual = Arc::new(ManualClock::new(at(0)));
+    let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+    let channel = parsed(&text).unwrap().build(&Resources { clock, links: Links::default(), minter: None }).unwrap();
+    let message = message(&payment(), NotificationKind::Requested, at(0), serde_json::json!({}));
+    let time_passes = async {
+        while manual.now() < at(60) {
+            manual.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    let error = tokio::select! {
+        result = channel.send(&message, None) => result.unwrap_err(),
+        () = time_passes => panic!("it is still sending"),
+    };
+    let reason = format!(
+        "SMTP server 127.0.0.1:{port}: a@b.org: no answer within 10 s; c@b.org: no answer within 10 s; the next attempt \
+         is for the other recipients"
+    );
+    assert_eq!(error, SendError::Retry { reason, after: None });
+    assert!(manual.now() < at(0) + SEND_TIMEOUT);
 }

@@ -13,10 +13,11 @@ pub(super) const ARGUMENTS: &str = "Arguments";
 pub(super) const DETAILS: &str = "About this request";
 pub(super) const VOTES: &str = "Votes";
 pub(super) const NOT_ALL_SHOWN: &str = "Not everything is shown here. Open the request to see all of it.";
-pub(super) const LINKS_ARE_YOURS: &str =
-    "These links are for you alone. Each opens a page on which you confirm; opening it decides nothing.";
+pub(super) const LINKS_ARE_YOURS: &str = "These links are for you alone, for 15 minutes. Each opens a page on which you confirm; opening it decides \
+     nothing.";
 pub(super) const AUTOMATIC: &str = "An automatic message of Signoff. Replies are not read.";
 pub(super) const FOR_REQUESTER: &str = "You receive this message because the request was made on your behalf.";
+pub(super) const OTHERS_LATER: &str = "the next attempt is for the other recipients";
 pub(super) const OTHERS_HAVE_IT: &str = ". The other recipients have the message";
 
 /// The subject of the messages about one approval: the same for all, so that mail programs keep them together.
@@ -27,11 +28,6 @@ pub(super) fn subject(tool: &str, id: &str) -> String {
 /// When the message was written.
 pub(super) fn as_of(time: &str) -> String {
     format!("As of {time}.")
-}
-
-/// Values that are not shown.
-pub(super) fn more_values(count: usize) -> String {
-    if count == 1 { "1 more value is not shown.".to_owned() } else { format!("{count} more values are not shown.") }
 }
 
 /// The label of a one-tap link. It opens a page that asks.

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use http::Uri;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::notify::{Fields, SecretSource, SendError};
+use crate::notify::{Fields, SecretSource, SendError, channel::SEND_TIMEOUT};
 
 /// Longest URL, in bytes.
 pub(in crate::notify) const URL_MAX: usize = 2_048;
@@ -14,7 +14,10 @@ pub(in crate::notify) const URL_MAX: usize = 2_048;
 pub(in crate::notify) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
-const TIMEOUT_MAX: Duration = Duration::from_secs(30);
+const TIMEOUT_MAX: Duration = Duration::from_secs(14);
+
+// An attempt has at most two exchanges: Slack may update a message, and then post it anew.
+const _: () = assert!(2 * TIMEOUT_MAX.as_secs() < SEND_TIMEOUT.as_secs());
 
 /// Settings of a channel's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]

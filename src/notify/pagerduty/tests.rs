@@ -12,6 +12,7 @@ use super::{event::SUMMARY_MAX, *};
 use crate::{
     domain::{Approval, Request, samples::at},
     notify::{
+        ChannelSettings,
         card::samples::{bundle, decided, message, payment, test, with_arguments},
         test_receiver::{Answer, Received, Receiver, channel, problems, secret_file},
     },
@@ -156,13 +157,45 @@ async fn every_end_resolves_and_none_triggers() {
     ] {
         let mut service = Service::start(json!({})).await;
         let ended = decided(payment(), status, "");
-        // The request was told too late, so its end has nothing to resolve.
-        assert_eq!(service.actions(&about(&ended, NotificationKind::Requested)).await, "", "{status:?}");
+        // The request is told too late. An earlier attempt may have triggered the alert, and lost the answer.
+        assert_eq!(service.actions(&about(&ended, NotificationKind::Requested)).await, "resolve", "{status:?}");
         assert_eq!(service.actions(&about(&ended, kind)).await, "", "{status:?}");
+        assert_eq!(service.alerts(), [""; 0], "nothing was triggered");
         assert_eq!(service.actions(&about(&payment(), NotificationKind::Requested)).await, "trigger");
         assert_eq!(service.actions(&about(&ended, kind)).await, "resolve", "{status:?}");
         assert_eq!(service.alerts(), ["resolve"]);
     }
+}
+
+#[tokio::test]
+async fn an_alert_whose_trigger_had_no_answer_is_resolved() {
+    for kind in [NotificationKind::Requested, NotificationKind::Decided] {
+        let mut service = Service::start(json!({})).await;
+        assert_eq!(service.actions(&about(&payment(), NotificationKind::Requested)).await, "trigger");
+        service.state = None;
+        assert_eq!(service.actions(&about(&decided(payment(), Status::Approved, ""), kind)).await, "resolve");
+        assert_eq!(service.alerts(), ["resolve"]);
+    }
+}
+
+#[tokio::test]
+async fn what_the_policy_decides_sends_nothing() {
+    let mut service = Service::start(json!({})).await;
+    for status in [Status::AutoApproved, Status::AutoRejected] {
+        assert_eq!(service.actions(&about(&decided(payment(), status, ""), NotificationKind::Decided)).await, "");
+    }
+}
+
+#[test]
+fn the_events_that_resolve_an_alert_are_kept() {
+    let problems = |events: &str| {
+        let table = format!("kind = 'pagerduty'\nrouting_key_env = 'K'\nevents = [{events}]").parse().unwrap();
+        let problems = ChannelSettings::parse("oncall".parse().unwrap(), table).err().unwrap_or_default();
+        problems.wrong.iter().map(|one| format!("{} {}", one.field, one.problem)).collect::<Vec<_>>()
+    };
+    assert_eq!(problems("'escalated', 'decided', 'timed_out', 'cancelled'"), [""; 0]);
+    let said = "events must include decided, timed_out and cancelled, because an alert is resolved only by them";
+    assert_eq!(problems("'escalated', 'decided', 'cancelled'"), [said]);
 }
 
 #[tokio::test]

@@ -131,12 +131,10 @@ pub(in crate::notify) fn again(reply: &Reply) -> SendError {
     SendError::Retry { reason: reply.line(), after: reply.retry_after }
 }
 
+/// Slack says in the JSON what it does not accept. Another status is of a limit, or of a proxy in between.
 fn answer(method: &str, reply: &Reply) -> Result<Placed, CallError> {
-    match reply.status {
-        StatusCode::OK => {}
-        StatusCode::TOO_MANY_REQUESTS => return Err(again(reply).into()),
-        status if status.is_server_error() => return Err(again(reply).into()),
-        _ => return Err(SendError::Rejected { reason: reply.line() }.into()),
+    if reply.status != StatusCode::OK {
+        return Err(again(reply).into());
     }
     // Not from Slack: a proxy in between, or an answer that broke off.
     let Ok(answer) = serde_json::from_slice::<Answer>(&reply.body) else {

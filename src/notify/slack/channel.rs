@@ -13,7 +13,7 @@ use super::{
     payload::Posted,
     render::{Foot, Rendered},
     shown::{Board, Boards},
-    state::{LaneState, Shape},
+    state::LaneState,
 };
 use crate::{
     clock::Clock,
@@ -108,6 +108,12 @@ impl SlackChannel {
         Ok(())
     }
 
+    /// Posts a message about no single approval. It is never updated.
+    async fn post_once(&self, card: &Card) -> Result<Sent, SendError> {
+        let (_, answer) = self.show(None, &Rendered::of(card, Foot::Link)).await?;
+        Ok(Sent { state: None, answer, skipped: false })
+    }
+
     /// Updates a message, or posts it anew if it is not there any more.
     async fn show(&self, before: Option<Posted>, rendered: &Rendered) -> Result<(Posted, String), SendError> {
         if let Some(message) = before {
@@ -129,19 +135,11 @@ impl SlackChannel {
         &self,
         card: &Card,
         approval: &RedactedApproval,
-        kind: NotificationKind,
         state: Option<&ChannelState>,
     ) -> Result<Sent, SendError> {
         let mut board = self.boards.lock(approval.id).await;
-        let before = match LaneState::read(state) {
-            Some(LaneState { shape: Shape::Bundle, .. }) if !kind.asks() => {
-                let answer = "it is in a message about several requests".to_owned();
-                return Ok(Sent { answer, skipped: true, ..Sent::default() });
-            }
-            Some(LaneState { shape: Shape::Request, message }) => Some(message),
-            // Sent before, but that could not be recorded.
-            Some(LaneState { shape: Shape::Bundle, .. }) | None => board.message.clone(),
-        };
+        // Without a state, it may have been sent before, but that could not be recorded.
+        let before = LaneState::read(state).map(|state| state.message).or_else(|| board.message.clone());
         let shown = board.revision.filter(|_| before.is_some() && board.message == before);
         if shown.is_some_and(|shown| shown >= approval.revision) {
             let answer = "the message shows it already".to_owned();
@@ -151,12 +149,6 @@ impl SlackChannel {
         let (message, answer) = self.show(before, &self.rendered(card, approval)).await?;
         *board = Board { message: Some(message.clone()), revision: Some(approval.revision) };
         Ok(Sent { state: state_of(Some(message)), answer, skipped: false })
-    }
-
-    async fn bundle(&self, card: &Card, state: Option<&ChannelState>) -> Result<Sent, SendError> {
-        let before = LaneState::read(state).filter(|state| state.shape == Shape::Bundle).map(|state| state.message);
-        let (message, answer) = self.show(before, &Rendered::of(card, Foot::Link)).await?;
-        Ok(Sent { state: Some(LaneState { message, shape: Shape::Bundle }.write()), answer, skipped: false })
     }
 
     /// Shows that a decision about an approval is being recorded. Nobody else can click meanwhile.
@@ -171,7 +163,7 @@ impl SlackChannel {
 }
 
 fn state_of(message: Option<Posted>) -> Option<ChannelState> {
-    message.map(|message| LaneState { message, shape: Shape::Request }.write())
+    message.map(|message| LaneState { message }.write())
 }
 
 #[async_trait]
@@ -183,12 +175,8 @@ impl Channel for SlackChannel {
     async fn send(&self, message: &Message, state: Option<&ChannelState>) -> Result<Sent, SendError> {
         let card = Card::of(message, &Budget::CHAT);
         match &message.subject {
-            Subject::Approval { kind, approval, .. } => self.tell(&card, approval, *kind, state).await,
-            Subject::Bundle(_) => self.bundle(&card, state).await,
-            Subject::Test => {
-                let (_, answer) = self.show(None, &Rendered::of(&card, Foot::Link)).await?;
-                Ok(Sent { answer, ..Sent::default() })
-            }
+            Subject::Approval { approval, .. } => self.tell(&card, approval, state).await,
+            Subject::Bundle(_) | Subject::Test => self.post_once(&card).await,
         }
     }
 

@@ -97,7 +97,9 @@ impl Interactions {
         if open.approval.is_decidable_by(&person.actor, &person.groups, person.needs_others()) {
             self.channel.show_recording(message, &open.card, &open.approval).await;
         }
-        self.record(&person, *shown, Choice::Approve, String::new(), key).await?;
+        let recorded = self.record(&person, *shown, Choice::Approve, String::new(), key).await;
+        // The message may show that the decision is being recorded.
+        recorded.map_err(|why| NotRecorded { outdated: true, ..why })?;
         self.refresh(shown.approval, message).await;
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::{
     text::{escape, fitted, formatted, length, plain},
     texts,
 };
-use crate::notify::card::{AgentText, Card, Deadline, DetailKey, Phrase};
+use crate::notify::card::{Card, Deadline, DetailKey, Phrase};
 
 // Limits of https://docs.slack.dev/reference/block-kit. The receiver of the tests checks them.
 const BLOCKS: usize = 50;
@@ -214,11 +214,7 @@ fn shown(phrase: &Phrase) -> Text {
 /// A phrase, escaped, and whether it is whole. Texts that are written from right to left are isolated, so that they do
 /// not move the words beside them.
 fn escaped(phrase: &Phrase, max: usize) -> (String, bool) {
-    let quoted = |text: &AgentText| {
-        let escaped = escape(text.unescaped());
-        if text.is_right_to_left() { format!("\u{2068}{escaped}\u{2069}") } else { escaped }
-    };
-    let whole = phrase.render(escape, quoted);
+    let whole = phrase.render(escape, |text| escape(&text.isolated()));
     if length(&whole) <= max { (whole, true) } else { fitted(&phrase.unescaped(), max) }
 }
 

@@ -7,22 +7,9 @@ use crate::domain::ChannelState;
 
 /// The state of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct LaneState {
     /// The message.
     pub(super) message: Posted,
-    /// What it is about.
-    pub(super) shape: Shape,
-}
-
-/// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Shape {
-    /// One approval.
-    Request,
-    /// Several requests. It has no buttons, and stays as it is when one of them changes.
-    Bundle,
 }
 
 impl LaneState {
@@ -43,10 +30,10 @@ mod tests {
 
     #[test]
     fn states_on_record_can_be_read() {
-        let state = ChannelState(r#"{"message":{"channel":"C01","ts":"1503435956.000247"},"shape":"request"}"#.into());
+        let state = ChannelState(r#"{"message":{"channel":"C01","ts":"1503435956.000247"}}"#.into());
         let message = Posted { channel: "C01".into(), ts: "1503435956.000247".into() };
         let read = LaneState::read(Some(&state)).unwrap();
-        assert_eq!(read, LaneState { message, shape: Shape::Request });
+        assert_eq!(read, LaneState { message });
         assert_eq!(read.write().0, state.0);
         for other in ["", "{}", r#"{"dedup_key":"x"}"#] {
             assert_eq!(LaneState::read(Some(&ChannelState(other.into()))), None);

@@ -221,15 +221,15 @@ fn settings_say_what_is_wrong() {
     };
     assert_eq!(problems(fine.clone()), "");
     assert_eq!(problems(json!({"url_file": "/u", "secret_env": "S"})), "");
-    assert_eq!(with(json!({"timeout": "30s", "ca_file": "/ca", "allowed_networks": ["10.0.0.0/8", "fd00::/8"]})), "");
+    assert_eq!(with(json!({"timeout": "14s", "ca_file": "/ca", "allowed_networks": ["10.0.0.0/8", "fd00::/8"]})), "");
     assert!(problems(json!({"secret_file": "/s"})).contains("url is missing"));
     assert!(problems(json!({"url": "https://a.test"})).contains("secret is missing; set secret_file or secret_env"));
     assert!(with(json!({"url": "http://a.test/"})).contains("set allow_http = true"));
     assert_eq!(with(json!({"url": "http://a.test/", "allow_http": true})), "");
     assert!(with(json!({"url_file": "/u"})).contains("url and url_file or url_env are both set"));
     for (field, value, problem) in [
-        ("timeout", json!("31s"), "must be a duration from 1s to 30s"),
-        ("timeout", json!("999ms"), "must be a duration from 1s to 30s"),
+        ("timeout", json!("15s"), "must be a duration from 1s to 14s"),
+        ("timeout", json!("999ms"), "must be a duration from 1s to 14s"),
         ("allowed_networks", json!(["10.0.0.1/8"]), "which is not a network; write one as 10.1.0.0/16"),
         ("allowed_networks", json!(["10.0.0.1"]), "which is not a network"),
         ("allow_http", json!("yes"), "must be true or false"),

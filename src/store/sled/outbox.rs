@@ -132,7 +132,9 @@ fn unless_unreadable<T>((approval, channel): &LaneId, read: Result<T, StoreError
 
 /// Whether a lane still is what a query asks for.
 fn matches(query: &LaneQuery, lane: &Lane) -> bool {
-    !lane.is_idle() && !(query.dead && lane.dead.is_empty()) && !(query.waiting && lane.waiting.is_empty())
+    let dead = !query.dead || !lane.dead.is_empty();
+    let waiting = !query.waiting || !lane.waiting.is_empty();
+    !lane.is_idle() && dead && waiting
 }
 
 impl OutboxIndex {

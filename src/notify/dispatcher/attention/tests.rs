@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
-use super::{super::interruptions::PERIOD, *};
+use super::*;
 use crate::domain::{
     after,
     samples::{agent, at, id},
 };
+use crate::notify::INTERRUPTIONS_WINDOW;
 
 fn asking(n: u64, name: &str) -> Asking {
     Asking { approval: id(0, n), agent: agent_key(&agent(), name), urgent: false }
@@ -140,7 +141,7 @@ proptest! {
         prop_assert_eq!(sent.len() as u64, number);
         // A message that failed counts when it was tried, and arrives later.
         for start in interruptions.iter().filter(|_| !failed) {
-            let end = after(*start, PERIOD);
+            let end = after(*start, INTERRUPTIONS_WINDOW);
             prop_assert!(interruptions.iter().filter(|at| (*start..end).contains(at)).count() <= limit as usize);
         }
     }

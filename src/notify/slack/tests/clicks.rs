@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    domain::{Assurance, Provenance, Status},
+    domain::{Assurance, Provenance, Status, SubjectName},
     test_support::member,
 };
 
@@ -134,6 +134,19 @@ async fn the_message_is_updated_even_if_slack_is_busy() {
     world.slack.answer_next("chat.update", busy(200, r#"{"ok":false,"error":"ratelimited"}"#));
     world.click_as(&click).await;
     world.slack.until(|slack| labels(&slack.message().1).is_empty()).await;
+}
+
+#[tokio::test]
+async fn the_buttons_come_back_if_the_person_is_blocked_meanwhile() {
+    let world = World::new().await;
+    let (id, ts) = world.ask_and_tell(json!({ "amount": 1 })).await;
+    let blocked = world.answering.blocked.clone();
+    world.slack.before_next("chat.update", move || blocked.add(&SubjectName::from(&person("alice"))));
+    world.click(&ts, "signoff_approve", ALICE).await;
+    assert_eq!(world.note(1).await, "Not recorded: an operator has blocked you.");
+    world.slack.until(|slack| slack.calls("chat.update").len() == 2).await;
+    assert_eq!(labels(&world.slack.message().1), ["Approve", "Reject", "Open"]);
+    assert_eq!(world.approval(id).await.status, Status::Pending);
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ struct State {
     problems: Vec<String>,
     /// Answers to the next calls of a method: a status, headers, and a body.
     answers: VecDeque<(String, Reply)>,
+    /// What happens at the next call of a method, before it is answered.
+    before: Option<(String, Box<dyn FnOnce() + Send>)>,
     triggers: BTreeSet<String>,
     numbers: u64,
 }
@@ -78,6 +80,11 @@ impl Receiver {
     /// Answers the next call of a method in another way.
     pub(crate) fn answer_next(&self, method: &str, reply: Reply) {
         self.state(|state| state.answers.push_back((method.to_owned(), reply)));
+    }
+
+    /// Does something at the next call of a method, before it is answered.
+    pub(crate) fn before_next(&self, method: &str, happens: impl FnOnce() + Send + 'static) {
+        self.state(|state| state.before = Some((method.to_owned(), Box::new(happens))));
     }
 
     /// Deletes a message, as a person can.
@@ -232,6 +239,9 @@ impl Receiver {
             let at = state.answers.iter().position(|(of, _)| *of == method)?;
             state.answers.remove(at).map(|(_, reply)| reply)
         });
+        if let Some((_, happens)) = self.state(|state| state.before.take_if(|(of, _)| *of == method)) {
+            happens();
+        }
         if let Some(planned) = planned {
             return planned;
         }

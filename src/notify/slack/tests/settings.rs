@@ -14,7 +14,19 @@ fn a_channel_has_a_token_and_an_id() {
     let people = "teams = ['T0AB']\nissuer = 'local'\npeople.U0A1 = { subject = 'a' }\n";
     assert_eq!(problems(token), [""; 0]);
     assert_eq!(problems(&format!("{token}{people}signing_secret_env = 'S'")), [""; 0]);
+    let ends = "'decided', 'timed_out', 'cancelled', 'revoked', 'edited'";
+    let buttons = format!("{token}{people}signing_secret_env = 'S'\n");
+    assert_eq!(problems(&format!("events = ['requested', {ends}]\n{buttons}")), [""; 0]);
+    assert_eq!(problems(&format!("events = ['requested']\n{token}")), [""; 0], "without buttons nothing must end");
     for (fields, said) in [
+        (
+            &*format!("events = ['requested']\n{buttons}"),
+            "events must include decided, timed_out, cancelled, revoked and edited, because the buttons of a message \
+             must end",
+        ),
+        (&format!("{token}teams = ['T0AB']"), "teams has no effect without people"),
+        (&format!("{token}issuer = 'local'"), "issuer has no effect without people"),
+        (&format!("events = ['decides']\n{buttons}"), "events has no kind \"decides\"; did you mean decided?"),
         ("channel = 'C0123ABCD'", "token is missing; set token_file or token_env"),
         ("token_file = '/t'", "channel is missing"),
         (
