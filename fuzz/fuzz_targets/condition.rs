@@ -47,6 +47,7 @@ fuzz_target!(|text: &str| {
         when: when.into(),
         summary: Vec::new(),
         redact: Vec::new(),
+        notify: Vec::new(),
         reject_reasons: Vec::new(),
         effect: Some(RuleEffect::AutoApprove {}),
     };
