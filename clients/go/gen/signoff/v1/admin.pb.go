@@ -831,8 +831,9 @@ type NotificationChannel struct {
 	WaitingCount uint64 `protobuf:"varint,5,opt,name=waiting_count,json=waitingCount,proto3" json:"waiting_count,omitempty"`
 	// Number of approvals with dead deliveries.
 	DeadCount uint64 `protobuf:"varint,6,opt,name=dead_count,json=deadCount,proto3" json:"dead_count,omitempty"`
-	// When the delivery that is due first was, or will be, due. Unset: none waits.
-	OldestDueTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest_due_time,json=oldestDueTime,proto3" json:"oldest_due_time,omitempty"`
+	// When the delivery that has waited longest could first be sent, or can be. Failed attempts do not change it. Unset:
+	// none waits.
+	OldestSinceTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=oldest_since_time,json=oldestSinceTime,proto3" json:"oldest_since_time,omitempty"`
 	// Why it is disabled: its receiver wants no more messages. Retrying a delivery enables it. Empty: it is not disabled.
 	DisabledReason string `protobuf:"bytes,8,opt,name=disabled_reason,json=disabledReason,proto3" json:"disabled_reason,omitempty"`
 	// When a message was last sent, since the server started.
@@ -917,9 +918,9 @@ func (x *NotificationChannel) GetDeadCount() uint64 {
 	return 0
 }
 
-func (x *NotificationChannel) GetOldestDueTime() *timestamppb.Timestamp {
+func (x *NotificationChannel) GetOldestSinceTime() *timestamppb.Timestamp {
 	if x != nil {
-		return x.OldestDueTime
+		return x.OldestSinceTime
 	}
 	return nil
 }
@@ -955,7 +956,8 @@ func (x *NotificationChannel) GetLastError() string {
 // One event of an approval to send to a channel.
 type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its id: the same for every attempt. Webhooks have it in the header `webhook-id`.
+	// Its id: `msg_<approval id without hyphens>_<revision>_<channel>`. It is the same for every attempt; webhooks have it
+	// in the header `webhook-id`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The channel's name.
 	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
@@ -1137,7 +1139,7 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"blocked_by\x18\x04 \x01(\v2\x11.signoff.v1.ActorR\tblockedBy\x129\n" +
 	"\n" +
-	"block_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tblockTime\"\xf2\x03\n" +
+	"block_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tblockTime\"\xf6\x03\n" +
 	"\x13NotificationChannel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
@@ -1146,8 +1148,8 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"is_default\x18\x04 \x01(\bR\tisDefault\x12#\n" +
 	"\rwaiting_count\x18\x05 \x01(\x04R\fwaitingCount\x12\x1d\n" +
 	"\n" +
-	"dead_count\x18\x06 \x01(\x04R\tdeadCount\x12B\n" +
-	"\x0foldest_due_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\roldestDueTime\x12'\n" +
+	"dead_count\x18\x06 \x01(\x04R\tdeadCount\x12F\n" +
+	"\x11oldest_since_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x0foldestSinceTime\x12'\n" +
 	"\x0fdisabled_reason\x18\b \x01(\tR\x0edisabledReason\x12F\n" +
 	"\x11last_success_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0flastSuccessTime\x12F\n" +
 	"\x11last_failure_time\x18\n" +
@@ -1242,7 +1244,7 @@ var file_signoff_v1_admin_proto_depIdxs = []int32{
 	11, // 17: signoff.v1.BlockedSubject.blocked_by:type_name -> signoff.v1.Actor
 	12, // 18: signoff.v1.BlockedSubject.block_time:type_name -> google.protobuf.Timestamp
 	1,  // 19: signoff.v1.NotificationChannel.events:type_name -> signoff.v1.NotificationKind
-	12, // 20: signoff.v1.NotificationChannel.oldest_due_time:type_name -> google.protobuf.Timestamp
+	12, // 20: signoff.v1.NotificationChannel.oldest_since_time:type_name -> google.protobuf.Timestamp
 	12, // 21: signoff.v1.NotificationChannel.last_success_time:type_name -> google.protobuf.Timestamp
 	12, // 22: signoff.v1.NotificationChannel.last_failure_time:type_name -> google.protobuf.Timestamp
 	1,  // 23: signoff.v1.Delivery.kind:type_name -> signoff.v1.NotificationKind

@@ -1195,7 +1195,7 @@ type RetryDeliveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key of this call. At most 128 characters.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The delivery's id. Required.
+	// The delivery's id, such as `msg_<approval id without hyphens>_<revision>_<channel>`. Required.
 	DeliveryId    string `protobuf:"bytes,2,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

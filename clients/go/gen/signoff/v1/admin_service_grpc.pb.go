@@ -85,7 +85,8 @@ type AdminServiceClient interface {
 	// Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
 	// channel that was disabled is enabled. A delivery that waits already is returned unchanged.
 	// Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-	// no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+	// no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+	// restarts, for the newest 1,000 calls.
 	RetryDelivery(ctx context.Context, in *RetryDeliveryRequest, opts ...grpc.CallOption) (*RetryDeliveryResponse, error)
 	// Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
 	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
@@ -281,7 +282,8 @@ type AdminServiceServer interface {
 	// Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
 	// channel that was disabled is enabled. A delivery that waits already is returned unchanged.
 	// Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-	// no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+	// no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+	// restarts, for the newest 1,000 calls.
 	RetryDelivery(context.Context, *RetryDeliveryRequest) (*RetryDeliveryResponse, error)
 	// Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
 	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND).

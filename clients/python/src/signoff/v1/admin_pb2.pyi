@@ -438,7 +438,7 @@ class NotificationChannel(_message.Message):
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     WAITING_COUNT_FIELD_NUMBER: _builtins.int
     DEAD_COUNT_FIELD_NUMBER: _builtins.int
-    OLDEST_DUE_TIME_FIELD_NUMBER: _builtins.int
+    OLDEST_SINCE_TIME_FIELD_NUMBER: _builtins.int
     DISABLED_REASON_FIELD_NUMBER: _builtins.int
     LAST_SUCCESS_TIME_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_TIME_FIELD_NUMBER: _builtins.int
@@ -462,8 +462,10 @@ class NotificationChannel(_message.Message):
         """The events to send to it."""
 
     @_builtins.property
-    def oldest_due_time(self) -> _timestamp_pb2.Timestamp:
-        """When the delivery that is due first was, or will be, due. Unset: none waits."""
+    def oldest_since_time(self) -> _timestamp_pb2.Timestamp:
+        """When the delivery that has waited longest could first be sent, or can be. Failed attempts do not change it. Unset:
+        none waits.
+        """
 
     @_builtins.property
     def last_success_time(self) -> _timestamp_pb2.Timestamp:
@@ -482,15 +484,15 @@ class NotificationChannel(_message.Message):
         is_default: _builtins.bool = ...,
         waiting_count: _builtins.int = ...,
         dead_count: _builtins.int = ...,
-        oldest_due_time: _timestamp_pb2.Timestamp | None = ...,
+        oldest_since_time: _timestamp_pb2.Timestamp | None = ...,
         disabled_reason: _builtins.str = ...,
         last_success_time: _timestamp_pb2.Timestamp | None = ...,
         last_failure_time: _timestamp_pb2.Timestamp | None = ...,
         last_error: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "oldest_due_time", b"oldest_due_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "oldest_since_time", b"oldest_since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_count", b"dead_count", "disabled_reason", b"disabled_reason", "events", b"events", "is_default", b"is_default", "kind", b"kind", "last_error", b"last_error", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "name", b"name", "oldest_due_time", b"oldest_due_time", "waiting_count", b"waiting_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_count", b"dead_count", "disabled_reason", b"disabled_reason", "events", b"events", "is_default", b"is_default", "kind", b"kind", "last_error", b"last_error", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "name", b"name", "oldest_since_time", b"oldest_since_time", "waiting_count", b"waiting_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -513,7 +515,9 @@ class Delivery(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Its id: the same for every attempt. Webhooks have it in the header `webhook-id`."""
+    """Its id: `msg_<approval id without hyphens>_<revision>_<channel>`. It is the same for every attempt; webhooks have it
+    in the header `webhook-id`.
+    """
     channel: _builtins.str
     """The channel's name."""
     approval_id: _builtins.str

@@ -592,7 +592,7 @@ class RetryDeliveryRequest(_message.Message):
     request_id: _builtins.str
     """Idempotency key of this call. At most 128 characters."""
     delivery_id: _builtins.str
-    """The delivery's id. Required."""
+    """The delivery's id, such as `msg_<approval id without hyphens>_<revision>_<channel>`. Required."""
     def __init__(
         self,
         *,

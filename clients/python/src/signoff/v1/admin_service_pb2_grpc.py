@@ -207,7 +207,8 @@ class AdminServiceServicer(object):
         """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
         channel that was disabled is enabled. A delivery that waits already is returned unchanged.
         Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-        no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+        no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+        restarts, for the newest 1,000 calls.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

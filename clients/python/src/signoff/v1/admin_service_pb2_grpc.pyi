@@ -86,7 +86,8 @@ class AdminServiceStub:
     """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
     channel that was disabled is enabled. A delivery that waits already is returned unchanged.
     Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-    no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+    no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+    restarts, for the newest 1,000 calls.
     """
     TestChannel: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.TestChannelRequest, _admin_service_pb2.TestChannelResponse]
     """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
@@ -151,7 +152,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
     channel that was disabled is enabled. A delivery that waits already is returned unchanged.
     Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-    no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+    no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+    restarts, for the newest 1,000 calls.
     """
     TestChannel: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.TestChannelRequest, _admin_service_pb2.TestChannelResponse]  # type: ignore[assignment]
     """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
@@ -285,7 +287,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
         channel that was disabled is enabled. A delivery that waits already is returned unchanged.
         Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-        no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+        no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+        restarts, for the newest 1,000 calls.
         """
 
     @_abc_1.abstractmethod

@@ -595,7 +595,7 @@ export type RetryDeliveryRequest = Message<"signoff.v1.RetryDeliveryRequest"> & 
   requestId: string;
 
   /**
-   * The delivery's id. Required.
+   * The delivery's id, such as `msg_<approval id without hyphens>_<revision>_<channel>`. Required.
    *
    * @generated from field: string delivery_id = 2;
    */
@@ -819,7 +819,8 @@ export const AdminService: GenService<{
    * Makes a dead delivery wait again, so that the server sends it at once, with the same id. Its attempts count anew. A
    * channel that was disabled is enabled. A delivery that waits already is returned unchanged.
    * Errors: NOT_FOUND (DELIVERY_NOT_FOUND) if it was sent or forgotten; NOT_FOUND (CHANNEL_NOT_FOUND) if its channel is
-   * no longer configured. Idempotent by (caller, request_id) until the server restarts, for the newest 1,000 calls.
+   * no longer configured; ALREADY_EXISTS (REQUEST_ID_REUSED). Idempotent by (caller, request_id) until the server
+   * restarts, for the newest 1,000 calls.
    *
    * @generated from rpc signoff.v1.AdminService.RetryDelivery
    */
