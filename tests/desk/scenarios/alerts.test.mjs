@@ -88,6 +88,7 @@ test('a hidden page says the tool and the agent, and no argument', async (t) => 
   // Not for what one cannot decide.
   await hide(page, false);
   await page.getByRole('button', { name: 'Notifications' }).click();
+  await dialog.waitFor();
   for (const box of await dialog.getByRole('checkbox').all()) {
     assert.equal(await box.isChecked(), true);
     await box.uncheck();
