@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Mutex, time::Duration};
 
+use futures_util::FutureExt as _;
+
 use super::{
     groups::as_one_group,
     syncs::{begin, copied, disk_full, gated_as},
@@ -129,7 +131,7 @@ fn with_votes(n: u64) -> Submission {
 
 #[test]
 fn nothing_is_leased_before_it_is_durable() {
-    // One blocking thread: when a later scan is done, so are those before it.
+    // One blocking thread: when a later job on it is done, so are the scans before it.
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let directory = tempfile::tempdir().unwrap();
@@ -139,7 +141,9 @@ fn nothing_is_leased_before_it_is_durable() {
         gate.began().await;
         assert_eq!((store.backlog(), changes.has_changed().unwrap()), (vec![], false));
         let channel = all();
-        let lease = begin(store.lease(&channel, at(1), LEASE, 9));
+        let mut lease = begin(store.lease(&channel, at(1), LEASE, 9));
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        assert!((&mut lease).now_or_never().is_none(), "it waits for the group in flight");
         gate.end(Ok(()));
         submit.await.unwrap();
         assert_eq!(lease.await.unwrap().lanes, []);
@@ -148,7 +152,9 @@ fn nothing_is_leased_before_it_is_durable() {
         // A new event of a lane that is leased meanwhile.
         let decide = begin(store.transition(id(0, 1), reject(1), at(2)));
         gate.began().await;
-        let lease = begin(store.lease(&channel, at(3), LEASE, 9));
+        let mut lease = begin(store.lease(&channel, at(3), LEASE, 9));
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        assert!((&mut lease).now_or_never().is_none(), "it waits for the group in flight");
         gate.end(Ok(()));
         decide.await.unwrap();
         assert_eq!(revisions(&lease.await.unwrap().lanes[0]), [1, 2], "it waited for the event to be durable");
@@ -156,7 +162,9 @@ fn nothing_is_leased_before_it_is_durable() {
         // Another caller settles it while it is leased.
         let settle = begin(store.settle(vec![sent(1, 2)]));
         gate.began().await;
-        let lease = begin(store.lease(&channel, at(100), LEASE, 9));
+        let mut lease = begin(store.lease(&channel, at(100), LEASE, 9));
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        assert!((&mut lease).now_or_never().is_none(), "it waits for the group in flight");
         gate.end(Ok(()));
         settle.await.unwrap();
         let leased = lease.await.unwrap();
@@ -165,7 +173,9 @@ fn nothing_is_leased_before_it_is_durable() {
         // The sync fails: what it would have added is never told.
         let submit = begin(store.submit(submission(0, 2)));
         gate.began().await;
-        let lease = begin(store.lease(&channel, at(1), LEASE, 9));
+        let mut lease = begin(store.lease(&channel, at(1), LEASE, 9));
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        assert!((&mut lease).now_or_never().is_none(), "it waits for the group in flight");
         gate.end(Err(disk_full()));
         submit.await.unwrap_err();
         assert!(matches!(lease.await, Err(StoreError::Unavailable(_))));
