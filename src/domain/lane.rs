@@ -7,7 +7,7 @@ use std::{collections::VecDeque, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalId, ChannelName, DeliveryId, NotificationKind, Revision, Time, moment};
+use super::{ApprovalId, ChannelName, DeliveryId, NotificationKind, Revision, Time, moment, optional_moment};
 
 /// Maximum length of the error that a delivery keeps, in bytes.
 pub const DELIVERY_ERROR_MAX: usize = 256;
@@ -15,8 +15,8 @@ pub const DELIVERY_ERROR_MAX: usize = 256;
 /// Maximum size of what a channel keeps about an approval, in bytes.
 pub const CHANNEL_STATE_MAX: usize = 1_024;
 
-/// Maximum number of deliveries in a lane. A full lane drops votes, which the next message about the approval shows
-/// anyway. The other events of an approval are fewer than this.
+/// Maximum number of deliveries in a lane. A full lane drops votes, then escalations: the next message about the approval
+/// shows them anyway. The other events of an approval are fewer than this.
 pub const LANE_DELIVERIES_MAX: usize = 256;
 
 /// The deliveries of one approval to one channel that are not sent yet, and what the channel keeps about the approval.
@@ -58,6 +58,23 @@ pub struct Delivery {
     /// Why the last attempt failed. Empty if none did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error: String,
+    /// When an operator retried it last. From then on its time to arrive counts anew.
+    #[serde(default, with = "optional_moment", skip_serializing_if = "Option::is_none")]
+    pub retried_at: Option<Time>,
+}
+
+impl Delivery {
+    /// A delivery that was not tried yet.
+    #[must_use]
+    pub const fn new(revision: Revision, kind: NotificationKind, created_at: Time, not_before: Time) -> Self {
+        Self { revision, kind, created_at, not_before, attempts: 0, error: String::new(), retried_at: None }
+    }
+
+    /// From when its time to arrive counts, apart from the channel's delay.
+    #[must_use]
+    pub fn started_at(&self) -> Time {
+        self.retried_at.unwrap_or(self.created_at)
+    }
 }
 
 /// What a channel keeps about an approval, in a form of its own. At most [`CHANNEL_STATE_MAX`] bytes.
@@ -136,8 +153,8 @@ impl Lane {
     }
 
     /// Adds a delivery after the others. An escalation does not wait for the delay of earlier ones: it moves those
-    /// forward that were not tried yet. If the lane has [`LANE_DELIVERIES_MAX`] of them, it drops a vote: the oldest
-    /// one that waits behind the head, or else the oldest dead one.
+    /// forward that were not tried yet. If the lane has [`LANE_DELIVERIES_MAX`] of them, it drops a vote, or else an
+    /// escalation: the oldest one that waits behind the head, or else the oldest dead one.
     pub fn push(&mut self, delivery: Delivery) {
         if delivery.kind == NotificationKind::Escalated {
             for earlier in self.waiting.iter_mut().filter(|earlier| earlier.attempts == 0) {
@@ -146,12 +163,7 @@ impl Lane {
         }
         debug_assert!(self.waiting.back().is_none_or(|last| last.revision < delivery.revision), "in order of revision");
         if self.waiting.len() + self.dead.len() >= LANE_DELIVERIES_MAX {
-            let is_vote = |delivery: &Delivery| delivery.kind == NotificationKind::Voted;
-            if let Some(behind) = self.waiting.iter().skip(1).position(is_vote) {
-                self.waiting.remove(behind + 1);
-            } else if let Some(dead) = self.dead.iter().position(is_vote) {
-                self.dead.remove(dead);
-            }
+            self.drop_one();
         }
         self.waiting.push_back(delivery);
     }
@@ -197,7 +209,7 @@ impl Lane {
     /// such a delivery.
     pub fn revive(&mut self, revision: Revision, now: Time) -> bool {
         let Some(index) = self.dead.iter().position(|delivery| delivery.revision == revision) else { return false };
-        let delivery = Delivery { attempts: 0, created_at: now, not_before: now, ..self.dead.remove(index) };
+        let delivery = Delivery { attempts: 0, not_before: now, retried_at: Some(now), ..self.dead.remove(index) };
         let place = self.waiting.iter().take_while(|other| other.revision < revision).count();
         self.waiting.insert(place, delivery);
         true
@@ -234,6 +246,21 @@ impl Lane {
         }
         let state = self.state.as_ref().is_some_and(|state| !state.fits());
         state.then_some("the channel's state is longer than 1024 bytes")
+    }
+
+    /// Makes room for another delivery.
+    fn drop_one(&mut self) {
+        for kind in [NotificationKind::Voted, NotificationKind::Escalated] {
+            let is_one = |delivery: &Delivery| delivery.kind == kind;
+            if let Some(behind) = self.waiting.iter().skip(1).position(is_one) {
+                self.waiting.remove(behind + 1);
+                return;
+            }
+            if let Some(dead) = self.dead.iter().position(is_one) {
+                self.dead.remove(dead);
+                return;
+            }
+        }
     }
 
     fn head(&mut self, revision: Revision) -> Option<&mut Delivery> {

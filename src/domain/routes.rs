@@ -47,8 +47,7 @@ impl Routes {
             self.channels.iter().filter(|(name, wants)| wants.kinds.contains(&kind) && self.tells(approval, name));
         let delivery = |(name, wants): (&ChannelName, &Subscription)| {
             let delay = if kind == NotificationKind::Requested { wants.after } else { Duration::ZERO };
-            let (revision, created_at, not_before) = (event.revision, event.at, after(event.at, delay));
-            (name.clone(), Delivery { revision, kind, created_at, not_before, attempts: 0, error: String::new() })
+            (name.clone(), Delivery::new(event.revision, kind, event.at, after(event.at, delay)))
         };
         told.map(delivery).collect()
     }
@@ -61,7 +60,7 @@ impl Routes {
             return Some(head.not_before);
         }
         let delayed = self.channels.get(&lane.channel).filter(|_| head.kind == NotificationKind::Requested);
-        let first = after(head.created_at, delayed.map_or(Duration::ZERO, |wants| wants.after));
+        let first = after(head.started_at(), delayed.map_or(Duration::ZERO, |wants| wants.after));
         Some(first.min(head.not_before))
     }
 

@@ -9,7 +9,7 @@ use super::{
 
 fn delivery(revision: Revision, kind: NotificationKind) -> Delivery {
     let now = at(revision.cast_signed());
-    Delivery { revision, kind, created_at: now, not_before: now, attempts: 0, error: String::new() }
+    Delivery::new(revision, kind, now, now)
 }
 
 fn lane() -> Lane {
@@ -97,6 +97,19 @@ fn a_full_lane_drops_votes_only() {
     let edits =
         |waiting: &VecDeque<Delivery>| waiting.iter().filter(|one| one.kind == NotificationKind::Edited).count();
     assert_eq!(edits(&lane.waiting), (11..=600).filter(|n| n % 3 == 0 && *n != 257).count());
+}
+
+#[test]
+fn a_full_lane_without_votes_drops_escalations() {
+    let mut lane = lane();
+    let kind = |n: u64| if n.is_multiple_of(2) { NotificationKind::Edited } else { NotificationKind::Escalated };
+    (1..=300).for_each(|n| lane.push(delivery(n, kind(n))));
+    lane.push(delivery(301, NotificationKind::TimedOut));
+    assert_eq!((lane.waiting.len(), lane.fault()), (LANE_DELIVERIES_MAX, None));
+    let (first, last) = (lane.waiting.front().unwrap(), lane.waiting.back().unwrap());
+    assert_eq!((first.revision, last.kind), (1, NotificationKind::TimedOut), "the head is being sent, perhaps");
+    let edits = lane.waiting.iter().filter(|one| one.kind == NotificationKind::Edited).count();
+    assert_eq!(edits, 150);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn failed_attempts_make_a_lane_no_younger() {
     assert_eq!(routes.since(&lane), None);
     for (revision, kind, not_before) in [(1, NotificationKind::Requested, 60), (2, NotificationKind::Voted, 5)] {
         let (created_at, not_before) = (at(not_before % 60), at(not_before));
-        lane.push(Delivery { revision, kind, created_at, not_before, attempts: 0, error: String::new() });
+        lane.push(Delivery::new(revision, kind, created_at, not_before));
     }
     assert_eq!(routes.since(&lane), Some(at(60)));
     let failed = |revision| Settlement::Failed { revision, retry_at: at(900), error: String::new() };
@@ -216,14 +216,8 @@ fn only_a_request_is_delayed() {
 
 #[test]
 fn an_escalation_does_not_hasten_a_retry() {
-    let delivery = |revision, kind, seconds, attempts| Delivery {
-        revision,
-        kind,
-        created_at: at(0),
-        not_before: at(seconds),
-        attempts,
-        error: String::new(),
-    };
+    let delivery =
+        |revision, kind, seconds, attempts| Delivery { attempts, ..Delivery::new(revision, kind, at(0), at(seconds)) };
     let mut lane = Lane::new(channel("mail"), id(0, 1));
     lane.push(delivery(1, NotificationKind::Requested, 500, 3));
     lane.push(delivery(2, NotificationKind::Escalated, 60, 0));

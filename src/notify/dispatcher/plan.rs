@@ -91,8 +91,7 @@ mod tests {
         let mut lane = Lane::new("a".parse().unwrap(), id(0, 1));
         lane.state = state;
         for (revision, kind) in (first..).zip(kinds) {
-            let (created_at, not_before) = (at(0), at(0));
-            lane.push(Delivery { revision, kind: *kind, created_at, not_before, attempts: 0, error: String::new() });
+            lane.push(Delivery::new(revision, *kind, at(0), at(0)));
         }
         lane
     }

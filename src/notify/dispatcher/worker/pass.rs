@@ -215,7 +215,7 @@ impl Worker {
 
     /// When a delivery could first be sent, at the latest: every event waits behind the request, whose delay it shares.
     pub(super) fn since(&self, delivery: &Delivery) -> Time {
-        after(delivery.created_at, self.handle.delay)
+        after(delivery.started_at(), self.handle.delay)
     }
 }
 

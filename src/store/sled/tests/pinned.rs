@@ -307,6 +307,7 @@ impl FullRecords {
             not_before: at(2),
             attempts,
             error: error.into(),
+            retried_at: (attempts == 1).then(|| at(3)),
         };
         let lane = Lane {
             waiting: [delivery(1, 0, ""), delivery(3, 1, "e")].into(),

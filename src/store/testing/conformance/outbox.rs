@@ -71,14 +71,7 @@ pub async fn deliveries_come_with_their_events(mut subject: impl Subject) {
     let store = subject.store();
     let asked = store.submit(submission(0, 1)).await.unwrap().approval;
     assert!(!store.submit(submission(0, 1)).await.unwrap().created);
-    let first = Delivery {
-        revision: 1,
-        kind: Kind::Requested,
-        created_at: at(0),
-        not_before: at(0),
-        attempts: 0,
-        error: String::new(),
-    };
+    let first = Delivery::new(1, Kind::Requested, at(0), at(0));
     let in_all = Lane { waiting: [first.clone()].into(), ..Lane::new(all(), asked.id) };
     let later = Delivery { not_before: at(2), ..first.clone() };
     let in_asks = Lane { waiting: [later].into(), ..Lane::new(asking(), asked.id) };
@@ -241,6 +234,7 @@ pub async fn a_dead_delivery_is_retried(mut subject: impl Subject) {
     subject.store().submit(submission(0, 1)).await.unwrap();
     let store = &**subject.store();
     assert_eq!(store.revive(delivery(1), at(1)).await, Err(StoreError::NotFound), "it is not dead");
+    let asked = store.lane(&all(), one).await.unwrap().unwrap().waiting[0].created_at;
     settle(store, one, Settlement::Failed { revision: 1, retry_at: at(0), error: "500".into() }).await;
     settle(store, one, dead(1)).await;
     store.transition(one, reject(1), at(1)).await.unwrap();
@@ -250,8 +244,9 @@ pub async fn a_dead_delivery_is_retried(mut subject: impl Subject) {
     }
     let revived = store.revive(delivery(1), at(5)).await.unwrap();
     assert_eq!(store.lane(&all(), one).await.unwrap(), Some(revived.clone()));
-    let Delivery { revision, attempts, created_at, not_before, .. } = revived.waiting[0];
-    assert_eq!((revision, attempts, created_at, not_before, revived.dead), (1, 0, at(5), at(5), vec![]));
+    let Delivery { revision, attempts, created_at, retried_at, not_before, .. } = revived.waiting[0];
+    assert_eq!((revision, attempts, not_before, revived.dead), (1, 0, at(5), vec![]));
+    assert_eq!((created_at, retried_at), (asked, Some(at(5))), "the event stays as old as it is");
     assert_eq!(leased(store, 4, 9).await, (vec![], Some(at(5))), "it is the head again");
     assert_eq!(store.revive(delivery(1), at(6)).await, Err(StoreError::NotFound));
     subject.reopen().await;
