@@ -39,7 +39,7 @@ pub(super) enum Admitted {
 #[derive(Debug)]
 pub(super) struct Attention {
     windows: Windows<AgentKey>,
-    interruptions: Interruptions,
+    interruptions: Interruptions<Caller>,
     /// Requests that wait for an interruption. They will be sent in one message.
     crowd: BTreeSet<ApprovalId>,
     /// Requests whose message was counted, and failed. They are not judged again.
@@ -65,7 +65,7 @@ impl Attention {
     /// Decides about requests that are due now, in order of arrival.
     pub(super) fn admit(&mut self, requests: &[Asking], now: Time) -> Vec<Admitted> {
         let mut admitted = Vec::new();
-        let mut crowd = Vec::new();
+        let (mut crowd, mut callers) = (Vec::new(), BTreeSet::new());
         let mut by_agent: BTreeMap<&AgentKey, Vec<ApprovalId>> = BTreeMap::new();
         for asking in requests {
             let Asking { approval, agent, urgent } = asking;
@@ -74,17 +74,18 @@ impl Attention {
                 admitted.push(Admitted::Alone(*approval));
             } else if self.crowd.contains(approval) {
                 crowd.push(*approval);
+                callers.insert(agent.0.clone());
             } else {
                 by_agent.entry(agent).or_default().push(*approval);
             }
         }
         if !crowd.is_empty() {
-            self.message(crowd, now, &mut admitted);
+            self.message(callers, crowd, now, &mut admitted);
         }
         for (agent, requests) in by_agent {
             let opened = self.windows.open(agent.clone(), requests, now);
             if !opened.together.is_empty() {
-                self.message(opened.together, now, &mut admitted);
+                self.message([agent.0.clone()].into(), opened.together, now, &mut admitted);
             }
             admitted.extend(opened.held.into_iter().map(|approval| Admitted::Held(approval, opened.until)));
         }
@@ -115,8 +116,14 @@ impl Attention {
     }
 
     /// One message about these requests, unless people were interrupted too often.
-    fn message(&mut self, requests: Vec<ApprovalId>, now: Time, admitted: &mut Vec<Admitted>) {
-        match self.interruptions.take(now) {
+    fn message(
+        &mut self,
+        callers: BTreeSet<Caller>,
+        requests: Vec<ApprovalId>,
+        now: Time,
+        admitted: &mut Vec<Admitted>,
+    ) {
+        match self.interruptions.take(callers, now) {
             Ok(()) => {
                 self.crowd.retain(|waiting| !requests.contains(waiting));
                 admitted.push(match requests[..] {

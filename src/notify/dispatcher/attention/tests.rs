@@ -45,6 +45,16 @@ fn requests_beyond_the_limit_are_sent_in_one_message() {
 }
 
 #[test]
+fn one_caller_with_many_agents_does_not_silence_the_others() {
+    let mut attention = Attention::new(2);
+    let flood: Vec<_> = (1..=9).map(|n| asking(n, &n.to_string())).collect();
+    let sent = |admitted: Vec<Admitted>| admitted.into_iter().filter(|one| matches!(one, Admitted::Alone(_))).count();
+    assert_eq!(sent(attention.admit(&flood, at(0))), 2);
+    let other = Asking { agent: (("i".into(), "other".into()), "1".into()), ..asking(10, "") };
+    assert_eq!(attention.admit(&[other], at(1)), [alone(10)]);
+}
+
+#[test]
 fn a_message_that_failed_is_not_counted_twice() {
     let mut attention = Attention::new(1);
     assert_eq!(attention.admit(&[asking(1, "a")], at(0)), [alone(1)]);
