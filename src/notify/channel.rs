@@ -76,8 +76,8 @@ pub enum SendError {
         /// Why.
         reason: String,
     },
-    /// The receiver wants no more messages, such as a webhook that answers 410, or a revoked token. The channel is
-    /// disabled until the server starts again, or an operator retries a delivery.
+    /// The receiver wants no more messages, such as a webhook that answers 410. The channel is disabled until the server
+    /// starts again, or an operator retries a delivery.
     #[error("{reason}")]
     Gone {
         /// Why.

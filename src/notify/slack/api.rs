@@ -166,11 +166,14 @@ fn failed(method: &str, answer: &Answer, after: Option<Duration>) -> CallError {
         | "access_denied"
         | "no_permission"
         | "not_allowed_token_type" => {
-            SendError::Gone { reason: reason(": install the app again, and set its bot token") }
+            // Also while an operator replaces the token, which is read for each message.
+            let reason = reason(": install the app again, and set its bot token");
+            SendError::Retry { reason, after }
         }
         "missing_scope" => {
             let scope: String = needed.chars().filter(|c| c.is_ascii_graphic()).take(CODE_MAX).collect();
-            SendError::Gone { reason: reason(&format!(": add the scope {scope}, and install the app again")) }
+            let reason = reason(&format!(": add the scope {scope}, and install the app again"));
+            SendError::Retry { reason, after }
         }
         // An operator corrects these without a restart.
         "channel_not_found" | "not_in_channel" => {
@@ -219,7 +222,7 @@ mod tests {
         };
         for (codes, expected) in [
             (["message_not_found", "cant_update_message", "edit_window_closed"], "no message"),
-            (["invalid_auth", "token_revoked", "missing_scope"], "gone"),
+            (["invalid_auth", "token_revoked", "missing_scope"], "retry"),
             (["msg_too_long", "invalid_blocks", "no_text"], "rejected"),
             (["ratelimited", "channel_not_found", "not_in_channel"], "retry"),
             (["internal_error", "fatal_error", "something_new"], "retry"),
