@@ -956,8 +956,8 @@ func (x *NotificationChannel) GetLastError() string {
 // One event of an approval to send to a channel.
 type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its id: `msg_<approval id without hyphens>_<revision>_<channel>`. It is the same for every attempt; webhooks have it
-	// in the header `webhook-id`.
+	// The id: `msg_<approval id without hyphens>_<revision>_<channel>`. All attempts have the same id. Webhooks send it in
+	// the header `webhook-id`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The channel's name.
 	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`

@@ -515,8 +515,8 @@ class Delivery(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Its id: `msg_<approval id without hyphens>_<revision>_<channel>`. It is the same for every attempt; webhooks have it
-    in the header `webhook-id`.
+    """The id: `msg_<approval id without hyphens>_<revision>_<channel>`. All attempts have the same id. Webhooks send it in
+    the header `webhook-id`.
     """
     channel: _builtins.str
     """The channel's name."""

@@ -475,8 +475,8 @@ export const NotificationChannelSchema: GenMessage<NotificationChannel> = /*@__P
  */
 export type Delivery = Message<"signoff.v1.Delivery"> & {
   /**
-   * Its id: `msg_<approval id without hyphens>_<revision>_<channel>`. It is the same for every attempt; webhooks have it
-   * in the header `webhook-id`.
+   * The id: `msg_<approval id without hyphens>_<revision>_<channel>`. All attempts have the same id. Webhooks send it in
+   * the header `webhook-id`.
    *
    * @generated from field: string id = 1;
    */
