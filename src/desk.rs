@@ -49,6 +49,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
+use tower_http::compression::CompressionLayer;
 
 use crate::{
     admin::{Admin, Deliveries},
@@ -124,7 +125,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .merge(status::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .merge(policy::routes());
-    let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve));
+    // Only assets are compressed: the size of a compressed page can betray what is on it (BREACH).
+    let assets = Router::new().route("/assets/{version}/{name}", get(assets::serve)).layer(CompressionLayer::new());
     pages
         .merge(approval::routes())
         .merge(assets)

@@ -1,4 +1,4 @@
-//! Styles, scripts and the icon: compiled into the program, and cached by browsers.
+//! Styles, scripts and the icon: compiled into the program, sent compressed, and cached by browsers.
 
 use std::sync::LazyLock;
 

@@ -3,6 +3,7 @@
 
 mod admin_pages;
 mod approval;
+mod assets;
 mod deliveries;
 mod freezes;
 mod links;
