@@ -13,6 +13,7 @@
 use sled::IVec;
 
 use super::tree_reader::TreeReader;
+pub(super) use crate::store::records::corrupt;
 use crate::store::StoreError;
 
 /// The format of values. Reading a later one gives [`StoreError::Newer`].
@@ -152,10 +153,6 @@ pub(super) fn shown(key: &[u8]) -> String {
         }
         None => "(no key)".into(),
     }
-}
-
-pub(super) fn corrupt(what: impl Into<String>) -> StoreError {
-    StoreError::Corrupt(what.into().into())
 }
 
 #[cfg(test)]

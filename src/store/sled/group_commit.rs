@@ -33,7 +33,7 @@ use super::{
     policies::Policies,
     prepared_submission::PreparedSubmission,
     records::{self, Named, Stored},
-    schemas::{self, Schemas},
+    schemas::Schemas,
     signing_keys::NewSigningKeys,
     tombstones,
     tree_reader::TreeReader,
@@ -43,7 +43,7 @@ use crate::{
         Approval, ApprovalId, Blocks, Command, Digest, Event, Freezes, Refusal, Revision, Routes, Session, Time, Token,
         step_unless_frozen,
     },
-    store::{Change, Observer, StoreError, Submitted, Transitioned},
+    store::{Change, Observer, StoreError, Submitted, Transitioned, records::schema_hash},
 };
 
 /// Commands that have run, but are not committed yet.
@@ -367,5 +367,5 @@ pub(super) fn fields<'a>(approval: &'a Approval, caller: &'a str) -> impl Iterat
         Field::Caller(caller),
     ];
     let labels = request.labels.iter().map(|(key, value)| Field::Label(key, value));
-    fixed.into_iter().chain(labels).chain(schemas::hash(request).map(Field::Schema))
+    fixed.into_iter().chain(labels).chain(schema_hash(request).map(Field::Schema))
 }

@@ -1,12 +1,7 @@
-//! The stored records: MessagePack with field names, in a [`frame`](super::frame). Decoding rejects unknown fields,
-//! because a later version may add a field that restricts a record.
-//!
-//! An approval consists of its first event (the request; [`schemas`](super::schemas) are stored separately), the event
-//! of its last edit, and a small [`Head`] that every change rewrites. An event's payload starts with the SHA-256 of the
-//! previous event's payload, and the head has the hash of the newest one. Reading a whole history follows this chain,
-//! and so proves that it is the history that was written.
+//! The stored records: those of [`store::records`](records), in a [`frame`](super::frame), under their
+//! [`keys`](super::keys).
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 mod blocks;
 mod freezes;
@@ -22,13 +17,14 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{
-        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, NotifiedChannels, Recorded, Revision,
-        Revocation, Status, Time, Vote, may_notify,
+    domain::{Approval, ApprovalId, Digest, Event, Revision, Time},
+    store::{
+        StoreError,
+        records::{self, EncodedApproval, time},
     },
-    store::StoreError,
 };
 
+pub(super) use crate::store::records::{Head, Link, Stored, decode};
 pub(super) use blocks::{block, blocks, encode_block};
 pub(super) use frame::Encoded;
 pub(super) use freezes::{encode_freeze, freeze, freezes};
@@ -41,80 +37,11 @@ pub(super) use sessions::{encode_session, session, sessions};
 pub(super) use signing_keys::{StoredKey, encode_signing_key, signing_key};
 pub(super) use tokens::{encode_token, token, tokens};
 
-/// The part of an approval that changes.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Head {
-    pub(super) revision: Revision,
-    /// Hash of the newest event's payload.
-    pub(super) chain: Digest,
-    status: Status,
-    digest: Digest,
-    arguments_revision: Revision,
-    updated_us: i64,
-    deadline_us: i64,
-    edits: u32,
-    #[serde(default)]
-    escalated: u32,
-    #[serde(default, skip_serializing_if = "NotifiedChannels::is_empty")]
-    earlier_channels: NotifiedChannels,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    votes: Vec<Vote>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    decision: Option<Decision>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    claim: Option<Claim>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    revocation: Option<Revocation>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    receipts: Vec<Recorded>,
-}
-
-impl Head {
-    /// As [`Approval::may_notify`].
-    pub(super) const fn may_notify(&self) -> bool {
-        may_notify(self.status, self.claim.is_some(), self.revocation.is_some())
-    }
-}
-
-/// A stored event, with the hash of the previous one and its own, which the next one has.
-pub(super) struct Link {
-    pub(super) previous: Digest,
-    pub(super) hash: Digest,
-    pub(super) event: Event,
-}
-
-impl Link {
-    /// Reads an event's payload.
-    pub(super) fn decode(
-        id: ApprovalId,
-        revision: Revision,
-        payload: &[u8],
-        schema: impl FnOnce(Digest) -> Result<Option<Vec<u8>>, StoreError>,
-    ) -> Result<Self, StoreError> {
-        let (previous, event) =
-            payload.split_first_chunk().ok_or_else(|| corrupt(format!("revision {revision} of {id} is too short")))?;
-        let wrong = |error| corrupt(format!("revision {revision} of {id}: {error}"));
-        let mut event: Event = decode(event).map_err(wrong)?;
-        if event.revision != revision {
-            return Err(corrupt(format!("revision {revision} of {id} says that it is revision {}", event.revision)));
-        }
-        schemas::resolve(&mut event, schema)?;
-        Ok(Self { previous: Digest::from_bytes(*previous), hash: Digest::of_bytes(payload), event })
-    }
-}
-
-/// A stored approval, with the hash of its newest event.
-pub(super) struct Stored {
-    pub(super) approval: Approval,
-    pub(super) chain: Digest,
-}
-
 /// Reads an approval. `None` if there is none; an error if only a part of it is stored.
 pub(super) fn load(pages: &TreeReader, id: ApprovalId) -> Result<Option<Stored>, StoreError> {
     loop {
         let Some(head) = head(pages, id)? else { return absent(pages, id).map(|()| None) };
-        match with(pages, id, head) {
+        match head.approval(id, |revision| link(pages, id, revision)) {
             Ok(stored) => return Ok(Some(stored)),
             // Head and events are removed together. A missing event may mean that the approval was just forgotten: then
             // the head is gone too.
@@ -124,57 +51,6 @@ pub(super) fn load(pages: &TreeReader, id: ApprovalId) -> Result<Option<Stored>,
             },
         }
     }
-}
-
-/// Builds the approval of a head.
-fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreError> {
-    let first = link(pages, id, 1)?;
-    check(id, &first, &head)?;
-    let EventKind::Requested { request, arguments, verdict, .. } = first.event.kind else {
-        return Err(corrupt(format!("the first event of {id} is not a request")));
-    };
-    let (arguments, verdict) = if head.arguments_revision == 1 {
-        (arguments, verdict)
-    } else {
-        let edit = link(pages, id, head.arguments_revision)?;
-        check(id, &edit, &head)?;
-        match edit.event.kind {
-            EventKind::Edited { arguments, verdict, .. } => (arguments, verdict),
-            _ => return Err(corrupt(format!("revision {} of {id} is not an edit", head.arguments_revision))),
-        }
-    };
-    let approval = Approval {
-        id,
-        revision: head.revision,
-        status: head.status,
-        request,
-        arguments,
-        digest: head.digest,
-        arguments_revision: head.arguments_revision,
-        verdict,
-        created_at: first.event.at,
-        updated_at: time(head.updated_us)?,
-        deadline: time(head.deadline_us)?,
-        votes: head.votes,
-        edits: head.edits,
-        escalated: head.escalated,
-        earlier_channels: head.earlier_channels,
-        decision: head.decision,
-        claim: head.claim,
-        revocation: head.revocation,
-        receipts: head.receipts,
-    };
-    Ok(Stored { approval, chain: head.chain })
-}
-
-/// Rejects an event that does not belong to its head, as far as the two alone can show.
-fn check(id: ApprovalId, link: &Link, head: &Head) -> Result<(), StoreError> {
-    let Event { revision, .. } = link.event;
-    let begins = (revision == 1) == (link.previous == Digest::ZERO);
-    if begins && (revision != head.revision || link.hash == head.chain) {
-        return Ok(());
-    }
-    Err(corrupt(format!("revision {revision} of {id} differs from the recorded one")))
 }
 
 pub(super) fn head(pages: &TreeReader, id: ApprovalId) -> Result<Option<Head>, StoreError> {
@@ -263,32 +139,12 @@ fn missing(id: ApprovalId, revision: Revision) -> StoreError {
 /// Encodes an approval's head and new events; returns them with the hash of the newest event. Everything is encoded
 /// before anything is added to a batch, so that a failure adds nothing.
 pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) -> Result<(Encoded, Digest), StoreError> {
-    let (mut encoded, mut chain) = (Encoded::with_capacity(1 + events.len()), previous);
-    for event in events {
-        let mut payload = chain.as_bytes().to_vec();
-        rmp_serde::encode::write_named(&mut payload, &*schemas::named(event))
-            .map_err(|error| corrupt(error.to_string()))?;
-        chain = Digest::of_bytes(&payload);
-        frame::cut(&mut encoded, keys::event(approval.id, event.revision), &payload)?;
+    let EncodedApproval { head, events, chain } = records::encode(approval, events, previous)?;
+    let mut encoded = Encoded::with_capacity(1 + events.len());
+    for (revision, payload) in events {
+        frame::cut(&mut encoded, keys::event(approval.id, revision), &payload)?;
     }
-    let head = Head {
-        revision: approval.revision,
-        chain,
-        status: approval.status,
-        digest: approval.digest,
-        arguments_revision: approval.arguments_revision,
-        updated_us: approval.updated_at.timestamp_micros(),
-        deadline_us: approval.deadline.timestamp_micros(),
-        edits: approval.edits,
-        escalated: approval.escalated,
-        earlier_channels: approval.earlier_channels.clone(),
-        votes: approval.votes.clone(),
-        decision: approval.decision.clone(),
-        claim: approval.claim.clone(),
-        revocation: approval.revocation.clone(),
-        receipts: approval.receipts.clone(),
-    };
-    cut(&mut encoded, keys::head(approval.id), &head)?;
+    frame::cut(&mut encoded, keys::head(approval.id), &head)?;
     Ok((encoded, chain))
 }
 
@@ -334,21 +190,8 @@ pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<Named, Store
     }
 }
 
-fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
-    let payload = rmp_serde::to_vec_named(value).map_err(|error| corrupt(error.to_string()))?;
-    frame::cut(encoded, key, &payload)
-}
-
 fn get<T: DeserializeOwned>(pages: &TreeReader, key: &[u8]) -> Result<Option<T>, StoreError> {
     frame::get(pages, key)?.map(|payload| decode(&payload)).transpose()
-}
-
-pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, StoreError> {
-    rmp_serde::from_slice(payload).map_err(|error| corrupt(error.to_string()))
-}
-
-fn time(micros: i64) -> Result<Time, StoreError> {
-    chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt(format!("time {micros} is out of range")))
 }
 
 /// The error for a key without the id that it should have.

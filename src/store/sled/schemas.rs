@@ -1,61 +1,26 @@
 //! JSON Schemas. Each is stored once, by its hash, because most calls of a tool have the same schema. The first event
 //! of an approval holds the hash. A schema is removed with the last approval that uses it.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use sled::Batch;
 
 use super::{
-    frame::{self, Encoded, corrupt},
+    frame::{self, Encoded},
     keys::{self, Field},
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, EventKind, Request},
-    store::StoreError,
+    domain::{Approval, ApprovalId, Digest},
+    store::{
+        StoreError,
+        records::{schema_hash, whole_schema},
+    },
 };
-
-/// The hash of a request's schema, if it has one.
-pub(super) fn hash(request: &Request) -> Option<Digest> {
-    request.schema.as_deref().map(|schema| Digest::of_bytes(schema.as_bytes()))
-}
-
-/// The stored form of an event: the hash of its schema replaces the schema.
-pub(super) fn named(event: &Event) -> Cow<'_, Event> {
-    let EventKind::Requested { request, arguments, verdict, deadline } = &event.kind else {
-        return Cow::Borrowed(event);
-    };
-    let Some(hash) = hash(request) else { return Cow::Borrowed(event) };
-    let request = Arc::new(Request { schema: Some(hash.to_string().into()), ..Request::clone(request) });
-    let (arguments, verdict, deadline) = (arguments.clone(), Arc::clone(verdict), *deadline);
-    let kind = EventKind::Requested { request, arguments, verdict, deadline };
-    Cow::Owned(Event { kind, ..event.clone() })
-}
-
-/// Replaces the hash by the schema.
-pub(super) fn resolve(
-    event: &mut Event,
-    find: impl FnOnce(Digest) -> Result<Option<Vec<u8>>, StoreError>,
-) -> Result<(), StoreError> {
-    let EventKind::Requested { request, .. } = &mut event.kind else { return Ok(()) };
-    let Some(name) = &request.schema else { return Ok(()) };
-    let hash: Digest = name.parse().map_err(|_| corrupt("a request has a malformed schema hash"))?;
-    let text = find(hash)?.ok_or_else(|| corrupt(format!("the schema {hash} is missing")))?;
-    Arc::make_mut(request).schema = Some(whole(hash, text)?.into());
-    Ok(())
-}
 
 /// Reads a schema from the store.
 pub(super) fn read(pages: &TreeReader, hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
     frame::get(pages, &keys::schema(&hash))
-}
-
-/// Checks that a schema's text has this hash.
-fn whole(hash: Digest, text: Vec<u8>) -> Result<String, StoreError> {
-    String::from_utf8(text)
-        .ok()
-        .filter(|text| Digest::of_bytes(text.as_bytes()) == hash)
-        .ok_or_else(|| corrupt(format!("the schema {hash} does not match its hash")))
 }
 
 /// Schemas that a group of commits uses, and those that it may make unused.
@@ -92,7 +57,7 @@ impl Schemas {
 
     /// Notes that an approval was forgotten.
     pub(super) fn leave(&mut self, approval: &Approval) {
-        self.left.extend(hash(&approval.request));
+        self.left.extend(schema_hash(&approval.request));
     }
 
     /// Removes the schemas that no approval uses any more, apart from approvals that are `gone`.
@@ -144,7 +109,7 @@ pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
     for key in pages.keys(keys::schemas()) {
         let key = key?;
         let Some(hash) = keys::schema_of(&key) else { continue };
-        match read(pages, hash).and_then(|text| whole(hash, text.unwrap_or_default())) {
+        match read(pages, hash).and_then(|text| whole_schema(hash, text.unwrap_or_default())) {
             Ok(_) if is_named(pages, hash, &HashSet::new())? => {}
             Ok(_) => faults.push(format!("the schema {hash} belongs to no approval")),
             Err(error) => faults.push(error.to_string()),

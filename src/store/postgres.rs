@@ -1,0 +1,134 @@
+//! The store for several servers: PostgreSQL 15 or later, with a group commit in each server.
+//!
+//! **What is shared, and how.** Servers share nothing but the database. The same domain function decides as in the other
+//! stores. A command locks the rows of its approval, reads them, runs the domain's step and writes; two servers that
+//! decide about one approval wait for each other, and the second sees the first one's result. [`connections`] has the
+//! lock that orders freezes, policies and other changes that decide about approvals; [`writer`] the groups; [`feed`] how
+//! servers learn of each other's changes.
+//!
+//! **Reads go to the primary only.** A standby may lag, and an agent must never see an approval that is gone after a
+//! failover, or miss one that is there.
+//!
+//! **Durability** is what PostgreSQL is configured for: an answer is sent after `COMMIT`, which waits for the disk, and
+//! for the synchronous standbys if there are any.
+
+mod approvals;
+mod blocks;
+mod columns;
+mod connections;
+mod feed;
+mod freezes;
+mod group;
+mod list;
+mod load;
+mod merged_records;
+mod migrations;
+mod open;
+mod outbox;
+mod policies;
+mod prune;
+mod signing_keys;
+#[cfg(test)]
+pub(in crate::store) mod testing;
+mod tls;
+mod transfer;
+mod write;
+mod writer;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+pub use migrations::SchemaVersion;
+pub use open::{OpenError, PostgresConfig};
+pub use tls::{PostgresTls, TlsError};
+
+use self::{
+    connections::{Connection, Connections},
+    writer::Job,
+};
+use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
+use crate::domain::{Routes, Time};
+
+/// The reason that calls get from a closed store.
+const CLOSED: &str = "closed";
+
+/// A store in PostgreSQL.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    writer: mpsc::Sender<Job>,
+    newest_time: Option<Time>,
+    health: watch::Sender<Health>,
+}
+
+/// What the store's tasks share.
+struct Shared {
+    connections: Connections,
+    /// Names the store in cursors.
+    store: Uuid,
+    /// Names this server in the change feed.
+    origin: Uuid,
+    commits: Arc<CommitBroadcast>,
+    observer: Arc<dyn Observer>,
+    routes: Arc<Routes>,
+    /// The number of pending approvals of all servers, as far as this one knows.
+    pending: AtomicU64,
+    /// Wakes the dispatcher of notifications.
+    outbox: watch::Sender<u64>,
+    /// What waits in the outbox, as of the last look.
+    backlog: outbox::KnownBacklog,
+    closed: AtomicBool,
+    /// Ends the tasks.
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl Shared {
+    async fn connection(&self) -> Result<Connection, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Unavailable(CLOSED.into()));
+        }
+        self.connections.get().await
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").field("store", &self.shared.store).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Sends a command to the writer, and waits for its answer.
+    async fn write<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+        let closed = || StoreError::Unavailable(CLOSED.into());
+        let (reply, answer) = oneshot::channel();
+        self.writer.send(job(reply)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+#[async_trait]
+impl Lifecycle for PostgresStore {
+    fn newest_time(&self) -> Option<Time> {
+        self.newest_time
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    async fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        let (done, closed) = oneshot::channel();
+        if self.writer.send(Job::Close(done)).await.is_ok() {
+            let _ = closed.await; // fails if the writer ended already
+        }
+        self.shared.stop.cancel();
+        self.shared.connections.close();
+    }
+}

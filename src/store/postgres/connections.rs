@@ -1,0 +1,147 @@
+//! Connections to PostgreSQL, and transactions on them.
+
+use std::{ops::Deref, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use tokio_postgres::config::TargetSessionAttrs;
+
+use super::{PostgresConfig, tls};
+use crate::store::StoreError;
+
+/// The advisory lock that orders changes. Whoever changes approvals holds it shared; whoever changes what decides about
+/// approvals (freezes, policies, tokens, blocks), or forgets approvals, holds it exclusively. So an answer to such a
+/// change means that no transaction is left which has not seen it.
+pub(super) const GATE: i64 = 0x5369_676e_6f66_6600;
+
+/// The advisory lock of migrations.
+pub(super) const MIGRATIONS: i64 = GATE + 1;
+
+/// Maximum time to get a connection.
+const CONNECT: Duration = Duration::from_secs(8);
+
+/// Maximum time of a statement, in milliseconds, enforced by PostgreSQL. Also the maximum time that a transaction waits
+/// for its next statement, so that a server that hangs holds no locks.
+const STATEMENT_MS: u32 = 10_000;
+
+/// Maximum number of connections of a server.
+const CONNECTIONS: usize = 16;
+
+/// A pool of connections to the primary.
+#[derive(Clone, Debug)]
+pub(super) struct Connections(Pool);
+
+/// A connection from the pool. Statements are prepared once for each connection: `connection.prepare_cached(SQL)`.
+pub(super) type Connection = Object;
+
+impl Connections {
+    /// Connects when first needed.
+    pub(super) fn new(config: &PostgresConfig) -> Result<Self, tls::TlsError> {
+        let mut settings = config.connection.clone();
+        settings
+            .application_name("signoff")
+            .connect_timeout(CONNECT)
+            .keepalives_idle(Duration::from_secs(4))
+            .keepalives_interval(Duration::from_secs(2))
+            .keepalives_retries(2)
+            .tcp_user_timeout(CONNECT)
+            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+        let own = format!(
+            "-c search_path={} -c statement_timeout={STATEMENT_MS} -c lock_timeout={STATEMENT_MS} \
+             -c idle_in_transaction_session_timeout={STATEMENT_MS} -c default_transaction_isolation=read\\ committed",
+            config.schema
+        );
+        settings.options(&match config.connection.get_options() {
+            Some(given) => format!("{given} {own}"),
+            None => own,
+        });
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(settings, tls::connector(&config.tls)?, recycling);
+        let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).timeouts(timeouts).runtime(Runtime::Tokio1);
+        // The builder fails only without a runtime.
+        Ok(Self(pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?))
+    }
+
+    /// A connection.
+    pub(super) async fn get(&self) -> Result<Connection, StoreError> {
+        self.0.get().await.map_err(|error| {
+            if matches!(error, PoolError::Closed) {
+                return StoreError::Unavailable(super::CLOSED.into());
+            }
+            tracing::warn!(error = %cause(&error), "cannot connect to PostgreSQL");
+            StoreError::Unavailable("no connection to PostgreSQL".into())
+        })
+    }
+
+    /// A transaction that nothing else changes the store beside.
+    pub(super) async fn exclusive(&self) -> Result<Transaction, StoreError> {
+        let transaction = self.begin().await?;
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&GATE]).await?;
+        Ok(transaction)
+    }
+
+    /// A transaction without the lock: for data that decides nothing about approvals, such as lanes.
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let connection = self.get().await?;
+        connection.batch_execute("BEGIN").await?;
+        Ok(Transaction(Some(connection)))
+    }
+
+    /// Closes all connections. Later calls fail.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
+/// An open transaction. Dropping it rolls it back.
+pub(super) struct Transaction(Option<Connection>);
+
+impl Transaction {
+    /// Commits.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(connection) = self.0.take() {
+            // If this fails, the connection must not return to the pool.
+            if let Err(error) = connection.batch_execute("COMMIT").await {
+                drop(Object::take(connection));
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Transaction {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0.as_ref().expect("only `commit` takes the connection, and it consumes the transaction")
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // Closing the connection ends its transaction.
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// An error with its causes, for logs.
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Why a statement failed is logged; callers learn only that the store cannot answer now.
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        tracing::warn!(error = %cause(&error), "a statement failed in PostgreSQL");
+        Self::Unavailable("a statement failed in PostgreSQL".into())
+    }
+}

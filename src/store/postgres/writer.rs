@@ -1,0 +1,293 @@
+//! The one task of a server that changes approvals: receive, drain, lock, read, run, write, commit, publish, answer.
+//!
+//! **Why groups.** A commit waits for the disk, and for the standbys: about the same time for one command as for many.
+//! So the task takes all commands that arrived during the previous commit, up to [`GROUP`], and commits them together.
+//! A group costs three round trips, however many commands it has.
+//!
+//! **Locks, always in this order**, so that two servers never wait for each other in a circle: the
+//! [gate](super::connections::GATE), shared; callers that submit, in order; approvals, in order; lanes. The caller's lock
+//! makes its limit of pending approvals exact, and its idempotency key unique, over all servers.
+//!
+//! **A commit whose outcome is unknown.** If the connection breaks during `COMMIT`, the group may be on record. The task
+//! then asks, on a new connection. It first takes the gate exclusively: the old connection may still be committing, and
+//! holds the gate until it has ended. Then it looks for an event of the group, by its hash. If that is there, the task
+//! commits once more, to wait for the standbys: the first wait may have been cut short. Only then it answers.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use deadpool_postgres::Object;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_postgres::error::SqlState;
+
+use super::{
+    Shared, columns,
+    connections::{Connection, GATE},
+    group::{Group, Outcome, Writes},
+    load, read, write,
+};
+use crate::{
+    domain::{ApprovalId, Command, Freezes, Time},
+    store::{StoreError, Submission, Submitted, Transitioned, records},
+};
+
+/// Maximum commands in one group.
+const GROUP: usize = 256;
+
+/// How often a group runs again after it lost a race.
+const ATTEMPTS: usize = 5;
+
+/// Maximum time to find out whether a group is on record.
+const RESOLVE: Duration = Duration::from_secs(8);
+
+/// How often the number of pending approvals is counted anew, for what other servers do.
+const COUNT: Duration = Duration::from_secs(1);
+
+/// Answers a command.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// A command for the writer.
+pub(super) enum Job {
+    Submit(Box<Submission>, Reply<Submitted>),
+    Transition(ApprovalId, Command, Time, Reply<Transitioned>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The number of pending approvals.
+pub(super) struct Pending {
+    pub(super) count: u64,
+    pub(super) oldest: Option<Time>,
+}
+
+/// Counts the pending approvals of all servers.
+pub(super) async fn pending(connection: &Connection) -> Result<Pending, StoreError> {
+    let sql = "SELECT count(*), min(created) FROM approvals WHERE status = 0";
+    let statement = connection.prepare_cached(sql).await?;
+    let row = connection.query_one(&statement, &[]).await?;
+    let oldest: Option<i64> = row.get(1);
+    Ok(Pending { count: columns::unsigned(row.get(0))?, oldest: oldest.map(records::time).transpose()? })
+}
+
+/// Freezes, as of a version.
+#[derive(Debug, Default)]
+pub(super) struct KnownFreezes {
+    pub(super) version: i64,
+    pub(super) freezes: Arc<Freezes>,
+}
+
+/// Starts the writer.
+pub(super) async fn start(shared: Arc<Shared>, jobs: mpsc::Receiver<Job>) -> Result<(), StoreError> {
+    let connection = shared.connections.get().await?;
+    let freezes = read::freezes(&connection).await?;
+    shared.observer.frozen(&freezes.freezes);
+    let writer = Writer { shared, connection: Some(connection), freezes };
+    tokio::spawn(writer.run(jobs));
+    Ok(())
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// Kept between groups: its statements are prepared.
+    connection: Option<Connection>,
+    freezes: KnownFreezes,
+}
+
+/// Why a group is not on record.
+enum Failed {
+    /// It lost a race, and can run again.
+    Race,
+    /// It failed.
+    Store(StoreError),
+    /// `COMMIT` failed: it may be on record.
+    Unknown(Writes, Vec<Outcome>),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for Failed {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let races = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::UNIQUE_VIOLATION];
+        if error.code().is_some_and(|code| races.contains(code)) { Self::Race } else { Self::Store(error.into()) }
+    }
+}
+
+impl Writer {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut group = Vec::with_capacity(GROUP);
+        let mut count = tokio::time::interval(COUNT);
+        count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = count.tick() => {
+                    if let Err(error) = self.count().await {
+                        tracing::debug!(%error, "cannot count the pending approvals");
+                    }
+                    continue;
+                }
+                received = jobs.recv_many(&mut group, GROUP) => if received == 0 {
+                    return;
+                }
+            }
+            let close = group.iter().position(|job| matches!(job, Job::Close(_)));
+            let rest = close.map(|at| group.split_off(at));
+            if !group.is_empty() {
+                self.commit(std::mem::take(&mut group)).await;
+            }
+            if let Some(Job::Close(done)) = rest.and_then(|rest| rest.into_iter().next()) {
+                let _ = done.send(()); // fails if the caller no longer waits
+                return;
+            }
+        }
+    }
+
+    /// Counts the pending approvals between two groups, so that the own ones are counted exactly.
+    async fn count(&mut self) -> Result<(), StoreError> {
+        let connection = self.connection().await?;
+        let counted = pending(&connection).await;
+        if counted.is_ok() {
+            self.connection = Some(connection);
+        }
+        let Pending { count, oldest } = counted?;
+        self.shared.pending.store(count, Ordering::Release);
+        self.shared.observer.pending(count, oldest);
+        Ok(())
+    }
+
+    /// Runs a group, and answers it once it is durable.
+    async fn commit(&mut self, jobs: Vec<Job>) {
+        let begun = Instant::now();
+        let mut attempt = 1;
+        let (writes, outcomes) = loop {
+            match self.attempt(&jobs).await {
+                Ok(done) => break done,
+                Err(Failed::Race) if attempt < ATTEMPTS => attempt += 1,
+                Err(Failed::Race) => {
+                    tracing::warn!(attempts = ATTEMPTS, "a group of commands lost every race");
+                    return fail(jobs, &StoreError::Unavailable("too many servers change the same approvals".into()));
+                }
+                Err(Failed::Store(error)) => return fail(jobs, &error),
+                Err(Failed::Unknown(writes, outcomes)) => match self.resolve(&writes).await {
+                    Ok(true) => break (writes, outcomes),
+                    Ok(false) => attempt += 1,
+                    Err(error) => return fail(jobs, &error),
+                },
+            }
+            if attempt > ATTEMPTS {
+                return fail(jobs, &StoreError::Unavailable("PostgreSQL ends every transaction".into()));
+            }
+        };
+        let count = jobs.len();
+        self.publish(&writes);
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            answer(job, outcome);
+        }
+        self.shared.observer.committed(count, begun.elapsed());
+    }
+
+    /// Runs a group once. On success it is durable.
+    async fn attempt(&mut self, jobs: &[Job]) -> Result<(Writes, Vec<Outcome>), Failed> {
+        let connection = self.connection().await?;
+        // A connection is kept only after a group that ended well: any other may have an open transaction.
+        let (loaded, freezes) = read::group(&connection, jobs, &self.freezes, !self.shared.routes.is_empty()).await?;
+        if let Some(freezes) = freezes {
+            self.shared.observer.frozen(&freezes.freezes);
+            self.freezes = freezes;
+        }
+        let mut group = Group::new(loaded, &self.shared.routes);
+        let outcomes: Vec<_> = jobs.iter().map(|job| group.run(job)).collect();
+        let writes = group.into_writes();
+        if writes.is_empty() {
+            connection.batch_execute("ROLLBACK").await?;
+        } else {
+            write::group(&connection, &writes, &self.shared).await?;
+            if let Err(error) = connection.batch_execute("COMMIT").await {
+                tracing::warn!(%error, "cannot tell whether a group of commands was committed");
+                drop(Object::take(connection));
+                return Err(Failed::Unknown(writes, outcomes));
+            }
+        }
+        self.connection = Some(connection);
+        Ok((writes, outcomes))
+    }
+
+    /// Whether a group is on record, and durable.
+    async fn resolve(&self, writes: &Writes) -> Result<bool, StoreError> {
+        let unknown = |_| StoreError::Unavailable("the connection to PostgreSQL broke during a commit".into());
+        tokio::time::timeout(RESOLVE, async {
+            loop {
+                match self.is_on_record(writes).await {
+                    Err(StoreError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+                    result => return result,
+                }
+            }
+        })
+        .await
+        .map_err(unknown)?
+    }
+
+    async fn is_on_record(&self, writes: &Writes) -> Result<bool, StoreError> {
+        let Some((id, revision, hash)) = writes.proof()? else { return Ok(true) };
+        let transaction = self.shared.connections.exclusive().await?;
+        let sql = "SELECT payload FROM events WHERE approval = $1 AND revision = $2";
+        let row = transaction.query_opt(sql, &[&id.uuid(), &columns::number(revision)]).await?;
+        let found = row.is_some_and(|row| crate::domain::Digest::of_bytes(row.get(0)) == hash);
+        if found {
+            transaction.execute("UPDATE meta SET fence = fence + 1", &[]).await?;
+            transaction.commit().await?;
+        }
+        Ok(found)
+    }
+
+    /// Takes the kept connection, or a new one. The caller puts it back, unless its transaction may still be open.
+    async fn connection(&mut self) -> Result<Connection, StoreError> {
+        match self.connection.take().filter(|connection| !connection.is_closed()) {
+            Some(connection) => Ok(connection),
+            None => self.shared.connections.get().await,
+        }
+    }
+
+    fn publish(&self, writes: &Writes) {
+        let shared = &self.shared;
+        let change = writes.pending();
+        if change != 0 {
+            let add = |pending: u64| Some(pending.saturating_add_signed(change));
+            let _ = shared.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, add); // `add` never declines
+        }
+        writes.changes().for_each(|change| shared.commits.publish(change));
+        if !writes.lanes.is_empty() {
+            shared.backlog.note(writes.lanes.values().map(|lane| (lane, &*shared.routes)));
+            shared.outbox.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        writes.tell(&*shared.observer);
+    }
+}
+
+fn answer(job: Job, outcome: Outcome) {
+    // Sending fails if the caller no longer waits, which is fine.
+    match (job, outcome) {
+        (Job::Submit(_, reply), Outcome::Submitted(result)) => drop(reply.send(result)),
+        (Job::Transition(.., reply), Outcome::Transitioned(result)) => drop(reply.send(result)),
+        (Job::Submit(..) | Job::Transition(..) | Job::Close(_), _) => {}
+    }
+}
+
+fn fail(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        match job {
+            Job::Submit(_, reply) => drop(reply.send(Err(error.clone()))),
+            Job::Transition(.., reply) => drop(reply.send(Err(error.clone()))),
+            Job::Close(_) => {}
+        }
+    }
+}
