@@ -36,6 +36,12 @@ impl Routes {
         self.channels.keys().filter(|name| self.tells(approval, name)).collect()
     }
 
+    /// Whether there are no channels.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
     /// The deliveries that an event causes. `approval` is in the state after the event.
     ///
     /// The channel's delay holds for the request only. Later events of the lane wait behind the request; an escalation

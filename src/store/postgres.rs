@@ -27,6 +27,7 @@ mod open;
 mod outbox;
 mod policies;
 mod prune;
+mod read;
 mod signing_keys;
 #[cfg(test)]
 pub(in crate::store) mod testing;

@@ -72,6 +72,11 @@ pub(super) struct Changed {
 }
 
 impl Changed {
+    /// A whole history.
+    pub(super) const fn imported(approval: Arc<Approval>, events: Vec<Event>) -> Self {
+        Self { approval, previous: Digest::ZERO, events, before: None }
+    }
+
     /// The stored form of its head and new events.
     pub(super) fn encode(&self) -> Result<records::EncodedApproval, StoreError> {
         records::encode(&self.approval, &self.events, self.previous)

@@ -99,7 +99,7 @@ struct Writer {
 }
 
 /// Why a group is not on record.
-enum Failed {
+pub(super) enum Failed {
     /// It lost a race, and can run again.
     Race,
     /// It failed.
