@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     PostgresStore, PostgresTls, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, migrations, outbox, writer,
+    feed, freezes, migrations, outbox, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -98,6 +98,7 @@ impl PostgresStore {
             observer,
             routes: Arc::clone(&config.routes),
             pending: AtomicU64::new(pending.count),
+            observed: freezes::ObservedVersion::default(),
             outbox: watch::Sender::new(0),
             backlog: outbox::KnownBacklog::read(&connection).await?,
             closed: AtomicBool::new(false),
