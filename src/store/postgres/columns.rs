@@ -1,7 +1,5 @@
 //! How values become columns.
 
-use std::time::Duration;
-
 use crate::{
     domain::{Actor, Approval, Digest, Revision, Status, Time, name::composed},
     store::{StoreError, records::corrupt},
@@ -78,9 +76,6 @@ pub(super) fn due(approval: &Approval) -> Option<i64> {
 pub(super) fn digest(digest: Digest) -> Vec<u8> {
     digest.as_bytes().to_vec()
 }
-
-/// How long rows of a finished transaction of another server may stay invisible in the feed.
-pub(super) const SETTLE: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {

@@ -87,6 +87,12 @@ async fn horizon(client: &ClientWrapper) -> Result<(u64, bool), StoreError> {
     Ok((transaction(row.get(0))?, row.get(1)))
 }
 
+/// The number of the next transaction.
+async fn newest(client: &ClientWrapper) -> Result<u64, StoreError> {
+    let statement = client.prepare_cached("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").await?;
+    transaction(client.query_one(&statement, &[]).await?.get(0))
+}
+
 fn transaction(text: &str) -> Result<u64, StoreError> {
     text.parse().map_err(|_| corrupt(format!("the transaction number {text} is malformed")))
 }
@@ -118,9 +124,7 @@ impl ChangeFeed for PostgresStore {
             Some(cursor) => Position::decode(cursor.position_in(store)?).ok_or(CursorError::Malformed)?,
         };
         // A place in the future was given by a database from before a backup was restored.
-        let newest = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text";
-        let newest = connection.query_one(&connection.prepare_cached(newest).await?, &[]).await?;
-        if after.transaction > transaction(newest.get(0))? {
+        if after.transaction > newest(&connection).await? {
             return Err(CursorError::OtherHistory.into());
         }
         let started = Instant::now();

@@ -52,11 +52,8 @@ pub(super) fn from_rows(rows: &[Row]) -> Result<Found, StoreError> {
     let mut parts: HashMap<ApprovalId, Parts<'_>> = HashMap::new();
     for row in rows {
         let id = ApprovalId::new(row.get(0));
-        let part = parts.entry(id).or_insert_with(|| Parts {
-            head: row.get(1),
-            schema: row.get(5),
-            events: HashMap::new(),
-        });
+        let part =
+            parts.entry(id).or_insert_with(|| Parts { head: row.get(1), schema: row.get(5), events: HashMap::new() });
         if let Some(revision) = row.get::<_, Option<i64>>(2) {
             part.events.insert(unsigned(revision)?, row.get(3));
         }

@@ -55,7 +55,9 @@ pub enum OpenError {
         known: i32,
     },
     /// The store needs a migration.
-    #[error("the store in PostgreSQL has schema version {found}, and this build needs {newest}: run `signoff store migrate`")]
+    #[error(
+        "the store in PostgreSQL has schema version {found}, and this build needs {newest}: run `signoff store migrate`"
+    )]
     Older {
         /// The applied migration; 0 for an empty database.
         found: i32,

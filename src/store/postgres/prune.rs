@@ -18,12 +18,7 @@ const OLD: &str = "\
 
 /// Forgets approvals, as [`ApprovalStore::prune`](crate::store::ApprovalStore::prune) says. Unlike sled's, this also
 /// forgets approvals whose records are unreadable: nothing of them is needed for it.
-pub(super) async fn prune(
-    shared: &Shared,
-    decided_before: Time,
-    now: Time,
-    limit: usize,
-) -> Result<usize, StoreError> {
+pub(super) async fn prune(shared: &Shared, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
     drop(shared.connection().await?); // an answer from a closed store is an error
     let transaction = shared.connections.exclusive().await?;
     let limit = columns::limit(limit);
@@ -38,11 +33,11 @@ pub(super) async fn prune(
         let forgotten = "UPDATE request_ids SET approval = NULL, forgotten = $2 WHERE (issuer, subject, request_id) IN \
                          (SELECT issuer, subject, request_id FROM request_ids WHERE approval = ANY($1))";
         transaction.execute(forgotten, &[&ids, &columns::micros(now)]).await?;
-        let newest = "UPDATE meta SET newest = greatest(newest, (SELECT max(updated) FROM approvals WHERE id = ANY($1)))";
+        let newest =
+            "UPDATE meta SET newest = greatest(newest, (SELECT max(updated) FROM approvals WHERE id = ANY($1)))";
         transaction.execute(newest, &[&ids]).await?;
         let schemas = "SELECT DISTINCT schema FROM approvals WHERE id = ANY($1) AND schema IS NOT NULL";
-        let schemas: Vec<Vec<u8>> =
-            transaction.query(schemas, &[&ids]).await?.iter().map(|row| row.get(0)).collect();
+        let schemas: Vec<Vec<u8>> = transaction.query(schemas, &[&ids]).await?.iter().map(|row| row.get(0)).collect();
         for sql in [
             "DELETE FROM approvals WHERE id = ANY($1)",
             "DELETE FROM events WHERE approval = ANY($1)",

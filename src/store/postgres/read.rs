@@ -1,7 +1,7 @@
 //! Reads and locks everything that a group of commands needs, in one round trip, or two.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -112,14 +112,14 @@ pub(super) async fn group(
     let (.., lanes, approvals, request_ids, pending, rejections, version) = tokio::try_join!(
         biased;
         client.batch_execute("BEGIN"),
-        client.execute(&gate, &[&GATE]),
-        client.execute(&lock_callers, &[&locks]),
-        client.query(&lock_approvals, &[&ids]),
-        client.query(&lock_lanes, &[&noted_ids]),
-        client.query(&approvals, &[&ids]),
-        client.query(&request_ids, &[&key_issuers, &key_subjects, &key_ids]),
-        client.query(&pending, &[&issuers, &subjects]),
-        client.query(&rejections, &[&calls]),
+        async { client.execute(&gate, &[&GATE]).await },
+        async { client.execute(&lock_callers, &[&locks]).await },
+        async { client.query(&lock_approvals, &[&ids]).await },
+        async { client.query(&lock_lanes, &[&noted_ids]).await },
+        async { client.query(&approvals, &[&ids]).await },
+        async { client.query(&request_ids, &[&key_issuers, &key_subjects, &key_ids]).await },
+        async { client.query(&pending, &[&issuers, &subjects]).await },
+        async { client.query(&rejections, &[&calls]).await },
         client.query_one(&version, &[]),
     )?;
 
@@ -137,7 +137,8 @@ pub(super) async fn group(
         loaded.pending.insert((row.get(0), row.get(1)), count);
     }
     for row in &rejections {
-        let call = Digest::from_bytes(row.get::<_, &[u8]>(0).try_into().map_err(|_| corrupt("a call's hash is short"))?);
+        let call =
+            Digest::from_bytes(row.get::<_, &[u8]>(0).try_into().map_err(|_| corrupt("a call's hash is short"))?);
         let until: Time = records::time(row.get(1))?;
         loaded.rejections.insert(call, (until, ApprovalId::new(row.get(2))));
     }
@@ -148,7 +149,8 @@ pub(super) async fn group(
         Named::Approval(id) => Some(*id),
         Named::Forgotten(_) => None,
     });
-    let referred: BTreeSet<Uuid> = named.chain(loaded.rejections.values().map(|(_, id)| *id)).map(ApprovalId::uuid).collect();
+    let referred: BTreeSet<Uuid> =
+        named.chain(loaded.rejections.values().map(|(_, id)| *id)).map(ApprovalId::uuid).collect();
     let missing: Vec<Uuid> = referred.difference(&wanted.approvals).copied().collect();
     if !missing.is_empty() {
         loaded.approvals.extend(load::approvals(client, &missing).await?);

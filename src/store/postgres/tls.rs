@@ -45,8 +45,7 @@ pub(super) fn connector(tls: &PostgresTls) -> Result<MakeRustlsConnect, TlsError
         }
         Some(path) => {
             let fault = |reason: String| TlsError::File { path: path.clone(), reason };
-            let certificates =
-                CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
             let certificates = certificates.map_err(|error| fault(error.to_string()))?;
             if certificates.is_empty() {
                 return Err(fault("it has no certificate".into()));

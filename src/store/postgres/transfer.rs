@@ -58,7 +58,8 @@ impl Transfer for PostgresStore {
             }
             let (issuer, subject) = columns::names(&approval.request.caller);
             let key = (issuer, subject, approval.request.request_id.clone());
-            let sql = "SELECT forgotten IS NULL FROM request_ids WHERE issuer = $1 AND subject = $2 AND request_id = $3";
+            let sql =
+                "SELECT forgotten IS NULL FROM request_ids WHERE issuer = $1 AND subject = $2 AND request_id = $3";
             let statement = transaction.prepare_cached(sql).await?;
             match transaction.query_opt(&statement, &[&key.0, &key.1, &key.2]).await? {
                 Some(row) if row.get(0) => return Err(StoreError::Conflict(id)),
@@ -99,9 +100,8 @@ impl Transfer for PostgresStore {
         });
         let statement = connection.prepare_cached(sql).await?;
         let (issuer, subject) = (composed(&issuer), composed(&subject));
-        let rows = connection
-            .query(&statement, &[&at, &&*issuer, &&*subject, &request_id, &columns::limit(limit)])
-            .await?;
+        let rows =
+            connection.query(&statement, &[&at, &&*issuer, &&*subject, &request_id, &columns::limit(limit)]).await?;
         let forgotten = |row: &tokio_postgres::Row| {
             let at = records::time(row.get(0))?;
             Ok(Forgotten { at, issuer: row.get(1), subject: row.get(2), request_id: row.get(3) })

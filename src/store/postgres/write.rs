@@ -1,6 +1,7 @@
 //! Writes a group of commands: one statement for each table, all in one round trip.
 
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
@@ -9,10 +10,7 @@ use super::{
     outbox::LaneRow,
     writer::Failed,
 };
-use crate::{
-    domain::{Approval, Routes},
-    store::{StoreError, records},
-};
+use crate::{domain::Approval, store::records};
 
 const INSERT: &str = "\
     INSERT INTO approvals (id, revision, status, issuer, subject, caller, tool, agent, created, updated, due, decided, \
@@ -189,14 +187,29 @@ pub(super) async fn changes(client: &ClientWrapper, changed: &[&Changed], origin
         }
         let (.., named) = tokio::try_join!(
             biased;
-            client.execute(&insert, &[
-                &new.ids, &new.revisions, &new.statuses, &new.issuers, &new.subjects, &new.callers, &new.tools,
-                &new.agents, &new.created, &new.updated, &new.due, &new.decided, &new.schemas, &new.arguments,
-                &new.heads,
-            ]),
-            client.execute(&labels, &[&new.labels, &new.labelled]),
-            client.execute(&schemas, &[&hashes, &documents]),
-            client.execute(&request_ids, &[&new.issuers, &new.subjects, &new.request_ids, &new.ids]),
+            async {
+                let parameters: &[&(dyn ToSql + Sync)] = &[
+                    &new.ids,
+                    &new.revisions,
+                    &new.statuses,
+                    &new.issuers,
+                    &new.subjects,
+                    &new.callers,
+                    &new.tools,
+                    &new.agents,
+                    &new.created,
+                    &new.updated,
+                    &new.due,
+                    &new.decided,
+                    &new.schemas,
+                    &new.arguments,
+                    &new.heads,
+                ];
+                client.execute(&insert, parameters).await
+            },
+            async { client.execute(&labels, &[&new.labels, &new.labelled]).await },
+            async { client.execute(&schemas, &[&hashes, &documents]).await },
+            async { client.execute(&request_ids, &[&new.issuers, &new.subjects, &new.request_ids, &new.ids]).await },
         )?;
         Ok(named)
     };
@@ -204,8 +217,15 @@ pub(super) async fn changes(client: &ClientWrapper, changed: &[&Changed], origin
         if old.ids.is_empty() {
             return Ok(0);
         }
-        let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[
-            &old.ids, &old.before, &old.revisions, &old.statuses, &old.updated, &old.due, &old.decided, &old.arguments,
+        let parameters: &[&(dyn ToSql + Sync)] = &[
+            &old.ids,
+            &old.before,
+            &old.revisions,
+            &old.statuses,
+            &old.updated,
+            &old.due,
+            &old.decided,
+            &old.arguments,
             &old.heads,
         ];
         client.execute(&update, parameters).await
@@ -217,9 +237,9 @@ pub(super) async fn changes(client: &ClientWrapper, changed: &[&Changed], origin
         biased;
         inserts,
         updates,
-        client.execute(&events, &[&of, &revisions, &payloads]),
+        async { client.execute(&events, &[&of, &revisions, &payloads]).await },
         rejections,
-        client.execute(&feed, &[&origin, &all, &newest]),
+        async { client.execute(&feed, &[&origin, &all, &newest]).await },
     )?;
     if named != new.ids.len() as u64 || updated != old.ids.len() as u64 {
         return Err(Failed::Race);

@@ -14,7 +14,6 @@
 //! commits once more, to wait for the standbys: the first wait may have been cut short. Only then it answers.
 
 use std::{
-    collections::{BTreeSet, HashMap},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -28,10 +27,10 @@ use tokio_postgres::error::SqlState;
 
 use super::{
     Shared, columns,
-    connections::{Connection, GATE},
+    connections::Connection,
     freezes,
     group::{Group, Outcome, Writes},
-    load, read, write,
+    read, write,
 };
 use crate::{
     domain::{ApprovalId, Command, Freezes, Time},

@@ -13,8 +13,8 @@
 use sled::IVec;
 
 use super::tree_reader::TreeReader;
-pub(super) use crate::store::records::corrupt;
 use crate::store::StoreError;
+pub(super) use crate::store::records::corrupt;
 
 /// The format of values. Reading a later one gives [`StoreError::Newer`].
 const FORMAT: u8 = 1;

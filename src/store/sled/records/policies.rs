@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Encoded, cut, decode, get};
+use super::{Encoded, decode, get};
 use crate::store::{
     PolicyHead, PolicyVersion, StoreError, UnchangedPolicy,
+    records::to_bytes,
     sled::{
         frame::{self, corrupt},
         keys,
@@ -99,8 +100,8 @@ pub(in super::super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded
     let PolicyVersion { head, request_id, expected, document } = version;
     let record = PolicyRecord { head: head.clone(), request_id: request_id.clone(), expected: *expected };
     let mut encoded = Encoded::new();
-    cut(&mut encoded, keys::policy(head.version), &record)?;
-    cut(&mut encoded, keys::policy_document(head.version), document)?;
+    frame::cut(&mut encoded, keys::policy(head.version), &to_bytes(&record)?)?;
+    frame::cut(&mut encoded, keys::policy_document(head.version), &to_bytes(document)?)?;
     if let Some(request_id) = request_id {
         let key = keys::policy_request_id(&head.author, request_id);
         let value = frame::seal(&key, &head.version.to_be_bytes());
