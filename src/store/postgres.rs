@@ -84,6 +84,8 @@ struct Shared {
     routes: Arc<Routes>,
     /// The number of pending approvals of all servers, as far as this one knows.
     pending: AtomicU64,
+    /// The version of the freezes that the observer saw last.
+    observed: freezes::ObservedVersion,
     /// Wakes the dispatcher of notifications.
     outbox: watch::Sender<u64>,
     /// What waits in the outbox, as of the last look.
@@ -100,6 +102,15 @@ impl Shared {
         }
         self.connections.get().await
     }
+}
+
+/// Runs a change in a task, to its end: also if the caller stops waiting. Otherwise a change could be on record without
+/// its effects on this server.
+async fn finish<T: Send + 'static>(
+    change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let ended = |_| StoreError::Unavailable("the change was interrupted".into());
+    tokio::spawn(change).await.map_err(ended)?
 }
 
 impl std::fmt::Debug for PostgresStore {

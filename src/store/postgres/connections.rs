@@ -108,6 +108,22 @@ impl Transaction {
         }
         Ok(())
     }
+
+    /// Commits after a success, and rolls back after a failure.
+    pub(super) async fn end<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match result {
+            Ok(value) => self.commit().await.map(|()| value),
+            Err(error) => {
+                // If even this fails, the connection must not return to the pool.
+                if let Some(connection) = self.0.take()
+                    && connection.batch_execute("ROLLBACK").await.is_err()
+                {
+                    drop(Object::take(connection));
+                }
+                Err(error)
+            }
+        }
+    }
 }
 
 impl Deref for Transaction {

@@ -187,7 +187,7 @@ async fn refresh_outbox(shared: &Shared) -> Result<(), StoreError> {
         return Ok(());
     }
     let connection = shared.connections.get().await?;
-    if shared.backlog.refresh(&connection, &shared.routes).await? {
+    if shared.backlog.refresh(&connection).await? {
         shared.outbox.send_modify(|count| *count = count.wrapping_add(1));
     }
     Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     PostgresStore, PostgresTls, PostgresUrl, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, migrations, outbox, ownership, writer,
+    feed, freezes, migrations, outbox, ownership, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -120,6 +120,7 @@ impl PostgresStore {
             observer,
             routes: Arc::clone(&config.routes),
             pending: AtomicU64::new(pending.count),
+            observed: freezes::ObservedVersion::default(),
             outbox: watch::Sender::new(0),
             backlog: outbox::KnownBacklog::read(&connection).await?,
             closed: AtomicBool::new(false),

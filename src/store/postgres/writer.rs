@@ -28,6 +28,7 @@ use tokio_postgres::error::SqlState;
 use super::{
     Shared, columns,
     connections::Connection,
+    freezes,
     group::{Group, Outcome, Writes},
     read, write,
 };
@@ -84,7 +85,7 @@ pub(super) struct KnownFreezes {
 pub(super) async fn start(shared: Arc<Shared>, jobs: mpsc::Receiver<Job>) -> Result<(), StoreError> {
     let connection = shared.connections.get().await?;
     let freezes = read::freezes(&connection).await?;
-    shared.observer.frozen(&freezes.freezes);
+    freezes::observe(&shared, freezes.version, &freezes.freezes);
     let writer = Writer { shared, connection: Some(connection), freezes };
     tokio::spawn(writer.run(jobs));
     Ok(())
@@ -200,7 +201,7 @@ impl Writer {
         // A connection is kept only after a group that ended well: any other may have an open transaction.
         let (loaded, freezes) = read::group(&connection, jobs, &self.freezes, !self.shared.routes.is_empty()).await?;
         if let Some(freezes) = freezes {
-            self.shared.observer.frozen(&freezes.freezes);
+            freezes::observe(&self.shared, freezes.version, &freezes.freezes);
             self.freezes = freezes;
         }
         let mut group = Group::new(loaded, &self.shared.routes);

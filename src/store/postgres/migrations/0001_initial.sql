@@ -104,13 +104,17 @@ CREATE TABLE lanes (
     record bytea NOT NULL,
     -- When its head is due; null if nothing waits.
     due bigint,
-    -- When its head could first be sent.
+    -- When its head could first be sent; null if nothing waits.
     since bigint,
+    -- Whether it has dead deliveries.
     dead boolean NOT NULL,
+    -- Until when a server sends its head; null if none does.
     leased_until bigint,
     PRIMARY KEY (approval, channel)
 );
-CREATE INDEX lanes_due ON lanes (channel, (coalesce(leased_until, due)), approval) WHERE due IS NOT NULL;
+CREATE INDEX lanes_due ON lanes (channel, due, approval) WHERE due IS NOT NULL AND leased_until IS NULL;
+CREATE INDEX lanes_leased ON lanes (channel, leased_until) WHERE leased_until IS NOT NULL;
+CREATE INDEX lanes_dead ON lanes (approval, channel) WHERE dead;
 
 CREATE TABLE policies (
     version bigint PRIMARY KEY,

@@ -59,3 +59,7 @@ mod memory {
 mod sled {
     crate::store_conformance!(super::Sled);
 }
+
+mod postgres {
+    crate::store_conformance!(crate::store::postgres::testing::Postgres);
+}
