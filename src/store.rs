@@ -20,8 +20,8 @@
 //! | [`Lifecycle`] | health, the newest time on record, closing |
 //!
 //! [`Store`] combines them. Code that needs one concern takes that trait: an `Arc<dyn Store>` coerces to an `Arc<dyn
-//! PolicyStore>`. [`open`] opens the store of a [`StoreConfig`]. The engines are `sled/`, and the model in
-//! `testing/memory.rs`.
+//! PolicyStore>`. [`open`] opens the store of a [`StoreConfig`]. The engines are `sled/`, `postgres/`, and
+//! the model in `testing/memory.rs`.
 //!
 //! **A new concern** is a trait in its own file, with its types and its part of the suite, and one more name in the
 //! definition of [`Store`]. Data that must be atomic with a transition, such as the lanes of the outbox, needs no write
@@ -44,7 +44,7 @@ mod lifecycle;
 mod open;
 mod outbox;
 mod policies;
-pub mod postgres;
+mod postgres;
 mod query;
 mod records;
 mod sessions;
@@ -74,6 +74,12 @@ pub use signing_keys::SigningKeyStore;
 pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
 pub use transfer::{Forgotten, History, REMEMBERED, Transfer};
+
+// Specific to PostgreSQL.
+pub use postgres::{
+    OpenError as PostgresOpenError, PostgresConfig, PostgresStore, PostgresTls, PostgresUrl, PostgresUrlError,
+    SchemaVersion, TlsError as PostgresTlsError,
+};
 
 // Specific to sled and its directories.
 pub use sled::{

@@ -2,14 +2,18 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Observer, SledConfig, SledOpenError, SledStore, Store};
+use super::{
+    Observer, PostgresConfig, PostgresOpenError, PostgresStore, PostgresUrl, SledConfig, SledOpenError, SledStore, Store,
+};
 use crate::domain::Routes;
 
-/// Which store, and where. `server.rs` makes it from the settings; today only `data_dir` matters.
+/// Which store, and where. `server.rs` makes it from the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreConfig {
     /// A directory of this machine.
     Sled(SledConfig),
+    /// A PostgreSQL database.
+    Postgres(Box<PostgresConfig>),
 }
 
 /// Why a store could not be opened. Each engine has its own reasons.
@@ -18,6 +22,9 @@ pub enum OpenError {
     /// The store in a directory.
     #[error(transparent)]
     Sled(#[from] SledOpenError),
+    /// The store in PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] PostgresOpenError),
     /// A bug.
     #[error("cannot open the store: {0}")]
     Panicked(String),
@@ -36,11 +43,19 @@ impl StoreConfig {
         Self::Sled(SledConfig { create: false, ..SledConfig::new(directory) })
     }
 
-    /// Sets the maximum time for a group of commands, or for closing. A store that takes longer has failed.
+    /// A store in a PostgreSQL database, whose tables are created if they are missing.
+    #[must_use]
+    pub fn in_postgres(url: &PostgresUrl, password: Option<&str>) -> Self {
+        Self::Postgres(Box::new(PostgresConfig::new(url, password)))
+    }
+
+    /// Sets the maximum time for a group of commands on a disk of this machine, or for closing. A store that takes
+    /// longer has failed. PostgreSQL has limits of its own.
     #[must_use]
     pub fn with_write_timeout(self, write_timeout: Duration) -> Self {
         match self {
             Self::Sled(config) => Self::Sled(SledConfig { write_timeout, ..config }),
+            postgres @ Self::Postgres(_) => postgres,
         }
     }
 
@@ -49,6 +64,7 @@ impl StoreConfig {
     pub fn with_routes(self, routes: Arc<Routes>) -> Self {
         match self {
             Self::Sled(config) => Self::Sled(SledConfig { routes, ..config }),
+            Self::Postgres(config) => Self::Postgres(Box::new(PostgresConfig { routes, ..*config })),
         }
     }
 }
@@ -64,5 +80,6 @@ pub async fn open(config: &StoreConfig, observer: Arc<dyn Observer>) -> Result<A
             let store = opening.await.map_err(|error| OpenError::Panicked(error.to_string()))??;
             Ok(Arc::new(store))
         }
+        StoreConfig::Postgres(config) => Ok(Arc::new(PostgresStore::open(&config, observer).await?)),
     }
 }

@@ -1,10 +1,12 @@
-//! The store for several servers: PostgreSQL 15 or later, with a group commit in each server.
+//! The store on PostgreSQL 15 or later, with group commit.
 //!
-//! **What is shared, and how.** Servers share nothing but the database. The same domain function decides as in the other
-//! stores. A command locks the rows of its approval, reads them, runs the domain's step and writes; two servers that
-//! decide about one approval wait for each other, and the second sees the first one's result. [`connections`] has the
-//! lock that orders freezes, policies and other changes that decide about approvals; [`writer`] the groups; [`feed`] how
-//! servers learn of each other's changes.
+//! The same domain function decides as in the other stores. A command locks the rows of its approval, reads them, runs
+//! the domain's step and writes. [`connections`] has the lock that orders freezes, policies and other changes that decide
+//! about approvals; [`writer`] the groups; [`feed`] the change feed.
+//!
+//! **One server at a time** ([`ownership`]). The rows are ready for several: two that decide about one approval wait for
+//! each other, and the second sees the first one's result. But servers keep tokens, sessions and the live policy in
+//! memory.
 //!
 //! **Reads go to the primary only.** A standby may lag, and an agent must never see an approval that is gone after a
 //! failover, or miss one that is there.
@@ -25,6 +27,7 @@ mod merged_records;
 mod migrations;
 mod open;
 mod outbox;
+mod ownership;
 mod policies;
 mod prune;
 mod read;
@@ -33,6 +36,7 @@ mod signing_keys;
 pub(in crate::store) mod testing;
 mod tls;
 mod transfer;
+mod url;
 mod write;
 mod writer;
 
@@ -48,6 +52,7 @@ use uuid::Uuid;
 pub use migrations::SchemaVersion;
 pub use open::{OpenError, PostgresConfig};
 pub use tls::{PostgresTls, TlsError};
+pub use url::{PostgresUrl, PostgresUrlError};
 
 use self::{
     connections::{Connection, Connections},

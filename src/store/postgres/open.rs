@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    PostgresStore, PostgresTls, Shared, TlsError,
+    PostgresStore, PostgresTls, PostgresUrl, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, freezes, migrations, outbox, writer,
+    feed, freezes, migrations, outbox, ownership, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -21,6 +21,9 @@ use crate::{
 
 /// Capacity of the writer's queue. Senders wait when it is full.
 const QUEUE: usize = 4_096;
+
+/// The schema of the tables, unless another one is set.
+const SCHEMA: &str = "signoff";
 
 /// Settings of a store in PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,20 @@ pub struct PostgresConfig {
     pub migrate: bool,
     /// The channels to notify about events.
     pub routes: Arc<Routes>,
+}
+
+impl PostgresConfig {
+    /// The store in a database, whose tables are created or migrated when it is opened. `password`, if the database
+    /// requires one.
+    #[must_use]
+    pub fn new(url: &PostgresUrl, password: Option<&str>) -> Self {
+        let mut connection = url.connection().clone();
+        if let Some(password) = password {
+            connection.password(password);
+        }
+        let schema = SCHEMA.to_owned();
+        Self { connection, tls: url.tls().clone(), schema, migrate: true, routes: Arc::default() }
+    }
 }
 
 /// Why a store in PostgreSQL could not be opened.
@@ -64,6 +81,9 @@ pub enum OpenError {
         /// The newest migration of this build.
         newest: i32,
     },
+    /// Another server runs on this store.
+    #[error("another server uses the store in PostgreSQL; one server can use it at a time")]
+    InUse,
     /// The data is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -107,9 +127,11 @@ impl PostgresStore {
             stop: CancellationToken::new(),
         });
         drop(connection);
+        let health = watch::Sender::new(Health::Working);
+        ownership::start(Arc::clone(&shared), health.clone()).await?;
         writer::start(Arc::clone(&shared), jobs).await?;
         feed::start(Arc::clone(&shared)).await?;
-        Ok(Self { shared, writer: sender, newest_time, health: watch::Sender::new(Health::Working) })
+        Ok(Self { shared, writer: sender, newest_time, health })
     }
 }
 

@@ -86,12 +86,11 @@ async fn take(
     let expire = client.prepare_cached(EXPIRE).await?;
     let take = client.prepare_cached(TAKE).await?;
     let next = client.prepare_cached(NEXT).await?;
-    let limit = columns::limit(limit);
     // One round trip: statements are sent in this order.
     let (_, mut taken, next) = tokio::try_join!(
         biased;
         async { client.execute(&expire, &[&channel, &now]).await },
-        async { client.query(&take, &[&channel, &now, &until, &limit, &unreadable]).await },
+        async { client.query(&take, &[&channel, &now, &until, &columns::limit(limit), &unreadable]).await },
         async { client.query_one(&next, &[&channel, &unreadable]).await },
     )?;
     taken.sort_by_key(|row| (row.get::<_, Option<i64>>(3), row.get::<_, Uuid>(0)));

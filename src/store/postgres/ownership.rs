@@ -1,0 +1,74 @@
+//! One server at a time.
+//!
+//! A server keeps tokens, sessions and the live policy in memory. A second server would not learn at once that a token was
+//! revoked. So a server holds an advisory lock of the database for as long as it runs, and another one does not start: it
+//! can wait on another machine, and start when the first one has ended.
+//!
+//! The lock belongs to a connection. If that breaks, the server takes the lock again. If another server was faster, this
+//! one has failed. Meanwhile each approval is still decided once: that is up to the rows, not to this lock.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{
+    OpenError, Shared,
+    connections::{Connection, GATE},
+};
+use crate::store::{Health, StoreError};
+
+/// The advisory lock of the server.
+const SERVER: i64 = GATE + 2;
+
+/// How often a server checks that it still has the lock.
+const CHECK: Duration = Duration::from_secs(2);
+
+/// Takes the lock. False if another server has it.
+async fn take(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.query_one("SELECT pg_try_advisory_lock($1)", &[&SERVER]).await?.get(0))
+}
+
+/// Takes the lock for a server that starts, and keeps it until the store is closed.
+pub(super) async fn start(shared: Arc<Shared>, health: watch::Sender<Health>) -> Result<(), OpenError> {
+    let connection = shared.connections.get().await?;
+    if !take(&connection).await? {
+        return Err(OpenError::InUse);
+    }
+    tokio::spawn(keep(shared, health, connection));
+    Ok(())
+}
+
+async fn keep(shared: Arc<Shared>, health: watch::Sender<Health>, connection: Connection) {
+    let mut held = Some(connection);
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => break,
+            () = tokio::time::sleep(CHECK) => {}
+        }
+        let alive = match &held {
+            Some(connection) => connection.simple_query("").await.is_ok(),
+            None => false,
+        };
+        if alive {
+            continue;
+        }
+        if let Some(broken) = held.take() {
+            drop(deadpool_postgres::Object::take(broken));
+        }
+        let Ok(connection) = shared.connections.get().await else { continue };
+        match take(&connection).await {
+            Ok(true) => held = Some(connection),
+            Ok(false) => {
+                let reason = "another server uses the store in PostgreSQL";
+                tracing::error!("{reason}");
+                health.send_replace(Health::Failed(reason.into()));
+                return;
+            }
+            Err(error) => tracing::debug!(%error, "cannot take the lock of the server"),
+        }
+    }
+    // The lock ends with its connection, which must not return to the pool.
+    if let Some(connection) = held {
+        drop(deadpool_postgres::Object::take(connection));
+    }
+}
