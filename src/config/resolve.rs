@@ -79,6 +79,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
         resolved.check_oidc();
         resolved.check_sign_in();
         resolved.check_tls();
+        resolved.check_store();
         resolved.check_timeouts();
         resolved.check_notify_default();
     }
@@ -200,6 +201,17 @@ impl Resolved {
             problems.push(ConfigError::Oidc { place: self.place(&[ISSUER]), problem });
         }
         self.problems.append(&mut problems);
+    }
+
+    /// A password is for a database.
+    fn check_store(&mut self) {
+        const PASSWORD: &str = "store_password_file";
+        const STORE: &str = "store";
+        let Config { store, store_password_file, .. } = &self.config;
+        if self.sound(&[STORE, PASSWORD]) && store.is_none() && store_password_file.is_some() {
+            let place = self.place(&[PASSWORD]);
+            self.problems.push(ConfigError::Needs { place, key: PASSWORD, needs: STORE });
+        }
     }
 
     /// Settings that require each other are set together, and plaintext beyond loopback is explicit.

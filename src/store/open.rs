@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    Observer, PostgresConfig, PostgresOpenError, PostgresStore, PostgresUrl, SledConfig, SledOpenError, SledStore, Store,
+    Observer, PostgresConfig, PostgresOpenError, PostgresStore, PostgresUrl, SledConfig, SledOpenError, SledStore,
+    Store,
 };
 use crate::domain::Routes;
 
@@ -44,9 +45,11 @@ impl StoreConfig {
     }
 
     /// A store in a PostgreSQL database, whose tables are created if they are missing.
-    #[must_use]
-    pub fn in_postgres(url: &PostgresUrl, password: Option<&str>) -> Self {
-        Self::Postgres(Box::new(PostgresConfig::new(url, password)))
+    ///
+    /// # Errors
+    /// When the file with the password cannot be read.
+    pub async fn in_postgres(url: &PostgresUrl, password_file: Option<&Path>) -> Result<Self, OpenError> {
+        Ok(Self::Postgres(Box::new(PostgresConfig::new(url, password_file).await?)))
     }
 
     /// Sets the maximum time for a group of commands on a disk of this machine, or for closing. A store that takes

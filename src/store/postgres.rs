@@ -28,6 +28,7 @@ mod migrations;
 mod open;
 mod outbox;
 mod ownership;
+mod password;
 mod policies;
 mod prune;
 mod read;

@@ -282,6 +282,8 @@ fn defaults_are_the_documented_ones() {
         "plaintext = false",
         "# public_url is not set",
         "# desk.allowed_hosts is not set",
+        "store = \"sled\"",
+        "# store_password_file is not set",
         "data_dir = \"/home/op/.local/state/signoff/dev\"",
         "retain = \"forever\"",
         "heartbeat = \"15s\"",

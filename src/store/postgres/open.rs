@@ -1,8 +1,11 @@
 //! Opening a store in PostgreSQL.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use tokio::sync::{mpsc, watch};
@@ -10,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    PostgresStore, PostgresTls, PostgresUrl, Shared, TlsError,
+    PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, freezes, migrations, outbox, ownership, writer,
+    feed, freezes, migrations, outbox, ownership, password, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -41,16 +44,18 @@ pub struct PostgresConfig {
 }
 
 impl PostgresConfig {
-    /// The store in a database, whose tables are created or migrated when it is opened. `password`, if the database
-    /// requires one.
-    #[must_use]
-    pub fn new(url: &PostgresUrl, password: Option<&str>) -> Self {
+    /// The store in a database, whose tables are created or migrated when it is opened. The password, if the database
+    /// requires one, is in a file, or in the variable `PGPASSWORD`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn new(url: &PostgresUrl, password_file: Option<&Path>) -> Result<Self, OpenError> {
         let mut connection = url.connection().clone();
-        if let Some(password) = password {
+        if let Some(password) = password::read(password_file).await? {
             connection.password(password);
         }
         let schema = SCHEMA.to_owned();
-        Self { connection, tls: url.tls().clone(), schema, migrate: true, routes: Arc::default() }
+        Ok(Self { connection, tls: url.tls().clone(), schema, migrate: true, routes: Arc::default() })
     }
 }
 
@@ -60,6 +65,9 @@ pub enum OpenError {
     /// PostgreSQL cannot be reached, or rejects the statements.
     #[error("cannot open the store in PostgreSQL: {0}")]
     Failed(String),
+    /// The password cannot be read.
+    #[error("cannot read the password of the database: {0}")]
+    Password(String),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -96,6 +104,24 @@ impl From<tokio_postgres::Error> for OpenError {
 }
 
 impl PostgresStore {
+    /// The version of a store's schema, while a server may be using it.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn schema_version(config: &PostgresConfig) -> Result<SchemaVersion, OpenError> {
+        let connection = Connections::new(config)?.get().await?;
+        Ok(migrations::version(&connection, &config.schema).await?)
+    }
+
+    /// Brings the schema of a store to the newest version of this build.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn migrate(config: &PostgresConfig) -> Result<SchemaVersion, OpenError> {
+        let connection = Connections::new(config)?.get().await?;
+        migrations::migrate(&connection, &config.schema).await
+    }
+
     /// Opens a store.
     ///
     /// # Errors
