@@ -62,6 +62,8 @@ pub struct Config {
     pub store: Option<PostgresUrl>,
     /// File with the password of the database.
     pub store_password_file: Option<PathBuf>,
+    /// Whether to serve only while the database has a synchronous standby.
+    pub require_synchronous: bool,
     /// The data directory, relative to the working directory unless absolute.
     pub data_dir: PathBuf,
     /// Retention of decided approvals, at least an hour; `None` keeps them forever.
@@ -111,6 +113,7 @@ impl Default for Config {
             desk: DeskSettings::default(),
             store: None,
             store_password_file: None,
+            require_synchronous: false,
             data_dir: PathBuf::from("./signoff-data"),
             retain: None,
             heartbeat: Duration::from_secs(15),

@@ -78,8 +78,8 @@ pub use transfer::{Forgotten, History, REMEMBERED, Transfer};
 
 // Specific to PostgreSQL.
 pub use postgres::{
-    OpenError as PostgresOpenError, PostgresConfig, PostgresStore, PostgresTls, PostgresUrl, PostgresUrlError,
-    SchemaVersion, TlsError as PostgresTlsError,
+    Durability, OpenError as PostgresOpenError, PostgresConfig, PostgresStore, PostgresTls, PostgresUrl,
+    PostgresUrlError, SchemaVersion, TlsError as PostgresTlsError,
 };
 
 // Specific to sled and its directories.

@@ -203,14 +203,17 @@ impl Resolved {
         self.problems.append(&mut problems);
     }
 
-    /// A password is for a database.
+    /// Settings of a database are set with one.
     fn check_store(&mut self) {
-        const PASSWORD: &str = "store_password_file";
         const STORE: &str = "store";
-        let Config { store, store_password_file, .. } = &self.config;
-        if self.sound(&[STORE, PASSWORD]) && store.is_none() && store_password_file.is_some() {
-            let place = self.place(&[PASSWORD]);
-            self.problems.push(ConfigError::Needs { place, key: PASSWORD, needs: STORE });
+        let Config { store, store_password_file, require_synchronous, .. } = &self.config;
+        if store.is_some() || !self.sound(&[STORE]) {
+            return;
+        }
+        let given =
+            [("store_password_file", store_password_file.is_some()), ("require_synchronous", *require_synchronous)];
+        for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+            self.problems.push(ConfigError::Needs { place: self.place(&[key]), key, needs: STORE });
         }
     }
 

@@ -58,7 +58,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 69] = [
+pub(super) static TABLE: [Setting; 70] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -81,6 +81,8 @@ pub(super) static TABLE: [Setting; 69] = [
         "The store: sled, in data_dir, or the URL of a PostgreSQL database"),
     key("store_password_file", Kind::File(|c| &mut c.store_password_file),
         "File with the password of the database, without which the variable PGPASSWORD counts; requires store"),
+    key("require_synchronous", Kind::Bool(|c| &mut c.require_synchronous),
+        "Serve only while PostgreSQL's settings make every commit wait for a standby; requires store"),
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Data directory; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },

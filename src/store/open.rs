@@ -62,6 +62,15 @@ impl StoreConfig {
         }
     }
 
+    /// Sets whether the store fails unless PostgreSQL's settings make every commit wait for a standby.
+    #[must_use]
+    pub fn with_require_synchronous(self, require_synchronous: bool) -> Self {
+        match self {
+            sled @ Self::Sled(_) => sled,
+            Self::Postgres(config) => Self::Postgres(Box::new(PostgresConfig { require_synchronous, ..*config })),
+        }
+    }
+
     /// Sets the channels to notify about events.
     #[must_use]
     pub fn with_routes(self, routes: Arc<Routes>) -> Self {

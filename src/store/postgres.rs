@@ -18,6 +18,7 @@ mod approvals;
 mod blocks;
 mod columns;
 mod connections;
+mod durability;
 mod feed;
 mod freezes;
 mod group;
@@ -50,6 +51,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+pub use durability::Durability;
 pub use migrations::SchemaVersion;
 pub use open::{OpenError, PostgresConfig};
 pub use tls::{PostgresTls, TlsError};

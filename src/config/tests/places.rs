@@ -284,6 +284,7 @@ fn defaults_are_the_documented_ones() {
         "# desk.allowed_hosts is not set",
         "store = \"sled\"",
         "# store_password_file is not set",
+        "require_synchronous = false",
         "data_dir = \"/home/op/.local/state/signoff/dev\"",
         "retain = \"forever\"",
         "heartbeat = \"15s\"",

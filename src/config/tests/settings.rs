@@ -11,7 +11,7 @@ use crate::notify::ChannelSettings;
 /// Each setting with a value that is not its default, as text and as TOML, and its effect.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 68] = [
+const EXAMPLES: [Example; 69] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -26,6 +26,7 @@ const EXAMPLES: [Example; 68] = [
     }),
     ("store", "postgres://u@h/d", "\"postgres://u@h/d\"", |c| c.store = Some("postgres://u@h/d".parse().unwrap())),
     ("store_password_file", "/secret", "\"/secret\"", |c| c.store_password_file = Some("/secret".into())),
+    ("require_synchronous", "true", "true", |c| c.require_synchronous = true),
     ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
     ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
     ("heartbeat", "50ms", "'50ms'", |c| c.heartbeat = Duration::from_millis(50)),
@@ -115,7 +116,7 @@ fn companions(key: &str) -> &'static [&'static str] {
         | "certificates.reviewer"
         | "certificates.auditor"
         | "certificates.operator" => &["tls.certificate", "tls.key", "tls.client_ca"],
-        "store_password_file" => &["store"],
+        "store_password_file" | "require_synchronous" => &["store"],
         "oidc.client_id" => &["oidc.issuer"],
         "oidc.client_secret_file" | "oidc.scopes" => &["oidc.issuer", "oidc.client_id"],
         _ => &[],

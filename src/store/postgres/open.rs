@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
+    Durability, PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
     connections::{Connection, Connections, cause},
     feed, freezes, migrations, outbox, ownership, password, writer,
 };
@@ -39,6 +39,8 @@ pub struct PostgresConfig {
     pub schema: String,
     /// Whether to create and migrate the tables.
     pub migrate: bool,
+    /// Whether the store fails unless [`Durability::Standby`] is promised.
+    pub require_synchronous: bool,
     /// The channels to notify about events.
     pub routes: Arc<Routes>,
 }
@@ -55,7 +57,14 @@ impl PostgresConfig {
             connection.password(password);
         }
         let schema = SCHEMA.to_owned();
-        Ok(Self { connection, tls: url.tls().clone(), schema, migrate: true, routes: Arc::default() })
+        Ok(Self {
+            connection,
+            tls: url.tls().clone(),
+            schema,
+            migrate: true,
+            require_synchronous: false,
+            routes: Arc::default(),
+        })
     }
 }
 
@@ -89,6 +98,9 @@ pub enum OpenError {
         /// The newest migration of this build.
         newest: i32,
     },
+    /// The settings of PostgreSQL promise less than is required.
+    #[error("require_synchronous is set, but {0}; set synchronous_standby_names, and synchronous_commit to on")]
+    NotSynchronous(Durability),
     /// Another server runs on this store.
     #[error("another server uses the store in PostgreSQL; one server can use it at a time")]
     InUse,
@@ -133,6 +145,15 @@ impl PostgresStore {
             migrations::migrate(&connection, &config.schema).await?;
         }
         migrations::version(&connection, &config.schema).await?.check()?;
+        let durability = Durability::read(&connection).await?;
+        if config.require_synchronous && durability < Durability::Standby {
+            return Err(OpenError::NotSynchronous(durability));
+        }
+        if durability == Durability::Process {
+            tracing::warn!("{durability}");
+        } else {
+            tracing::info!("{durability}");
+        }
         let store: Uuid = connection.query_one("SELECT store FROM meta", &[]).await?.get(0);
         let newest_time = newest(&connection).await?;
         let pending = writer::pending(&connection).await?;
@@ -154,7 +175,7 @@ impl PostgresStore {
         });
         drop(connection);
         let health = watch::Sender::new(Health::Working);
-        ownership::start(Arc::clone(&shared), health.clone()).await?;
+        ownership::start(Arc::clone(&shared), health.clone(), config.require_synchronous).await?;
         writer::start(Arc::clone(&shared), jobs).await?;
         feed::start(Arc::clone(&shared)).await?;
         Ok(Self { shared, writer: sender, newest_time, health })
