@@ -40,6 +40,7 @@ mod show;
 mod shutdown_watchdog;
 mod status;
 mod store;
+mod stored;
 mod subject;
 mod table;
 mod text;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::domain::{ChannelName, PublicUrl, Routes};
 use crate::identity::{CertificateRoles, RoleGroups};
 use crate::notify::ChannelSettings;
+use crate::store::PostgresUrl;
 use crate::tls::TlsConfig;
 
 mod channels;
@@ -57,7 +58,13 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// The reviewers' desk.
     pub desk: DeskSettings,
-    /// Directory of the store, relative to the working directory unless absolute.
+    /// The PostgreSQL database of the store; `None` for a store in the data directory.
+    pub store: Option<PostgresUrl>,
+    /// File with the password of the database.
+    pub store_password_file: Option<PathBuf>,
+    /// Whether to serve only while the database has a synchronous standby.
+    pub require_synchronous: bool,
+    /// The data directory, relative to the working directory unless absolute.
     pub data_dir: PathBuf,
     /// Retention of decided approvals, at least an hour; `None` keeps them forever.
     pub retain: Option<Duration>,
@@ -104,6 +111,9 @@ impl Default for Config {
             plaintext: false,
             public_url: None,
             desk: DeskSettings::default(),
+            store: None,
+            store_password_file: None,
+            require_synchronous: false,
             data_dir: PathBuf::from("./signoff-data"),
             retain: None,
             heartbeat: Duration::from_secs(15),

@@ -331,7 +331,12 @@ async fn open_store(
     log: &Arc<ApprovalLog>,
     policy: LivePolicy,
 ) -> Result<Arc<dyn Store>, StartError> {
-    let kept = StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout);
+    let kept = match &config.store {
+        None => StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout),
+        Some(url) => StoreConfig::in_postgres(url, config.store_password_file.as_deref())
+            .await?
+            .with_require_synchronous(config.require_synchronous),
+    };
     let kept = kept.with_routes(Arc::new(config.routes()));
     Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log), policy))).await?)
 }

@@ -44,6 +44,7 @@ mod lifecycle;
 mod open;
 mod outbox;
 mod policies;
+#[expect(clippy::disallowed_methods, reason = "waits for a database by the machine's clock, not by server time")]
 mod postgres;
 mod query;
 mod records;
@@ -77,8 +78,8 @@ pub use transfer::{Forgotten, History, REMEMBERED, Transfer};
 
 // Specific to PostgreSQL.
 pub use postgres::{
-    OpenError as PostgresOpenError, PostgresConfig, PostgresStore, PostgresTls, PostgresUrl, PostgresUrlError,
-    SchemaVersion, TlsError as PostgresTlsError,
+    Durability, OpenError as PostgresOpenError, PostgresConfig, PostgresStore, PostgresTls, PostgresUrl,
+    PostgresUrlError, SchemaVersion, TlsError as PostgresTlsError,
 };
 
 // Specific to sled and its directories.

@@ -106,7 +106,7 @@ async fn run(Cli { connection, command }: Cli) -> ExitCode {
         }
         Command::Export(args) => transfer::export(args).await,
         Command::Import(args) => transfer::import(args).await,
-        Command::Store(command) => store::store(command, connection.json),
+        Command::Store(command) => store::store(command, connection.json).await,
         Command::Client(command) => super::run(command, &connection, self::command).await,
     }
 }

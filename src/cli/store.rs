@@ -1,6 +1,7 @@
-//! `signoff store`: commands for the data directory of a stopped server.
+//! `signoff store`: commands for the store itself. Those for a data directory need a stopped server.
 
 mod check;
+mod database;
 mod salvage;
 
 use std::process::ExitCode;
@@ -14,12 +15,18 @@ pub(super) enum StoreCommand {
     /// Salvage the intact records of a damaged store into a file for `signoff import`
     #[command(long_about = salvage::LONG)]
     Salvage(salvage::SalvageArgs),
+    /// Create the tables in a PostgreSQL database, or bring them to this build's version
+    Migrate(database::DatabaseArgs),
+    /// Show the version of the tables in a PostgreSQL database
+    Status(database::DatabaseArgs),
 }
 
 /// Runs a command and returns the exit code of the process: 0 no faults, 1 faults or a failure, 2 usage error.
 #[must_use]
-pub(super) fn store(command: StoreCommand, json: bool) -> ExitCode {
+pub(super) async fn store(command: StoreCommand, json: bool) -> ExitCode {
     match command {
+        StoreCommand::Migrate(args) => database::migrate(&args, json).await,
+        StoreCommand::Status(args) => database::status(&args, json).await,
         StoreCommand::Check(args) => check::run(&args, json),
         StoreCommand::Salvage(args) => salvage::run(&args, json),
     }

@@ -16,7 +16,7 @@ use std::{
 use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
-use super::text::escape;
+use super::{stored::StoredArgs, text::escape};
 use crate::{
     bounded_file,
     clock::{OutOfRange, SystemWall},
@@ -37,9 +37,9 @@ const LINE_MAX: u64 = 16 << 20;
 /// The store to export, and the output.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExportArgs {
-    /// Data directory of a stopped server
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    /// The store
+    #[command(flatten)]
+    stored: StoredArgs,
     /// File to write; it must not exist [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -48,9 +48,9 @@ pub(super) struct ExportArgs {
 /// The store to import into, and the input.
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportArgs {
-    /// Data directory of a stopped server; created if absent
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    /// The store; a data directory is created if absent
+    #[command(flatten)]
+    stored: StoredArgs,
     /// File to read [default: standard input]
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
@@ -184,6 +184,8 @@ enum TransferError {
     Line(usize, String),
     #[error("lines {first} to {last}: {source}; these lines were not imported")]
     Batch { first: usize, last: usize, source: StoreError },
+    #[error("no store; set --data-dir or --store")]
+    NoStore,
     #[error("cannot write an export to a terminal; set --output, or redirect standard output")]
     Terminal,
 }
@@ -212,6 +214,11 @@ fn finish(done: &str, outcome: Result<Trailer, TransferError>) -> ExitCode {
     }
 }
 
+/// The store that a command names.
+async fn config(stored: &StoredArgs, create: bool) -> Result<StoreConfig, TransferError> {
+    stored.config(create).await?.ok_or(TransferError::NoStore)
+}
+
 async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
     let name = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     let failed = |error| TransferError::File(name.clone(), error);
@@ -220,7 +227,7 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
     }
     private_files::keep_new_files_private();
     SystemWall::check()?;
-    let store = store::open(&StoreConfig::existing_in_directory(&args.data_dir), Arc::new(())).await?;
+    let store = store::open(&config(&args.stored, false).await?, Arc::new(())).await?;
     let written = match &args.output {
         Some(path) => write_file(&*store, path).await,
         None => write_to(&*store, &mut BufWriter::new(io::stdout())).await,
@@ -337,7 +344,7 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
         return Err(TransferError::Line(1, "not an export, or not of a supported version".into()));
     }
     SystemWall::check()?;
-    let store = store::open(&StoreConfig::in_directory(&args.data_dir), Arc::new(())).await?;
+    let store = store::open(&config(&args.stored, true).await?, Arc::new(())).await?;
     let mut ended = EndedHere::default();
     let count = read_from(&*store, &mut lines, &mut ended).await;
     store.close().await;

@@ -11,6 +11,7 @@ use super::raw_value::RawValue;
 use super::{Config, LogFormat, ReflectionAccess};
 use crate::domain::{ChannelName, PublicUrl, duration_text, host_value, name};
 use crate::identity::{NameGlob, oidc::Algorithm};
+use crate::store::{PostgresUrl, PostgresUrlError};
 
 /// The place in [`Config`] that a setting fills.
 pub(super) type Slot<T> = fn(&mut Config) -> &mut T;
@@ -21,6 +22,7 @@ pub(super) enum Kind {
     Bool(Slot<bool>),
     Address(Slot<SocketAddr>),
     Path(Slot<PathBuf>),
+    Store(Slot<Option<PostgresUrl>>),
     File(Slot<Option<PathBuf>>),
     Duration { min: Duration, max: Duration, slot: Slot<Duration> },
     Retention { min: Duration, max: Duration, slot: Slot<Option<Duration>> },
@@ -42,6 +44,8 @@ pub(super) enum Kind {
     Channels(Slot<Vec<ChannelName>>),
 }
 
+/// The value of `store` for a store in the data directory.
+const SLED: &str = "sled";
 /// The value of `retain` for "no limit".
 const FOREVER: &str = "forever";
 const REFLECTION: [(&str, ReflectionAccess); 2] =
@@ -57,6 +61,11 @@ impl Kind {
             Self::Address(slot) => put(slot(config), given.as_text().and_then(|text| text.parse().ok())),
             Self::Path(slot) => put(slot(config), given.as_text().and_then(path)),
             Self::File(slot) => put(slot(config), given.as_text().and_then(path).map(Some)),
+            Self::Store(slot) => match given.as_text().map(str::parse) {
+                Some(Err(PostgresUrlError::Password)) => return Err("a URL with a password".to_owned()),
+                Some(Ok(url)) => put(slot(config), Some(Some(url))),
+                _ => put(slot(config), (given.as_text() == Some(SLED)).then_some(None)),
+            },
             Self::Duration { min, max, slot } => put(slot(config), given.as_text().and_then(|t| duration(t, min, max))),
             Self::Retention { min, max, slot } => put(
                 slot(config),
@@ -111,6 +120,12 @@ impl Kind {
             Self::Bool(_) => "true or false".to_owned(),
             Self::Address(_) => "an IP address and port, such as 127.0.0.1:7766 or [::1]:7766".to_owned(),
             Self::Path(_) | Self::File(_) => "a path".to_owned(),
+            Self::Store(_) => {
+                format!(
+                    "{SLED}, or postgres://USER@HOST/DATABASE without a password; its sslmode is disable, require or \
+                     verify-full"
+                )
+            }
             Self::Duration { min, max, .. } => {
                 format!("a duration from {} to {}", duration_text(*min), duration_text(*max))
             }
@@ -149,6 +164,7 @@ impl Kind {
             Self::Address(slot) => quoted(&slot(config).to_string()),
             Self::Path(slot) => quoted(&slot(config).to_string_lossy()),
             Self::File(slot) => quoted(&slot(config).as_ref()?.to_string_lossy()),
+            Self::Store(slot) => quoted(&slot(config).as_ref().map_or_else(|| SLED.to_owned(), ToString::to_string)),
             Self::Duration { slot, .. } => quoted(&duration_text(*slot(config))),
             Self::Retention { slot, .. } => quoted(&slot(config).map_or_else(|| FOREVER.to_owned(), duration_text)),
             Self::Bytes { slot, .. } => slot(config).to_string(),

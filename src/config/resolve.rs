@@ -79,6 +79,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
         resolved.check_oidc();
         resolved.check_sign_in();
         resolved.check_tls();
+        resolved.check_store();
         resolved.check_timeouts();
         resolved.check_notify_default();
     }
@@ -200,6 +201,20 @@ impl Resolved {
             problems.push(ConfigError::Oidc { place: self.place(&[ISSUER]), problem });
         }
         self.problems.append(&mut problems);
+    }
+
+    /// Settings of a database are set with one.
+    fn check_store(&mut self) {
+        const STORE: &str = "store";
+        let Config { store, store_password_file, require_synchronous, .. } = &self.config;
+        if store.is_some() || !self.sound(&[STORE]) {
+            return;
+        }
+        let given =
+            [("store_password_file", store_password_file.is_some()), ("require_synchronous", *require_synchronous)];
+        for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+            self.problems.push(ConfigError::Needs { place: self.place(&[key]), key, needs: STORE });
+        }
     }
 
     /// Settings that require each other are set together, and plaintext beyond loopback is explicit.

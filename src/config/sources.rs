@@ -42,6 +42,9 @@ pub struct ServeFlags {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDRESS", help = help("listen"))]
     pub listen: Option<String>,
+    /// Where the store is.
+    #[arg(long, value_name = "URL", help = help("store"))]
+    pub store: Option<String>,
     /// Data directory.
     #[arg(long, value_name = "DIRECTORY", help = help("data_dir"))]
     pub data_dir: Option<String>,
@@ -102,8 +105,13 @@ pub(super) fn read_environment(
 
 /// Adds the settings of flags, and a problem for each `--set` that is malformed or unknown.
 pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
-    let own =
-        [("dev", &flags.dev), ("listen", &flags.listen), ("data_dir", &flags.data_dir), ("policy", &flags.policy)];
+    let own = [
+        ("dev", &flags.dev),
+        ("listen", &flags.listen),
+        ("store", &flags.store),
+        ("data_dir", &flags.data_dir),
+        ("policy", &flags.policy),
+    ];
     for (key, value) in own {
         if let (Some(setting), Some(value)) = (Setting::named(key), value) {
             let place = Place::Flag(setting.flag().unwrap_or_default());

@@ -58,7 +58,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 67] = [
+pub(super) static TABLE: [Setting; 70] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -77,6 +77,12 @@ pub(super) static TABLE: [Setting; 67] = [
         "Address at which people reach the server, for links and sign-in; default with dev: the address it listens on"),
     key("desk.allowed_hosts", Kind::Hosts(|c| &mut c.desk.allowed_hosts),
         "Values of the Host header that pages accept in addition to that of public_url, such as one that a proxy sends"),
+    flag("store", Kind::Store(|c| &mut c.store),
+        "The store: sled, in data_dir, or the URL of a PostgreSQL database"),
+    key("store_password_file", Kind::File(|c| &mut c.store_password_file),
+        "File with the password of the database, without which the variable PGPASSWORD counts; requires store"),
+    key("require_synchronous", Kind::Bool(|c| &mut c.require_synchronous),
+        "Serve only while PostgreSQL's settings make every commit wait for a standby; requires store"),
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Data directory; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },

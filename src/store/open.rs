@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    Observer, PostgresConfig, PostgresOpenError, PostgresStore, PostgresUrl, SledConfig, SledOpenError, SledStore, Store,
+    Observer, PostgresConfig, PostgresOpenError, PostgresStore, PostgresUrl, SledConfig, SledOpenError, SledStore,
+    Store,
 };
 use crate::domain::Routes;
 
@@ -44,9 +45,11 @@ impl StoreConfig {
     }
 
     /// A store in a PostgreSQL database, whose tables are created if they are missing.
-    #[must_use]
-    pub fn in_postgres(url: &PostgresUrl, password: Option<&str>) -> Self {
-        Self::Postgres(Box::new(PostgresConfig::new(url, password)))
+    ///
+    /// # Errors
+    /// When the file with the password cannot be read.
+    pub async fn in_postgres(url: &PostgresUrl, password_file: Option<&Path>) -> Result<Self, OpenError> {
+        Ok(Self::Postgres(Box::new(PostgresConfig::new(url, password_file).await?)))
     }
 
     /// Sets the maximum time for a group of commands on a disk of this machine, or for closing. A store that takes
@@ -56,6 +59,15 @@ impl StoreConfig {
         match self {
             Self::Sled(config) => Self::Sled(SledConfig { write_timeout, ..config }),
             postgres @ Self::Postgres(_) => postgres,
+        }
+    }
+
+    /// Sets whether the store fails unless PostgreSQL's settings make every commit wait for a standby.
+    #[must_use]
+    pub fn with_require_synchronous(self, require_synchronous: bool) -> Self {
+        match self {
+            sled @ Self::Sled(_) => sled,
+            Self::Postgres(config) => Self::Postgres(Box::new(PostgresConfig { require_synchronous, ..*config })),
         }
     }
 

@@ -1,10 +1,13 @@
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use tonic::{Request, Response};
 
 use super::Failure;
 use crate::{
-    cli::connection::{AccessClient, ConnectionArgs, unary},
+    cli::{
+        connection::{AccessClient, ConnectionArgs, unary},
+        stored::StoredArgs,
+    },
     clock::{Clock, ServerClock, SystemWall},
     domain::limits::RequestLimits,
     grpc::{AccessApi, Admitted},
@@ -14,7 +17,7 @@ use crate::{
         CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
         RevokeTokenResponse, access_service_server::AccessService as _,
     },
-    store::{self, Store, StoreConfig, TokenStore},
+    store::{self, Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -22,25 +25,19 @@ use crate::{
 pub(super) enum TokenBackend {
     /// On a server.
     Server(AccessClient),
-    /// In a data directory. Its holder counts as an operator, who can create the first token.
+    /// In a store. A person who can open it counts as an operator, who can create the first token.
     Directory { api: AccessApi, store: Arc<dyn Store>, holder: Admitted },
 }
 
 impl TokenBackend {
-    /// Opens the data directory if it is set, otherwise connects. Without `create`, a directory without a store is an
-    /// error: its name may be mistyped.
-    pub(super) async fn open(
-        data_dir: Option<&Path>,
-        create: bool,
-        connection: &ConnectionArgs,
-    ) -> Result<Self, Failure> {
-        let Some(path) = data_dir else { return Ok(Self::Server(connection.access().await?)) };
-        let failed = |error: &dyn std::fmt::Display| Failure::Files(vec![format!("{}: {error}", path.display())]);
+    /// Opens the store if one is named, otherwise connects to a server.
+    pub(super) async fn open(stored: &StoredArgs, create: bool, connection: &ConnectionArgs) -> Result<Self, Failure> {
+        let failed = |error: &dyn std::fmt::Display| Failure::Files(vec![error.to_string()]);
+        let config = stored.config(create).await.map_err(|error| failed(&error))?;
+        let Some(config) = config else { return Ok(Self::Server(connection.access().await?)) };
         private_files::keep_new_files_private();
         SystemWall::check().map_err(|error| Failure::Files(vec![error.to_string()]))?;
-        let stored = if create { StoreConfig::in_directory(path) } else { StoreConfig::existing_in_directory(path) };
-        let opened = store::open(&stored, Arc::new(())).await;
-        let store = opened.map_err(|error| Failure::Files(vec![error.to_string()]))?;
+        let store = store::open(&config, Arc::new(())).await.map_err(|error| failed(&error))?;
         let clock = ServerClock::start(store.newest_time(), |_| ()).map_err(|error| failed(&error))?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let kept = Arc::clone(&store) as Arc<dyn TokenStore>;

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use uuid::Uuid;
@@ -8,6 +8,7 @@ use crate::{
     cli::{
         connection::ConnectionArgs,
         describe,
+        stored::StoredArgs,
         text::{escape, moment},
     },
     config::parse_duration,
@@ -50,10 +51,9 @@ pub(crate) struct CreateArgs {
     /// Purpose of the token
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     comment: String,
-    /// Create the token in this data directory of a stopped server, not through a running one; creates the directory
-    /// if absent
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    /// Create the token in this store, not through a running server
+    #[command(flatten)]
+    stored: StoredArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -122,7 +122,7 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
         decides_for,
         on_behalf_of: args.on_behalf_of.map(|subject| Person { issuer: args.issuer, subject, groups: Vec::new() }),
     };
-    let made = TokenBackend::open(args.data_dir.as_deref(), true, connection).await?.create(request).await?;
+    let made = TokenBackend::open(&args.stored, true, connection).await?.create(request).await?;
     if console.json {
         return Ok(console.message(&made)?);
     }

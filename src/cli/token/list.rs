@@ -1,11 +1,10 @@
-use std::path::PathBuf;
-
 use super::{Console, Failure, backend::TokenBackend, table};
 use crate::{
     cli::{
         connection::ConnectionArgs,
         rows::{PAGE, View},
         server_time::ServerTime,
+        stored::StoredArgs,
     },
     proto::v1::ListTokensRequest,
 };
@@ -18,13 +17,13 @@ pub(crate) struct ListArgs {
     /// Maximum number of tokens to print
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Read this data directory of a stopped server, not a running server
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    /// Read this store, not a running server
+    #[command(flatten)]
+    stored: StoredArgs,
 }
 
 pub(super) async fn run(args: ListArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    let mut backend = TokenBackend::open(args.data_dir.as_deref(), false, connection).await?;
+    let mut backend = TokenBackend::open(&args.stored, false, connection).await?;
     let (mut tokens, mut page_token, mut left) = (Vec::new(), String::new(), args.limit);
     let time = loop {
         let page_size = i32::try_from(left.min(PAGE)).unwrap_or(i32::MAX);

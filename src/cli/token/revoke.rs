@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use super::{Console, Failure, backend::TokenBackend};
 use crate::{
     cli::{
@@ -7,6 +5,7 @@ use crate::{
         describe,
         ids::{self, Prefix},
         rows::PAGE,
+        stored::StoredArgs,
         text::{escape, moment},
     },
     proto::v1::{ListTokensRequest, RevokeTokenRequest},
@@ -17,13 +16,13 @@ pub(crate) struct RevokeArgs {
     /// Id of the token, or at least its first 8 characters; not the secret
     #[arg(value_name = "ID")]
     token_id: String,
-    /// Revoke the token in this data directory of a stopped server, not through a running one
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    /// Revoke the token in this store, not through a running server
+    #[command(flatten)]
+    stored: StoredArgs,
 }
 
 pub(super) async fn run(args: RevokeArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    let mut backend = TokenBackend::open(args.data_dir.as_deref(), false, connection).await?;
+    let mut backend = TokenBackend::open(&args.stored, false, connection).await?;
     let token_id = resolve(args.token_id, &mut backend).await?;
     let revoked = backend.revoke(RevokeTokenRequest { token_id }).await?;
     if console.json {

@@ -11,7 +11,7 @@ use crate::notify::ChannelSettings;
 /// Each setting with a value that is not its default, as text and as TOML, and its effect.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 66] = [
+const EXAMPLES: [Example; 69] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -24,6 +24,9 @@ const EXAMPLES: [Example; 66] = [
     ("desk.allowed_hosts", "10.0.0.1:80, B", "\"10.0.0.1:80,b\"", |c| {
         c.desk.allowed_hosts = vec!["10.0.0.1:80".into(), "b".into()];
     }),
+    ("store", "postgres://u@h/d", "\"postgres://u@h/d\"", |c| c.store = Some("postgres://u@h/d".parse().unwrap())),
+    ("store_password_file", "/secret", "\"/secret\"", |c| c.store_password_file = Some("/secret".into())),
+    ("require_synchronous", "true", "true", |c| c.require_synchronous = true),
     ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
     ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
     ("heartbeat", "50ms", "'50ms'", |c| c.heartbeat = Duration::from_millis(50)),
@@ -113,6 +116,7 @@ fn companions(key: &str) -> &'static [&'static str] {
         | "certificates.reviewer"
         | "certificates.auditor"
         | "certificates.operator" => &["tls.certificate", "tls.key", "tls.client_ca"],
+        "store_password_file" | "require_synchronous" => &["store"],
         "oidc.client_id" => &["oidc.issuer"],
         "oidc.client_secret_file" | "oidc.scopes" => &["oidc.issuer", "oidc.client_id"],
         _ => &[],
@@ -230,6 +234,8 @@ fn allowed_values_name_the_range() {
 #[test]
 fn values_without_a_range_are_checked() {
     let good = [
+        "store=sled",
+        "store=postgres://u@h:5433/d?sslmode=verify-full",
         "retain=forever",
         "log.format=text",
         "log.filter=signoff[{id}]=trace,off",
@@ -250,6 +256,10 @@ fn values_without_a_range_are_checked() {
         "data_dir=",
         "data_dir=a\0b",
         "data_dir=a\u{fffd}b",
+        "store=postgres",
+        "store=postgres://u:secret@h/d",
+        "store=postgres://u@h/d?sslmode=prefer",
+        "store_password_file=",
         "retain=never",
         "retain=Forever",
         "policy=",

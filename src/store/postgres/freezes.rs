@@ -114,3 +114,58 @@ pub(super) fn observe(shared: &Shared, version: i64, freezes: &Freezes) {
         shared.observer.frozen(freezes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            FreezeScope, Refusal,
+            freeze_samples::{new_freeze, new_thaw},
+            samples::{at, id},
+        },
+        store::{
+            ApprovalStore as _,
+            conformance::{Subject as _, approve, claim, outbox::routes, submission},
+            postgres::testing::{self, Postgres},
+        },
+    };
+
+    /// Notes how many freezes there are.
+    #[derive(Debug, Default)]
+    struct Counts(Mutex<Vec<usize>>);
+
+    impl crate::store::Observer for Counts {
+        fn committed(&self, _: usize, _: std::time::Duration) {}
+        fn reached(&self, _: &crate::domain::Approval) {}
+        fn recorded(&self, _: &crate::domain::Approval, _: &crate::domain::Event) {}
+        fn pending(&self, _: u64, _: Option<crate::domain::Time>) {}
+        fn frozen(&self, freezes: &Freezes) {
+            self.0.lock().unwrap().push(freezes.iter().count());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_freeze_holds_at_every_server_at_once() {
+        let subject = Postgres::create(routes()).await;
+        let (here, there) = (subject.opened(), subject.other().await);
+        let digest = there.submit(submission(0, 1)).await.unwrap().approval.digest;
+        there.transition(id(0, 1), approve(1), at(1)).await.unwrap();
+        here.freeze(new_freeze(1, FreezeScope::All)).await.unwrap();
+        let refused = there.transition(id(0, 1), claim(1, digest), at(2)).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Refused(Refusal::Frozen(_))), "{refused:?}");
+        there.thaw(new_thaw(1)).await.unwrap();
+        here.transition(id(0, 1), claim(1, digest), at(3)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_observer_never_sees_older_freezes_after_newer_ones() {
+        let counts = Arc::new(Counts::default());
+        let store = testing::open(&testing::config(routes()), Arc::clone(&counts) as _).await;
+        store.freeze(new_freeze(1, FreezeScope::All)).await.unwrap();
+        store.freeze(new_freeze(2, FreezeScope::Agent("a".into()))).await.unwrap();
+        // A group that read them before the second freeze.
+        observe(&store.shared, 1, &Freezes::default());
+        assert_eq!(*counts.0.lock().unwrap(), [0, 1, 2]);
+    }
+}

@@ -1,8 +1,11 @@
 //! Opening a store in PostgreSQL.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use tokio::sync::{mpsc, watch};
@@ -10,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    PostgresStore, PostgresTls, PostgresUrl, Shared, TlsError,
+    Durability, PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, freezes, migrations, outbox, ownership, writer,
+    feed, freezes, migrations, outbox, ownership, password, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -36,21 +39,32 @@ pub struct PostgresConfig {
     pub schema: String,
     /// Whether to create and migrate the tables.
     pub migrate: bool,
+    /// Whether the store fails unless [`Durability::Standby`] is promised.
+    pub require_synchronous: bool,
     /// The channels to notify about events.
     pub routes: Arc<Routes>,
 }
 
 impl PostgresConfig {
-    /// The store in a database, whose tables are created or migrated when it is opened. `password`, if the database
-    /// requires one.
-    #[must_use]
-    pub fn new(url: &PostgresUrl, password: Option<&str>) -> Self {
+    /// The store in a database, whose tables are created or migrated when it is opened. The password, if the database
+    /// requires one, is in a file, or in the variable `PGPASSWORD`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn new(url: &PostgresUrl, password_file: Option<&Path>) -> Result<Self, OpenError> {
         let mut connection = url.connection().clone();
-        if let Some(password) = password {
+        if let Some(password) = password::read(password_file).await? {
             connection.password(password);
         }
         let schema = SCHEMA.to_owned();
-        Self { connection, tls: url.tls().clone(), schema, migrate: true, routes: Arc::default() }
+        Ok(Self {
+            connection,
+            tls: url.tls().clone(),
+            schema,
+            migrate: true,
+            require_synchronous: false,
+            routes: Arc::default(),
+        })
     }
 }
 
@@ -60,6 +74,9 @@ pub enum OpenError {
     /// PostgreSQL cannot be reached, or rejects the statements.
     #[error("cannot open the store in PostgreSQL: {0}")]
     Failed(String),
+    /// The password cannot be read.
+    #[error("cannot read the password of the database: {0}")]
+    Password(String),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -81,6 +98,9 @@ pub enum OpenError {
         /// The newest migration of this build.
         newest: i32,
     },
+    /// The settings of PostgreSQL promise less than is required.
+    #[error("require_synchronous is set, but {0}; set synchronous_standby_names, and synchronous_commit to on")]
+    NotSynchronous(Durability),
     /// Another server runs on this store.
     #[error("another server uses the store in PostgreSQL; one server can use it at a time")]
     InUse,
@@ -96,6 +116,24 @@ impl From<tokio_postgres::Error> for OpenError {
 }
 
 impl PostgresStore {
+    /// The version of a store's schema, while a server may be using it.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn schema_version(config: &PostgresConfig) -> Result<SchemaVersion, OpenError> {
+        let connection = Connections::new(config)?.get().await?;
+        Ok(migrations::version(&connection, &config.schema).await?)
+    }
+
+    /// Brings the schema of a store to the newest version of this build.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn migrate(config: &PostgresConfig) -> Result<SchemaVersion, OpenError> {
+        let connection = Connections::new(config)?.get().await?;
+        migrations::migrate(&connection, &config.schema).await
+    }
+
     /// Opens a store.
     ///
     /// # Errors
@@ -107,6 +145,15 @@ impl PostgresStore {
             migrations::migrate(&connection, &config.schema).await?;
         }
         migrations::version(&connection, &config.schema).await?.check()?;
+        let durability = Durability::read(&connection).await?;
+        if config.require_synchronous && durability < Durability::Standby {
+            return Err(OpenError::NotSynchronous(durability));
+        }
+        if durability == Durability::Process {
+            tracing::warn!("{durability}");
+        } else {
+            tracing::info!("{durability}");
+        }
         let store: Uuid = connection.query_one("SELECT store FROM meta", &[]).await?.get(0);
         let newest_time = newest(&connection).await?;
         let pending = writer::pending(&connection).await?;
@@ -128,7 +175,7 @@ impl PostgresStore {
         });
         drop(connection);
         let health = watch::Sender::new(Health::Working);
-        ownership::start(Arc::clone(&shared), health.clone()).await?;
+        ownership::start(Arc::clone(&shared), health.clone(), config.require_synchronous).await?;
         writer::start(Arc::clone(&shared), jobs).await?;
         feed::start(Arc::clone(&shared)).await?;
         Ok(Self { shared, writer: sender, newest_time, health })

@@ -348,12 +348,7 @@ async fn may_notify(client: &ClientWrapper, ids: Vec<Uuid>) -> Result<BTreeSet<A
     Ok(rows.iter().filter(may).map(|row| ApprovalId::new(row.get(0))).collect())
 }
 
-async fn revive(
-    client: &ClientWrapper,
-    delivery: DeliveryId,
-    now: Time,
-    routes: &Routes,
-) -> Result<Lane, StoreError> {
+async fn revive(client: &ClientWrapper, delivery: DeliveryId, now: Time, routes: &Routes) -> Result<Lane, StoreError> {
     let DeliveryId { approval, revision, channel } = delivery;
     let rows = lock(client, &[(approval, channel)]).await?;
     let mut lane = rows.first().map(decode).transpose()?.ok_or(StoreError::NotFound)?;

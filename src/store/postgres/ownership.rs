@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    OpenError, Shared,
+    Durability, OpenError, Shared,
     connections::{Connection, GATE},
 };
 use crate::store::{Health, StoreError};
@@ -29,27 +29,39 @@ async fn take(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 /// Takes the lock for a server that starts, and keeps it until the store is closed.
-pub(super) async fn start(shared: Arc<Shared>, health: watch::Sender<Health>) -> Result<(), OpenError> {
+///
+/// With `require_synchronous`, the store fails when PostgreSQL's settings no longer promise [`Durability::Standby`].
+pub(super) async fn start(
+    shared: Arc<Shared>,
+    health: watch::Sender<Health>,
+    require_synchronous: bool,
+) -> Result<(), OpenError> {
     let connection = shared.connections.get().await?;
     if !take(&connection).await? {
         return Err(OpenError::InUse);
     }
-    tokio::spawn(keep(shared, health, connection));
+    tokio::spawn(keep(shared, health, connection, require_synchronous));
     Ok(())
 }
 
-async fn keep(shared: Arc<Shared>, health: watch::Sender<Health>, connection: Connection) {
+async fn keep(shared: Arc<Shared>, health: watch::Sender<Health>, connection: Connection, require_synchronous: bool) {
     let mut held = Some(connection);
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => break,
             () = tokio::time::sleep(CHECK) => {}
         }
-        let alive = match &held {
-            Some(connection) => connection.simple_query("").await.is_ok(),
-            None => false,
+        let promised = match &held {
+            Some(connection) => Durability::read(connection).await.ok(),
+            None => None,
         };
-        if alive {
+        if let Some(durability) = promised {
+            if require_synchronous && durability < Durability::Standby {
+                let reason = OpenError::NotSynchronous(durability).to_string();
+                tracing::error!("{reason}");
+                health.send_replace(Health::Failed(reason));
+                break;
+            }
             continue;
         }
         if let Some(broken) = held.take() {

@@ -228,8 +228,7 @@ async fn named(client: &ClientWrapper, number: u64) -> Result<PolicyVersion, Sto
 }
 
 async fn newest(client: &ClientWrapper) -> Result<Option<PolicyVersion>, StoreError> {
-    let statement =
-        client.prepare_cached("SELECT version, record FROM policies ORDER BY version DESC LIMIT 1").await?;
+    let statement = client.prepare_cached("SELECT version, record FROM policies ORDER BY version DESC LIMIT 1").await?;
     client.query_opt(&statement, &[]).await?.map(|row| version(&row)).transpose()
 }
 

@@ -133,6 +133,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "identity",
                     "notify",
                     "spelling",
+                    "store",
                     "tls",
                     "unicode",
                 ],

@@ -2,7 +2,7 @@
 -- `record`, `head` and `payload` are MessagePack, as store/records.rs defines; the other columns index them.
 
 CREATE TABLE meta (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     -- Names the store in cursors of the change feed.
     store uuid NOT NULL DEFAULT gen_random_uuid(),
     -- The newest time of what is no longer stored, such as forgotten approvals.
