@@ -16,7 +16,16 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 
 /// The tools of all commands.
 pub(crate) fn tools() -> impl Iterator<Item = &'static Tool> {
-    let own = [tools::GIT, tools::RUST, tools::BUF, tools::CARGO_DENY, tools::CXX, tools::CHROMIUM, tools::SMTP];
+    let own = [
+        tools::GIT,
+        tools::RUST,
+        tools::BUF,
+        tools::CARGO_DENY,
+        tools::CXX,
+        tools::CHROMIUM,
+        tools::SMTP,
+        tools::POSTGRESQL,
+    ];
     // The Node.js of the server's and the desk's tests is that of a client too.
     own.into_iter().chain(CLIENTS.iter().map(|client| client.tools)).flatten()
 }

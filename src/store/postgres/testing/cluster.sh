@@ -1,5 +1,5 @@
-# Runs a PostgreSQL in a new directory until standard input ends, and leaves nothing behind. Prints the directory, which has its
-# socket, once it accepts connections. Nothing in it is worth a sync: it does not survive its tests.
+# Runs a PostgreSQL in a new directory until standard input ends, and leaves nothing behind. Prints the directory, which
+# has its socket, once it accepts connections. Nothing in it is worth a sync: it does not survive its tests.
 set -eu
 programs=$1
 directory=$(mktemp -d "${TMPDIR:-/tmp}/signoff-postgres.XXXXXX")
