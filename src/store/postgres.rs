@@ -132,6 +132,14 @@ impl PostgresStore {
     }
 }
 
+/// Ends the tasks, whether or not the store was closed.
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+        self.shared.connections.close();
+    }
+}
+
 #[async_trait]
 impl Lifecycle for PostgresStore {
     fn newest_time(&self) -> Option<Time> {

@@ -134,7 +134,17 @@ impl PostgresStore {
         migrations::migrate(&connection, &config.schema).await
     }
 
-    /// Opens a store.
+    /// Opens a store for the only server that uses it.
+    ///
+    /// # Errors
+    /// [`OpenError`]: [`OpenError::InUse`] while another server uses it.
+    pub async fn open_alone(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
+        let store = Self::open(config, observer).await?;
+        ownership::start(Arc::clone(&store.shared), store.health.clone(), config.require_synchronous).await?;
+        Ok(store)
+    }
+
+    /// Opens a store that others may have open. Each approval is still decided once.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -174,11 +184,9 @@ impl PostgresStore {
             stop: CancellationToken::new(),
         });
         drop(connection);
-        let health = watch::Sender::new(Health::Working);
-        ownership::start(Arc::clone(&shared), health.clone(), config.require_synchronous).await?;
         writer::start(Arc::clone(&shared), jobs).await?;
         feed::start(Arc::clone(&shared)).await?;
-        Ok(Self { shared, writer: sender, newest_time, health })
+        Ok(Self { shared, writer: sender, newest_time, health: watch::Sender::new(Health::Working) })
     }
 }
 
