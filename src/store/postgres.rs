@@ -33,6 +33,7 @@ mod password;
 mod policies;
 mod prune;
 mod read;
+mod restored;
 mod signing_keys;
 #[cfg(test)]
 pub(in crate::store) mod testing;

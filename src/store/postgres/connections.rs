@@ -2,7 +2,9 @@
 
 use std::{ops::Deref, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio_postgres::config::TargetSessionAttrs;
 
 use super::{PostgresConfig, tls};
@@ -41,6 +43,10 @@ const CONNECT: Duration = Duration::from_secs(8);
 /// for its next statement, so that a server that hangs holds no locks.
 const STATEMENT_MS: u32 = 10_000;
 
+/// An answer must be on disk. A stricter setting than `on` stays.
+const WAIT_FOR_DISK: &str =
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
 /// Maximum number of connections of a server.
 const CONNECTIONS: usize = 16;
 
@@ -78,7 +84,11 @@ impl Connections {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(settings, tls::connector(&config.tls)?, recycling);
         let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
+        let wait_for_disk = Hook::async_fn(|client: &mut ClientWrapper, _| {
+            Box::pin(async move { client.batch_execute(WAIT_FOR_DISK).await.map_err(HookError::Backend) })
+        });
         let pool = Pool::builder(manager).max_size(CONNECTIONS).timeouts(timeouts).runtime(Runtime::Tokio1);
+        let pool = pool.post_create(wait_for_disk);
         // The builder fails only without a runtime.
         let pool = pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?;
         Ok(Self { pool, schema: config.schema.clone() })

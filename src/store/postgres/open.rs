@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Durability, PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, freezes, migrations, outbox, ownership, password, writer,
+    feed, freezes, migrations, outbox, ownership, password, restored, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -164,6 +164,7 @@ impl PostgresStore {
         } else {
             tracing::info!("{durability}");
         }
+        restored::renumber(&connections).await?;
         let store: Uuid = connection.query_one("SELECT store FROM meta", &[]).await?.get(0);
         let newest_time = newest(&connection).await?;
         let pending = writer::pending(&connection).await?;
