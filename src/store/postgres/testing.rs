@@ -1,6 +1,6 @@
 //! Stores in a real PostgreSQL, for tests.
 
-pub(in crate::store) mod cluster;
+mod cluster;
 
 use std::sync::{
     Arc,
