@@ -33,6 +33,7 @@ mod password;
 mod policies;
 mod prune;
 mod read;
+mod restored;
 mod signing_keys;
 #[cfg(test)]
 pub(in crate::store) mod testing;
@@ -129,6 +130,14 @@ impl PostgresStore {
         let (reply, answer) = oneshot::channel();
         self.writer.send(job(reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+}
+
+/// Ends the tasks, whether or not the store was closed.
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+        self.shared.connections.close();
     }
 }
 

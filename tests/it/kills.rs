@@ -31,11 +31,12 @@ const SAMPLE: usize = 50;
 /// Calls that are repeated concurrently.
 const REPEATED_AT_ONCE: usize = 16;
 
-const SETTINGS: [&str; 4] =
+/// For short deadlines, and for more approvals than one caller may usually have.
+pub(crate) const SETTINGS: [&str; 4] =
     ["limits.timeout_min=10ms", "heartbeat=200ms", "limits.pending_per_caller=1000000", "log.filter=warn"];
 
 /// Seconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "to compare with the deadlines of a server in another process")]
     let now = std::time::SystemTime::now();
     now.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs().cast_signed()
@@ -104,7 +105,7 @@ fn plant_half_written_snapshot(data: &Path) -> PathBuf {
 }
 
 /// Repeats calls of the previous round with the same request_id: all unanswered ones, and some answered ones.
-async fn repeat_calls(server: &Server, load: &Load, random: &mut Random) {
+pub(crate) async fn repeat_calls(server: &Server, load: &Load, random: &mut Random) {
     let clients = Clients { agent: server.agent(), reviewer: server.reviewer() };
     let calls = load.calls().into_iter().filter(|(_, answer)| answer.is_none() || random.percent(20));
     stream::iter(calls)

@@ -23,6 +23,7 @@ mod load;
 mod notify;
 mod oidc;
 mod policy;
+mod postgres;
 mod queue;
 mod races;
 mod redaction;

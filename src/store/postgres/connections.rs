@@ -2,19 +2,39 @@
 
 use std::{ops::Deref, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio_postgres::config::TargetSessionAttrs;
 
 use super::{PostgresConfig, tls};
 use crate::store::StoreError;
 
-/// The advisory lock that orders changes. Whoever changes approvals holds it shared; whoever changes what decides about
-/// approvals (freezes, policies, tokens, blocks), or forgets approvals, holds it exclusively. So an answer to such a
-/// change means that no transaction is left which has not seen it.
-pub(super) const GATE: i64 = 0x5369_676e_6f66_6600;
+/// Advisory locks. They are of the database, so each also depends on the schema.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lock {
+    /// Orders changes. A transaction that changes approvals holds it shared. One that changes what decides about approvals
+    /// (freezes, policies, tokens, blocks), or that forgets approvals, holds it exclusively. So an answer to such a change
+    /// means that no transaction is left which has not seen it.
+    Gate,
+    /// Of migrations.
+    Migrations,
+    /// Of the one server: see [`ownership`](super::ownership).
+    Server,
+}
 
-/// The advisory lock of migrations.
-pub(super) const MIGRATIONS: i64 = GATE + 1;
+impl Lock {
+    /// The number of the lock in PostgreSQL. Servers of other versions use the same: it never changes.
+    pub(super) fn number(self, schema: &str) -> i64 {
+        let kind: i64 = match self {
+            Self::Gate => 1,
+            Self::Migrations => 2,
+            Self::Server => 3,
+        };
+        // "signoff", without its last letters.
+        (0x7369_676e << 32) ^ (kind << 33) ^ i64::from(crc32fast::hash(schema.as_bytes()))
+    }
+}
 
 /// Maximum time to get a connection.
 const CONNECT: Duration = Duration::from_secs(8);
@@ -23,12 +43,19 @@ const CONNECT: Duration = Duration::from_secs(8);
 /// for its next statement, so that a server that hangs holds no locks.
 const STATEMENT_MS: u32 = 10_000;
 
+/// An answer must be on disk. A stricter setting than `on` stays.
+const WAIT_FOR_DISK: &str =
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
 /// Maximum number of connections of a server.
 const CONNECTIONS: usize = 16;
 
 /// A pool of connections to the primary.
 #[derive(Clone, Debug)]
-pub(super) struct Connections(Pool);
+pub(super) struct Connections {
+    pool: Pool,
+    schema: String,
+}
 
 /// A connection from the pool. Statements are prepared once for each connection: `connection.prepare_cached(SQL)`.
 pub(super) type Connection = Object;
@@ -57,14 +84,24 @@ impl Connections {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(settings, tls::connector(&config.tls)?, recycling);
         let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
+        let wait_for_disk = Hook::async_fn(|client: &mut ClientWrapper, _| {
+            Box::pin(async move { client.batch_execute(WAIT_FOR_DISK).await.map_err(HookError::Backend) })
+        });
         let pool = Pool::builder(manager).max_size(CONNECTIONS).timeouts(timeouts).runtime(Runtime::Tokio1);
+        let pool = pool.post_create(wait_for_disk);
         // The builder fails only without a runtime.
-        Ok(Self(pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?))
+        let pool = pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?;
+        Ok(Self { pool, schema: config.schema.clone() })
+    }
+
+    /// The number of a lock.
+    pub(super) fn lock(&self, lock: Lock) -> i64 {
+        lock.number(&self.schema)
     }
 
     /// A connection.
     pub(super) async fn get(&self) -> Result<Connection, StoreError> {
-        self.0.get().await.map_err(|error| {
+        self.pool.get().await.map_err(|error| {
             if matches!(error, PoolError::Closed) {
                 return StoreError::Unavailable(super::CLOSED.into());
             }
@@ -76,7 +113,7 @@ impl Connections {
     /// A transaction that nothing else changes the store beside.
     pub(super) async fn exclusive(&self) -> Result<Transaction, StoreError> {
         let transaction = self.begin().await?;
-        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&GATE]).await?;
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&self.lock(Lock::Gate)]).await?;
         Ok(transaction)
     }
 
@@ -89,7 +126,7 @@ impl Connections {
 
     /// Closes all connections. Later calls fail.
     pub(super) fn close(&self) {
-        self.0.close();
+        self.pool.close();
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::{
     OpenError,
-    connections::{Connection, MIGRATIONS},
+    connections::{Connection, Lock},
 };
 
 /// A step of the schema.
@@ -65,7 +65,7 @@ pub(super) async fn version(connection: &Connection, schema: &str) -> Result<Sch
 /// Brings a store to the newest version. Servers that start at once wait for each other.
 pub(super) async fn migrate(connection: &Connection, schema: &str) -> Result<SchemaVersion, OpenError> {
     connection.batch_execute("BEGIN").await?;
-    connection.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATIONS]).await?;
+    connection.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Migrations.number(schema)]).await?;
     let version = version(connection, schema).await?;
     if version.needs > version.newest {
         return version.check().map(|()| version);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Durability, PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
     connections::{Connection, Connections, cause},
-    feed, freezes, migrations, outbox, ownership, password, writer,
+    feed, freezes, migrations, outbox, ownership, password, restored, writer,
 };
 use crate::{
     domain::{Routes, Time},
@@ -134,7 +134,17 @@ impl PostgresStore {
         migrations::migrate(&connection, &config.schema).await
     }
 
-    /// Opens a store.
+    /// Opens a store for the only server that uses it.
+    ///
+    /// # Errors
+    /// [`OpenError`]: [`OpenError::InUse`] while another server uses it.
+    pub async fn open_alone(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
+        let store = Self::open(config, observer).await?;
+        ownership::start(Arc::clone(&store.shared), store.health.clone(), config.require_synchronous).await?;
+        Ok(store)
+    }
+
+    /// Opens a store that others may have open. Each approval is still decided once.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -154,6 +164,7 @@ impl PostgresStore {
         } else {
             tracing::info!("{durability}");
         }
+        restored::renumber(&connections).await?;
         let store: Uuid = connection.query_one("SELECT store FROM meta", &[]).await?.get(0);
         let newest_time = newest(&connection).await?;
         let pending = writer::pending(&connection).await?;
@@ -174,11 +185,9 @@ impl PostgresStore {
             stop: CancellationToken::new(),
         });
         drop(connection);
-        let health = watch::Sender::new(Health::Working);
-        ownership::start(Arc::clone(&shared), health.clone(), config.require_synchronous).await?;
         writer::start(Arc::clone(&shared), jobs).await?;
         feed::start(Arc::clone(&shared)).await?;
-        Ok(Self { shared, writer: sender, newest_time, health })
+        Ok(Self { shared, writer: sender, newest_time, health: watch::Sender::new(Health::Working) })
     }
 }
 

@@ -13,19 +13,17 @@ use tokio::sync::watch;
 
 use super::{
     Durability, OpenError, Shared,
-    connections::{Connection, GATE},
+    connections::{Connection, Connections, Lock},
 };
 use crate::store::{Health, StoreError};
-
-/// The advisory lock of the server.
-const SERVER: i64 = GATE + 2;
 
 /// How often a server checks that it still has the lock.
 const CHECK: Duration = Duration::from_secs(2);
 
 /// Takes the lock. False if another server has it.
-async fn take(connection: &Connection) -> Result<bool, StoreError> {
-    Ok(connection.query_one("SELECT pg_try_advisory_lock($1)", &[&SERVER]).await?.get(0))
+async fn take(connections: &Connections, connection: &Connection) -> Result<bool, StoreError> {
+    let lock = connections.lock(Lock::Server);
+    Ok(connection.query_one("SELECT pg_try_advisory_lock($1)", &[&lock]).await?.get(0))
 }
 
 /// Takes the lock for a server that starts, and keeps it until the store is closed.
@@ -37,7 +35,7 @@ pub(super) async fn start(
     require_synchronous: bool,
 ) -> Result<(), OpenError> {
     let connection = shared.connections.get().await?;
-    if !take(&connection).await? {
+    if !take(&shared.connections, &connection).await? {
         return Err(OpenError::InUse);
     }
     tokio::spawn(keep(shared, health, connection, require_synchronous));
@@ -68,7 +66,7 @@ async fn keep(shared: Arc<Shared>, health: watch::Sender<Health>, connection: Co
             drop(deadpool_postgres::Object::take(broken));
         }
         let Ok(connection) = shared.connections.get().await else { continue };
-        match take(&connection).await {
+        match take(&shared.connections, &connection).await {
             Ok(true) => held = Some(connection),
             Ok(false) => {
                 let reason = "another server uses the store in PostgreSQL";

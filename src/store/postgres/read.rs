@@ -10,8 +10,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    columns,
-    connections::GATE,
+    Shared, columns,
+    connections::Lock,
     freezes,
     group::{Caller, Loaded, Named, RequestKey},
     load,
@@ -85,7 +85,7 @@ pub(super) async fn group(
     client: &ClientWrapper,
     jobs: &[Job],
     known: &KnownFreezes,
-    notifies: bool,
+    shared: &Shared,
 ) -> Result<(Loaded, Option<KnownFreezes>), Failed> {
     let wanted = Wanted::by(jobs);
     let ids: Vec<Uuid> = wanted.approvals.iter().copied().collect();
@@ -96,7 +96,8 @@ pub(super) async fn group(
     let key_subjects: Vec<&str> = keys.iter().map(|key| key.1.as_str()).collect();
     let key_ids: Vec<&str> = keys.iter().map(|key| key.2.as_str()).collect();
     let calls: Vec<Vec<u8>> = wanted.calls.iter().map(|call| columns::digest(*call)).collect();
-    let (locks, noted_ids) = (wanted.caller_locks(), if notifies { ids.as_slice() } else { &[] });
+    let (locks, noted_ids) = (wanted.caller_locks(), if shared.routes.is_empty() { &[] } else { ids.as_slice() });
+    let gate_lock = shared.connections.lock(Lock::Gate);
 
     let gate = client.prepare_cached("SELECT pg_advisory_xact_lock_shared($1)").await?;
     let lock_callers = client.prepare_cached(LOCK_CALLERS).await?;
@@ -112,7 +113,7 @@ pub(super) async fn group(
     let (.., lanes, approvals, request_ids, pending, rejections, version) = tokio::try_join!(
         biased;
         client.batch_execute("BEGIN"),
-        async { client.execute(&gate, &[&GATE]).await },
+        async { client.execute(&gate, &[&gate_lock]).await },
         async { client.execute(&lock_callers, &[&locks]).await },
         async { client.query(&lock_approvals, &[&ids]).await },
         async { client.query(&lock_lanes, &[&noted_ids]).await },

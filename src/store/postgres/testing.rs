@@ -1,6 +1,6 @@
 //! Stores in a real PostgreSQL, for tests.
 
-pub(in crate::store) mod cluster;
+mod cluster;
 
 use std::sync::{
     Arc,
@@ -22,7 +22,14 @@ static SCHEMAS: AtomicU64 = AtomicU64::new(1);
 pub(in crate::store) fn config(routes: Arc<Routes>) -> PostgresConfig {
     let schema = format!("store_{}", SCHEMAS.fetch_add(1, Ordering::Relaxed));
     let connection = cluster::connection();
-    PostgresConfig { connection, tls: PostgresTls::default(), schema, migrate: true, routes }
+    PostgresConfig {
+        connection,
+        tls: PostgresTls::default(),
+        schema,
+        migrate: true,
+        require_synchronous: false,
+        routes,
+    }
 }
 
 /// Opens a store.

@@ -5,7 +5,7 @@
 //! A group costs three round trips, however many commands it has.
 //!
 //! **Locks, always in this order**, so that two servers never wait for each other in a circle: the
-//! [gate](super::connections::GATE), shared; callers that submit, in order; approvals, in order; lanes. The caller's lock
+//! [gate](super::connections::Lock::Gate), shared; callers that submit, in order; approvals, in order; lanes. The caller's lock
 //! makes its limit of pending approvals exact, and its idempotency key unique, over all servers.
 //!
 //! **A commit whose outcome is unknown.** If the connection breaks during `COMMIT`, the group may be on record. The task
@@ -199,7 +199,7 @@ impl Writer {
     async fn attempt(&mut self, jobs: &[Job]) -> Result<(Writes, Vec<Outcome>), Failed> {
         let connection = self.connection().await?;
         // A connection is kept only after a group that ended well: any other may have an open transaction.
-        let (loaded, freezes) = read::group(&connection, jobs, &self.freezes, !self.shared.routes.is_empty()).await?;
+        let (loaded, freezes) = read::group(&connection, jobs, &self.freezes, &self.shared).await?;
         if let Some(freezes) = freezes {
             freezes::observe(&self.shared, freezes.version, &freezes.freezes);
             self.freezes = freezes;

@@ -24,13 +24,17 @@ struct Cluster {
     directory: PathBuf,
 }
 
-/// The settings of connections to the database of this process.
-pub(in crate::store) fn connection() -> tokio_postgres::Config {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    let Cluster { directory, .. } = CLUSTER.get_or_init(Cluster::start);
+/// The settings of connections to the first database of the cluster.
+pub(crate) fn connection() -> tokio_postgres::Config {
     let mut settings = tokio_postgres::Config::new();
-    settings.host_path(directory).user("signoff").dbname("postgres");
+    settings.host_path(directory()).user("signoff").dbname("postgres");
     settings
+}
+
+/// The directory of the cluster's socket.
+pub(crate) fn directory() -> &'static Path {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    &CLUSTER.get_or_init(Cluster::start).directory
 }
 
 impl Cluster {
