@@ -10,10 +10,10 @@ use crate::store::{OpenError, PostgresUrl, StoreConfig};
 pub(super) struct StoredArgs {
     /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// URL of a PostgreSQL database whose server is stopped; PGPASSWORD has its password
     #[arg(long, value_name = "URL")]
-    store: Option<PostgresUrl>,
+    pub(super) store: Option<PostgresUrl>,
 }
 
 impl StoredArgs {
