@@ -86,7 +86,7 @@ async fn an_approval_is_decided_and_stays_over_a_kill() {
     server.kill().await;
     // Everything is in the database: the server needs nothing of its old directory, apart from development tokens.
     let server = Server::start(data.path(), &[&store]).await;
-    let get = GetApprovalRequest { approval_id: approval.id.clone() };
+    let get = GetApprovalRequest { approval_id: approval.id.clone(), ..Default::default() };
     let again = server.agent().get_approval(get).await.unwrap().into_inner().approval.unwrap();
     assert_eq!(again, decided);
 }
