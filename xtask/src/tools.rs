@@ -116,7 +116,7 @@ pub(crate) const PYTHON: &[Tool] = &[
     },
 ];
 
-/// For the tests of e-mail: a real SMTP server, tests/smtp/receiver.py.
+/// For the tests of e-mail and of the links in it: a real SMTP server, tests/smtp/receiver.py.
 pub(crate) const SMTP: &[Tool] = &[Tool {
     name: "aiosmtpd",
     probe: "env PYTHONPATH=target/tools/wheels python3 -m aiosmtpd --version",
