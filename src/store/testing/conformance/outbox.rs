@@ -207,12 +207,12 @@ pub async fn a_message_that_was_begun_is_leased_again(mut subject: impl Subject)
     changes.mark_unchanged();
     settle(store, one, Settlement::Begun { state: ChannelState("ts".into()) }).await;
     assert!(changes.has_changed().unwrap(), "before its lease would have ended");
-    let mut lanes = store.lease(&all(), at(0), LEASE, 9).await.unwrap().lanes;
-    for _ in 0..2 {
+    // The first one at once, the second one after a restart and a lease.
+    for seconds in [0, 100] {
+        let lanes = subject.store().lease(&all(), at(seconds), LEASE, 9).await.unwrap().lanes;
         let [Lane { waiting, state, .. }] = &lanes[..] else { panic!("{lanes:?}") };
         assert_eq!((waiting[0].revision, state), (1, &Some(ChannelState("ts".into()))));
         subject.reopen().await;
-        lanes = subject.store().lease(&all(), at(0), LEASE, 9).await.unwrap().lanes;
     }
 }
 
