@@ -122,7 +122,7 @@ impl Office {
         self.slack.notes().pop().unwrap()
     }
 
-    /// The approval with its events.
+    /// The approval as it is now.
     async fn approval(&self, id: &str) -> Approval {
         let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: false };
         self.server.operator().get_approval(request).await.unwrap().into_inner().approval.unwrap()

@@ -132,7 +132,7 @@ impl fmt::Debug for Endpoint {
 }
 
 /// A channel's URL for people: its scheme and host. Anything after them can be a secret, and becomes `…`. Then the text is
-/// not a URL, so that nobody uses it by mistake.
+/// not a URL, and cannot be used by mistake.
 #[must_use]
 pub fn shown_url(url: &str) -> String {
     let parsed = url.parse::<Uri>().ok();

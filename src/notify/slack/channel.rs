@@ -138,7 +138,8 @@ impl SlackChannel {
     }
 
     /// Shows an approval. A message gets its buttons only when it is on record: after a crash, a message that is not on
-    /// record cannot be found again, and its buttons would stay.
+    /// record cannot be found again, and its buttons would stay. A message that replaces one that Slack does not update
+    /// gets them with the next event: if Slack never updates, that is never, because they could not be removed either.
     async fn tell(
         &self,
         card: &Card,
@@ -161,7 +162,7 @@ impl SlackChannel {
         let new = without_buttons.as_ref().unwrap_or(&complete);
         let update = if recorded.is_some() { &complete } else { new };
         let (message, answer) = self.show(before, update, new).await?;
-        let begun = has_buttons && recorded.as_ref() != Some(&message);
+        let begun = has_buttons && recorded.is_none();
         *board = Board { message: Some(message.clone()), revision: (!begun).then_some(approval.revision) };
         Ok(Sent { state: state_of(Some(message)), answer, begun, skipped: false })
     }
