@@ -5,6 +5,7 @@ mod grpcurl;
 mod links;
 mod not_run;
 mod page;
+mod sample_configuration;
 mod sandbox;
 mod script;
 mod stories;
