@@ -1,5 +1,6 @@
 //! `cargo xtask deploy`: what `deploy/` has for those who run the server.
 
+mod archive;
 mod image;
 mod systemd;
 
@@ -25,8 +26,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     Step::new(&[], "promtool test rules deploy/prometheus/alerts_test.yaml").run()?;
     println!("deploy: workflows");
     Step::new(&[], "actionlint").run()?;
-    println!("deploy: chart, compose file and dashboard");
+    println!("deploy: archive of a release");
     Step::new(&[], test::BUILD).run()?;
+    archive::check()?;
+    println!("deploy: chart, compose file and dashboard");
     let formatted = Step::new(&[], "gofmt -l").args(&[DEPLOY_TESTS.to_owned()]).output()?;
     if !formatted.is_empty() {
         let files = formatted.lines().map(str::to_owned).collect();

@@ -29,7 +29,9 @@ pub(super) fn check() -> Result<(), Failure> {
     silent(&Step::new(&[], "systemd-analyze verify --man=no").args(&copy))?;
     let security = "systemd-analyze security --no-pager --offline=true --threshold";
     Step::new(&[], security).args(&[EXPOSURE_MAX.to_owned()]).args(&copy).run_quietly()?;
-    Step::new(&[], "systemd-sysusers --dry-run").args(&[USERS.to_owned()]).run_quietly()
+    // A relative path would be looked for in the directories of the system.
+    let users = root().join(USERS).display().to_string();
+    Step::new(&[], "systemd-sysusers --dry-run").args(&[users]).run_quietly()
 }
 
 /// Runs a program that succeeds and prints nothing.
