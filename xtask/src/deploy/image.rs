@@ -5,14 +5,11 @@ use std::env;
 use crate::failure::Failure;
 use crate::step::{Step, root};
 
-/// As releases are built.
-const BUILD: &str = "cargo build --profile dist --locked --bin signoff";
-
 const TAG: &str = "localhost/signoff:checked";
 
 /// Builds the image and starts it. Compiling the server takes minutes.
 pub(super) fn check() -> Result<(), Failure> {
-    Step::new(&[], BUILD).run()?;
+    Step::new(&[], "bash deploy/release/build").run()?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let binary = target.join("dist/signoff").display().to_string();
     Step::new(&[], "bash deploy/image/build").args(&[binary, TAG.to_owned()]).run()?;
