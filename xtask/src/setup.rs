@@ -18,5 +18,5 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 pub(crate) fn tools() -> impl Iterator<Item = &'static Tool> {
     let own = [tools::GIT, tools::RUST, tools::BUF, tools::CARGO_DENY, tools::CXX, tools::CHROMIUM, tools::SMTP];
     // The Node.js of the server's and the desk's tests is that of a client too.
-    own.into_iter().chain(CLIENTS.iter().map(|client| client.tools)).flatten()
+    own.into_iter().chain([tools::DEPLOY]).chain(CLIENTS.iter().map(|client| client.tools)).flatten()
 }
