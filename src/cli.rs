@@ -22,6 +22,7 @@ mod health;
 mod history;
 mod ids;
 mod json;
+mod man_pages;
 mod notify;
 mod pending;
 mod policy;
@@ -52,7 +53,7 @@ mod whoami;
 #[cfg(test)]
 mod tests;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use connection::ConnectionArgs;
 use console::Console;
@@ -111,6 +112,12 @@ enum ClientCommand {
     Completions {
         /// Shell to complete for
         shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    ManPages {
+        /// Directory to write them into; created if absent
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
 }
 
@@ -172,6 +179,9 @@ async fn execute(
         ClientCommand::Whoami => whoami::run(connection, console).await.map(|()| 0),
         ClientCommand::Health(args) => health::run(args, connection, console).await,
         ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),
+        ClientCommand::ManPages { directory } => man_pages::write(root(), &directory).map(|()| 0).map_err(|error| {
+            Failure::Files(vec![format!("{}: {error}", text::escape(&directory.display().to_string()))])
+        }),
     };
     done.unwrap_or_else(|failure| {
         console.failure(&failure, connection.credentials());

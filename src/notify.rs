@@ -37,6 +37,7 @@ pub use answering::Answering;
 pub use card::{AgentText, Budget, Card, Deadline, Detail, DetailKey, Fact, Phrase, Span, Tone};
 pub use channel::{Channel, Habits, SendError, Sent};
 pub use dispatcher::{BuildError, ChannelStatus, Channels, Sources, TestError};
+pub use http::shown_url;
 pub use kind::{Build, Kind, Resources};
 pub use link_minter::LinkMinter;
 pub use message::{Bundle, Links, Message, Subject};

@@ -73,7 +73,7 @@ const OPTIONS: [&str; 7] = ["address", "token", "token_file", "ca", "certificate
 const JSON: &str = "json";
 
 /// Commands that do not connect, including their subcommands.
-const UNCONNECTED: [&[&str]; 10] = [
+const UNCONNECTED: [&[&str]; 11] = [
     &["serve"],
     &["demo"],
     &["config"],
@@ -81,6 +81,7 @@ const UNCONNECTED: [&[&str]; 10] = [
     &["import"],
     &["store"],
     &["completions"],
+    &["man-pages"],
     &["policy", "check"],
     &["policy", "test"],
     &["policy", "schema"],

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{CHANNEL_NAME_MAX, ChannelName, duration_text},
-    notify::{CHANNELS_MAX, ChannelProblems, ChannelSettings},
+    notify::{CHANNELS_MAX, ChannelProblems, ChannelSettings, shown_url},
 };
 
 /// The group of settings with a table for each channel.
@@ -122,7 +122,7 @@ fn shown_problem(problem: &str) -> String {
 }
 
 /// The lines of `signoff config check` for a channel: each with its key, and the field that it is of. They load as the
-/// same channel.
+/// same channel, unless its URL has a path: the path can be a secret, and is not shown.
 pub(super) fn lines(settings: &ChannelSettings) -> Vec<(String, String)> {
     let ChannelSettings { name, subscription, interruptions, kind_name, fields, secrets: _, kind: _ } = settings;
     let events: Vec<_> = subscription.kinds.iter().map(|kind| Value::from(kind.name())).collect();
@@ -133,7 +133,7 @@ pub(super) fn lines(settings: &ChannelSettings) -> Vec<(String, String)> {
     ];
     let interruptions = interruptions.map(|limit| ("interruptions", Value::from(i64::from(limit))));
     let common = common.into_iter().chain(interruptions).map(|(field, value)| (field.to_owned(), value));
-    let own = fields.iter().map(|(field, value)| (field.clone(), value.clone()));
+    let own = fields.iter().map(|(field, value)| (field.clone(), without_path(field, value)));
     let mut lines = Vec::new();
     for (field, value) in common.chain(own) {
         let key = format!("{CHANNELS}.{name}.{}", key(&field));
@@ -147,6 +147,14 @@ pub(super) fn lines(settings: &ChannelSettings) -> Vec<(String, String)> {
         }
     }
     lines
+}
+
+/// A value for people. Webhooks often have a secret in their URL.
+fn without_path(field: &str, value: &Value) -> Value {
+    match value {
+        Value::String(url) if field == "url" => Value::from(shown_url(url)),
+        value => value.clone(),
+    }
 }
 
 /// A key of TOML, in quotes if it needs them.

@@ -33,7 +33,7 @@ pub fn load(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>)
 }
 
 /// The result of [`load`] for people: one line per setting with its value and its place. The text is TOML, and loads
-/// as the same configuration.
+/// as the same configuration, but it has only the scheme and the host of a channel's `url`: the rest can be a secret.
 ///
 /// # Errors
 /// As [`load`].

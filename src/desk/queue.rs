@@ -5,6 +5,7 @@ mod cut;
 mod entry;
 mod feed;
 mod fold;
+mod labels;
 mod order;
 mod row;
 mod summary;
@@ -19,7 +20,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-pub(super) use self::{cut::Cut, row::Row};
+pub(super) use self::{cut::Cut, labels::Labels, row::Row};
 use self::{
     entry::{Entry, seen},
     feed::Feed,

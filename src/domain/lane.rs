@@ -108,6 +108,11 @@ pub enum Settlement {
         /// Its new state. `None` keeps the present one.
         state: Option<ChannelState>,
     },
+    /// The channel has begun the message of the head, and completes it when this is on record. The head still waits.
+    Begun {
+        /// The channel's new state, such as the id of the message.
+        state: ChannelState,
+    },
     /// Nothing was tried. The delivery waits, but no longer than an escalation behind it.
     Postponed {
         /// The head's revision.
@@ -176,6 +181,11 @@ impl Lane {
             Settlement::Sent { from, up_to, state } => {
                 self.waiting.retain(|delivery| delivery.revision < from || delivery.revision > up_to);
                 if let Some(state) = state.filter(ChannelState::fits) {
+                    self.state = Some(state);
+                }
+            }
+            Settlement::Begun { state } => {
+                if state.fits() {
                     self.state = Some(state);
                 }
             }

@@ -53,6 +53,10 @@ pub struct Sent {
     pub state: Option<ChannelState>,
     /// The receiver's answer in one line, for `signoff notify test`. No secrets.
     pub answer: String,
+    /// Whether the message is not complete: the channel completes it when `state` is on record, so that no crash can leave
+    /// a message that the channel does not know. Then [`Channel::send`] is called again for the same event, with the state.
+    /// Requires a new `state`, and a channel that [replaces](Habits::replaces) its messages.
+    pub begun: bool,
     /// Whether nothing was sent, because the receiver needs no message about this event. It says nothing about whether
     /// the receiver works.
     pub skipped: bool,

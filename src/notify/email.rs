@@ -206,7 +206,7 @@ impl Delivery<'_> {
         }
         if self.rejected.is_empty() {
             self.email.sent_already.forget(&self.message.id);
-            return Ok(Sent { state, answer: self.answer.unwrap_or_default(), skipped: false });
+            return Ok(Sent { state, answer: self.answer.unwrap_or_default(), ..Sent::default() });
         }
         let others = if self.answer.is_some() { texts::OTHERS_HAVE_IT } else { "" };
         Err(SendError::Rejected { reason: format!("rejected by SMTP server: {}{others}", self.rejected.join("; ")) })

@@ -43,6 +43,7 @@ use crate::clock::{Clock, Timer};
 #[cfg(test)]
 pub(super) use connector::Resolve;
 use connector::{Connector, Resolver, SystemResolver};
+pub use endpoint::shown_url;
 pub(super) use endpoint::{Endpoint, EndpointSource, HttpSettings};
 pub(super) use error::HttpError;
 

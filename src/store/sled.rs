@@ -37,6 +37,7 @@ mod salvage;
 mod schemas;
 mod sessions;
 mod signing_keys;
+mod staged_records;
 mod tokens;
 mod tombstones;
 mod transfer;

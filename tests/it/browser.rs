@@ -23,6 +23,13 @@ impl Page {
     pub(crate) fn location(&self) -> &str {
         self.headers.get(LOCATION).map_or("", |value| value.to_str().expect("a URL"))
     }
+
+    /// The value of a hidden field of a form, without HTML's escapes.
+    pub(crate) fn hidden(&self, name: &str) -> String {
+        let begin = format!("name=\"{name}\" value=\"");
+        let (_, rest) = self.text.split_once(&begin).unwrap_or_else(|| panic!("no {name}: {}", self.text));
+        rest.split('"').next().expect("a value").to_owned()
+    }
 }
 
 /// A browser that keeps cookies, and follows a redirect when it is told to. Cookies know no ports.
@@ -58,6 +65,12 @@ impl Browser {
 
     pub(crate) async fn get(&mut self, url: &str) -> Page {
         self.send(Method::GET, url, None).await
+    }
+
+    /// Signs in at the desk with a token. Returns the answer to the form.
+    pub(crate) async fn sign_in(&mut self, desk: &str, token: &str, next: &str) -> Page {
+        let form = format!("next={next}&token={token}");
+        self.send(Method::POST, &format!("{desk}/sign-in"), Some(&form)).await
     }
 
     pub(crate) fn cookie_header(&self) -> String {

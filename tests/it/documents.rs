@@ -5,6 +5,7 @@ mod grpcurl;
 mod links;
 mod not_run;
 mod page;
+mod sample_configuration;
 mod sandbox;
 mod script;
 mod stories;
@@ -27,6 +28,7 @@ async fn tell(mut script: Script) {
         "docs/start.md" => stories::start(script).await,
         "docs/api.md" => stories::api(script).await,
         "docs/command.md" => stories::command(script).await,
+        "docs/deployment.md" => stories::deployment(script).await,
         "docs/configuration.md" => stories::configuration(script).await,
         "docs/metrics.md" => stories::metrics(script).await,
         "docs/notifications.md" => stories::notifications(script).await,

@@ -10,7 +10,7 @@ use signoff::{
 };
 
 use crate::{
-    browser::{Browser, Page},
+    browser::Browser,
     calls::{ask, open},
     server::Server,
 };
@@ -23,12 +23,6 @@ async fn put_key(data: &Path) {
     assert_eq!(store.signing_key(KeyPurpose::Links).await, Ok(None), "a server that sent no link has no key");
     store.keep_signing_key(KeyPurpose::Links, KEY).await.expect("kept");
     store.close().await;
-}
-
-fn hidden(page: &Page, name: &str) -> String {
-    let begin = format!("name=\"{name}\" value=\"");
-    let (_, rest) = page.text.split_once(&begin).unwrap_or_else(|| panic!("no {name}: {}", page.text));
-    rest.split('"').next().expect("a value").to_owned()
 }
 
 #[tokio::test]
@@ -54,12 +48,11 @@ async fn a_link_from_a_message_decides_after_the_sign_in_and_is_never_logged() {
     }
     let asked = browser.get(&link).await;
     assert_eq!(asked.location(), format!("/sign-in?next=/links/{token}"));
-    let form = format!("next=/links/{token}&token={}", server.tokens().reviewer);
-    let signed_in = browser.send(Method::POST, &format!("{origin}/sign-in"), Some(&form)).await;
+    let signed_in = browser.sign_in(&origin, &server.tokens().reviewer, &format!("/links/{token}")).await;
     assert_eq!((signed_in.status, signed_in.location()), (303, &*format!("/links/{token}")), "{}", signed_in.text);
     let page = browser.get(&link).await;
     assert!(page.status == 200 && page.text.contains("Approve this request?"), "{}", page.text);
-    let form = format!("csrf={}&seen={}&comment=fine", hidden(&page, "csrf"), hidden(&page, "seen"));
+    let form = format!("csrf={}&seen={}&comment=fine", page.hidden("csrf"), page.hidden("seen"));
     let decided = browser.send(Method::POST, &link, Some(&form)).await;
     assert_eq!(
         (decided.status, decided.location()),

@@ -1,7 +1,7 @@
 //! Notifications from the real server to real receivers: late, repeated, in order, and never lost.
 
 mod kills;
-mod receiver;
+pub(crate) mod receiver;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -77,7 +77,7 @@ async fn metric(server: &Server, name: &str) -> Option<f64> {
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
-async fn until_metric(server: &Server, name: &str, enough: impl Fn(f64) -> bool) {
+pub(crate) async fn until_metric(server: &Server, name: &str, enough: impl Fn(f64) -> bool) {
     soon(name, async { while !metric(server, name).await.is_some_and(&enough) {} }).await;
 }
 

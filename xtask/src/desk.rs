@@ -9,7 +9,7 @@ const SCRIPT: &str = "tests/desk/run";
 
 /// What the scenarios need.
 pub(crate) fn tools() -> impl Iterator<Item = &'static Tool> {
-    tools::NODE.iter().chain(tools::CHROMIUM)
+    tools::NODE.iter().chain(tools::CHROMIUM).chain(tools::SMTP)
 }
 
 /// Rejects a scenario that does not exist. Options, which begin with `-`, are checked by Node.js.

@@ -4,6 +4,7 @@
 //! - [`mod@test`]: all tests of the workspace and of the [`clients`], with their total.
 //! - [`desk`]: the tests of the desk in a browser.
 //! - [`adapters`]: the tests of the adapters for agent frameworks.
+//! - [`deploy`]: what `deploy/` has for those who run the server, and its image.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`faults`]: the real server on failing disks, for a chosen number of runs.
@@ -19,6 +20,7 @@
 mod adapters;
 mod breaking;
 mod clients;
+mod deploy;
 mod desk;
 mod failure;
 mod faults;
@@ -51,10 +53,11 @@ const COMMANDS: &[Command] = &[
         "test the adapters with the newest and oldest versions of their frameworks",
         adapters::run,
     ),
+    ("deploy", "[--image]", "check the unit, alerts, chart and workflows; with --image build the image", deploy::run),
     (
         "verify",
         "",
-        "check format, layers, protos, dependencies, lints, docs, generated files; then run all tests",
+        "check format, layers, protos, dependencies, lints, docs, generated files, deployment; then run all tests",
         verify::run,
     ),
     ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the named fuzz targets, or all", fuzz::run),
@@ -123,6 +126,7 @@ mod tests {
             ("tracked", "x"),
             ("breaking", "x"),
             ("setup", "go"),
+            ("deploy", "--imgae"),
         ] {
             let failure = dispatch(&[command.to_owned(), argument.to_owned()]).expect_err("must be refused");
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");

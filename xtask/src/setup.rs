@@ -27,5 +27,5 @@ pub(crate) fn tools() -> impl Iterator<Item = &'static Tool> {
         tools::POSTGRESQL,
     ];
     // The Node.js of the server's and the desk's tests is that of a client too.
-    own.into_iter().chain(CLIENTS.iter().map(|client| client.tools)).flatten()
+    own.into_iter().chain([tools::DEPLOY]).chain(CLIENTS.iter().map(|client| client.tools)).flatten()
 }

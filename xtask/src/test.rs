@@ -14,7 +14,7 @@ use crate::tools;
 const COMMAND: &str = "cargo test --workspace --locked --no-fail-fast";
 
 /// Builds the `signoff` program that the tests in other languages start.
-const BUILD: &str = "cargo build --locked --bin signoff";
+pub(crate) const BUILD: &str = "cargo build --locked --bin signoff";
 
 /// Runs all tests; `args` go to `cargo test`, and with any the clients' and the desk's are left out.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {

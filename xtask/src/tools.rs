@@ -8,7 +8,7 @@ mod version;
 use std::collections::HashSet;
 
 use crate::failure::Failure;
-use crate::step::Step;
+use crate::step::{Step, root};
 use install::Machine;
 use version::Version;
 
@@ -36,6 +36,21 @@ enum Source {
     Crate(&'static str),
     /// A component of the Rust toolchain.
     Component(&'static str),
+    /// A `tool` of a Go module of this repository, whose `go.sum` pins it: the module's directory, and the package.
+    GoTool(&'static str, &'static str),
+    /// A program of a Debian package that is unpacked and not installed, as the package would start a service: the
+    /// package, and the program's path there.
+    Unpacked(&'static str, &'static str),
+}
+
+impl Source {
+    fn is_wheel(&self) -> bool {
+        matches!(self, Self::Wheel(..))
+    }
+
+    fn is_go_tool(&self) -> bool {
+        matches!(self, Self::GoTool(..))
+    }
 }
 
 /// A program in a wheel: its name, and its path there. The commands that wheels install are Python scripts: killing one
@@ -116,7 +131,7 @@ pub(crate) const PYTHON: &[Tool] = &[
     },
 ];
 
-/// For the tests of e-mail: a real SMTP server, tests/smtp/receiver.py.
+/// For the tests of e-mail and of the links in it: a real SMTP server, tests/smtp/receiver.py.
 pub(crate) const SMTP: &[Tool] = &[Tool {
     name: "aiosmtpd",
     probe: "env PYTHONPATH=target/tools/wheels python3 -m aiosmtpd --version",
@@ -175,6 +190,52 @@ pub(crate) const GO: &[Tool] = &[Tool {
     elsewhere: "https://go.dev/dl",
 }];
 
+/// For the checks of `deploy/`.
+pub(crate) const DEPLOY: &[Tool] = &[
+    Tool {
+        name: "systemd-analyze",
+        probe: "systemd-analyze --version",
+        // The exposure of a unit that is not installed.
+        minimum: Some("250"),
+        source: Source::Debian(&["systemd"]),
+        elsewhere: "https://systemd.io",
+    },
+    Tool {
+        name: "promtool",
+        probe: "promtool --version",
+        minimum: None,
+        // Compiling it takes as long as compiling the server: it knows the discovery of every cloud.
+        source: Source::Unpacked("prometheus", "usr/bin/promtool"),
+        elsewhere: "https://prometheus.io/download",
+    },
+    Tool {
+        name: "helm",
+        probe: "helm version --short",
+        minimum: None,
+        source: Source::GoTool(DEPLOY_TESTS, "helm.sh/helm/v3/cmd/helm"),
+        elsewhere: "https://helm.sh",
+    },
+    Tool {
+        name: "actionlint",
+        probe: "actionlint --version",
+        minimum: None,
+        source: Source::GoTool(DEPLOY_TESTS, "github.com/rhysd/actionlint/cmd/actionlint"),
+        elsewhere: "https://github.com/rhysd/actionlint",
+    },
+];
+
+/// The module of the checks of `deploy/`.
+pub(crate) const DEPLOY_TESTS: &str = "deploy/tests";
+
+/// For the container image.
+pub(crate) const BUILDAH: &[Tool] = &[Tool {
+    name: "buildah",
+    probe: "buildah --version",
+    minimum: None,
+    source: Source::Debian(&["buildah"]),
+    elsewhere: "https://buildah.io",
+}];
+
 /// For the Java client. No wheel contains a compiler for Java.
 pub(crate) const JAVA: &[Tool] = &[
     Tool {
@@ -213,9 +274,12 @@ pub(crate) fn ensure(tools: impl IntoIterator<Item = &'static Tool>) -> Result<V
     if lacking.is_empty() {
         return Ok(found);
     }
-    if lacking.iter().any(|(tool, _)| matches!(tool.source, Source::Wheel(..))) {
-        tools.extend(PYTHON.iter().filter(|tool| names.insert(tool.name)));
-        lacking = look_for(&tools).1;
+    // What installs others comes first: Go itself may be a wheel.
+    for (needs, installers) in [(Source::is_go_tool as fn(&Source) -> bool, GO), (Source::is_wheel, PYTHON)] {
+        if lacking.iter().any(|(tool, _)| needs(&tool.source)) {
+            tools.extend(installers.iter().filter(|tool| names.insert(tool.name)));
+            lacking = look_for(&tools).1;
+        }
     }
     let stopped = |why: String, lacking: &[(&Tool, Lack)]| {
         Failure::ToolsMissing(why, lacking.iter().map(|(tool, lack)| tool.remedy(lack)).collect())
@@ -273,7 +337,10 @@ impl Tool {
             Source::Debian(packages) => {
                 format!("on Debian apt-get install {}, elsewhere see {}", packages.join(" "), self.elsewhere)
             }
-            Source::Wheel(..) => format!("see {}", self.elsewhere),
+            Source::Wheel(..) | Source::Unpacked(..) => format!("see {}", self.elsewhere),
+            Source::GoTool(module, package) => {
+                format!("GOBIN={} go -C {module} install {package}", root().join("target/tools/bin").display())
+            }
             Source::Crate(name) => format!("cargo install --locked {name}"),
             Source::Component(name) => format!("rustup component add {name}"),
         };
@@ -284,7 +351,6 @@ impl Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::step::root;
 
     fn text(path: &str) -> String {
         std::fs::read_to_string(root().join(path)).expect(path)

@@ -28,6 +28,7 @@ const CHECKS: &[Check] = &[
     // Builds the crate as those get it who do not have the repository around it.
     ("package", &[], "cargo package --package signoff-client --locked --allow-dirty"),
     ("generated files", &[], "cargo xtask gen --check"),
+    ("deployment", &[], "cargo xtask deploy"),
     ("tests", &[], "cargo xtask test"),
     ("fuzz targets", &[], "cargo xtask fuzz"),
 ];

@@ -81,3 +81,47 @@ fn every_command_in_the_documentation_parses() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(count > 100, "only {count} commands were found");
 }
+
+/// A command and all below it, each with its words joined as in the name of its page.
+fn names(command: &clap::Command, above: &str) -> Vec<String> {
+    let name = if above.is_empty() { command.get_name().to_owned() } else { format!("{above}-{}", command.get_name()) };
+    let below: Vec<_> = command.get_subcommands().flat_map(|below| names(below, &name)).collect();
+    std::iter::once(name).chain(below).collect()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the pages were just written")]
+fn every_command_has_a_manual_page() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let pages = directory.path().join("share/man1");
+    super::super::man_pages::write(command(), &pages).expect("writes");
+    let names = names(&command(), "");
+    for name in &names {
+        let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).expect(name);
+        assert!(page.contains(".SH NAME") && page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    assert_eq!(pages.read_dir().expect("pages").count(), names.len());
+    let page = |name: &str| std::fs::read_to_string(pages.join(name)).expect(name);
+    assert!(page("signoff-token-create.1").contains("\\-\\-subject"));
+    // As in the help, options without an effect are absent.
+    assert!(!page("signoff-export.1").contains("address") && page("signoff-pending.1").contains("address"));
+}
+
+#[test]
+fn shells_accept_the_completions() {
+    use clap_complete::Shell;
+    let directory = tempfile::tempdir().expect("a directory");
+    for (shell, program) in [(Shell::Bash, "bash"), (Shell::Zsh, "zsh"), (Shell::Fish, "fish")] {
+        let file = directory.path().join(program);
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command(), "signoff", &mut script);
+        std::fs::write(&file, script).expect("writes");
+        let checked = match std::process::Command::new(program).arg("-n").arg(&file).output() {
+            Ok(checked) => checked,
+            // Only bash is on every machine that runs these tests.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && program != "bash" => continue,
+            Err(error) => panic!("{program}: {error}"),
+        };
+        assert!(checked.status.success() && checked.stderr.is_empty(), "{program}: {checked:?}");
+    }
+}

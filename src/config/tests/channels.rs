@@ -160,6 +160,29 @@ fn check_prints_channels_without_secrets_and_loads_again() {
 }
 
 #[test]
+fn check_prints_only_the_host_of_a_url() {
+    let shown = |url: &str| {
+        let file = format!("[channels.a]\nkind = 'webhook'\nurl = '{url}'\nsecret_env = 'S'\n");
+        let mut path = tempfile::NamedTempFile::new().unwrap();
+        path.write_all(file.as_bytes()).unwrap();
+        let flags = ServeFlags { config: Some(path.path().to_str().unwrap().to_owned()), ..dev(&[]) };
+        let text = check(&flags, env(&[("S", "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0")])).unwrap();
+        assert!(!text.contains("h1dden"), "{text}");
+        let line = text.lines().find_map(|line| line.strip_prefix("channels.a.url = ")).unwrap().to_owned();
+        line.split(" #").next().unwrap().trim_end().to_owned()
+    };
+    for (url, expected) in [
+        ("https://a.example", "\"https://a.example\""),
+        ("https://a.example:8443/", "\"https://a.example:8443/\""),
+        ("https://a.example:8443/h1dden", "\"https://a.example:8443/…\""),
+        ("https://a.example/?key=h1dden", "\"https://a.example/…\""),
+        ("https://a.example?key=h1dden", "\"https://a.example/…\""),
+    ] {
+        assert_eq!(shown(url), expected, "{url}");
+    }
+}
+
+#[test]
 fn a_channel_that_no_people_read_has_no_limit_of_interruptions() {
     let file = "[channels.audit]\nkind = 'webhook'\nurl = 'https://a.example'\nsecret_env = 'S'\n";
     let variables = [("S", "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0")];

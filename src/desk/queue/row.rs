@@ -11,6 +11,7 @@ use crate::{
 use super::{
     cut::Cut,
     fold::{Foldable, Kin},
+    labels::Labels,
     order::SortKey,
     summary::{Summary, is_warned_text},
 };
@@ -40,6 +41,7 @@ pub(in crate::desk) struct Row {
     /// The rules that ask, as far as they have names.
     pub(in crate::desk) rules: Vec<String>,
     pub(in crate::desk) reason: Option<Cut>,
+    pub(in crate::desk) labels: Labels,
     /// The votes so far, in words.
     pub(in crate::desk) votes: Vec<String>,
     /// Whether no text of the request has characters that can deceive.
@@ -63,7 +65,7 @@ impl Row {
         // An agent may not say its name; the caller has one.
         let caller = request.caller.subject.as_str();
         let on_behalf_of = request.on_behalf_of.as_ref().map(|person| person.subject.as_str());
-        // The page also warns about labels and the run, which a row does not show.
+        // The page also warns about the run, and about labels that a row leaves out.
         let labels = request.labels.iter().flat_map(|(name, value)| [name, value]);
         let texts = [&request.tool_name, &agent.name, &agent.run_id, &request.reason];
         let is_plain = !texts.into_iter().chain(&agent.chain).chain(labels).any(|text| is_warned_text(text))
@@ -92,6 +94,7 @@ impl Row {
             reason: Some(&request.reason)
                 .filter(|reason| !reason.is_empty())
                 .map(|reason| Cut::new(reason, BRIEF_REASON)),
+            labels: Labels::of(&request.labels),
             votes: votes(viewer, approval),
             is_plain,
             decidable,

@@ -76,6 +76,38 @@ async fn the_nearest_deadline_comes_first_and_urgent_ones_before() {
 }
 
 #[tokio::test]
+async fn rows_show_labels_and_say_what_they_leave_out() {
+    let world = World::new().await;
+    let person = world.sign_in(&reviewer(1)).await;
+    let label = |n: u32| (format!("key{n}"), if n == 0 { format!("<{}", "x".repeat(49)) } else { format!("value{n}") });
+    let ask = |labels: u32| {
+        let labels = (0..labels).map(label).collect();
+        world.ask_for(NewRequest { labels, ..asking("send", json!({})) })
+    };
+    for (labels, left_out) in [(6, ""), (7, "1 more label"), (9, "3 more labels")] {
+        ask(labels).await;
+        for path in ["/", "/pending", "/history"] {
+            let page = world.get(&person, path).await.body;
+            let row = page.split("<p class=\"labels\">").find(|row| row.contains("key0")).unwrap();
+            let row = row.split("</p>").next().unwrap();
+            let shown =
+                |key: &str, value: &str| format!("<bdi class=\"agent\">{key}</bdi>=<bdi class=\"agent\">{value}</bdi>");
+            for n in 1..6 {
+                assert!(row.contains(&shown(&format!("key{n}"), &format!("value{n}"))), "{path}: {row}");
+            }
+            assert!(row.contains(&shown("key0", &format!("&lt;{}", "x".repeat(39)))), "{path}: {row}");
+            assert!(row.contains("(10 more characters)") && !row.contains("key6"), "{path}: {row}");
+            assert!(
+                if left_out.is_empty() { !row.contains("more label") } else { row.contains(left_out) },
+                "{path}: {row}"
+            );
+        }
+        world.clock.advance(Duration::from_secs(400));
+        world.desk.approvals.do_due(100).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_a_viewer_may_not_see_does_not_exist() {
     let rule = json!({"name": "secret", "tools": ["secret"], "require_approval": {"reviewers": ["group:finance"]}});
     let world = World::with_policy(json!({"unlisted_tools": {"require_approval": {}}, "rules": [rule]})).await;

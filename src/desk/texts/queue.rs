@@ -51,6 +51,11 @@ pub(in crate::desk) fn more_agents(count: usize) -> String {
     if count == 1 { "1 more agent".to_owned() } else { format!("{count} more agents") }
 }
 
+/// Labels that a row does not show.
+pub(in crate::desk) fn more_labels(count: usize) -> String {
+    if count == 1 { "1 more label".to_owned() } else { format!("{count} more labels") }
+}
+
 /// The votes that a rule has, and needs.
 pub(in crate::desk) fn votes(rule: &str, have: u32, need: u32) -> String {
     let noun = if need == 1 { "approval" } else { "approvals" };

@@ -148,7 +148,20 @@ fn errors_and_states_are_bounded() {
     lane.settle(Settlement::Sent { from: 0, up_to: 0, state: state(CHANNEL_STATE_MAX) });
     lane.settle(Settlement::Sent { from: 1, up_to: 1, state: state(CHANNEL_STATE_MAX + 1) });
     assert_eq!((&lane.state, lane.waiting.len()), (&state(CHANNEL_STATE_MAX), 0));
+    lane.settle(Settlement::Begun { state: ChannelState("x".repeat(CHANNEL_STATE_MAX + 1)) });
+    assert_eq!(lane.state, state(CHANNEL_STATE_MAX));
     assert_eq!(lane.fault(), None);
+}
+
+#[test]
+fn a_message_that_was_begun_still_waits() {
+    let mut lane = lane();
+    lane.push(delivery(1, NotificationKind::Requested));
+    let waiting = lane.waiting.clone();
+    let state = ChannelState("ts".to_owned());
+    assert!(lane.settle(Settlement::Begun { state: state.clone() }));
+    assert_eq!((&lane.state, &lane.waiting), (&Some(state.clone()), &waiting));
+    assert!(!lane.settle(Settlement::Begun { state }), "nothing changes");
 }
 
 #[test]

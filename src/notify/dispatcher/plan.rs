@@ -8,9 +8,10 @@
 //! - A request that was escalated before its first message is sent as an escalation, and does not wait for people's
 //!   attention.
 //! - Once a request has ended, only its end is sent, not the votes before it.
-//! - A channel whose messages replace each other gets the newest event only.
+//! - A channel whose messages replace each other gets the newest event only. If it has begun the message of a request,
+//!   it completes that message, even if the request has ended.
 
-use super::silence::{is_silent, silent};
+use super::silence::{is_silent, own, silent};
 use crate::{
     domain::{Delivery, Lane, NotificationKind, Revision, Settlement},
     notify::Habits,
@@ -47,7 +48,8 @@ pub(super) fn plan(lane: &Lane, habits: Habits, ended: bool) -> Step {
     // A message that was sent before can still be updated.
     let state = lane.state.is_none().then(silent);
     let nothing = Step::Skip(Settlement::Sent { from: head.revision, up_to: newest.revision, state });
-    let asks = head.kind == NotificationKind::Requested;
+    let begun = habits.replaces && own(lane.state.clone()).is_some();
+    let asks = head.kind == NotificationKind::Requested && !begun;
     if !habits.for_people {
         let delivery = if habits.replaces { newest } else { head };
         return Step::Send(planned(delivery, delivery.revision));
@@ -144,7 +146,17 @@ mod tests {
     fn a_retried_request_that_has_ended_leaves_the_channels_state() {
         let retried = lane(1, &[Requested], own());
         let kept = Step::Skip(Settlement::Sent { from: 1, up_to: 1, state: None });
-        assert_eq!(plan(&retried, CHAT, true), kept);
+        assert_eq!(plan(&retried, MAIL, true), kept);
+    }
+
+    #[test]
+    fn a_message_that_was_begun_is_completed_and_asks_no_attention() {
+        assert_eq!(sent(&lane(1, &[Requested], own()), CHAT, true), (Some(Requested), 1));
+        assert_eq!(sent(&lane(1, &[Requested, Voted, TimedOut], own()), CHAT, true), (Some(TimedOut), 3));
+        let waits = lane(1, &[Requested, Voted], own());
+        assert!(
+            matches!(plan(&waits, CHAT, false), Step::Send(Planned { up_to: 2, delivery, .. }) if delivery.revision == 2)
+        );
     }
 
     #[test]

@@ -131,6 +131,20 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// A channel's URL for people: its scheme and host. Anything after them can be a secret, and becomes `…`. Then the text is
+/// not a URL, and cannot be used by mistake.
+#[must_use]
+pub fn shown_url(url: &str) -> String {
+    let parsed = url.parse::<Uri>().ok();
+    let parts = parsed.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?, uri.path_and_query())));
+    match parts {
+        Some((_, _, None)) => url.to_owned(),
+        Some((_, _, Some(rest))) if rest.as_str() == "/" => url.to_owned(),
+        Some((scheme, authority, Some(_))) => format!("{scheme}://{authority}/…"),
+        None => "…".to_owned(),
+    }
+}
+
 /// Where an endpoint is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::notify) enum EndpointSource {

@@ -1,13 +1,13 @@
 //! PagerDuty against a receiver that checks what the documentation of the Events API v2 says.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+mod events_api;
+
+use std::sync::{Arc, Mutex};
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
 
+use self::events_api::{Alerts, errors};
 use super::{event::SUMMARY_MAX, *};
 use crate::{
     domain::{Approval, Request, samples::at},
@@ -20,66 +20,15 @@ use crate::{
 
 const KEY: &str = "R0UTINGKEYR0UTINGKEYR0UTINGKEY32";
 
-/// What the documentation requires. The alerts are by their dedup key, with the last thing that happened to them.
-fn enqueue(received: &Received, alerts: &Mutex<BTreeMap<String, String>>) -> Answer {
-    let errors = errors(&received.body);
-    if !errors.is_empty() {
-        let body = json!({"status": "invalid event", "message": "Event object is invalid", "errors": errors});
-        return Answer::with("400 Bad Request", "", &body.to_string());
-    }
-    let event = received.json();
-    let (key, action) = (event["dedup_key"].as_str().unwrap(), event["event_action"].as_str().unwrap());
-    let mut alerts = alerts.lock().unwrap();
-    let is_open = alerts.get(key).is_some_and(|last| last != "resolve");
-    if action == "trigger" || is_open {
-        alerts.insert(key.to_owned(), action.to_owned());
-    }
-    let body = json!({"status": "success", "message": "Event processed", "dedup_key": key});
-    Answer::with("202 Accepted", "", &body.to_string())
-}
-
-fn errors(body: &[u8]) -> Vec<String> {
-    let Ok(event) = serde_json::from_slice::<Value>(body) else { return vec!["Invalid JSON".to_owned()] };
-    let mut errors = Vec::new();
-    let mut check = |holds: bool, error: &str| {
-        if !holds {
-            errors.push(error.to_owned())
-        }
-    };
-    let length = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
-    check(body.len() <= 512 * 1024, "Payload too large");
-    check(length(&event["routing_key"]) == 32, "Length of 'routing_key' is incorrect (should be 32 characters)");
-    check((1..=255).contains(&length(&event["dedup_key"])), "Length of 'dedup_key' is incorrect");
-    let known = ["routing_key", "event_action", "dedup_key", "payload", "images", "links", "client", "client_url"];
-    for field in event.as_object().unwrap().keys() {
-        check(known.contains(&field.as_str()), "Unknown field");
-    }
-    match event["event_action"].as_str() {
-        Some("acknowledge" | "resolve") => {}
-        Some("trigger") => {
-            let payload = &event["payload"];
-            check((1..=1_024).contains(&length(&payload["summary"])), "Length of 'payload.summary' is incorrect");
-            check(length(&payload["source"]) > 0, "'payload.source' is missing or blank");
-            let severities = ["critical", "error", "warning", "info"];
-            check(severities.iter().any(|one| payload["severity"] == *one), "'payload.severity' is invalid");
-            let time = payload["timestamp"].as_str().unwrap_or_default();
-            check(chrono::DateTime::parse_from_rfc3339(time).is_ok(), "'payload.timestamp' is invalid");
-            for field in ["component", "group", "class"] {
-                check(payload[field].is_string(), "'payload' has an invalid field");
-            }
-            check(payload["custom_details"].is_object(), "'payload.custom_details' is invalid");
-        }
-        _ => check(false, "'event_action' is invalid"),
-    }
-    for link in event["links"].as_array().into_iter().flatten() {
-        check(link["href"].as_str().is_some_and(|href| href.starts_with("https://")), "'links' has an invalid href");
-    }
-    errors
+/// Answers as PagerDuty does.
+fn enqueue(received: &Received, alerts: &Mutex<Alerts>) -> Answer {
+    let (status, body) = alerts.lock().unwrap().enqueue(&received.body);
+    Answer::with(status, "", &body)
 }
 
 struct Service {
     receiver: Receiver,
-    alerts: Arc<Mutex<BTreeMap<String, String>>>,
+    alerts: Arc<Mutex<Alerts>>,
     channel: Arc<dyn Channel>,
     key: tempfile::NamedTempFile,
     state: Option<ChannelState>,
@@ -87,7 +36,7 @@ struct Service {
 
 impl Service {
     async fn start(fields: Value) -> Self {
-        let alerts = Arc::<Mutex<BTreeMap<String, String>>>::default();
+        let alerts = Arc::<Mutex<Alerts>>::default();
         let shared = Arc::clone(&alerts);
         let receiver = Receiver::start(move |received| enqueue(received, &shared)).await;
         let key = secret_file(KEY);
@@ -111,7 +60,7 @@ impl Service {
     }
 
     fn alerts(&self) -> Vec<String> {
-        self.alerts.lock().unwrap().values().cloned().collect()
+        self.alerts.lock().unwrap().last()
     }
 }
 

@@ -110,14 +110,20 @@ impl SlackChannel {
 
     /// Posts a message about no single approval. It is never updated.
     async fn post_once(&self, card: &Card) -> Result<Sent, SendError> {
-        let (_, answer) = self.show(None, &Rendered::of(card, Foot::Link)).await?;
-        Ok(Sent { state: None, answer, skipped: false })
+        let link = Rendered::of(card, Foot::Link);
+        let (_, answer) = self.show(None, &link, &link).await?;
+        Ok(Sent { answer, ..Sent::default() })
     }
 
-    /// Updates a message, or posts it anew if it is not there any more.
-    async fn show(&self, before: Option<Posted>, rendered: &Rendered) -> Result<(Posted, String), SendError> {
+    /// Updates a message, or posts a new one if it is not there any more.
+    async fn show(
+        &self,
+        before: Option<Posted>,
+        update: &Rendered,
+        new: &Rendered,
+    ) -> Result<(Posted, String), SendError> {
         if let Some(message) = before {
-            match self.update(&message, rendered).await {
+            match self.update(&message, update).await {
                 Ok(()) => {
                     let answer = format!("Slack updated message {} in {}", message.ts, message.channel);
                     return Ok((message, answer));
@@ -126,11 +132,14 @@ impl SlackChannel {
                 Err(CallError::Failed(error)) => return Err(error),
             }
         }
-        let message = self.post(rendered).await?;
+        let message = self.post(new).await?;
         let answer = format!("Slack posted message {} in {}", message.ts, message.channel);
         Ok((message, answer))
     }
 
+    /// Shows an approval. A message gets its buttons only when it is on record: after a crash, a message that is not on
+    /// record cannot be found again, and its buttons would stay. A message that replaces one that Slack does not update
+    /// gets them with the next event: if Slack never updates, that is never, because they could not be removed either.
     async fn tell(
         &self,
         card: &Card,
@@ -138,17 +147,24 @@ impl SlackChannel {
         state: Option<&ChannelState>,
     ) -> Result<Sent, SendError> {
         let mut board = self.boards.lock(approval.id).await;
+        let recorded = LaneState::read(state).map(|state| state.message);
         // Without a state, it may have been sent before, but that could not be recorded.
-        let before = LaneState::read(state).map(|state| state.message).or_else(|| board.message.clone());
+        let before = recorded.clone().or_else(|| board.message.clone());
         let shown = board.revision.filter(|_| before.is_some() && board.message == before);
         if shown.is_some_and(|shown| shown >= approval.revision) {
             let answer = "the message shows it already".to_owned();
-            return Ok(Sent { state: state_of(before), answer, skipped: true });
+            return Ok(Sent { state: state_of(before), answer, begun: false, skipped: true });
         }
         board.revision = None;
-        let (message, answer) = self.show(before, &self.rendered(card, approval)).await?;
-        *board = Board { message: Some(message.clone()), revision: Some(approval.revision) };
-        Ok(Sent { state: state_of(Some(message)), answer, skipped: false })
+        let has_buttons = self.buttons.is_some() && card.waits();
+        let complete = self.rendered(card, approval);
+        let without_buttons = has_buttons.then(|| Rendered::of(card, Foot::Link));
+        let new = without_buttons.as_ref().unwrap_or(&complete);
+        let update = if recorded.is_some() { &complete } else { new };
+        let (message, answer) = self.show(before, update, new).await?;
+        let begun = has_buttons && recorded.is_none();
+        *board = Board { message: Some(message.clone()), revision: (!begun).then_some(approval.revision) };
+        Ok(Sent { state: state_of(Some(message)), answer, begun, skipped: false })
     }
 
     /// Shows that a decision about an approval is being recorded. Nobody else can click meanwhile.

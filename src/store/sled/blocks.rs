@@ -1,20 +1,13 @@
 //! Blocks of subjects in sled, and their changes in a group.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use sled::Batch;
 
 use super::{
-    SledStore,
-    commit_log::GroupRecord,
-    job::Job,
-    keys,
-    records::{self, Encoded},
-    tree_reader::TreeReader,
+    SledStore, commit_log::GroupRecord, job::Job, keys, records, staged_records::StagedRecords, tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Block, BlockChanges, BlockId, Blocks, Digest, ImportedBlocks, NewBlock, NewUnblock, Time},
+    domain::{Block, BlockChanges, BlockId, Blocks, ImportedBlocks, NewBlock, NewUnblock, Time},
     store::{BlockStore, StoreError},
 };
 
@@ -42,31 +35,17 @@ impl BlockStore for SledStore {
 pub(super) struct GroupBlocks<'a> {
     pages: &'a TreeReader,
     kept: &'a mut Blocks,
-    /// Changed, but not yet committed; `None`: forgotten.
-    changed: BTreeMap<BlockId, Option<(Encoded, Digest)>>,
-    /// Keys that forgotten blocks have in the tree.
-    gone: Vec<sled::IVec>,
-    newest: Option<Time>,
+    staged: StagedRecords<BlockId>,
 }
 
 impl<'a> GroupBlocks<'a> {
     pub(super) const fn new(pages: &'a TreeReader, kept: &'a mut Blocks) -> Self {
-        Self { pages, kept, changed: BTreeMap::new(), gone: Vec::new(), newest: None }
+        Self { pages, kept, staged: StagedRecords::new() }
     }
 
     /// Adds all changes to a batch, and their ids to the group's record. Returns the newest time.
     pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) -> Option<Time> {
-        self.gone.into_iter().for_each(|key| batch.remove(key));
-        for (id, change) in self.changed {
-            match change {
-                Some((encoded, hash)) => {
-                    record.blocks.push((id, hash));
-                    encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
-                }
-                None => record.forgotten_blocks.push(id),
-            }
-        }
-        self.newest
+        self.staged.write(batch, &mut record.blocks, &mut record.forgotten_blocks)
     }
 
     pub(super) fn block(&mut self, new: NewBlock) -> Result<Block, StoreError> {
@@ -94,16 +73,9 @@ impl<'a> GroupBlocks<'a> {
     fn take(&mut self, all: Blocks, changes: BlockChanges) -> Result<(), StoreError> {
         let newest = changes.newest();
         let BlockChanges { changed, forgotten } = changes;
-        let encoded = changed.iter().map(|block| Ok((block.id, Some(records::encode_block(block)?))));
+        let encoded = changed.iter().map(|block| Ok((block.id, records::encode_block(block)?)));
         let encoded = encoded.collect::<Result<Vec<_>, StoreError>>()?;
-        let mut gone = Vec::new();
-        for id in &forgotten {
-            gone.extend(self.pages.keys(keys::pieces_of_block(*id)).collect::<Result<Vec<_>, _>>()?);
-        }
-        self.gone.append(&mut gone);
-        self.changed.extend(encoded);
-        self.changed.extend(forgotten.into_iter().map(|id| (id, None)));
-        self.newest = self.newest.max(newest);
+        self.staged.add(encoded, forgotten, newest, self.pages, keys::pieces_of_block)?;
         *self.kept = all;
         Ok(())
     }

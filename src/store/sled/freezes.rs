@@ -1,20 +1,13 @@
 //! Freezes in sled, and their changes in a group.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use sled::Batch;
 
 use super::{
-    SledStore,
-    commit_log::GroupRecord,
-    job::Job,
-    keys,
-    records::{self, Encoded},
-    tree_reader::TreeReader,
+    SledStore, commit_log::GroupRecord, job::Job, keys, records, staged_records::StagedRecords, tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Digest, Freeze, FreezeChanges, FreezeId, Freezes, ImportedFreezes, NewFreeze, NewThaw, Time},
+    domain::{Freeze, FreezeChanges, FreezeId, Freezes, ImportedFreezes, NewFreeze, NewThaw, Time},
     store::{FreezeStore, StoreError},
 };
 
@@ -43,16 +36,12 @@ impl FreezeStore for SledStore {
 pub(super) struct GroupFreezes<'a> {
     pages: &'a TreeReader,
     kept: &'a mut Freezes,
-    /// Changed, but not yet committed; `None`: forgotten.
-    changed: BTreeMap<FreezeId, Option<(Encoded, Digest)>>,
-    /// Keys that forgotten freezes have in the tree.
-    gone: Vec<sled::IVec>,
-    newest: Option<Time>,
+    staged: StagedRecords<FreezeId>,
 }
 
 impl<'a> GroupFreezes<'a> {
     pub(super) const fn new(pages: &'a TreeReader, kept: &'a mut Freezes) -> Self {
-        Self { pages, kept, changed: BTreeMap::new(), gone: Vec::new(), newest: None }
+        Self { pages, kept, staged: StagedRecords::new() }
     }
 
     /// The freezes now.
@@ -62,17 +51,7 @@ impl<'a> GroupFreezes<'a> {
 
     /// Adds all changes to a batch, and their ids to the group's record. Returns the newest time.
     pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) -> Option<Time> {
-        self.gone.into_iter().for_each(|key| batch.remove(key));
-        for (id, change) in self.changed {
-            match change {
-                Some((encoded, hash)) => {
-                    record.freezes.push((id, hash));
-                    encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
-                }
-                None => record.forgotten_freezes.push(id),
-            }
-        }
-        self.newest
+        self.staged.write(batch, &mut record.freezes, &mut record.forgotten_freezes)
     }
 
     pub(super) fn freeze(&mut self, new: NewFreeze) -> Result<Freeze, StoreError> {
@@ -100,16 +79,9 @@ impl<'a> GroupFreezes<'a> {
     fn take(&mut self, all: Freezes, changes: FreezeChanges) -> Result<(), StoreError> {
         let newest = changes.newest();
         let FreezeChanges { changed, forgotten } = changes;
-        let encoded = changed.iter().map(|freeze| Ok((freeze.id, Some(records::encode_freeze(freeze)?))));
+        let encoded = changed.iter().map(|freeze| Ok((freeze.id, records::encode_freeze(freeze)?)));
         let encoded = encoded.collect::<Result<Vec<_>, StoreError>>()?;
-        let mut gone = Vec::new();
-        for id in &forgotten {
-            gone.extend(self.pages.keys(keys::pieces_of_freeze(*id)).collect::<Result<Vec<_>, _>>()?);
-        }
-        self.gone.append(&mut gone);
-        self.changed.extend(encoded);
-        self.changed.extend(forgotten.into_iter().map(|id| (id, None)));
-        self.newest = self.newest.max(newest);
+        self.staged.add(encoded, forgotten, newest, self.pages, keys::pieces_of_freeze)?;
         *self.kept = all;
         Ok(())
     }

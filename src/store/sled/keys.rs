@@ -14,16 +14,26 @@
 //!
 //! Keys are part of the stored format. A change needs a new schema version, and a migration.
 
+mod lanes;
+mod signing_keys;
+mod uuid_records;
+
 use std::ops::{Bound, RangeInclusive};
 
-use crate::{
-    domain::{
-        Actor, ApprovalId, BlockId, ChannelName, Digest, FreezeId, KeyPurpose, Revision, SessionId, Status, Time,
-        TokenId, name::composed, to_micros,
-    },
-    store::{Forgotten, LaneId},
-};
 use uuid::Uuid;
+
+pub(super) use self::{
+    lanes::{lane, lane_of, lanes, lanes_after, lanes_of, pieces_of_lane},
+    signing_keys::{signing_key, signing_key_of, signing_keys},
+    uuid_records::{
+        block, block_of, blocks, freeze, freeze_of, freezes, pieces_of_block, pieces_of_freeze, pieces_of_session,
+        pieces_of_token, session, session_of, sessions, token, token_of, tokens,
+    },
+};
+use crate::{
+    domain::{Actor, ApprovalId, Digest, Revision, Status, Time, name::composed, to_micros},
+    store::Forgotten,
+};
 
 const HEAD: u8 = b'h';
 const EVENT: u8 = b'e';
@@ -259,182 +269,6 @@ pub(super) fn id_of(key: &[u8]) -> Option<ApprovalId> {
 pub(super) fn time_of(key: &[u8]) -> Option<Time> {
     let micros = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
     chrono::DateTime::from_timestamp_micros(i64::try_from(micros).ok()?)
-}
-
-/// A token; further pieces of a large one have longer keys.
-pub(super) fn token(id: TokenId) -> Vec<u8> {
-    let mut key = vec![TOKEN];
-    key.extend_from_slice(id.uuid().as_bytes());
-    key
-}
-
-/// Length of that key.
-pub(super) const TOKEN_LEN: usize = 1 + ID;
-
-/// All keys of tokens.
-pub(super) fn tokens() -> std::ops::Range<Vec<u8>> {
-    vec![TOKEN]..vec![TOKEN + 1]
-}
-
-/// A token's key and those of its further pieces.
-pub(super) fn pieces_of_token(id: TokenId) -> RangeInclusive<Vec<u8>> {
-    let first = token(id);
-    let last = [&first[..], &[0xff]].concat();
-    first..=last
-}
-
-/// The token in a token's key.
-pub(super) fn token_of(key: &[u8]) -> Option<TokenId> {
-    let id = key.strip_prefix(&[TOKEN]).filter(|_| key.len() == TOKEN_LEN)?;
-    Some(TokenId::new(Uuid::from_slice(id).ok()?))
-}
-
-/// A freeze; further pieces of a large one have longer keys.
-pub(super) fn freeze(id: FreezeId) -> Vec<u8> {
-    let mut key = vec![FREEZE];
-    key.extend_from_slice(id.uuid().as_bytes());
-    key
-}
-
-/// Length of that key.
-pub(super) const FREEZE_LEN: usize = 1 + ID;
-
-/// All keys of freezes.
-pub(super) fn freezes() -> std::ops::Range<Vec<u8>> {
-    vec![FREEZE]..vec![FREEZE + 1]
-}
-
-/// A freeze's key and those of its further pieces.
-pub(super) fn pieces_of_freeze(id: FreezeId) -> RangeInclusive<Vec<u8>> {
-    let first = freeze(id);
-    let last = [&first[..], &[0xff]].concat();
-    first..=last
-}
-
-/// The freeze in a freeze's key.
-pub(super) fn freeze_of(key: &[u8]) -> Option<FreezeId> {
-    let id = key.strip_prefix(&[FREEZE]).filter(|_| key.len() == FREEZE_LEN)?;
-    Some(FreezeId::new(Uuid::from_slice(id).ok()?))
-}
-
-/// A session; further pieces of a large one have longer keys.
-pub(super) fn session(id: SessionId) -> Vec<u8> {
-    let mut key = vec![SESSION];
-    key.extend_from_slice(id.uuid().as_bytes());
-    key
-}
-
-/// Length of that key.
-pub(super) const SESSION_LEN: usize = 1 + ID;
-
-/// All keys of sessions.
-pub(super) fn sessions() -> std::ops::Range<Vec<u8>> {
-    vec![SESSION]..vec![SESSION + 1]
-}
-
-/// A session's key and those of its further pieces.
-pub(super) fn pieces_of_session(id: SessionId) -> RangeInclusive<Vec<u8>> {
-    let first = session(id);
-    let last = [&first[..], &[0xff]].concat();
-    first..=last
-}
-
-/// The session in a session's key.
-pub(super) fn session_of(key: &[u8]) -> Option<SessionId> {
-    let id = key.strip_prefix(&[SESSION]).filter(|_| key.len() == SESSION_LEN)?;
-    Some(SessionId::new(Uuid::from_slice(id).ok()?))
-}
-
-/// A block of a subject; further pieces of a large one have longer keys.
-pub(super) fn block(id: BlockId) -> Vec<u8> {
-    let mut key = vec![BLOCK];
-    key.extend_from_slice(id.uuid().as_bytes());
-    key
-}
-
-/// Length of that key.
-pub(super) const BLOCK_LEN: usize = 1 + ID;
-
-/// All keys of blocks.
-pub(super) fn blocks() -> std::ops::Range<Vec<u8>> {
-    vec![BLOCK]..vec![BLOCK + 1]
-}
-
-/// A block's key and those of its further pieces.
-pub(super) fn pieces_of_block(id: BlockId) -> RangeInclusive<Vec<u8>> {
-    let first = block(id);
-    let last = [&first[..], &[0xff]].concat();
-    first..=last
-}
-
-/// The block in a block's key.
-pub(super) fn block_of(key: &[u8]) -> Option<BlockId> {
-    let id = key.strip_prefix(&[BLOCK]).filter(|_| key.len() == BLOCK_LEN)?;
-    Some(BlockId::new(Uuid::from_slice(id).ok()?))
-}
-
-/// A lane. The approval comes first, so that forgetting an approval finds its lanes. Further pieces of a large lane have
-/// longer keys: a NUL ends the name, so that they are not keys of channels with longer names.
-pub(super) fn lane((approval, channel): &LaneId) -> Vec<u8> {
-    let mut key = lanes_of(*approval);
-    key.extend_from_slice(channel.as_str().as_bytes());
-    key.push(0);
-    key
-}
-
-/// The prefix of the keys of all lanes of an approval, and of their further pieces.
-pub(super) fn lanes_of(approval: ApprovalId) -> Vec<u8> {
-    with_id(vec![LANE], approval)
-}
-
-/// All keys of lanes.
-pub(super) fn lanes() -> std::ops::Range<Vec<u8>> {
-    vec![LANE]..vec![LANE + 1]
-}
-
-/// Keys of the lanes after one, or of all.
-pub(super) fn lanes_after(id: Option<&LaneId>) -> std::ops::Range<Vec<u8>> {
-    id.map_or_else(|| vec![LANE], |id| [lane(id), vec![u8::MAX, 0]].concat())..vec![LANE + 1]
-}
-
-/// A lane's key and those of its further pieces.
-pub(super) fn pieces_of_lane(id: &LaneId) -> RangeInclusive<Vec<u8>> {
-    let first = lane(id);
-    let last = [&first[..], &[0xff]].concat();
-    first..=last
-}
-
-/// The lane in a lane's key.
-pub(super) fn lane_of(key: &[u8]) -> Option<LaneId> {
-    let (id, name) = key.strip_prefix(&[LANE])?.split_at_checked(ID)?;
-    let name = std::str::from_utf8(name.strip_suffix(&[0])?).ok()?;
-    Some((id_of(id)?, name.parse::<ChannelName>().ok()?))
-}
-
-/// The signing key of a purpose.
-pub(super) fn signing_key(purpose: KeyPurpose) -> Vec<u8> {
-    vec![SIGNING_KEY, purpose_code(purpose)]
-}
-
-/// Length of that key.
-pub(super) const SIGNING_KEY_LEN: usize = 2;
-
-/// The code of a purpose in keys. A code never changes, and is never reused.
-const fn purpose_code(purpose: KeyPurpose) -> u8 {
-    match purpose {
-        KeyPurpose::Links => 1,
-    }
-}
-
-/// All signing keys.
-pub(super) fn signing_keys() -> std::ops::Range<Vec<u8>> {
-    vec![SIGNING_KEY]..vec![SIGNING_KEY + 1]
-}
-
-/// The purpose in a signing key's key.
-pub(super) fn signing_key_of(key: &[u8]) -> Option<KeyPurpose> {
-    let code = key.strip_prefix(&[SIGNING_KEY]).filter(|_| key.len() == SIGNING_KEY_LEN)?;
-    KeyPurpose::ALL.into_iter().find(|purpose| code == [purpose_code(*purpose)])
 }
 
 /// The record of a group of commits.

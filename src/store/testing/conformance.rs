@@ -9,6 +9,8 @@ pub mod feed;
 #[doc(hidden)]
 pub mod freezes;
 #[doc(hidden)]
+pub mod lanes;
+#[doc(hidden)]
 pub mod large;
 #[doc(hidden)]
 pub mod list;
@@ -119,9 +121,9 @@ macro_rules! store_conformance {
             outbox: deliveries_come_with_their_events, the_longest_overdue_lane_is_leased_first,
                 a_lease_is_exclusive_until_it_ends, callers_at_once_lease_different_lanes,
                 each_settlement_changes_the_head_once, a_channels_state_stays_while_events_can_follow,
-                a_dead_delivery_is_retried, pruning_forgets_lanes, the_backlog_counts_what_waits_and_what_is_dead,
-                lanes_are_listed_in_pages, what_can_be_leased_earlier_wakes, lanes_move_with_an_export,
-                the_largest_lane_survives_a_reopen;
+                a_message_that_was_begun_is_leased_again, a_dead_delivery_is_retried, pruning_forgets_lanes,
+                the_backlog_counts_what_waits_and_what_is_dead, what_can_be_leased_earlier_wakes;
+            lanes: lanes_are_listed_in_pages, lanes_move_with_an_export, the_largest_lane_survives_a_reopen;
             feed: pending_follows_every_change,
                 changes_tell_of_every_commit,
                 subscribers_wake_on_every_commit,

@@ -88,6 +88,9 @@ fn labels(sample: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
+mod monitoring;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -16,6 +16,7 @@ export class Desk {
   #directory;
   #settings;
   #policy;
+  #config;
   #dev;
   #child;
   #ended = Promise.resolve();
@@ -28,9 +29,9 @@ export class Desk {
 
   /**
    * Starts one on a free port, and ends it with the test. Without `dev` there is one token, the operator's; without a
-   * `policy` (null) operators set it.
+   * `policy` (null) operators set it. `config` is the text of a configuration file.
    */
-  static async start(test, { policy = POLICY, settings = [], dev = true } = {}) {
+  static async start(test, { policy = POLICY, settings = [], config, dev = true } = {}) {
     const desk = new Desk();
     desk.#directory = await mkdtemp(join(tmpdir(), 'signoff-desk-'));
     desk.#settings = settings;
@@ -40,6 +41,10 @@ export class Desk {
       desk.#policy = join(desk.#directory, 'policy.yaml');
       await writeFile(desk.#policy, policy);
       await utimes(desk.#policy, 1e9, 1e9); // A start waits when it was written a moment ago.
+    }
+    if (config) {
+      desk.#config = join(desk.#directory, 'signoff.toml');
+      await writeFile(desk.#config, config);
     }
     if (!dev) desk.tokens.operator = await desk.#firstToken();
     await desk.restart();
@@ -74,6 +79,7 @@ export class Desk {
     this.#settings = [...this.#settings, ...settings];
     const args = ['serve', '--listen', this.address || '127.0.0.1:0', '--data-dir', this.data];
     if (this.#policy) args.push('--policy', this.#policy);
+    if (this.#config) args.push('--config', this.#config);
     if (this.#dev) args.push('--dev');
     for (const setting of this.#settings) args.push('--set', setting);
     const child = spawn(program(), args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -59,14 +59,19 @@ fn resolve(directory: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-#[test]
-fn every_link_in_the_repository_leads_to_a_file_and_a_heading() {
+/// The repository, and its pages.
+fn repository() -> (Repository, Vec<Page>) {
     let files: HashSet<String> = tracked().into_iter().collect();
     let parents = |file: &String| file.match_indices('/').map(|(at, _)| file[..at].to_owned()).collect::<Vec<_>>();
     let directories = files.iter().flat_map(parents).chain([String::new()]).collect();
     let pages: Vec<Page> = files.iter().filter(|file| file.ends_with(".md")).map(|file| Page::read(file)).collect();
     let anchors = pages.iter().map(|page| (page.name.clone(), page.anchors())).collect();
-    let repository = Repository { files, directories, anchors };
+    (Repository { files, directories, anchors }, pages)
+}
+
+#[test]
+fn every_link_in_the_repository_leads_to_a_file_and_a_heading() {
+    let (repository, pages) = repository();
     let (mut checked, mut problems) = (0, Vec::new());
     for page in &pages {
         for link in page.links() {
@@ -79,6 +84,19 @@ fn every_link_in_the_repository_leads_to_a_file_and_a_heading() {
     problems.sort();
     assert!(problems.is_empty(), "{problems:#?}");
     assert!(checked > 200, "only {checked} links were found");
+}
+
+#[test]
+fn every_link_of_an_alert_leads_to_a_heading() {
+    let (repository, _) = repository();
+    let rules = Page::read("deploy/prometheus/alerts.yaml");
+    let links: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("runbook_url: ")).collect();
+    let alerts = rules.lines().filter(|line| line.trim().starts_with("- alert: ")).count();
+    assert_eq!(links.len(), alerts, "every alert has a link");
+    for link in links {
+        assert!(link.starts_with(HERE[0]) && link.contains('#'), "{link}");
+        assert_eq!(repository.problem(&rules.name, link), None, "{link}");
+    }
 }
 
 #[test]

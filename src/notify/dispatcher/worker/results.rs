@@ -4,7 +4,7 @@ use tokio::task::JoinError;
 
 use super::Worker;
 use crate::{
-    domain::{DeliveryId, Settlement, Time},
+    domain::{ChannelState, DeliveryId, Settlement, Time},
     notify::{
         SendError, Sent,
         dispatcher::{
@@ -41,6 +41,15 @@ impl Worker {
             self.handle.succeeded(now);
         }
         for part in outgoing.parts {
+            // Without a state that is new, the channel would begin again without an end.
+            let begun = sent
+                .state
+                .clone()
+                .filter(|state| sent.begun && ChannelState::fits(state) && Some(state) != part.state.as_ref());
+            if let Some(state) = begun {
+                self.settlement(part.approval, Settlement::Begun { state });
+                continue;
+            }
             let (from, up_to) = (part.planned.head.revision, part.planned.up_to);
             let needless = if sent.skipped {
                 part.covered + 1

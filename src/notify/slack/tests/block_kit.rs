@@ -31,6 +31,9 @@ pub(crate) fn response(body: &Value) -> Vec<String> {
     let mut check = Check(Vec::new());
     check.keys("response", body, &["response_type", "text"], &["replace_original", "blocks"]);
     check.data("response", body["text"].as_str().unwrap_or_default());
+    if body["response_type"] != "ephemeral" || body["replace_original"] != false {
+        check.say(format!("the response is not for one person alone, beside the message: {body}"));
+    }
     check.0
 }
 

@@ -15,8 +15,8 @@ async fn an_approval_is_recorded_as_that_of_the_person_by_chat() {
     let (id, ts) = world.ask_and_tell(json!({ "amount": 1 })).await;
     world.click(&ts, "signoff_approve", ALICE).await;
     // The buttons go at once; then the message shows the result.
-    world.slack.until(|slack| slack.calls("chat.update").len() == 2).await;
-    let [recording, decided] = <[Value; 2]>::try_from(world.slack.calls("chat.update")).unwrap();
+    world.slack.until(|slack| slack.calls("chat.update").len() == 3).await;
+    let [_, recording, decided] = <[Value; 3]>::try_from(world.slack.calls("chat.update")).unwrap();
     assert_eq!((labels(&recording), labels(&decided)), (vec![], vec![]));
     assert!(recording.to_string().contains("Recording the decision…"));
     assert!(decided.to_string().contains("Approved by alice"), "{decided}");
@@ -28,7 +28,7 @@ async fn an_approval_is_recorded_as_that_of_the_person_by_chat() {
     assert_eq!(vote.provenance, Some(chat));
     // The dispatcher has nothing to add.
     world.tell(id).await.unwrap();
-    assert_eq!(world.slack.calls("chat.update").len(), 2);
+    assert_eq!(world.slack.calls("chat.update").len(), 3);
     assert!(world.slack.notes().is_empty());
     world.slack.assert_no_problems();
 }
@@ -38,7 +38,7 @@ async fn a_vote_that_does_not_decide_brings_the_buttons_back() {
     let world = World::with(policy(json!({ "quorum": 2 }))).await;
     let (id, ts) = world.ask_and_tell(json!({ "amount": 1 })).await;
     world.click(&ts, "signoff_approve", ALICE).await;
-    world.slack.until(|slack| slack.calls("chat.update").len() == 2).await;
+    world.slack.until(|slack| slack.calls("chat.update").len() == 3).await;
     let (_, message) = world.slack.message();
     assert_eq!(labels(&message), ["Approve", "Reject", "Open"]);
     assert!(message.to_string().contains("1 of 2 approvals"), "{message}");
@@ -109,7 +109,7 @@ async fn a_stale_button_is_explained_and_the_message_is_updated() {
 async fn a_copy_that_the_outbox_does_not_know_is_updated_too() {
     let world = World::new().await;
     let (id, first) = world.ask_and_tell(json!({ "amount": 1 })).await;
-    // As after a crash between posting and recording: another process posts again.
+    // As when the record of the first one was lost: another process posts again.
     let again = world.channel_again();
     let sent = again.send(&world.newest(id).await, None).await.unwrap();
     world.states.lock().unwrap().insert(id, sent.state.unwrap());
@@ -144,7 +144,7 @@ async fn the_buttons_come_back_if_the_person_is_blocked_meanwhile() {
     world.slack.before_next("chat.update", move || blocked.add(&SubjectName::from(&person("alice"))));
     world.click(&ts, "signoff_approve", ALICE).await;
     assert_eq!(world.note(1).await, "Not recorded: an operator has blocked you.");
-    world.slack.until(|slack| slack.calls("chat.update").len() == 2).await;
+    world.slack.until(|slack| slack.calls("chat.update").len() == 3).await;
     assert_eq!(labels(&world.slack.message().1), ["Approve", "Reject", "Open"]);
     assert_eq!(world.approval(id).await.status, Status::Pending);
 }

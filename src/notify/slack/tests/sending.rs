@@ -59,7 +59,37 @@ async fn what_is_shown_already_is_not_sent_again() {
     let (_, message) = world.slack.message();
     assert_eq!(labels(&message), [""; 0], "an older state does not come back");
     let calls = ["chat.postMessage", "chat.update"].map(|method| world.slack.calls(method).len());
-    assert_eq!(calls, [1, 1]);
+    assert_eq!(calls, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_message_gets_its_buttons_when_it_is_on_record() {
+    let world = World::with(policy(json!({ "quorum": 3 }))).await;
+    let id = world.ask(json!({ "amount": 1 })).await;
+    let asked = world.newest(id).await;
+    let first = world.channel.send(&asked, None).await.unwrap();
+    let (ts, message) = world.slack.message();
+    assert!(first.begun && first.state.as_ref().unwrap().0.contains(&ts), "{first:?}");
+    assert_eq!(labels(&message), [""; 0]);
+    assert!(texts(&message).contains("Open the request"), "{message}");
+    // It could not be recorded: the same message, and still none.
+    let again = world.channel.send(&asked, None).await.unwrap();
+    assert_eq!((again.begun, &again.state), (true, &first.state));
+    assert_eq!(labels(&world.slack.message().1), [""; 0]);
+    let shown = world.channel.send(&asked, first.state.as_ref()).await.unwrap();
+    assert_eq!((shown.begun, shown.state), (false, first.state.clone()));
+    assert_eq!(labels(&world.slack.message().1).len(), 3);
+    // Slack does not update it. It may never update, so the new one waits for the next event.
+    world.slack.answer_next("chat.update", Reply::code("edit_window_closed"));
+    world.decide(id, &member(1, &["finance"]), Choice::Approve).await;
+    let anew = world.channel.send(&world.newest(id).await, first.state.as_ref()).await.unwrap();
+    assert!(!anew.begun && anew.state != first.state, "{anew:?}");
+    let newest = || world.slack.messages().pop().unwrap().1;
+    assert_eq!(labels(&newest()), [""; 0]);
+    world.decide(id, &member(2, &["finance"]), Choice::Approve).await;
+    world.channel.send(&world.newest(id).await, anew.state.as_ref()).await.unwrap();
+    assert_eq!(labels(&newest()).len(), 3);
+    world.slack.assert_no_problems();
 }
 
 #[tokio::test]

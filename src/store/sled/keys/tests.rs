@@ -2,7 +2,7 @@ use std::ops::RangeBounds as _;
 
 use super::*;
 use crate::domain::{
-    LAST_TIME,
+    BlockId, FreezeId, KeyPurpose, LAST_TIME, SessionId, TokenId,
     samples::{agent, at, id},
 };
 
@@ -73,21 +73,6 @@ fn keys_tell_what_is_in_them() {
     assert_eq!(freeze_of(&freeze(FreezeId::new(id.uuid()))), Some(FreezeId::new(id.uuid())));
     assert_eq!(session_of(&session(SessionId::new(id.uuid()))), Some(SessionId::new(id.uuid())));
     assert_eq!(block_of(&block(BlockId::new(id.uuid()))), Some(BlockId::new(id.uuid())));
-    let lane_id = |name: &str| (id, name.parse().unwrap());
-    for name in ["a", "ab", "0-9"] {
-        let key = lane(&lane_id(name));
-        assert_eq!(lane_of(&key), Some(lane_id(name)));
-        assert!(is_whole_record(&key) && lanes().contains(&key) && key.starts_with(&lanes_of(id)));
-        assert!(lanes_after(Some(&lane_id("a"))).contains(&key) == (name == "ab"));
-        for number in [1, b'a', b'-', 255] {
-            let piece = [&key[..], &[number]].concat();
-            assert!(lane_of(&piece).is_none() && is_record(&piece) && pieces_of_lane(&lane_id(name)).contains(&piece));
-            assert!(!lanes_after(Some(&lane_id(name))).contains(&piece), "{number}");
-        }
-        assert!(!pieces_of_lane(&lane_id(name)).contains(&lane(&lane_id("abc"))));
-    }
-    assert_eq!(signing_key_of(&signing_key(KeyPurpose::Links)), Some(KeyPurpose::Links));
-    assert_eq!(signing_key_of(&[SIGNING_KEY, 0]), None);
     assert!(session_of(&block(BlockId::new(id.uuid()))).is_none());
     for other in [event(id, 7), group(9), policy(9)] {
         let piece = [&other[..], &[1]].concat();

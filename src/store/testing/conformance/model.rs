@@ -97,7 +97,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..4u8, 1..3u32, prop::option::of(0..3u8)).prop_map(|(scope, who, key)| Op::Freeze { scope, who, key }),
         2 => (0..6u32, 1..3u32, prop::option::of(0..3u8)).prop_map(|(on, who, key)| Op::Thaw { on, who, key }),
         4 => (0..3u8, 0..20u8, 0..4usize).prop_map(|(channel, seconds, limit)| Op::Lease { channel, seconds, limit }),
-        12 => (any::<prop::sample::Index>(), 0..3u8, 0..5u8, 0..3u64)
+        12 => (any::<prop::sample::Index>(), 0..3u8, 0..6u8, 0..3u64)
             .prop_map(|(on, channel, what, behind)| Op::Settle { on, channel, what, behind: behind.saturating_sub(1) }),
         3 => (any::<prop::sample::Index>(), 1..4u64).prop_map(|(on, revision)| Op::Revive { on, revision }),
         1 => Just(Op::Save),
@@ -254,6 +254,7 @@ impl<S: Subject> Pair<S> {
                     0 => Settlement::Sent { from: head.unwrap_or(1), up_to: revision, state: None },
                     1 => Settlement::Sent { from: revision, up_to: revision, state: Some(ChannelState("ts".into())) },
                     2 => Settlement::Postponed { revision, until: now },
+                    4 => Settlement::Begun { state: ChannelState("begun".into()) },
                     3 => Settlement::Failed { revision, retry_at: later, error },
                     _ => Settlement::Dead { revision, error },
                 };

@@ -24,35 +24,35 @@ pub(super) fn numbered(n: u8) -> ChannelName {
     [all(), asking(), channel("off")][usize::from(n)].clone()
 }
 
-fn all() -> ChannelName {
+pub(super) fn all() -> ChannelName {
     channel("all")
 }
 
-fn asking() -> ChannelName {
+pub(super) fn asking() -> ChannelName {
     channel("asks")
 }
 
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Leases lanes of the channel `all`, and returns the approvals, and what is next.
-async fn leased(store: &dyn Store, seconds: i64, limit: usize) -> (Vec<ApprovalId>, Option<Time>) {
+pub(super) async fn leased(store: &dyn Store, seconds: i64, limit: usize) -> (Vec<ApprovalId>, Option<Time>) {
     let Leased { lanes, next } = store.lease(&all(), at(seconds), LEASE, limit).await.unwrap();
     (lanes.iter().map(|lane| lane.approval).collect(), next)
 }
 
-async fn settle(store: &dyn Store, approval: ApprovalId, settlement: Settlement) {
+pub(super) async fn settle(store: &dyn Store, approval: ApprovalId, settlement: Settlement) {
     store.settle(vec![(all(), approval, settlement)]).await.unwrap();
 }
 
-fn sent(up_to: Revision) -> Settlement {
+pub(super) fn sent(up_to: Revision) -> Settlement {
     Settlement::Sent { from: 0, up_to, state: None }
 }
 
-fn stated(up_to: Revision, state: &str) -> Settlement {
+pub(super) fn stated(up_to: Revision, state: &str) -> Settlement {
     Settlement::Sent { from: 0, up_to, state: Some(ChannelState(state.into())) }
 }
 
-fn dead(revision: Revision) -> Settlement {
+pub(super) fn dead(revision: Revision) -> Settlement {
     Settlement::Dead { revision, error: "410".into() }
 }
 
@@ -63,7 +63,7 @@ async fn revisions(store: &dyn Store, approval: ApprovalId) -> (Vec<Revision>, V
     (of(&mut lane.waiting.iter()), of(&mut lane.dead.iter()))
 }
 
-async fn every_lane(store: &dyn Store) -> Vec<Lane> {
+pub(super) async fn every_lane(store: &dyn Store) -> Vec<Lane> {
     store.export_lanes(None, usize::MAX).await.unwrap()
 }
 
@@ -198,6 +198,24 @@ pub async fn each_settlement_changes_the_head_once(mut subject: impl Subject) {
     assert_eq!(left, [(one, all()), (id(5, 2), asking())]);
 }
 
+/// The channel completes the message at once, with the state that is on record.
+pub async fn a_message_that_was_begun_is_leased_again(mut subject: impl Subject) {
+    let (one, store) = (id(0, 1), &**subject.store());
+    store.submit(submission(0, 1)).await.unwrap();
+    assert_eq!(leased(store, 0, 9).await.0, [one]);
+    let mut changes = store.outbox_changes();
+    changes.mark_unchanged();
+    settle(store, one, Settlement::Begun { state: ChannelState("ts".into()) }).await;
+    assert!(changes.has_changed().unwrap(), "before its lease would have ended");
+    // The first one at once, the second one after a restart and a lease.
+    for seconds in [0, 100] {
+        let lanes = subject.store().lease(&all(), at(seconds), LEASE, 9).await.unwrap().lanes;
+        let [Lane { waiting, state, .. }] = &lanes[..] else { panic!("{lanes:?}") };
+        assert_eq!((waiting[0].revision, state), (1, &Some(ChannelState("ts".into()))));
+        subject.reopen().await;
+    }
+}
+
 pub async fn a_channels_state_stays_while_events_can_follow(mut subject: impl Subject) {
     let (one, two) = (id(0, 1), id(0, 2));
     for n in [1, 2] {
@@ -317,53 +335,6 @@ pub async fn the_backlog_counts_what_waits_and_what_is_dead(mut subject: impl Su
     assert_eq!(subject.store().backlog(), [backlog(all(), 0, 1, None)]);
 }
 
-pub async fn lanes_are_listed_in_pages(mut subject: impl Subject) {
-    for n in 1..=5 {
-        subject.store().submit(submission(n, n.unsigned_abs())).await.unwrap();
-    }
-    let store = &**subject.store();
-    settle(store, id(2, 2), dead(1)).await;
-    settle(store, id(3, 3), stated(1, "ts")).await; // nothing waits
-    store.settle(vec![(asking(), id(4, 4), dead(1)), (asking(), id(1, 1), sent(1))]).await.unwrap();
-    let names = [(1, "all"), (2, "all"), (2, "asks"), (3, "asks"), (4, "all"), (4, "asks"), (5, "all"), (5, "asks")];
-    let expected: Vec<LaneId> = names.map(|(n, name)| (id(n, n.unsigned_abs()), channel(name))).into();
-    let list = async |store: &dyn Store, mut query: LaneQuery| {
-        let mut found = Vec::new();
-        loop {
-            let page = store.lanes(query.clone()).await.unwrap();
-            assert!(page.len() <= query.limit);
-            let ended = page.len() < query.limit;
-            found.extend(page.into_iter().map(|lane| (lane.approval, lane.channel)));
-            query.after = found.last().cloned();
-            if ended {
-                return found;
-            }
-        }
-    };
-    for _ in 0..2 {
-        let store = &**subject.store();
-        for limit in 1..10 {
-            let query = LaneQuery { limit, ..LaneQuery::default() };
-            assert_eq!(list(store, query.clone()).await, expected);
-            let one = LaneQuery { channel: Some(asking()), ..query.clone() };
-            assert_eq!(
-                list(store, one).await,
-                expected.iter().filter(|one| one.1 == asking()).cloned().collect::<Vec<_>>()
-            );
-            let one = LaneQuery { approval: Some(id(4, 4)), ..query.clone() };
-            assert_eq!(list(store, one).await, expected[4..6]);
-            let waits: Vec<_> = [0, 2, 3, 4, 6, 7].map(|n: usize| expected[n].clone()).into();
-            assert_eq!(list(store, LaneQuery { waiting: true, ..query.clone() }).await, waits);
-            let one = LaneQuery { dead: true, ..query.clone() };
-            assert_eq!(list(store, one.clone()).await, [expected[1].clone(), expected[5].clone()]);
-            assert_eq!(list(store, LaneQuery { channel: Some(all()), ..one.clone() }).await, [expected[1].clone()]);
-            assert_eq!(list(store, LaneQuery { approval: Some(id(4, 4)), ..one }).await, [expected[5].clone()]);
-        }
-        assert_eq!(store.lanes(LaneQuery::default()).await, Ok(vec![]), "a limit of 0");
-        subject.reopen().await;
-    }
-}
-
 pub async fn what_can_be_leased_earlier_wakes(subject: impl Subject) {
     let store = &**subject.store();
     let mut changes = store.outbox_changes();
@@ -384,75 +355,4 @@ pub async fn what_can_be_leased_earlier_wakes(subject: impl Subject) {
     woke();
     store.revive(DeliveryId { approval: id(0, 1), revision: 1, channel: all() }, at(9)).await.unwrap();
     assert!(woke(), "it waits again");
-}
-
-/// An import brings old events. What they caused is imported apart.
-pub async fn lanes_move_with_an_export<S: Subject>(mut subject: S) {
-    fill(&**subject.store()).await;
-    let store = subject.store();
-    settle(&**store, id(1, 1), Settlement::Failed { revision: 1, retry_at: at(90), error: "500".into() }).await;
-    settle(&**store, id(2, 2), dead(1)).await;
-    settle(&**store, id(7, 7), stated(1, "ts")).await;
-    leased(&**store, 50, 3).await;
-    let (lanes, histories) = (every_lane(&**store).await, store.export(None, 99).await.unwrap());
-    assert!(lanes.len() > 12);
-    let mut paged: Vec<Lane> = Vec::new();
-    while let page =
-        store.export_lanes(paged.last().map(|lane| (lane.approval, lane.channel.clone())), 5).await.unwrap()
-        && !page.is_empty()
-    {
-        paged.extend(page);
-    }
-    assert_eq!(paged, lanes);
-
-    let copy = MemoryStore::with_routes(routes());
-    assert_eq!(copy.import_lanes(lanes.clone()).await, Ok(0), "none of the approvals is stored");
-    assert_eq!(copy.import(histories.clone()).await, Ok(9));
-    assert_eq!(every_lane(&copy).await, [], "an import tells nobody");
-    assert_eq!(copy.import_lanes(lanes.clone()).await, Ok(lanes.len()));
-    assert_eq!(every_lane(&copy).await, lanes);
-    assert_eq!(leased(&copy, 500, 99).await.0.len(), 6, "leases do not move");
-
-    let mut other = S::create(routes()).await;
-    other.store().import(histories).await.unwrap();
-    assert_eq!(every_lane(&**other.store()).await, []);
-    let mut wrong = lanes.clone();
-    wrong[1].waiting[0].revision = 9;
-    let refused = StoreError::BadLane(
-        wrong[1].channel.clone(),
-        wrong[1].approval,
-        "a delivery is of an event that its approval does not have",
-    );
-    assert_eq!(other.store().import_lanes(wrong).await, Err(refused));
-    assert_eq!(every_lane(&**other.store()).await, []);
-    assert_eq!(other.store().import_lanes(lanes[..2].to_vec()).await, Ok(2));
-    assert_eq!(other.store().import_lanes([&lanes[..], &lanes[2..4]].concat()).await, Ok(lanes.len() - 2));
-    for _ in 0..2 {
-        assert_eq!(every_lane(&**other.store()).await, lanes);
-        assert_eq!(other.store().backlog(), subject.store().backlog());
-        other.reopen().await;
-    }
-    subject.reopen().await;
-    assert_eq!(subject.store().import_lanes(lanes.clone()).await, Ok(0));
-    assert_eq!(every_lane(&**subject.store()).await, lanes);
-}
-
-/// A lane with as many deliveries, and as long errors and state, as there can be.
-pub async fn the_largest_lane_survives_a_reopen(mut subject: impl Subject) {
-    fill(&**subject.store()).await;
-    let mut largest = Lane::new(channel("off"), id(3, 3));
-    let error = "é".repeat(DELIVERY_ERROR_MAX / 2);
-    let one = subject.store().lane(&all(), id(3, 3)).await.unwrap().unwrap().waiting[0].clone();
-    largest.state = Some(ChannelState("x".repeat(CHANNEL_STATE_MAX)));
-    largest.waiting = (1..=3)
-        .map(|revision| Delivery { revision, attempts: u32::MAX, error: error.clone(), ..one.clone() })
-        .collect();
-    assert_eq!(subject.store().import_lanes(vec![largest.clone()]).await, Ok(1));
-    subject.reopen().await;
-    assert_eq!(subject.store().lane(&channel("off"), id(3, 3)).await, Ok(Some(largest)));
-    let settled = (1..=3).map(|up_to| (channel("off"), id(3, 3), sent(up_to))).collect();
-    subject.store().settle(settled).await.unwrap();
-    subject.reopen().await;
-    let left = subject.store().lane(&channel("off"), id(3, 3)).await.unwrap();
-    assert_eq!(left.map(|lane| lane.is_idle()), Some(true));
 }
