@@ -17,6 +17,12 @@ pub(super) struct StoredArgs {
 }
 
 impl StoredArgs {
+    /// A data directory.
+    #[cfg(test)]
+    pub(super) fn in_directory(path: PathBuf) -> Self {
+        Self { data_dir: Some(path), store: None }
+    }
+
     /// The store. `None` if none is named. `create`: an absent data directory is created; otherwise it is an error, since
     /// its name may be mistyped.
     pub(super) async fn config(&self, create: bool) -> Result<Option<StoreConfig>, OpenError> {
