@@ -10,19 +10,13 @@ use crate::store::{OpenError, PostgresUrl, StoreConfig};
 pub(super) struct StoredArgs {
     /// Data directory of a stopped server
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// URL of a PostgreSQL database whose server is stopped; PGPASSWORD has its password
     #[arg(long, value_name = "URL")]
-    store: Option<PostgresUrl>,
+    pub(super) store: Option<PostgresUrl>,
 }
 
 impl StoredArgs {
-    /// A data directory.
-    #[cfg(test)]
-    pub(super) fn in_directory(path: PathBuf) -> Self {
-        Self { data_dir: Some(path), store: None }
-    }
-
     /// The store. `None` if none is named. `create`: an absent data directory is created; otherwise it is an error, since
     /// its name may be mistyped.
     pub(super) async fn config(&self, create: bool) -> Result<Option<StoreConfig>, OpenError> {

@@ -223,7 +223,7 @@ async fn a_pipe_without_a_writer_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let [_, pipe, _] = bounded_file::samples::endless(directory.path());
     let data_dir = directory.path().join("data");
-    let stored = StoredArgs::in_directory(data_dir.clone());
+    let stored = StoredArgs { data_dir: Some(data_dir.clone()), store: None };
     let error = read_all(ImportArgs { stored, input: Some(pipe.clone()) }).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{}: is a pipe without a writer", pipe.display()));
     assert!(!data_dir.exists());

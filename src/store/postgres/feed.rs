@@ -87,6 +87,21 @@ async fn horizon(client: &ClientWrapper) -> Result<(u64, bool), StoreError> {
     Ok((transaction(row.get(0))?, row.get(1)))
 }
 
+/// The place before a transaction.
+fn before(transaction: u64) -> Position {
+    Position { transaction: transaction.saturating_sub(1), change: u64::MAX / 2 }
+}
+
+/// The place of the last change before a transaction.
+async fn last(client: &ClientWrapper, transaction_number: u64) -> Result<Position, StoreError> {
+    let sql = "SELECT xid::text, seq FROM changes WHERE xid < $1::text::xid8 ORDER BY xid DESC, seq DESC LIMIT 1";
+    let statement = client.prepare_cached(sql).await?;
+    let Some(row) = client.query_opt(&statement, &[&transaction_number.to_string()]).await? else {
+        return Ok(Position::default());
+    };
+    Ok(Position { transaction: transaction(row.get(0))?, change: columns::unsigned(row.get(1))? })
+}
+
 /// The number of the next transaction.
 async fn newest(client: &ClientWrapper) -> Result<u64, StoreError> {
     let statement = client.prepare_cached("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").await?;
@@ -142,11 +157,15 @@ impl ChangeFeed for PostgresStore {
         let started = Instant::now();
         loop {
             let (oldest, unsettled) = horizon(&connection).await?;
-            if !unsettled || started.elapsed() >= SETTLE {
-                let before = Position { transaction: oldest.saturating_sub(1), change: u64::MAX / 2 };
-                return before.cursor(self.shared.store).map_err(|error| corrupt(error.to_string()));
-            }
-            tokio::time::sleep(LOOK).await;
+            let position = if !unsettled {
+                last(&connection, oldest).await?
+            } else if started.elapsed() >= SETTLE {
+                before(oldest)
+            } else {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            };
+            return position.cursor(self.shared.store).map_err(|error| corrupt(error.to_string()));
         }
     }
 
@@ -158,7 +177,7 @@ impl ChangeFeed for PostgresStore {
 /// Starts the poller, from the newest change on.
 pub(super) async fn start(shared: Arc<Shared>) -> Result<(), StoreError> {
     let (oldest, _) = horizon(&*shared.connections.get().await?).await?;
-    let mut seen = Position { transaction: oldest.saturating_sub(1), change: u64::MAX / 2 };
+    let mut seen = before(oldest);
     tokio::spawn(async move {
         let mut refreshed = Instant::now();
         while !shared.stop.is_cancelled() {

@@ -68,6 +68,11 @@ async fn matching(
     after: Option<ApprovalId>,
     limit: usize,
 ) -> Result<Vec<ApprovalId>, StoreError> {
+    let labels = filter.labels.iter().flat_map(|(key, value)| [key, value]);
+    let mut texts = [&filter.tool_name, &filter.agent_name, &filter.caller].into_iter().flatten().chain(labels);
+    if texts.any(|text| text.contains('\0')) {
+        return Ok(Vec::new()); // no name contains it, and PostgreSQL rejects it
+    }
     let mut conditions = Conditions::default();
     if !filter.statuses.is_empty() {
         let codes: Vec<i16> = filter.statuses.iter().map(|status| columns::status(*status)).collect();
