@@ -37,6 +37,7 @@ mod salvage;
 mod schemas;
 mod sessions;
 mod signing_keys;
+mod snapshot;
 mod tokens;
 mod tombstones;
 mod transfer;
@@ -75,6 +76,7 @@ use self::{
     open::Opened,
     outbox::OutboxIndex,
     pending::PendingCounts,
+    snapshot::Cuts,
     tree_reader::TreeReader,
     watchdog::Watchdog,
     writer::{CLOSED, SyncFile, Writer},
@@ -257,6 +259,7 @@ impl SledStore {
             pending,
             freezes,
             blocks,
+            cuts: Cuts::default(),
             routes: Arc::clone(routes),
             tip,
             mark,
