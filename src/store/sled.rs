@@ -11,6 +11,7 @@ mod catch_panic;
 mod change_feed;
 mod check;
 mod commit_log;
+mod cut;
 mod directory;
 mod durable;
 mod frame;
@@ -68,6 +69,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
+    cut::Cuts,
     directory::Directory,
     durable::Durability,
     frame::corrupt,
@@ -76,7 +78,6 @@ use self::{
     open::Opened,
     outbox::OutboxIndex,
     pending::PendingCounts,
-    snapshot::Cuts,
     tree_reader::TreeReader,
     watchdog::Watchdog,
     writer::{CLOSED, SyncFile, Writer},

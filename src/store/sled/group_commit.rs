@@ -24,6 +24,7 @@ use sled::Batch;
 use super::{
     blocks::GroupBlocks,
     commit_log::{GroupRecord, Tip},
+    cut::Kind,
     frame::{self, Encoded},
     freezes::GroupFreezes,
     keys::{self, Field},
@@ -35,7 +36,6 @@ use super::{
     records::{self, Named, Stored},
     schemas::{self, Schemas},
     signing_keys::NewSigningKeys,
-    snapshot::cut::Kind,
     tombstones,
     tree_reader::TreeReader,
 };
@@ -95,8 +95,8 @@ pub(super) struct Commit {
     pub(super) froze: bool,
     /// Changes of lanes, for the index of the outbox.
     pub(super) lanes: Vec<LaneChange>,
-    /// Keys of other records that snapshots hold, apart from approvals.
-    pub(super) touched: Vec<(Kind, Vec<u8>)>,
+    /// Keys of changed records that snapshots hold, apart from approvals and lanes.
+    touched: Vec<(Kind, Vec<u8>)>,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
     events: HashMap<ApprovalId, Vec<Event>>,
@@ -112,6 +112,12 @@ impl Commit {
     pub(super) fn revisions_before(&self) -> impl Iterator<Item = (ApprovalId, Revision)> {
         let first = |(id, events): (&ApprovalId, &Vec<Event>)| Some((*id, events.first()?.revision - 1));
         self.events.iter().filter_map(first)
+    }
+
+    /// Keys of changed records that snapshots hold, apart from approvals.
+    pub(super) fn touched(&self) -> impl Iterator<Item = (Kind, Vec<u8>)> {
+        let lanes = self.lanes.iter().map(|change| (Kind::Lanes, keys::lane(&change.id)));
+        self.touched.iter().cloned().chain(lanes)
     }
 
     /// Changes to publish.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{prepared_submission::PreparedSubmission, snapshot::Begun};
+use super::{cut::Begun, prepared_submission::PreparedSubmission};
 use crate::{
     domain::{
         ApprovalId, Block, ChannelName, Command, DeliveryId, Freeze, ImportedBlocks, ImportedFreezes, KeyPurpose, Lane,

@@ -6,13 +6,13 @@
 //!
 //! **Reading.** The reader walks the tree in order of keys, while groups are applied. Events and versions of the policy
 //! are only ever added, so it leaves out those after the cut. For that it must know the revision that an approval had
-//! at the cut: the writer notes it when the approval first changes ([`Cut`]). Of records that change or vanish (tokens,
+//! at the cut: the writer notes it when the approval first changes ([`cut`](super::cut)). Of records that change or vanish (tokens,
 //! lanes, forgotten `request_id`s, calls that set no policy) the writer notes the old value.
 //!
 //! **Memory.** An entry exists only from the first change of a record until the reader has passed it. Approvals that
 //! are requested after the cut need none, because their ids are higher. So entries are needed for approvals that were
 //! not finished at the cut: about 48 bytes for each one that changes while the snapshot is read, and its old lanes. At
-//! [`KEPT_MAX`](cut::KEPT_MAX) bytes the snapshot ends with an error; the store works on.
+//! [`KEPT_MAX`] bytes the snapshot ends with an error; the store works on.
 //!
 //! **Forgetting** waits: `prune` forgets nothing while a snapshot exists, so that no approval, schema or forgotten
 //! `request_id` vanishes under the reader.
@@ -21,30 +21,24 @@
 //! needs no notes. But the file would hold outdated histories, the importer would have to replace them, and a store
 //! that changes faster than the reader reads would never come to an end.
 
-pub(super) mod cut;
-
-use std::{
-    collections::BTreeMap,
-    ops::Bound,
-    sync::{Arc, Weak},
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 
-use self::cut::{Cut, Kind};
 use super::{
     Shared, SledStore,
+    cut::{Begun, KEPT_MAX, Kind},
     directory::Directory,
     frame::{self, corrupt},
     handle::Handle,
     job::Job,
-    keys::{self, Field},
+    keys,
     records::{self, NamedPolicy},
     tombstones,
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{ApprovalId, Block, Blocks, Freeze, Freezes, Lane, Revision, Token},
+    domain::{ApprovalId, Lane, Revision, Token},
     store::{History, Record, Snapshot, SnapshotStore, StoreError},
 };
 
@@ -57,60 +51,15 @@ const RECORDS: usize = 200;
 /// Maximum versions of the policy per portion: each can have 1 MiB.
 const POLICIES: usize = 4;
 
-/// The cuts that the writer notes changes for. Those of dropped snapshots vanish.
-#[derive(Debug, Default)]
-pub(super) struct Cuts(Vec<Weak<Cut>>);
-
-impl Cuts {
-    /// Makes a cut after the group that was just committed.
-    pub(super) fn cut(
-        &mut self,
-        pages: &TreeReader,
-        freezes: &Freezes,
-        blocks: &Blocks,
-        limit: usize,
-    ) -> Result<Begun, StoreError> {
-        let first = keys::head(ApprovalId::new(uuid::Uuid::nil()));
-        let mut newest_first = pages.keys(first..=Field::All.key(ApprovalId::new(uuid::Uuid::max()))).rev();
-        let end = newest_first.find_map(|key| key.map(|key| keys::head_of(&key)).transpose()).transpose()?;
-        let policy = records::policies(pages, None, 1)?.pop().map_or(0, |newest| newest.version);
-        let freezes = freezes.iter().map(|freeze| Freeze::clone(freeze)).collect();
-        let blocks = blocks.iter().map(|block| Block::clone(block)).collect();
-        let cut = Arc::new(Cut::new(end, limit));
-        self.0.push(Arc::downgrade(&cut));
-        Ok(Begun { cut, freezes, blocks, policy })
-    }
-
-    /// Whether a snapshot exists.
-    pub(super) fn any(&mut self) -> bool {
-        self.0.retain(|cut| cut.strong_count() > 0);
-        !self.0.is_empty()
-    }
-
-    /// The cuts of existing snapshots.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Arc<Cut>> {
-        self.0.iter().filter_map(Weak::upgrade)
-    }
-}
-
-/// A snapshot that begins: its cut, and what the writer holds in memory.
-pub(super) struct Begun {
-    cut: Arc<Cut>,
-    freezes: Vec<Freeze>,
-    blocks: Vec<Block>,
-    /// The newest version of the policy.
-    policy: u64,
-}
-
 #[async_trait]
 impl SnapshotStore for SledStore {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        self.snapshot_within(cut::KEPT_MAX).await
+        self.snapshot_within(KEPT_MAX).await
     }
 }
 
 impl SledStore {
-    /// As [`snapshot`](SnapshotStore::snapshot), with another maximum than [`cut::KEPT_MAX`].
+    /// As [`snapshot`](SnapshotStore::snapshot), with another maximum than [`KEPT_MAX`].
     pub(super) async fn snapshot_within(&self, limit: usize) -> Result<Box<dyn Snapshot>, StoreError> {
         let begun = self.write(|reply| Job::Snapshot { limit, reply }).await?;
         let reader = Reader {

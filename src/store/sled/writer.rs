@@ -33,13 +33,13 @@ use super::{
     Shared,
     catch_panic::{guarded, sentence},
     commit_log::Tip,
+    cut::{Begun, Cuts},
     directory::Directory,
     group_commit::Group,
     handle::Handle,
     job::{Job, Reply},
     open_files::OpenFiles,
     pending::PendingCounts,
-    snapshot::{Begun, Cuts},
     tree_reader::TreeReader,
     watchdog::Watchdog,
     watermark::{State, Watermark},
@@ -163,7 +163,7 @@ impl Writer {
         }
         let commit = group.into_commit(&self.tip).map_err(|error| error.to_string());
         if let Ok(commit) = &commit {
-            self.cuts.iter().for_each(|cut| cut.note(&self.pages, commit));
+            self.cuts.note(&self.pages, || commit.revisions_before().collect(), || commit.touched());
         }
         // If sled failed while the group read, the group's results cannot be trusted.
         let fault = self.pages.fault().map(ToString::to_string);

@@ -1,13 +1,18 @@
-//! What a snapshot keeps of records that have changed since it was taken.
+//! The cut of a snapshot: the moment that it shows, and what it keeps of records that have changed since.
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use super::super::{frame, group_commit::Commit, keys, tree_reader::TreeReader};
+use super::{
+    frame,
+    keys::{self, Field},
+    records,
+    tree_reader::TreeReader,
+};
 use crate::{
-    domain::{ApprovalId, Revision},
+    domain::{ApprovalId, Block, Blocks, Freeze, Freezes, Revision},
     store::StoreError,
 };
 
@@ -23,7 +28,7 @@ const RECORD_BYTES: usize = 128;
 
 /// Records that can change or vanish, apart from approvals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Kind {
+pub(super) enum Kind {
     /// SetPolicy calls that made no version.
     Calls,
     Tokens,
@@ -52,7 +57,7 @@ pub(super) type Old = Result<Option<Vec<u8>>, StoreError>;
 /// The writer calls [`note`](Self::note) before it applies a group, and the reader asks *after* it has read the tree.
 /// So if the reader saw a record of a later group, the old one is here.
 #[derive(Debug)]
-pub(in super::super) struct Cut {
+pub(super) struct Cut {
     /// The last approval at the cut, in order of id. Later ones need no entries.
     end: Option<ApprovalId>,
     limit: usize,
@@ -134,20 +139,25 @@ impl Cut {
         self.end
     }
 
-    /// Call before a group is applied: keeps what it is about to change.
-    pub(in super::super) fn note(&self, pages: &TreeReader, commit: &Commit) {
+    /// Call before a group is applied: keeps what it is about to change. `revisions`: of the changed approvals before the
+    /// group. `records`: the keys of other records that it changes.
+    fn note(
+        &self,
+        pages: &TreeReader,
+        revisions: impl Iterator<Item = (ApprovalId, Revision)>,
+        records: impl Iterator<Item = (Kind, Vec<u8>)>,
+    ) {
         let mut kept = self.kept();
-        let here = |id: &ApprovalId| self.end.is_some_and(|end| *id <= end);
-        for (id, revision) in commit.revisions_before().filter(|(id, _)| here(id)) {
+        let here = |id: ApprovalId| self.end.is_some_and(|end| id <= end);
+        for (id, revision) in revisions.filter(|(id, _)| here(*id)) {
             if !kept.overrun && kept.approvals.needs(&id) {
                 kept.approvals.changed.insert(id, revision);
                 kept.add(APPROVAL_BYTES, self.limit);
             }
         }
-        let lanes = commit.lanes.iter().filter(|change| here(&change.id.0));
-        let lanes = lanes.map(|change| (Kind::Lanes, keys::lane(&change.id)));
-        for (kind, key) in commit.touched.iter().cloned().chain(lanes) {
-            if !kept.overrun && kept.records[kind as usize].needs(&key) {
+        for (kind, key) in records {
+            let later = kind == Kind::Lanes && !keys::lane_of(&key).is_some_and(|(id, _)| here(id));
+            if !later && !kept.overrun && kept.records[kind as usize].needs(&key) {
                 let old = kind.read(pages, &key);
                 let bytes = weight(&key, &old);
                 kept.records[kind as usize].changed.insert(key, old);
@@ -181,6 +191,59 @@ impl Cut {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The cuts that the writer notes changes for. Those of dropped snapshots vanish.
+#[derive(Debug, Default)]
+pub(super) struct Cuts(Vec<Weak<Cut>>);
+
+impl Cuts {
+    /// Makes a cut after the group that was just committed.
+    pub(super) fn cut(
+        &mut self,
+        pages: &TreeReader,
+        freezes: &Freezes,
+        blocks: &Blocks,
+        limit: usize,
+    ) -> Result<Begun, StoreError> {
+        let first = keys::head(ApprovalId::new(uuid::Uuid::nil()));
+        let mut newest_first = pages.keys(first..=Field::All.key(ApprovalId::new(uuid::Uuid::max()))).rev();
+        let end = newest_first.find_map(|key| key.map(|key| keys::head_of(&key)).transpose()).transpose()?;
+        let policy = records::policies(pages, None, 1)?.pop().map_or(0, |newest| newest.version);
+        let freezes = freezes.iter().map(|freeze| Freeze::clone(freeze)).collect();
+        let blocks = blocks.iter().map(|block| Block::clone(block)).collect();
+        let cut = Arc::new(Cut::new(end, limit));
+        self.0.push(Arc::downgrade(&cut));
+        Ok(Begun { cut, freezes, blocks, policy })
+    }
+
+    /// Whether a snapshot exists.
+    pub(super) fn any(&mut self) -> bool {
+        self.0.retain(|cut| cut.strong_count() > 0);
+        !self.0.is_empty()
+    }
+
+    /// Call before a group is applied: keeps what it is about to change, for every snapshot that exists. `revisions`: of
+    /// the changed approvals before the group. `records`: the keys of other records that it changes.
+    pub(super) fn note<R: Iterator<Item = (Kind, Vec<u8>)>>(
+        &self,
+        pages: &TreeReader,
+        revisions: impl Fn() -> Vec<(ApprovalId, Revision)>,
+        records: impl Fn() -> R,
+    ) {
+        for cut in self.0.iter().filter_map(Weak::upgrade) {
+            cut.note(pages, revisions().into_iter(), records());
+        }
+    }
+}
+
+/// A snapshot that begins: its cut, and what the writer holds in memory.
+pub(super) struct Begun {
+    pub(super) cut: Arc<Cut>,
+    pub(super) freezes: Vec<Freeze>,
+    pub(super) blocks: Vec<Block>,
+    /// The newest version of the policy.
+    pub(super) policy: u64,
 }
 
 fn weight(key: &[u8], old: &Old) -> usize {
