@@ -1,5 +1,7 @@
-//! Freezes agents in an emergency, reports the server's status, and shows and retries deliveries of notifications.
+//! Freezes agents in an emergency, reports the server's status, backs up the store, and shows and retries deliveries of
+//! notifications.
 
+mod backups;
 mod deliveries;
 mod error;
 
@@ -8,6 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -19,6 +22,7 @@ use crate::{
     store::{Filter, Order, Query, Store, StoreError},
 };
 
+pub use backups::{BACKUP_TIME, Backup, BackupPart, CHUNK_BYTES, CHUNK_TIME};
 pub use deliveries::{Deliveries, DeliveryPage, DeliveryQuery, RunningChannel, RunningChannels};
 pub use error::Error;
 
@@ -47,6 +51,8 @@ pub struct Admin {
     process: Process,
     ids: IdGenerator,
     started: Time,
+    /// One backup at a time.
+    backups: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -54,7 +60,8 @@ impl Admin {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings, process: Process) -> Arc<Self> {
         let started = clock.now();
-        Arc::new(Self { store, clock, settings, process, ids: IdGenerator::default(), started })
+        let (ids, backups) = (IdGenerator::default(), Arc::new(Semaphore::new(1)));
+        Arc::new(Self { store, clock, settings, process, ids, started, backups })
     }
 
     /// Freezes calls. Once this returns, no claim in the scope is granted. A repeated call returns the same freeze.

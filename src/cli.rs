@@ -5,6 +5,7 @@
 //! other users is data: the commands print its invisible characters as escapes.
 
 mod arguments;
+mod backup;
 mod call;
 mod cause;
 mod config_check;
@@ -101,6 +102,9 @@ enum ClientCommand {
     /// Block people and programs, whatever credentials they have; unblock and list them
     #[command(subcommand)]
     Subject(subject::SubjectCommand),
+    /// Back up a running server into a file for `signoff import`
+    #[command(long_about = backup::LONG)]
+    Backup(backup::BackupArgs),
     /// List channels of notifications and their deliveries, retry deliveries, and test channels
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
@@ -139,7 +143,7 @@ fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result
 /// `request` and `exec` lists theirs. Prints failures to stderr. `root` returns the whole command line, for
 /// completions.
 ///
-/// Needs a tokio runtime with I/O and time. Only `request` and `exec` handle Ctrl-C.
+/// Needs a tokio runtime with I/O and time. Only `request`, `exec` and `backup` handle Ctrl-C.
 async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
     let mut console = Console::standard(connection.json);
     let interrupt = async {
@@ -175,6 +179,7 @@ async fn execute(
         ClientCommand::Token(command) => token::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Session(command) => session::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Subject(command) => subject::run(command, connection, console).await.map(|()| 0),
+        ClientCommand::Backup(args) => backup::run(args, connection, console, interrupt).await.map(|()| 0),
         ClientCommand::Notify(command) => notify::run(command, connection, console).await.map(|()| 0),
         ClientCommand::Whoami => whoami::run(connection, console).await.map(|()| 0),
         ClientCommand::Health(args) => health::run(args, connection, console).await,

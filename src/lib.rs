@@ -9,6 +9,7 @@
 //! - [`approvals`], [`policies`], [`tokens`], [`sessions`], [`links`] and [`admin`] hold the use-cases: the only places where
 //!   [`domain`], [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
+//! - [`export_file`] is the file of exports and backups.
 //! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
 //! - [`tls`] reloads certificates while the server runs, and provides the current one to new connections.
 //! - [`notify`] sends messages about approvals: webhooks, e-mail, chat.
@@ -30,6 +31,7 @@ pub mod config;
 pub mod connections;
 pub mod desk;
 pub mod domain;
+pub mod export_file;
 pub mod grpc;
 pub mod identity;
 mod ids;

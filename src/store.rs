@@ -17,6 +17,7 @@
 //! | [`SigningKeyStore`] | keys by which the server recognises what it has signed |
 //! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
 //! | [`Transfer`] | export and import |
+//! | [`SnapshotStore`] | consistent exports, while the store works |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
 //!
 //! [`Store`] combines them. Code that needs one concern takes that trait: an `Arc<dyn Store>` coerces to an `Arc<dyn
@@ -51,6 +52,7 @@ mod records;
 mod sessions;
 mod signing_keys;
 mod sled;
+mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tokens;
@@ -71,6 +73,7 @@ pub use policies::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion
 pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
 pub use sessions::SessionStore;
 pub use signing_keys::SigningKeyStore;
+pub use snapshot::{Record, Snapshot, SnapshotStore};
 #[cfg(test)]
 pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
@@ -105,6 +108,7 @@ pub trait Store:
     + SigningKeyStore
     + ChangeFeed
     + Transfer
+    + SnapshotStore
     + Lifecycle
 {
 }
@@ -120,6 +124,7 @@ impl<T> Store for T where
         + SigningKeyStore
         + ChangeFeed
         + Transfer
+        + SnapshotStore
         + Lifecycle
 {
 }

@@ -11,6 +11,7 @@
 
 mod auth;
 mod auto;
+mod backup;
 mod bare;
 mod cpu;
 mod decisions;
@@ -87,6 +88,8 @@ enum Measure {
     Desk,
     /// Start-up with many stored approvals
     Startup,
+    /// Time of a backup, and requests while it runs
+    Backup,
     /// Effect of unauthenticated attacks on an authenticated caller
     Strangers,
 }
@@ -106,6 +109,7 @@ impl Measure {
             Self::Pending => pending::measure(sizes, table).await,
             Self::Desk => desk::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,
+            Self::Backup => backup::measure(sizes, table).await,
             Self::Strangers => strangers::measure(sizes, table).await,
         }
     }

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use crate::{
-    domain::{Actor, ChannelName, DeliveryId, FreezeId},
+    domain::{Actor, ChannelName, DeliveryId, FreezeId, duration_text},
     identity::AccessDenied,
     store::StoreError,
 };
@@ -37,6 +39,27 @@ pub enum Error {
         /// The delivery of the first call.
         id: DeliveryId,
     },
+    /// Another backup is running.
+    #[error("another backup is running; the server makes one at a time")]
+    BackupRunning,
+    /// The client did not read a part of the backup in time.
+    #[error("the backup ended, because the client read nothing for {}", duration_text(*.limit))]
+    BackupReaderSlow {
+        /// The maximum time for a part.
+        limit: Duration,
+    },
+    /// The backup took too long.
+    #[error("the backup ended, because it took longer than {}", duration_text(*.limit))]
+    BackupTooLong {
+        /// The maximum time.
+        limit: Duration,
+    },
+    /// The client stopped reading the backup. Only the log has this error.
+    #[error("the client has left")]
+    BackupReaderLeft,
+    /// The server shuts down.
+    #[error("the server is shutting down; repeat the call")]
+    Draining,
     /// A bug.
     #[error("internal error: {0}")]
     Internal(String),

@@ -64,6 +64,7 @@ printed! {
     v1::BlockedSubject => "signoff.v1.BlockedSubject",
     v1::NotificationChannel => "signoff.v1.NotificationChannel",
     v1::Delivery => "signoff.v1.Delivery",
+    v1::BackupComplete => "signoff.v1.BackupComplete",
     v1::RetryDeliveryResponse => "signoff.v1.RetryDeliveryResponse",
     v1::TestChannelResponse => "signoff.v1.TestChannelResponse",
     v1::GetStatusResponse => "signoff.v1.GetStatusResponse",

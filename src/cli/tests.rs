@@ -1,5 +1,6 @@
 //! Tests of the commands, from command line to output, against a scripted server.
 
+mod backup;
 mod captures;
 mod fake;
 mod gate;

@@ -1,8 +1,4 @@
-//! `signoff export` and `signoff import`: a store as JSON Lines.
-//!
-//! In this order: policy versions, SetPolicy calls that changed nothing, tokens (with hashes, not secrets), freezes,
-//! blocks of subjects, `request_id`s of forgotten approvals, approvals with their events, and lanes: what channels are
-//! still to be told about them. Sessions do not move: people sign in again.
+//! `signoff export` and `signoff import`: the [file](crate::export_file) of a store.
 
 use std::{
     fs::File,
@@ -14,13 +10,13 @@ use std::{
 };
 
 use chrono::SecondsFormat;
-use serde::{Deserialize, Serialize};
 
 use super::{stored::StoredArgs, text::escape};
 use crate::{
     bounded_file,
     clock::{OutOfRange, SystemWall},
     domain::{Block, Freeze, Lane, Token},
+    export_file::{Counts, Export, Line, LineError, Lines},
     private_files,
     store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError, UnchangedPolicy},
 };
@@ -30,9 +26,6 @@ const BATCH: usize = 200;
 
 /// Policy versions per read or write: each can have 1 MiB.
 const POLICIES: usize = 8;
-
-/// Maximum length of a line, in bytes. Far above an approval with the maximum of edits and votes, or a policy.
-const LINE_MAX: u64 = 16 << 20;
 
 /// The store to export, and the output.
 #[derive(Debug, clap::Args)]
@@ -56,119 +49,6 @@ pub(super) struct ImportArgs {
     input: Option<PathBuf>,
 }
 
-/// The first line of an export.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Header {
-    format: String,
-    version: u32,
-}
-
-/// The last line of an export. Without it, the file is truncated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Trailer {
-    pub(super) approvals: usize,
-    #[serde(default)]
-    pub(super) policies: usize,
-    /// SetPolicy calls that changed nothing.
-    #[serde(default)]
-    pub(super) unchanged_policies: usize,
-    #[serde(default)]
-    pub(super) tokens: usize,
-    #[serde(default)]
-    pub(super) freezes: usize,
-    #[serde(default)]
-    pub(super) blocks: usize,
-    /// `request_id`s of forgotten approvals.
-    #[serde(default)]
-    pub(super) forgotten: usize,
-    /// Lanes of the outbox.
-    #[serde(default)]
-    pub(super) lanes: usize,
-}
-
-impl std::fmt::Display for Trailer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { approvals, policies, unchanged_policies, tokens, freezes, blocks, forgotten, lanes } = self;
-        write!(f, "{approvals} approvals, {policies} policy versions and {tokens} tokens")?;
-        if *freezes > 0 {
-            write!(f, ", {freezes} freezes")?;
-        }
-        if *blocks > 0 {
-            write!(f, ", {blocks} blocks")?;
-        }
-        if *lanes > 0 {
-            write!(f, ", {lanes} message queues")?;
-        }
-        if *unchanged_policies > 0 {
-            write!(f, ", {unchanged_policies} request_ids of unchanged policies")?;
-        }
-        if *forgotten == 0 { Ok(()) } else { write!(f, ", and {forgotten} request_ids of forgotten approvals") }
-    }
-}
-
-/// A line between header and trailer, or the trailer.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Policy { policy: PolicyVersion },
-    UnchangedPolicy { unchanged_policy: UnchangedPolicy },
-    Token { token: Box<Token> },
-    Freeze { freeze: Freeze },
-    Block { block: Block },
-    Forgotten { forgotten: Forgotten },
-    Lane { lane: Box<Lane> },
-    Approval(History),
-    End(Trailer),
-}
-
-/// The line of a policy version.
-#[derive(Debug, Serialize)]
-pub(super) struct PolicyLine<'a> {
-    pub(super) policy: &'a PolicyVersion,
-}
-
-/// The line of a SetPolicy call that changed nothing.
-#[derive(Debug, Serialize)]
-pub(super) struct UnchangedPolicyLine<'a> {
-    pub(super) unchanged_policy: &'a UnchangedPolicy,
-}
-
-/// The line of a token.
-#[derive(Debug, Serialize)]
-pub(super) struct TokenLine<'a> {
-    pub(super) token: &'a Token,
-}
-
-/// The line of a freeze.
-#[derive(Debug, Serialize)]
-pub(super) struct FreezeLine<'a> {
-    pub(super) freeze: &'a Freeze,
-}
-
-/// The line of a block of a subject.
-#[derive(Debug, Serialize)]
-pub(super) struct BlockLine<'a> {
-    pub(super) block: &'a Block,
-}
-
-/// The line of the `request_id` of a forgotten approval.
-#[derive(Debug, Serialize)]
-pub(super) struct ForgottenLine<'a> {
-    pub(super) forgotten: &'a Forgotten,
-}
-
-/// The line of a lane of the outbox.
-#[derive(Debug, Serialize)]
-pub(super) struct LaneLine<'a> {
-    pub(super) lane: &'a Lane,
-}
-
-impl Header {
-    pub(super) fn current() -> Self {
-        Self { format: "signoff-export".into(), version: 1 }
-    }
-}
-
 /// Why a transfer stopped.
 #[derive(Debug, thiserror::Error)]
 enum TransferError {
@@ -180,8 +60,8 @@ enum TransferError {
     Store(#[from] StoreError),
     #[error("{0}: {1}")]
     File(String, io::Error),
-    #[error("line {0}: {1}")]
-    Line(usize, String),
+    #[error(transparent)]
+    Line(#[from] LineError),
     #[error("lines {first} to {last}: {source}; these lines were not imported")]
     Batch { first: usize, last: usize, source: StoreError },
     #[error("no store; set --data-dir or --store")]
@@ -201,7 +81,7 @@ pub(super) async fn import(args: ImportArgs) -> ExitCode {
     finish("imported", read_all(args).await)
 }
 
-fn finish(done: &str, outcome: Result<Trailer, TransferError>) -> ExitCode {
+fn finish(done: &str, outcome: Result<Counts, TransferError>) -> ExitCode {
     match outcome {
         Ok(count) => {
             anstream::eprintln!("{done} {count}");
@@ -219,7 +99,7 @@ async fn config(stored: &StoredArgs, create: bool) -> Result<StoreConfig, Transf
     stored.config(create).await?.ok_or(TransferError::NoStore)
 }
 
-async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
+async fn write_all(args: ExportArgs) -> Result<Counts, TransferError> {
     let name = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     let failed = |error| TransferError::File(name.clone(), error);
     if args.output.is_none() && io::stdout().is_terminal() {
@@ -240,7 +120,7 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
 }
 
 /// Writes a new file and makes it durable. Only the owner can read it, because arguments can be secrets.
-async fn write_file(store: &dyn Store, path: &Path) -> Result<Trailer, TransferError> {
+async fn write_file(store: &dyn Store, path: &Path) -> Result<Counts, TransferError> {
     let failed = |error| TransferError::File(String::new(), error);
     let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let mut output = BufWriter::new(file);
@@ -255,81 +135,17 @@ async fn write_file(store: &dyn Store, path: &Path) -> Result<Trailer, TransferE
     written
 }
 
-async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result<Trailer, TransferError> {
+async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result<Counts, TransferError> {
     let failed = |error| TransferError::File(String::new(), error);
-    let mut written = Trailer::default();
-    line(output, &Header::current()).map_err(failed)?;
-    let mut newest = 0;
-    loop {
-        let versions = store.export_policies(newest, POLICIES).await?;
-        let Some(last) = versions.last() else { break };
-        newest = last.head.version;
-        written.policies += versions.len();
-        for policy in &versions {
-            line(output, &PolicyLine { policy }).map_err(failed)?;
-        }
+    let mut export = Export::of(store.snapshot().await?);
+    while let Some(lines) = export.next().await? {
+        output.write_all(&lines).map_err(failed)?;
     }
-    let mut after = None;
-    loop {
-        let calls = store.export_unchanged_policies(after, BATCH).await?;
-        after = calls.last().cloned();
-        written.unchanged_policies += calls.len();
-        let write = |unchanged_policy| line(output, &UnchangedPolicyLine { unchanged_policy });
-        calls.iter().try_for_each(write).map_err(failed)?;
-        if after.is_none() {
-            break;
-        }
-    }
-    let tokens = store.tokens().await?;
-    written.tokens = tokens.len();
-    tokens.iter().try_for_each(|token| line(output, &TokenLine { token })).map_err(failed)?;
-    let freezes = store.freezes().await?;
-    written.freezes = freezes.len();
-    freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze })).map_err(failed)?;
-    let blocks = store.blocks().await?;
-    written.blocks = blocks.len();
-    blocks.iter().try_for_each(|block| line(output, &BlockLine { block })).map_err(failed)?;
-    let mut after = None;
-    loop {
-        let forgotten = store.export_forgotten(after, BATCH).await?;
-        after = forgotten.last().cloned();
-        written.forgotten += forgotten.len();
-        forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten })).map_err(failed)?;
-        if after.is_none() {
-            break;
-        }
-    }
-    let mut after = None;
-    loop {
-        let histories = store.export(after, BATCH).await?;
-        let Some(last) = histories.last() else { break };
-        after = Some(last.id);
-        written.approvals += histories.len();
-        for history in &histories {
-            line(output, history).map_err(failed)?;
-        }
-    }
-    let mut after = None;
-    loop {
-        let lanes = store.export_lanes(after, BATCH).await?;
-        after = lanes.last().map(|lane| (lane.approval, lane.channel.clone()));
-        written.lanes += lanes.len();
-        lanes.iter().try_for_each(|lane| line(output, &LaneLine { lane })).map_err(failed)?;
-        if after.is_none() {
-            break;
-        }
-    }
-    line(output, &written).map_err(failed)?;
     output.flush().map_err(failed)?;
-    Ok(written)
+    export.summary().map(|whole| whole.counts).ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))
 }
 
-pub(super) fn line(output: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *output, value)?;
-    output.write_all(b"\n")
-}
-
-async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
+async fn read_all(args: ImportArgs) -> Result<Counts, TransferError> {
     let name = args.input.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
     let input: Box<dyn io::Read + Send> = match &args.input {
         Some(path) => {
@@ -338,11 +154,7 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
         None => Box::new(io::stdin()),
     };
     private_files::keep_new_files_private();
-    let mut lines = Lines { input: BufReader::new(input), number: 0 };
-    let header: Header = lines.next()?.ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
-    if header != Header::current() {
-        return Err(TransferError::Line(1, "not an export, or not of a supported version".into()));
-    }
+    let mut lines = Lines::begin(BufReader::new(input))?;
     SystemWall::check()?;
     let store = store::open(&config(&args.stored, true).await?, Arc::new(())).await?;
     let mut ended = EndedHere::default();
@@ -422,7 +234,7 @@ impl Batch {
     }
 
     /// Adds the lines of this batch to the count.
-    fn count(&self, read: &mut Trailer) {
+    fn count(&self, read: &mut Counts) {
         match self {
             Self::Empty => {}
             Self::Policies(all) => read.policies += all.len(),
@@ -437,7 +249,7 @@ impl Batch {
     }
 
     /// Imports the batch. Counts the new records, and collects the restrictions that ended.
-    async fn import(self, store: &dyn Store, new: &mut Trailer, ended: &mut EndedHere) -> Result<(), StoreError> {
+    async fn import(self, store: &dyn Store, new: &mut Counts, ended: &mut EndedHere) -> Result<(), StoreError> {
         match self {
             Self::Empty => {}
             Self::Policies(all) => new.policies += store.import_policies(all).await?,
@@ -474,10 +286,10 @@ async fn read_from(
     store: &dyn Store,
     lines: &mut Lines<impl BufRead + Send>,
     ended: &mut EndedHere,
-) -> Result<Trailer, TransferError> {
-    let (mut new, mut read, mut next) = (Trailer::default(), Trailer::default(), lines.entry()?);
+) -> Result<Counts, TransferError> {
+    let (mut new, mut read, mut next) = (Counts::default(), Counts::default(), lines.entry()?);
     loop {
-        let first = lines.number;
+        let first = lines.number();
         let mut batch = Batch::default();
         loop {
             match batch.take(next) {
@@ -488,49 +300,18 @@ async fn read_from(
                 }
             }
         }
-        let last = lines.number - 1;
+        let last = lines.number() - 1;
         batch.count(&mut read);
-        let end = if let Line::End(trailer) = next { Some(trailer) } else { None };
+        let end = if let Line::End(end) = &next { Some(end.counts) } else { None };
         if let Some(written) = end.filter(|written| *written != read) {
             let lost = format!("the file should have {written}, but has {read}");
-            return Err(TransferError::Line(lines.number, lost));
+            return Err(LineError(lines.number(), lost).into());
         }
         let failed = |source| TransferError::Batch { first, last, source };
         batch.import(store, &mut new, ended).await.map_err(failed)?;
         if end.is_some() {
             return Ok(new);
         }
-    }
-}
-
-struct Lines<R> {
-    input: R,
-    number: usize,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// The next line after the header.
-    fn entry(&mut self) -> Result<Line, TransferError> {
-        let truncated = "the file is truncated: its last line, with the counts, is missing";
-        self.next()?.ok_or_else(|| TransferError::Line(self.number + 1, truncated.into()))
-    }
-
-    fn next<T: for<'de> Deserialize<'de>>(&mut self) -> Result<Option<T>, TransferError> {
-        use io::Read as _;
-        self.number += 1;
-        let wrong = |what: String| TransferError::Line(self.number, what);
-        // Reads bytes, because the limit may split a character.
-        let mut line = Vec::new();
-        (&mut self.input).take(LINE_MAX + 1).read_until(b'\n', &mut line).map_err(|error| wrong(error.to_string()))?;
-        if line.len() as u64 > LINE_MAX {
-            return Err(wrong(format!("is larger than the limit of {LINE_MAX} bytes")));
-        }
-        if line.is_empty() {
-            self.number -= 1;
-            return Ok(None);
-        }
-        let text = bounded_file::text(line).map_err(|error| wrong(error.to_string()))?;
-        serde_json::from_str(&text).map(Some).map_err(|error| wrong(error.to_string()))
     }
 }
 

@@ -1,10 +1,15 @@
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
+use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status};
 
-use super::{auth::principal, error::Failure};
+use super::{
+    auth::principal,
+    error::Failure,
+    stream_limits::{StreamPermit, Streams},
+};
 use crate::{
-    admin::{Admin, Deliveries, DeliveryQuery},
+    admin::{Admin, Backup, BackupPart, Deliveries, DeliveryQuery},
     domain::limits::RequestLimits,
     proto::v1::{self as pb, admin_service_server::AdminService},
     sessions::Sessions,
@@ -19,6 +24,7 @@ pub struct AdminApi {
     sessions: Arc<Sessions>,
     deliveries: Arc<Deliveries>,
     limits: RequestLimits,
+    streams: Arc<Streams>,
 }
 
 impl AdminApi {
@@ -29,13 +35,16 @@ impl AdminApi {
         sessions: Arc<Sessions>,
         deliveries: Arc<Deliveries>,
         limits: RequestLimits,
+        streams: Arc<Streams>,
     ) -> Self {
-        Self { admin, sessions, deliveries, limits }
+        Self { admin, sessions, deliveries, limits, streams }
     }
 }
 
 #[tonic::async_trait]
 impl AdminService for AdminApi {
+    type BackupStream = Pin<Box<dyn Stream<Item = Result<pb::BackupResponse, Status>> + Send>>;
+
     async fn freeze(&self, request: Request<pb::FreezeRequest>) -> Reply<pb::FreezeResponse> {
         let principal = principal(&request)?;
         let decode::FreezeCall { request_id, scope, reason } = decode::freeze(request.into_inner())?;
@@ -132,4 +141,23 @@ impl AdminService for AdminApi {
         let (accepted, answer) = (tested.is_ok(), tested.unwrap_or_else(|reason| reason));
         Ok(Response::new(pb::TestChannelResponse { accepted, answer }))
     }
+
+    async fn backup(&self, request: Request<pb::BackupRequest>) -> Reply<Self::BackupStream> {
+        let principal = principal(&request)?;
+        let permit = self.streams.open(&request, &principal)?;
+        let backup = self.admin.backup(principal).await.map_err(Failure::from)?;
+        Ok(Response::new(Box::pin(parts(backup, permit))))
+    }
+}
+
+/// The messages of a backup. After an error there are no more messages.
+fn parts(backup: Backup, permit: StreamPermit) -> impl Stream<Item = Result<pb::BackupResponse, Status>> + Send {
+    stream::try_unfold((backup, permit), |(mut backup, permit)| async move {
+        let part = backup.next().await.map_err(|error| Status::from(Failure::from(error)))?;
+        let part = part.map(|part| match part {
+            BackupPart::Data(data) => encode::backup_data(data),
+            BackupPart::Complete(summary) => encode::backup_complete(&summary),
+        });
+        Ok(part.map(|part| (part, (backup, permit))))
+    })
 }

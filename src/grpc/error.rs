@@ -29,6 +29,8 @@ pub const DOMAIN: &str = "signoff.v1";
 const REATTACH: Duration = Duration::from_secs(1);
 /// Delay before a client retries to open a stream at the limit. A guess: nobody knows when another stream ends.
 const ROOM: Duration = Duration::from_secs(1);
+/// Delay before a client retries while another backup is running. A guess, as above.
+const BACKUP: Duration = Duration::from_secs(30);
 /// Delay before a client retries if a newer version of the server is needed.
 const UPGRADE: Duration = Duration::from_secs(30);
 /// Longest value in metadata, in characters.

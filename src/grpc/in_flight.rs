@@ -175,7 +175,8 @@ const fn reservation(method: Method) -> usize {
         | Method::BlockSubject
         | Method::UnblockSubject
         | Method::RetryDelivery
-        | Method::TestChannel => CALL,
+        | Method::TestChannel
+        | Method::Backup => CALL,
     }
 }
 

@@ -54,11 +54,12 @@ pub enum Method {
     ListDeliveries,
     RetryDelivery,
     TestChannel,
+    Backup,
 }
 
 impl Method {
     /// Every call.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::RequestApproval,
         Self::WatchApproval,
         Self::GetApproval,
@@ -92,6 +93,7 @@ impl Method {
         Self::ListDeliveries,
         Self::RetryDelivery,
         Self::TestChannel,
+        Self::Backup,
     ];
 
     /// The call's name on the wire.
@@ -131,6 +133,7 @@ impl Method {
             Self::ListDeliveries => "ListDeliveries",
             Self::RetryDelivery => "RetryDelivery",
             Self::TestChannel => "TestChannel",
+            Self::Backup => "Backup",
         }
     }
 
@@ -152,7 +155,8 @@ impl Method {
             | Self::ListChannels
             | Self::ListDeliveries
             | Self::RetryDelivery
-            | Self::TestChannel => "AdminService",
+            | Self::TestChannel
+            | Self::Backup => "AdminService",
             _ => "ApprovalService",
         }
     }
@@ -167,7 +171,7 @@ impl Method {
     /// Whether the response is a stream.
     #[must_use]
     pub const fn streams(self) -> bool {
-        matches!(self, Self::RequestApproval | Self::WatchApproval | Self::WatchPending)
+        matches!(self, Self::RequestApproval | Self::WatchApproval | Self::WatchPending | Self::Backup)
     }
 
     /// The approvals that a role allows the call about; `None` if it does not allow the call.
@@ -192,7 +196,7 @@ impl Method {
             | (Self::ListTokens | Self::ListFreezes | Self::GetStatus, Auditor | Operator)
             | (Self::ListSessions | Self::ListBlockedSubjects, Auditor | Operator)
             | (Self::ListChannels | Self::ListDeliveries, Auditor | Operator)
-            | (Self::RetryDelivery | Self::TestChannel, Operator)
+            | (Self::RetryDelivery | Self::TestChannel | Self::Backup, Operator)
             | (Self::SetPolicy | Self::TestPolicy | Self::CreateToken | Self::RevokeToken, Operator)
             | (Self::RevokeApproval | Self::Freeze | Self::Thaw, Operator)
             | (Self::EndSessions | Self::BlockSubject | Self::UnblockSubject, Operator)

@@ -117,6 +117,7 @@ impl UseCases {
                 Arc::clone(sessions),
                 Arc::clone(deliveries),
                 limits.request.clone(),
+                Arc::clone(streams),
             ),
         }
     }

@@ -64,7 +64,8 @@ pub trait ApprovalStore: Send + Sync + 'static {
 
     /// Forgets approvals that were decided, and last changed, before `decided_before`: at most `limit`, the oldest
     /// decision first. The store remembers their `request_id`s for [`REMEMBERED`](super::REMEMBERED) from `now` on, and
-    /// forgets some of those whose time is over. Returns the number of forgotten approvals.
+    /// forgets some of those whose time is over. Returns the number of forgotten approvals. While a
+    /// [`Snapshot`](super::Snapshot) exists, a store may forget nothing; call again later.
     ///
     /// # Errors
     /// A failure.

@@ -66,6 +66,12 @@ pub enum StoreError {
     /// A lane that cannot be stored.
     #[error("the messages of channel {0} about approval {1} are invalid: {2}")]
     BadLane(ChannelName, ApprovalId, &'static str),
+    /// Too much has changed since a snapshot was taken: the store no longer keeps its state.
+    #[error("the snapshot ended: more than {limit} bytes of records have changed since it was taken")]
+    SnapshotOverrun {
+        /// Maximum bytes of changed records.
+        limit: usize,
+    },
     /// The store has failed or is closed. The request may or may not be on record.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),

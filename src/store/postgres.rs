@@ -35,6 +35,7 @@ mod prune;
 mod read;
 mod restored;
 mod signing_keys;
+mod snapshot;
 #[cfg(test)]
 pub(in crate::store) mod testing;
 mod tls;

@@ -11,6 +11,7 @@ mod catch_panic;
 mod change_feed;
 mod check;
 mod commit_log;
+mod cut;
 mod directory;
 mod durable;
 mod frame;
@@ -37,6 +38,7 @@ mod salvage;
 mod schemas;
 mod sessions;
 mod signing_keys;
+mod snapshot;
 mod staged_records;
 mod tokens;
 mod tombstones;
@@ -68,6 +70,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
+    cut::Cuts,
     directory::Directory,
     durable::Durability,
     frame::corrupt,
@@ -258,6 +261,7 @@ impl SledStore {
             pending,
             freezes,
             blocks,
+            cuts: Cuts::default(),
             routes: Arc::clone(routes),
             tip,
             mark,

@@ -31,7 +31,7 @@ const fn quiet(name: &'static str, shape: Shape) -> Method {
 }
 
 /// Every method, the busiest first, and [`OTHER`] last.
-pub(super) const METHODS: [Method; 38] = [
+pub(super) const METHODS: [Method; 39] = [
     method("signoff.v1.ApprovalService/RequestApproval", Shape::Streaming),
     method("signoff.v1.ApprovalService/Decide", Shape::Unary),
     method("signoff.v1.ApprovalService/ClaimExecution", Shape::Unary),
@@ -65,6 +65,7 @@ pub(super) const METHODS: [Method; 38] = [
     method("signoff.v1.AdminService/ListDeliveries", Shape::Unary),
     method("signoff.v1.AdminService/RetryDelivery", Shape::Unary),
     method("signoff.v1.AdminService/TestChannel", Shape::Unary),
+    method("signoff.v1.AdminService/Backup", Shape::Streaming),
     quiet("grpc.health.v1.Health/Check", Shape::Unary),
     quiet("grpc.health.v1.Health/Watch", Shape::Streaming),
     quiet("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),

@@ -14,8 +14,8 @@ use crate::{
     store::{
         ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
         FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, MemoryStore, NewPolicy, OutboxStore, Page,
-        PolicyHead, PolicyStore, PolicyVersion, Query, SessionStore, SigningKeyStore, StoreError, Submission,
-        Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        PolicyHead, PolicyStore, PolicyVersion, Query, SessionStore, SigningKeyStore, Snapshot, SnapshotStore,
+        StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 
@@ -354,6 +354,13 @@ impl ChangeFeed for Staged {
 
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.inner.changes()
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for Staged {
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.inner.snapshot().await
     }
 }
 

@@ -20,7 +20,7 @@ mod progress;
 mod sessions;
 mod tokens;
 
-pub use admin::{freeze, server_status};
+pub use admin::{backup_complete, backup_data, freeze, server_status};
 pub use deliveries::{channel, delivery};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};

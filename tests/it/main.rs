@@ -1,5 +1,6 @@
 //! Tests of the real program: they run it as a process, and call it over the network.
 
+mod backup;
 mod blocking;
 mod browser;
 mod calls;

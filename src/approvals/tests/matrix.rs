@@ -35,7 +35,7 @@ const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
 };
 
 /// Calls without an approval, or that need an approved one, and the roles that may make them at all.
-const OTHERS: [(Method, [bool; 4]); 24] = [
+const OTHERS: [(Method, [bool; 4]); 25] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -60,6 +60,7 @@ const OTHERS: [(Method, [bool; 4]); 24] = [
     (Method::ListDeliveries, [false, false, true, true]),
     (Method::RetryDelivery, [false, false, false, true]),
     (Method::TestChannel, [false, false, false, true]),
+    (Method::Backup, [false, false, false, true]),
 ];
 
 /// The result of a call on an approval.
@@ -156,7 +157,8 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::ListChannels
         | Method::ListDeliveries
         | Method::RetryDelivery
-        | Method::TestChannel => told(id, method, caller.require_role(method).map_err(Error::from)),
+        | Method::TestChannel
+        | Method::Backup => told(id, method, caller.require_role(method).map_err(Error::from)),
     }
 }
 

@@ -8,17 +8,11 @@ use std::{
 
 use super::failed;
 use crate::{
-    cli::{
-        json,
-        text::escape,
-        transfer::{
-            BlockLine, ForgottenLine, FreezeLine, Header, LaneLine, PolicyLine, TokenLine, Trailer,
-            UnchangedPolicyLine, line,
-        },
-    },
+    cli::{json, text::escape},
     clock::{SystemWall, WallClock as _},
+    export_file::{Counts, Encoder},
     private_files,
-    store::{Salvaged, salvage},
+    store::{Record, Salvaged, salvage},
 };
 
 pub(super) const LONG: &str = "\
@@ -82,7 +76,7 @@ pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
 }
 
 /// Writes a new file and makes it durable. Only the owner can read it, because arguments can be secrets.
-fn write(salvaged: &Salvaged, path: &Path) -> io::Result<Trailer> {
+fn write(salvaged: &Salvaged, path: &Path) -> io::Result<Counts> {
     whole_or_none(path, |file| {
         let mut output = BufWriter::new(file);
         let written = write_to(salvaged, &mut output)?;
@@ -105,32 +99,26 @@ fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> 
     written
 }
 
-fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
+fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Counts> {
     let Salvaged { policies, unchanged_policies, tokens, freezes, blocks, forgotten, histories, lanes, left_out: _ } =
         salvaged;
-    line(output, &Header::current())?;
-    policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
-    unchanged_policies
-        .iter()
-        .try_for_each(|unchanged_policy| line(output, &UnchangedPolicyLine { unchanged_policy }))?;
-    tokens.iter().try_for_each(|token| line(output, &TokenLine { token }))?;
-    freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze }))?;
-    blocks.iter().try_for_each(|block| line(output, &BlockLine { block }))?;
-    forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
-    histories.iter().try_for_each(|history| line(output, history))?;
-    lanes.iter().try_for_each(|lane| line(output, &LaneLine { lane }))?;
-    let written = Trailer {
-        approvals: histories.len(),
-        policies: policies.len(),
-        unchanged_policies: unchanged_policies.len(),
-        tokens: tokens.len(),
-        freezes: freezes.len(),
-        blocks: blocks.len(),
-        forgotten: forgotten.len(),
-        lanes: lanes.len(),
-    };
-    line(output, &written)?;
-    Ok(written)
+    let records = policies.iter().cloned().map(Record::Policy);
+    let records = records.chain(unchanged_policies.iter().cloned().map(Record::UnchangedPolicy));
+    let records = records.chain(tokens.iter().cloned().map(Record::Token));
+    let records = records.chain(freezes.iter().cloned().map(Record::Freeze));
+    let records = records.chain(blocks.iter().cloned().map(Record::Block));
+    let records = records.chain(forgotten.iter().cloned().map(Record::Forgotten));
+    let records = records.chain(histories.iter().cloned().map(Record::Approval));
+    let records = records.chain(lanes.iter().cloned().map(Record::Lane));
+    let (mut encoder, mut lines) = Encoder::begin()?;
+    for record in records {
+        encoder.record(&record, &mut lines)?;
+        output.write_all(&lines)?;
+        lines.clear();
+    }
+    let whole = encoder.end(&mut lines)?;
+    output.write_all(&lines)?;
+    Ok(whole.counts)
 }
 
 #[cfg(test)]

@@ -19,19 +19,19 @@ use tonic::{
 };
 
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalUpdate, BlockSubjectRequest, BlockSubjectResponse, Caller,
-    CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest, ClaimExecutionResponse, CreateTokenRequest,
-    CreateTokenResponse, DecideRequest, DecideResponse, EndSessionsRequest, EndSessionsResponse, FreezeRequest,
-    FreezeResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest, GetCallerResponse, GetStatusRequest,
-    GetStatusResponse, ListApprovalsRequest, ListApprovalsResponse, ListBlockedSubjectsRequest,
-    ListBlockedSubjectsResponse, ListChannelsRequest, ListChannelsResponse, ListDeliveriesRequest,
-    ListDeliveriesResponse, ListFreezesRequest, ListFreezesResponse, ListPendingRequest, ListPendingResponse,
-    ListSessionsRequest, ListSessionsResponse, ListTokensRequest, ListTokensResponse, ReportExecutionRequest,
-    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, RetryDeliveryRequest,
-    RetryDeliveryResponse, RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse,
-    TestChannelRequest, TestChannelResponse, ThawRequest, ThawResponse, UnblockSubjectRequest, UnblockSubjectResponse,
-    WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest,
-    WatchPendingResponse,
+    Actor, ActorKind, Approval, ApprovalUpdate, BackupRequest, BackupResponse, BlockSubjectRequest,
+    BlockSubjectResponse, Caller, CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest,
+    ClaimExecutionResponse, CreateTokenRequest, CreateTokenResponse, DecideRequest, DecideResponse, EndSessionsRequest,
+    EndSessionsResponse, FreezeRequest, FreezeResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest,
+    GetCallerResponse, GetStatusRequest, GetStatusResponse, ListApprovalsRequest, ListApprovalsResponse,
+    ListBlockedSubjectsRequest, ListBlockedSubjectsResponse, ListChannelsRequest, ListChannelsResponse,
+    ListDeliveriesRequest, ListDeliveriesResponse, ListFreezesRequest, ListFreezesResponse, ListPendingRequest,
+    ListPendingResponse, ListSessionsRequest, ListSessionsResponse, ListTokensRequest, ListTokensResponse,
+    ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse,
+    RetryDeliveryRequest, RetryDeliveryResponse, RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest,
+    RevokeTokenResponse, TestChannelRequest, TestChannelResponse, ThawRequest, ThawResponse, UnblockSubjectRequest,
+    UnblockSubjectResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
+    WatchPendingRequest, WatchPendingResponse,
     access_service_server::{AccessService, AccessServiceServer},
     admin_service_server::{AdminService, AdminServiceServer},
     approval_service_server::{ApprovalService, ApprovalServiceServer},
@@ -96,6 +96,7 @@ pub(super) struct Fake {
     pub(super) blocks: Method<ListBlockedSubjectsRequest, Result<ListBlockedSubjectsResponse, Status>>,
     pub(super) channels: Method<ListChannelsRequest, Result<ListChannelsResponse, Status>>,
     pub(super) deliveries: Method<ListDeliveriesRequest, Result<ListDeliveriesResponse, Status>>,
+    pub(super) backup: Method<BackupRequest, Vec<Result<BackupResponse, Status>>>,
     pub(super) retry: Method<RetryDeliveryRequest, Result<RetryDeliveryResponse, Status>>,
     pub(super) test: Method<TestChannelRequest, Result<TestChannelResponse, Status>>,
     /// Claims are answered only once this is notified, if it is there.
@@ -300,6 +301,13 @@ struct FakeAdmin(Arc<Fake>);
 
 #[tonic::async_trait]
 impl AdminService for FakeAdmin {
+    type BackupStream = Answers<BackupResponse>;
+
+    async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let parts = self.0.backup.call(request)?;
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
+    }
+
     async fn freeze(&self, _: Request<FreezeRequest>) -> Result<Response<FreezeResponse>, Status> {
         missing()
     }

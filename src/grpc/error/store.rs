@@ -31,6 +31,9 @@ impl Answer {
                     .with("policy_version", version)
                     .with("field", field)
             }
+            StoreError::SnapshotOverrun { limit } => {
+                Self::new(Code::Aborted, ErrorReason::BackupAborted, error.to_string()).with("limit", limit)
+            }
             StoreError::Freeze(error) => Self::freeze(error),
             StoreError::Block(error) => Self::block(error),
             StoreError::Conflict(_)

@@ -16,11 +16,11 @@ use crate::{
 };
 
 const REFUSALS: usize = 23;
-const STORE_ERRORS: usize = 19;
+const STORE_ERRORS: usize = 20;
 const FREEZE_ERRORS: usize = 5;
 const BLOCK_ERRORS: usize = 5;
 const SESSION_ERRORS: usize = 10;
-const ADMIN_ERRORS: usize = 7;
+const ADMIN_ERRORS: usize = 12;
 const ERRORS: usize = 13;
 const POLICY_ERRORS: usize = 6;
 const TOKEN_ERRORS: usize = 7;
@@ -76,6 +76,7 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::BadSession(..) => 15,
         StoreError::Block(_) => 16,
         StoreError::BadLane(..) => 17,
+        StoreError::SnapshotOverrun { .. } => 18,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -125,6 +126,11 @@ fn nth_admin_error(error: &admin::Error) -> usize {
         Error::NoSuchChannel { .. } => 3,
         Error::NoSuchDelivery(_) => 4,
         Error::RequestIdReused { .. } => 5,
+        Error::BackupRunning => 6,
+        Error::BackupReaderSlow { .. } => 7,
+        Error::BackupTooLong { .. } => 8,
+        Error::BackupReaderLeft => 9,
+        Error::Draining => 10,
         Error::Store(_) => ADMIN_ERRORS - 1,
     }
 }
@@ -197,7 +203,10 @@ fn every_failure_has_its_code_reason_and_metadata() {
         assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
         let retry = code == Code::Unavailable
-            || matches!(reason, Reason::RateLimited | Reason::TooManyStreams | Reason::TooManyCalls);
+            || matches!(
+                reason,
+                Reason::RateLimited | Reason::TooManyStreams | Reason::TooManyCalls | Reason::BackupRunning
+            );
         assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
         assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
         assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));
@@ -235,7 +244,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&72));
+    assert_eq!(reasons.last(), Some(&81));
 }
 
 #[test]

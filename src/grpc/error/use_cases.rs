@@ -2,11 +2,11 @@
 
 use tonic::Code;
 
-use super::{Answer, REATTACH, ROOM, Scope};
+use super::{Answer, BACKUP, REATTACH, ROOM, Scope};
 use crate::{
     admin, approvals,
     blocking_pool::PoolError,
-    domain::{ApprovalId, OutsideScope, Permission},
+    domain::{ApprovalId, OutsideScope, Permission, duration_text},
     identity::AccessDenied,
     policies,
     proto::v1::ErrorReason,
@@ -117,6 +117,15 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("delivery_id", id)
             }
+            Error::BackupRunning => {
+                Self::new(Code::ResourceExhausted, ErrorReason::BackupRunning, message).retry(BACKUP)
+            }
+            Error::BackupReaderSlow { limit } | Error::BackupTooLong { limit } => {
+                Self::new(Code::Aborted, ErrorReason::BackupAborted, message).with("limit", duration_text(limit))
+            }
+            // No client can receive it.
+            Error::BackupReaderLeft => Self::internal(&message),
+            Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),
         }

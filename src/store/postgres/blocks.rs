@@ -48,7 +48,8 @@ impl BlockStore for PostgresStore {
 }
 
 /// Reads all blocks. One that is unreadable fails the whole: it may keep anyone out.
-async fn read(client: &ClientWrapper) -> Result<Blocks, StoreError> {
+/// Reads every block.
+pub(super) async fn read(client: &ClientWrapper) -> Result<Blocks, StoreError> {
     let statement = client.prepare_cached("SELECT id, record FROM blocks").await?;
     let rows = client.query(&statement, &[]).await?;
     let block = |row: &tokio_postgres::Row| {

@@ -127,7 +127,8 @@ fn decode<R: Mergeable>(row: &tokio_postgres::Row) -> Result<R, StoreError> {
     Err(corrupt(format!("{} {id} says that it is {}", R::NAME, record.uuid())))
 }
 
-async fn all<R: Mergeable>(client: &ClientWrapper) -> Result<Vec<R>, StoreError> {
+/// Reads every record, in order of id.
+pub(super) async fn all<R: Mergeable>(client: &ClientWrapper) -> Result<Vec<R>, StoreError> {
     let statement = client.prepare_cached(R::ALL).await?;
     client.query(&statement, &[]).await?.iter().map(decode).collect()
 }

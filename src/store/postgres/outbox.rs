@@ -160,13 +160,7 @@ impl OutboxStore for PostgresStore {
     }
 
     async fn export_lanes(&self, after: Option<LaneId>, limit: usize) -> Result<Vec<Lane>, StoreError> {
-        let connection = self.shared.connection().await?;
-        let sql = "SELECT approval, channel, record FROM lanes WHERE (approval, channel) > ($1, $2) \
-                   ORDER BY approval, channel LIMIT $3";
-        let statement = connection.prepare_cached(sql).await?;
-        let (approval, channel) = place(after.as_ref());
-        let rows = connection.query(&statement, &[&approval, &channel, &columns::limit(limit)]).await?;
-        rows.iter().map(decode).collect()
+        export(&*self.shared.connection().await?, after.as_ref(), limit).await
     }
 
     async fn import_lanes(&self, lanes: Vec<Lane>) -> Result<usize, StoreError> {
@@ -181,6 +175,20 @@ impl OutboxStore for PostgresStore {
         })
         .await
     }
+}
+
+/// As [`OutboxStore::export_lanes`].
+pub(super) async fn export(
+    client: &ClientWrapper,
+    after: Option<&LaneId>,
+    limit: usize,
+) -> Result<Vec<Lane>, StoreError> {
+    let sql = "SELECT approval, channel, record FROM lanes WHERE (approval, channel) > ($1, $2) \
+               ORDER BY approval, channel LIMIT $3";
+    let statement = client.prepare_cached(sql).await?;
+    let (approval, channel) = place(after);
+    let rows = client.query(&statement, &[&approval, &channel, &columns::limit(limit)]).await?;
+    rows.iter().map(decode).collect()
 }
 
 /// Wakes the dispatcher of this server.

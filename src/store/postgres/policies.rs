@@ -44,11 +44,10 @@ impl PolicyStore for PostgresStore {
 }
 
 /// As [`Transfer::export_policies`](crate::store::Transfer::export_policies).
-pub(super) async fn export(shared: &Shared, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-    let connection = shared.connection().await?;
+pub(super) async fn export(client: &ClientWrapper, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
     let sql = "SELECT version, record FROM policies WHERE version > $1 ORDER BY version LIMIT $2";
-    let statement = connection.prepare_cached(sql).await?;
-    let rows = connection.query(&statement, &[&saturated(after), &columns::limit(limit)]).await?;
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&saturated(after), &columns::limit(limit)]).await?;
     let found = rows.iter().map(version).collect::<Result<Vec<_>, _>>()?;
     without_gaps(found.iter().map(|version| version.head.version).zip(after.saturating_add(1)..))?;
     Ok(found)
@@ -74,19 +73,18 @@ pub(super) async fn import(shared: &Arc<Shared>, versions: Vec<PolicyVersion>) -
 
 /// As [`Transfer::export_unchanged_policies`](crate::store::Transfer::export_unchanged_policies).
 pub(super) async fn export_unchanged(
-    shared: &Shared,
-    after: Option<UnchangedPolicy>,
+    client: &ClientWrapper,
+    after: Option<&UnchangedPolicy>,
     limit: usize,
 ) -> Result<Vec<UnchangedPolicy>, StoreError> {
-    let connection = shared.connection().await?;
     let sql = "SELECT issuer, subject, request_id, record FROM unchanged_policies \
                WHERE $1 OR (issuer, subject, request_id) > ($2, $3, $4) \
                ORDER BY issuer, subject, request_id LIMIT $5";
-    let statement = connection.prepare_cached(sql).await?;
+    let statement = client.prepare_cached(sql).await?;
     let all = after.is_none();
-    let (issuer, subject, request_id) = after.as_ref().map(unchanged_key).unwrap_or_default();
+    let (issuer, subject, request_id) = after.map(unchanged_key).unwrap_or_default();
     let limit = columns::limit(limit);
-    let rows = connection.query(&statement, &[&all, &issuer, &subject, &request_id, &limit]).await?;
+    let rows = client.query(&statement, &[&all, &issuer, &subject, &request_id, &limit]).await?;
     rows.iter().map(unchanged).collect()
 }
 

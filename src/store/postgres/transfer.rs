@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use deadpool_postgres::ClientWrapper;
 use uuid::Uuid;
 
 use super::{
@@ -22,21 +23,7 @@ use crate::{
 #[async_trait]
 impl Transfer for PostgresStore {
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
-        let connection = self.shared.connection().await?;
-        let sql = "SELECT id FROM approvals WHERE id > $1 ORDER BY id LIMIT $2";
-        let from = after.map_or(Uuid::nil(), ApprovalId::uuid);
-        let ids: Vec<Uuid> = connection
-            .query(&connection.prepare_cached(sql).await?, &[&from, &columns::limit(limit)])
-            .await?
-            .iter()
-            .map(|row| row.get(0))
-            .collect();
-        let mut found = load::events(&connection, &ids, 0, Revision::MAX).await?;
-        let history = |id: &Uuid| {
-            let id = ApprovalId::new(*id);
-            Some(History { id, events: found.remove(&id)? }) // none if it was forgotten meanwhile
-        };
-        Ok(ids.iter().filter_map(history).collect())
+        histories(&*self.shared.connection().await?, after, limit).await.map(|(histories, _)| histories)
     }
 
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
@@ -87,26 +74,7 @@ impl Transfer for PostgresStore {
     }
 
     async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
-        let connection = self.shared.connection().await?;
-        let sql = "SELECT forgotten, issuer, subject, request_id FROM request_ids WHERE forgotten IS NOT NULL \
-                   AND ($1::bigint IS NULL OR (forgotten, issuer, subject, request_id) > ($1, $2, $3, $4)) \
-                   ORDER BY forgotten, issuer, subject, request_id LIMIT $5";
-        let at = after.as_ref().map(|after| columns::micros(after.at));
-        let Forgotten { issuer, subject, request_id, .. } = after.unwrap_or_else(|| Forgotten {
-            at: crate::domain::Time::UNIX_EPOCH,
-            issuer: String::new(),
-            subject: String::new(),
-            request_id: String::new(),
-        });
-        let statement = connection.prepare_cached(sql).await?;
-        let (issuer, subject) = (composed(&issuer), composed(&subject));
-        let rows =
-            connection.query(&statement, &[&at, &&*issuer, &&*subject, &request_id, &columns::limit(limit)]).await?;
-        let forgotten = |row: &tokio_postgres::Row| {
-            let at = records::time(row.get(0))?;
-            Ok(Forgotten { at, issuer: row.get(1), subject: row.get(2), request_id: row.get(3) })
-        };
-        rows.iter().map(forgotten).collect()
+        forgotten(&*self.shared.connection().await?, after.as_ref(), limit).await
     }
 
     async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
@@ -131,7 +99,7 @@ impl Transfer for PostgresStore {
     }
 
     async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-        policies::export(&self.shared, after, limit).await
+        policies::export(&*self.shared.connection().await?, after, limit).await
     }
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
@@ -143,12 +111,52 @@ impl Transfer for PostgresStore {
         after: Option<UnchangedPolicy>,
         limit: usize,
     ) -> Result<Vec<UnchangedPolicy>, StoreError> {
-        policies::export_unchanged(&self.shared, after, limit).await
+        policies::export_unchanged(&*self.shared.connection().await?, after.as_ref(), limit).await
     }
 
     async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
         policies::import_unchanged(&self.shared, calls).await
     }
+}
+
+/// Whole histories after an approval, and the id of the last one.
+pub(super) async fn histories(
+    client: &ClientWrapper,
+    after: Option<ApprovalId>,
+    limit: usize,
+) -> Result<(Vec<History>, Option<ApprovalId>), StoreError> {
+    let sql = "SELECT id FROM approvals WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&after.map(ApprovalId::uuid), &columns::limit(limit)]).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+    let mut found = load::events(client, &ids, 0, Revision::MAX).await?;
+    let history = |id: &Uuid| {
+        let id = ApprovalId::new(*id);
+        Some(History { id, events: found.remove(&id)? }) // none if it was forgotten meanwhile
+    };
+    Ok((ids.iter().filter_map(history).collect(), ids.last().copied().map(ApprovalId::new)))
+}
+
+/// Forgotten `request_id`s after one, in order.
+pub(super) async fn forgotten(
+    client: &ClientWrapper,
+    after: Option<&Forgotten>,
+    limit: usize,
+) -> Result<Vec<Forgotten>, StoreError> {
+    let sql = "SELECT forgotten, issuer, subject, request_id FROM request_ids WHERE forgotten IS NOT NULL \
+               AND ($1::bigint IS NULL OR (forgotten, issuer, subject, request_id) > ($1, $2, $3, $4)) \
+               ORDER BY forgotten, issuer, subject, request_id LIMIT $5";
+    let statement = client.prepare_cached(sql).await?;
+    let at = after.map(|after| columns::micros(after.at));
+    let name = |name: fn(&Forgotten) -> &String| after.map_or_else(String::new, |after| composed(name(after)).into());
+    let (issuer, subject) = (name(|after| &after.issuer), name(|after| &after.subject));
+    let request_id = after.map_or("", |after| &after.request_id);
+    let rows = client.query(&statement, &[&at, &issuer, &subject, &request_id, &columns::limit(limit)]).await?;
+    let forgotten = |row: &tokio_postgres::Row| {
+        let at = records::time(row.get(0))?;
+        Ok(Forgotten { at, issuer: row.get(1), subject: row.get(2), request_id: row.get(3) })
+    };
+    rows.iter().map(forgotten).collect()
 }
 
 /// All texts of an approval that become part of an index.

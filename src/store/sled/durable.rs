@@ -80,6 +80,11 @@ impl Durability {
         self.wait(group).await
     }
 
+    /// Fails if the store has failed or is closed. For data that is durable already.
+    pub(super) async fn working(&self) -> Result<(), StoreError> {
+        self.wait(0).await
+    }
+
     async fn wait(&self, group: u64) -> Result<(), StoreError> {
         match &*self.durable.borrow() {
             Progress::Group(durable) if *durable >= group => return Ok(()), // the usual case

@@ -24,6 +24,7 @@ use sled::Batch;
 use super::{
     blocks::GroupBlocks,
     commit_log::{GroupRecord, Tip},
+    cut::Kind,
     frame::{self, Encoded},
     freezes::GroupFreezes,
     keys::{self, Field},
@@ -69,6 +70,9 @@ pub(super) struct Group<'a> {
     dropped: bool,
     /// Whether the batch changes tombstones.
     forgotten: bool,
+    /// Entries of the time index of tombstones that commands other than `prune` add or remove, for snapshots: nothing
+    /// is pruned while there is one.
+    tombstones: Vec<Vec<u8>>,
     changed: Vec<Arc<Approval>>,
     /// Approvals with a new status, in order.
     reached: Vec<Arc<Approval>>,
@@ -91,6 +95,8 @@ pub(super) struct Commit {
     pub(super) froze: bool,
     /// Changes of lanes, for the index of the outbox.
     pub(super) lanes: Vec<LaneChange>,
+    /// Keys of changed records that snapshots hold, apart from approvals and lanes.
+    touched: Vec<(Kind, Vec<u8>)>,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
     events: HashMap<ApprovalId, Vec<Event>>,
@@ -100,6 +106,18 @@ impl Commit {
     /// True when there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.tip.is_none()
+    }
+
+    /// The changed approvals, with their revisions before this group; 0 for new ones.
+    pub(super) fn revisions_before(&self) -> impl Iterator<Item = (ApprovalId, Revision)> {
+        let first = |(id, events): (&ApprovalId, &Vec<Event>)| Some((*id, events.first()?.revision - 1));
+        self.events.iter().filter_map(first)
+    }
+
+    /// Keys of changed records that snapshots hold, apart from approvals.
+    pub(super) fn touched(&self) -> impl Iterator<Item = (Kind, Vec<u8>)> {
+        let lanes = self.lanes.iter().map(|change| (Kind::Lanes, keys::lane(&change.id)));
+        self.touched.iter().cloned().chain(lanes)
     }
 
     /// Changes to publish.
@@ -151,6 +169,7 @@ impl<'a> Group<'a> {
             schemas: Schemas::default(),
             dropped: false,
             forgotten: false,
+            tombstones: Vec::new(),
             changed: Vec::new(),
             reached: Vec::new(),
         }
@@ -166,7 +185,8 @@ impl<'a> Group<'a> {
         record.changed.sort_unstable();
         record.pruned.sort_unstable();
         let mut newest = self.changed.iter().map(|approval| approval.updated_at).max();
-        let keeps_calls = self.policies.keeps_calls();
+        let calls = self.policies.new_calls();
+        let keeps_calls = !calls.is_empty();
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
         self.sessions.write(&mut self.batch, &mut record);
@@ -174,6 +194,11 @@ impl<'a> Group<'a> {
         newest = newest.max(self.blocks.write(&mut self.batch, &mut record));
         self.signing_keys.write(&mut self.batch, &mut record);
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
+        let tokens = record.tokens.iter().map(|(id, _)| id).chain(&record.forgotten);
+        let tokens = tokens.map(|id| (Kind::Tokens, keys::token(*id)));
+        let calls = calls.into_iter().map(|key| (Kind::Calls, key));
+        let tombstones = self.tombstones.drain(..).map(|key| (Kind::Forgotten, key));
+        let touched = calls.chain(tokens).chain(tombstones).collect();
         let froze = !(record.freezes.is_empty() && record.forgotten_freezes.is_empty());
         let ids = self.approvals.keys().chain(&self.pruned).copied().chain(self.lanes.approvals()).collect();
         let others = self.dropped || self.forgotten || keeps_calls || self.lanes.approvals().next().is_some();
@@ -181,7 +206,7 @@ impl<'a> Group<'a> {
         let lanes = self.lanes.write(&mut self.batch);
         let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
         let Self { batch, changed, reached, events, .. } = self;
-        Ok(Commit { batch, ids, tip, froze, lanes, changed, reached, events })
+        Ok(Commit { batch, ids, tip, froze, lanes, touched, changed, reached, events })
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
@@ -216,7 +241,9 @@ impl<'a> Group<'a> {
         }
         let (lanes, events) = (self.lanes.prepare(&approval, std::slice::from_ref(&event))?, vec![event]);
         if let Some(at) = over {
-            self.batch.remove(keys::forgotten(at, &key));
+            let entry = keys::forgotten(at, &key);
+            self.batch.remove(&entry[..]);
+            self.tombstones.push(entry);
         }
         self.put(None, Known { approval: Arc::clone(&approval), chain }, events, encoded)?;
         self.lanes.take(lanes);
@@ -245,6 +272,7 @@ impl<'a> Group<'a> {
     /// Adds a tombstone for a `request_id`.
     fn remember(&mut self, key: Vec<u8>, at: Time) {
         tombstones::put(&mut self.batch, &key, at);
+        self.tombstones.push(keys::forgotten(at, &key));
         self.request_ids.insert(key, Named::Forgotten(at));
         self.forgotten = true;
     }

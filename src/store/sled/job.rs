@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::prepared_submission::PreparedSubmission;
+use super::{cut::Begun, prepared_submission::PreparedSubmission};
 use crate::{
     domain::{
         ApprovalId, Block, ChannelName, Command, DeliveryId, Freeze, ImportedBlocks, ImportedFreezes, KeyPurpose, Lane,
@@ -42,6 +42,12 @@ pub(super) enum Job {
     Settle(Vec<(ChannelName, ApprovalId, Settlement)>, Reply<()>),
     Revive(DeliveryId, Time, Reply<Lane>),
     ImportLanes(Vec<Lane>, Reply<usize>),
+    /// Begins a snapshot after the group of this job.
+    Snapshot {
+        /// Maximum bytes of changed records.
+        limit: usize,
+        reply: Reply<Begun>,
+    },
     /// The last job.
     Close,
 }

@@ -60,9 +60,9 @@ impl<'a> Policies<'a> {
         Self { pages, added: Vec::new(), unchanged: BTreeMap::new() }
     }
 
-    /// Whether the group adds calls that made no version. They are not in the group's record.
-    pub(super) fn keeps_calls(&self) -> bool {
-        !self.unchanged.is_empty()
+    /// Keys of the calls that made no version, and that the group adds. They are not in the group's record.
+    pub(super) fn new_calls(&self) -> Vec<Vec<u8>> {
+        self.unchanged.keys().cloned().collect()
     }
 
     /// Adds everything to a batch, and its numbers to the group's record. Returns the time of the newest.

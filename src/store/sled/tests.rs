@@ -12,6 +12,7 @@ mod pinned;
 mod remembering;
 mod salvaging;
 mod schemas;
+mod snapshots;
 mod syncs;
 mod upgrade;
 

@@ -33,6 +33,7 @@ use super::{
     Shared,
     catch_panic::{guarded, sentence},
     commit_log::Tip,
+    cut::{Begun, Cuts},
     directory::Directory,
     group_commit::Group,
     handle::Handle,
@@ -80,6 +81,8 @@ pub(super) struct Writer {
     pub(super) pending: PendingCounts,
     pub(super) freezes: Freezes,
     pub(super) blocks: Blocks,
+    /// Cuts of the snapshots that exist.
+    pub(super) cuts: Cuts,
     pub(super) routes: Arc<Routes>,
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
@@ -117,13 +120,16 @@ impl Writer {
 
     /// Runs a group, and answers it once it is durable.
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Next, Arc<str>> {
+        let snapshots = self.cuts.any();
         let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes, &mut self.blocks, &self.routes);
-        let (mut answers, mut next) = (Vec::new(), Next::More);
+        let (mut answers, mut begin, mut next) = (Vec::new(), Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
                 Job::Submit(opening, reply) => answer(reply, group.submit(opening)),
                 Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
                 Job::Import(histories, reply) => answer(reply, group.import(histories)),
+                // A snapshot reads what would be forgotten. The next call forgets it.
+                Job::Prune { reply, .. } if snapshots => answer(reply, Ok(0)),
                 Job::Prune { decided_before, now, limit, reply } => {
                     answer(reply, group.prune(decided_before, now, limit))
                 }
@@ -145,6 +151,10 @@ impl Writer {
                 Job::Settle(settlements, reply) => answer(reply, group.settle(settlements)),
                 Job::Revive(id, now, reply) => answer(reply, group.revive(id, now)),
                 Job::ImportLanes(lanes, reply) => answer(reply, group.import_lanes(lanes)),
+                Job::Snapshot { limit, reply } => {
+                    begin.push((limit, reply));
+                    continue;
+                }
                 Job::Close => {
                     next = Next::Close;
                     break;
@@ -152,6 +162,9 @@ impl Writer {
             });
         }
         let commit = group.into_commit(&self.tip).map_err(|error| error.to_string());
+        if let Ok(commit) = &commit {
+            self.cuts.note(&self.pages, || commit.revisions_before().collect(), || commit.touched());
+        }
         // If sled failed while the group read, the group's results cannot be trusted.
         let fault = self.pages.fault().map(ToString::to_string);
         let mut commit = match (commit, fault) {
@@ -170,8 +183,9 @@ impl Writer {
             }
             written.map_err(|error| error.to_string().into())
         };
-        match written.and_then(|()| self.acknowledgeable()).and_then(|()| self.watchdog.end()) {
-            Ok(()) => {
+        let begun = written.and_then(|()| self.acknowledgeable()).map(|()| self.begin_snapshots(begin));
+        match begun.and_then(|begun| self.watchdog.end().map(|()| begun)) {
+            Ok(begun) => {
                 // Before readers continue: a lease that read this group then knows what it changed.
                 self.shared.outbox.apply(std::mem::take(&mut commit.lanes));
                 self.shared.durability.end();
@@ -182,11 +196,18 @@ impl Writer {
                 }
                 commit.tell(&*self.shared.observer);
                 commit.changes().for_each(|change| self.shared.commits.publish(change));
-                answers.into_iter().for_each(|answer: Answer| answer(None));
+                answers.into_iter().chain(begun).for_each(|answer: Answer| answer(None));
                 Ok(next)
             }
             Err(reason) => Err(self.refuse(reason.to_string(), answers)),
         }
+    }
+
+    /// Makes the cuts of new snapshots, after a group that is durable.
+    fn begin_snapshots(&mut self, begin: Vec<(usize, Reply<Begun>)>) -> Vec<Answer> {
+        let Self { cuts, pages, freezes, blocks, .. } = self;
+        let cut = |(limit, reply)| answer(reply, cuts.cut(pages, freezes, blocks, limit));
+        begin.into_iter().map(cut).collect()
     }
 
     /// Fails the store, and answers the whole group with the reason. The group may or may not be on record.

@@ -33,6 +33,8 @@ pub mod sessions;
 #[doc(hidden)]
 pub mod signing_keys;
 #[doc(hidden)]
+pub mod snapshots;
+#[doc(hidden)]
 pub mod submit;
 #[doc(hidden)]
 pub mod tokens;
@@ -99,6 +101,8 @@ macro_rules! store_conformance {
             moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
                 conflicts_import_nothing,
                 impossible_histories_import_nothing;
+            snapshots: a_snapshot_makes_an_equal_store, a_snapshot_stays_as_it_was, nothing_vanishes_from_a_snapshot,
+                a_snapshot_holds_what_was_answered_before_it;
             policies: versions_count_up, a_version_replaces_the_one_that_its_author_expected,
                 repeating_a_policy_finds_its_first_version, a_policys_request_id_belongs_to_one_version,
                 what_is_set_already_makes_no_version, calls_that_set_nothing_move_with_an_export,

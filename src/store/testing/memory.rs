@@ -7,6 +7,7 @@ mod outbox;
 mod policies;
 mod sessions;
 mod signing_keys;
+mod snapshot;
 mod tokens;
 mod transfer;
 

@@ -1,8 +1,9 @@
-//! Encodes freezes and the server's status.
+//! Encodes freezes, the server's status and backups.
 
 use super::{actor, moment};
 use crate::{
     domain::{Freeze, FreezeScope, ServerStatus},
+    export_file::{Counts, Summary},
     proto::v1,
 };
 
@@ -39,4 +40,28 @@ pub fn server_status(status: &ServerStatus) -> v1::ServerStatus {
         draining: status.draining,
         notification_problems: status.notification_problems.clone(),
     }
+}
+
+/// Encodes bytes of a backup.
+#[must_use]
+pub const fn backup_data(data: Vec<u8>) -> v1::BackupResponse {
+    v1::BackupResponse { part: Some(v1::backup_response::Part::Data(data)) }
+}
+
+/// Encodes the end of a backup.
+#[must_use]
+pub fn backup_complete(Summary { counts, bytes, sha256 }: &Summary) -> v1::BackupResponse {
+    let Counts { approvals, policies, unchanged_policies, tokens, freezes, blocks, forgotten, lanes } = *counts;
+    let complete = v1::BackupComplete {
+        size_bytes: *bytes,
+        sha256: sha256.clone(),
+        approval_count: approvals as u64,
+        policy_version_count: policies as u64,
+        token_count: tokens as u64,
+        freeze_count: freezes as u64,
+        block_count: blocks as u64,
+        delivery_queue_count: lanes as u64,
+        request_id_count: (unchanged_policies + forgotten) as u64,
+    };
+    v1::BackupResponse { part: Some(v1::backup_response::Part::Complete(complete)) }
 }

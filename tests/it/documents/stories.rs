@@ -188,6 +188,10 @@ pub(super) async fn operations(script: &mut Script) {
     let sandbox = Sandbox::new();
     sandbox.run("signoff token create --data-dir /var/lib/signoff --subject ann --kind agent --role agent").await;
     sandbox.run(&script.next("signoff export")).await;
+    let server = sandbox.serve(DEV).await;
+    sandbox.run(&format!("{OPERATOR}{}", script.next("signoff backup"))).await;
+    assert!(server.stop().await.success());
+    sandbox.run(&script.next("signoff-restored")).await;
     let example = crate::files::text(sandbox.path("work/examples/policy.yaml")).unwrap();
     sandbox.save("work/policy.yaml.new", &example);
     sandbox.run(&script.next("mv policy.yaml.new")).await;

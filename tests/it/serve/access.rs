@@ -109,6 +109,7 @@ async fn call(
         // Without a delivery, and without a channel: they send nothing.
         Method::RetryDelivery => admin.retry_delivery(pb::RetryDeliveryRequest::default()).await.map(drop),
         Method::TestChannel => admin.test_channel(pb::TestChannelRequest::default()).await.map(drop),
+        Method::Backup => admin.backup(pb::BackupRequest {}).await.map(drop),
     }
 }
 

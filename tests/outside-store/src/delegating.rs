@@ -20,8 +20,8 @@ use signoff::{
     store::{
         ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
         FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, OutboxStore, Page, PolicyVersion, Query,
-        SessionStore, SigningKeyStore, Store, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer,
-        Transitioned, UnchangedPolicy,
+        Record, SessionStore, SigningKeyStore, Snapshot, SnapshotStore, Store, StoreError, Submission, Submitted,
+        Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -259,6 +259,28 @@ impl Transfer for Delegating {
 
     async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
         self.take_unchanged(calls)
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for Delegating {
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        let others = self.store.snapshot().await?;
+        // Read later, so that every policy that the others refer to is here.
+        Ok(Box::new(WithPolicies { first: self.policy_records()?, others }))
+    }
+}
+
+/// A snapshot of the other store, after versions of the policy.
+struct WithPolicies {
+    first: Vec<Record>,
+    others: Box<dyn Snapshot>,
+}
+
+#[async_trait]
+impl Snapshot for WithPolicies {
+    async fn next(&mut self) -> Result<Option<Vec<Record>>, StoreError> {
+        if self.first.is_empty() { self.others.next().await } else { Ok(Some(std::mem::take(&mut self.first))) }
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "clock",
                     "config",
                     "domain",
+                    "export_file",
                     "grpc",
                     "identity",
                     "policy",
@@ -262,8 +263,8 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "admin",
-                holds: "the server as a whole: freeze and thaw calls, report the status, list and retry deliveries of notifications",
-                may_use: &["clock", "domain", "identity", "ids", "store"],
+                holds: "the server as a whole: freeze and thaw calls, report the status, back up the store, list and retry deliveries of notifications",
+                may_use: &["clock", "domain", "export_file", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
             Row {
@@ -284,9 +285,15 @@ pub(crate) const LAYERS: &[Layer] = &[
                 tests_may_use: &[],
             },
             Row {
+                name: "export_file",
+                holds: "the file of exports and backups, as JSON Lines: writes a snapshot, and reads lines with a limit, counts and a hash",
+                may_use: &["bounded_file", "domain", "store"],
+                tests_may_use: &[],
+            },
+            Row {
                 name: "wire",
                 holds: "proto ⇄ domain: decodes and reports all violations together, encodes; structs, field paths, page tokens",
-                may_use: &["domain", "identity", "policy", "proto", "store", "unicode"],
+                may_use: &["domain", "export_file", "identity", "policy", "proto", "store", "unicode"],
                 tests_may_use: &["policy_file"],
             },
         ],

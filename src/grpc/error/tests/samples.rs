@@ -214,6 +214,7 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         (StoreError::NotFound, Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
         internal(StoreError::Conflict(id(0, 1))),
         internal(StoreError::BadHistory(id(0, 1), ReplayError::NotARequest)),
+        (StoreError::SnapshotOverrun { limit: 5 }, Code::Aborted, Reason::BackupAborted, &["limit"]),
         (StoreError::PolicyChanged { version: 3 }, Code::Aborted, Reason::PolicyChanged, &["version"]),
         (
             StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3, field: "comment" },
@@ -363,12 +364,18 @@ pub(super) fn admin_errors() -> Vec<Sample<admin::Error>> {
     let required = Error::OtherOperatorRequired { id: freeze_id(1), frozen_by: agent() };
     let delivery = || DeliveryId { approval: id(0, 1), revision: 1, channel: "a".parse().unwrap() };
     let reused = Error::RequestIdReused { request_id: "r1".into(), id: delivery() };
+    let limit = std::time::Duration::from_secs(60);
     let unknown = Error::NoSuchChannel { name: "a".parse().unwrap(), configured: Vec::new() };
     let mut all = vec![
         (unknown, Code::NotFound, Reason::ChannelNotFound, &["channel"] as &[&str]),
         (Error::NoSuchDelivery(delivery()), Code::NotFound, Reason::DeliveryNotFound, &["delivery_id"]),
         (reused, Code::AlreadyExists, Reason::RequestIdReused, &["request_id", "delivery_id"]),
         (required, Code::PermissionDenied, Reason::OtherOperatorRequired, &["freeze_id", "frozen_by"] as &[&str]),
+        (Error::BackupRunning, Code::ResourceExhausted, Reason::BackupRunning, &[]),
+        (Error::BackupReaderSlow { limit }, Code::Aborted, Reason::BackupAborted, &["limit"]),
+        (Error::BackupTooLong { limit }, Code::Aborted, Reason::BackupAborted, &["limit"]),
+        (Error::BackupReaderLeft, Code::Internal, Reason::Internal, &[]),
+        (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
         (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
     ];

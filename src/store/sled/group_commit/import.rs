@@ -69,7 +69,11 @@ impl Group<'_> {
             match self.find(&key)? {
                 Some(Named::Approval(_)) => continue,
                 Some(Named::Forgotten(known)) if known >= one.at => continue,
-                Some(Named::Forgotten(known)) => self.batch.remove(keys::forgotten(known, &key)),
+                Some(Named::Forgotten(known)) => {
+                    let entry = keys::forgotten(known, &key);
+                    self.batch.remove(&entry[..]);
+                    self.tombstones.push(entry);
+                }
                 None => {}
             }
             self.remember(key, one.at);

@@ -28,6 +28,11 @@ impl Outbox {
         })
     }
 
+    /// All lanes, in order.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.values()
+    }
+
     pub(super) fn forget(&mut self, approval: ApprovalId) {
         self.lanes.retain(|(id, _), _| *id != approval);
         self.leases.retain(|(id, _), _| *id != approval);

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use signoff::{
     domain::{Actor, Time, name::composed},
-    store::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError, UnchangedPolicy},
+    store::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, Record, StoreError, UnchangedPolicy},
 };
 
 use super::Delegating;
@@ -45,6 +45,13 @@ impl Delegating {
         let versions = self.versions()?;
         let newer = versions.all.iter().filter(|version| version.head.version > after);
         Ok(newer.take(limit).map(|version| PolicyVersion::clone(version)).collect())
+    }
+
+    /// All versions and calls, for a snapshot.
+    pub(super) fn policy_records(&self) -> Result<Vec<Record>, StoreError> {
+        let versions = self.versions()?;
+        let policies = versions.all.iter().map(|version| Record::Policy(PolicyVersion::clone(version)));
+        Ok(policies.chain(versions.unchanged.values().cloned().map(Record::UnchangedPolicy)).collect())
     }
 
     /// Takes all of an export's versions, or none.
