@@ -21,7 +21,7 @@ impl ApprovalStore for PostgresStore {
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
-        self.write(|reply| Job::Transition(id, command, now, reply)).await
+        self.write(|reply| Job::Transition(id, Box::new(command), now, reply)).await
     }
 
     async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {

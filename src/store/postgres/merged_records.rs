@@ -48,7 +48,7 @@ impl SessionStore for PostgresStore {
 }
 
 /// A kind of such records.
-trait Mergeable: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub(super) trait Mergeable: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What one is called in messages.
     const NAME: &str;
     /// Reads those with some ids.

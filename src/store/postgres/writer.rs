@@ -55,7 +55,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A command for the writer.
 pub(super) enum Job {
     Submit(Box<Submission>, Reply<Submitted>),
-    Transition(ApprovalId, Command, Time, Reply<Transitioned>),
+    Transition(ApprovalId, Box<Command>, Time, Reply<Transitioned>),
     Close(oneshot::Sender<()>),
 }
 

@@ -212,7 +212,7 @@ mod tests {
     fn nothing_is_left_of_lanes_that_are_done() {
         let (backlog, name): (_, ChannelName) = (KnownBacklog::default(), "a".parse().unwrap());
         let lane = |n| (id(0, n), name.clone());
-        let since = |n: u64| (n % 2 == 0).then_some(n.cast_signed());
+        let since = |n: u64| n.is_multiple_of(2).then_some(n.cast_signed());
         let waits = |n| Change::Lane(lane(n), State { due: since(n), since: since(n), dead: n % 3 == 0 });
         backlog.known().change((0..9).map(waits));
         assert_eq!((backlog.backlog()[0].waiting, backlog.backlog()[0].dead), (5, 3));
