@@ -1081,6 +1081,124 @@ func (x *Delivery) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// What a complete backup must be. A client compares it with what it has received.
+type BackupComplete struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Size of the file in bytes.
+	SizeBytes uint64 `protobuf:"varint,1,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// SHA-256 of the file: `sha256:` and 64 hex digits.
+	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Number of approvals.
+	ApprovalCount uint64 `protobuf:"varint,3,opt,name=approval_count,json=approvalCount,proto3" json:"approval_count,omitempty"`
+	// Number of versions of the policy.
+	PolicyVersionCount uint64 `protobuf:"varint,4,opt,name=policy_version_count,json=policyVersionCount,proto3" json:"policy_version_count,omitempty"`
+	// Number of tokens.
+	TokenCount uint64 `protobuf:"varint,5,opt,name=token_count,json=tokenCount,proto3" json:"token_count,omitempty"`
+	// Number of freezes, with the thawed ones that the server remembers.
+	FreezeCount uint64 `protobuf:"varint,6,opt,name=freeze_count,json=freezeCount,proto3" json:"freeze_count,omitempty"`
+	// Number of blocks of subjects, with the ended ones that the server remembers.
+	BlockCount uint64 `protobuf:"varint,7,opt,name=block_count,json=blockCount,proto3" json:"block_count,omitempty"`
+	// Number of approvals and channels with messages that were not delivered, or with a state of the channel.
+	DeliveryQueueCount uint64 `protobuf:"varint,8,opt,name=delivery_queue_count,json=deliveryQueueCount,proto3" json:"delivery_queue_count,omitempty"`
+	// Number of request_ids of deleted approvals, and of SetPolicy calls that changed nothing.
+	RequestIdCount uint64 `protobuf:"varint,9,opt,name=request_id_count,json=requestIdCount,proto3" json:"request_id_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *BackupComplete) Reset() {
+	*x = BackupComplete{}
+	mi := &file_signoff_v1_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupComplete) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupComplete) ProtoMessage() {}
+
+func (x *BackupComplete) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupComplete.ProtoReflect.Descriptor instead.
+func (*BackupComplete) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BackupComplete) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *BackupComplete) GetApprovalCount() uint64 {
+	if x != nil {
+		return x.ApprovalCount
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetPolicyVersionCount() uint64 {
+	if x != nil {
+		return x.PolicyVersionCount
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetTokenCount() uint64 {
+	if x != nil {
+		return x.TokenCount
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetFreezeCount() uint64 {
+	if x != nil {
+		return x.FreezeCount
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetBlockCount() uint64 {
+	if x != nil {
+		return x.BlockCount
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetDeliveryQueueCount() uint64 {
+	if x != nil {
+		return x.DeliveryQueueCount
+	}
+	return 0
+}
+
+func (x *BackupComplete) GetRequestIdCount() uint64 {
+	if x != nil {
+		return x.RequestIdCount
+	}
+	return 0
+}
+
 var File_signoff_v1_admin_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_admin_proto_rawDesc = "" +
@@ -1170,7 +1288,20 @@ const file_signoff_v1_admin_proto_rawDesc = "" +
 	"\x11next_attempt_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0fnextAttemptTime\x12;\n" +
 	"\vcreate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime*{\n" +
+	"createTime\"\xe1\x02\n" +
+	"\x0eBackupComplete\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x01 \x01(\x04R\tsizeBytes\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12%\n" +
+	"\x0eapproval_count\x18\x03 \x01(\x04R\rapprovalCount\x120\n" +
+	"\x14policy_version_count\x18\x04 \x01(\x04R\x12policyVersionCount\x12\x1f\n" +
+	"\vtoken_count\x18\x05 \x01(\x04R\n" +
+	"tokenCount\x12!\n" +
+	"\ffreeze_count\x18\x06 \x01(\x04R\vfreezeCount\x12\x1f\n" +
+	"\vblock_count\x18\a \x01(\x04R\n" +
+	"blockCount\x120\n" +
+	"\x14delivery_queue_count\x18\b \x01(\x04R\x12deliveryQueueCount\x12(\n" +
+	"\x10request_id_count\x18\t \x01(\x04R\x0erequestIdCount*{\n" +
 	"\fSessionState\x12\x1d\n" +
 	"\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SESSION_STATE_ACTIVE\x10\x01\x12\x19\n" +
@@ -1205,7 +1336,7 @@ func file_signoff_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_signoff_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_signoff_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_signoff_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_signoff_v1_admin_proto_goTypes = []any{
 	(SessionState)(0),             // 0: signoff.v1.SessionState
 	(NotificationKind)(0),         // 1: signoff.v1.NotificationKind
@@ -1218,39 +1349,40 @@ var file_signoff_v1_admin_proto_goTypes = []any{
 	(*BlockedSubject)(nil),        // 8: signoff.v1.BlockedSubject
 	(*NotificationChannel)(nil),   // 9: signoff.v1.NotificationChannel
 	(*Delivery)(nil),              // 10: signoff.v1.Delivery
-	(*Actor)(nil),                 // 11: signoff.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(Role)(0),                     // 13: signoff.v1.Role
-	(AuthenticationMethod)(0),     // 14: signoff.v1.AuthenticationMethod
+	(*BackupComplete)(nil),        // 11: signoff.v1.BackupComplete
+	(*Actor)(nil),                 // 12: signoff.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Role)(0),                     // 14: signoff.v1.Role
+	(AuthenticationMethod)(0),     // 15: signoff.v1.AuthenticationMethod
 }
 var file_signoff_v1_admin_proto_depIdxs = []int32{
 	4,  // 0: signoff.v1.Freeze.scope:type_name -> signoff.v1.FreezeScope
-	11, // 1: signoff.v1.Freeze.frozen_by:type_name -> signoff.v1.Actor
-	12, // 2: signoff.v1.Freeze.freeze_time:type_name -> google.protobuf.Timestamp
-	12, // 3: signoff.v1.ServerStatus.server_time:type_name -> google.protobuf.Timestamp
-	12, // 4: signoff.v1.ServerStatus.start_time:type_name -> google.protobuf.Timestamp
-	12, // 5: signoff.v1.ServerStatus.oldest_pending_time:type_name -> google.protobuf.Timestamp
+	12, // 1: signoff.v1.Freeze.frozen_by:type_name -> signoff.v1.Actor
+	13, // 2: signoff.v1.Freeze.freeze_time:type_name -> google.protobuf.Timestamp
+	13, // 3: signoff.v1.ServerStatus.server_time:type_name -> google.protobuf.Timestamp
+	13, // 4: signoff.v1.ServerStatus.start_time:type_name -> google.protobuf.Timestamp
+	13, // 5: signoff.v1.ServerStatus.oldest_pending_time:type_name -> google.protobuf.Timestamp
 	3,  // 6: signoff.v1.ServerStatus.freezes:type_name -> signoff.v1.Freeze
-	11, // 7: signoff.v1.Session.person:type_name -> signoff.v1.Actor
-	13, // 8: signoff.v1.Session.roles:type_name -> signoff.v1.Role
-	14, // 9: signoff.v1.Session.sign_in:type_name -> signoff.v1.AuthenticationMethod
+	12, // 7: signoff.v1.Session.person:type_name -> signoff.v1.Actor
+	14, // 8: signoff.v1.Session.roles:type_name -> signoff.v1.Role
+	15, // 9: signoff.v1.Session.sign_in:type_name -> signoff.v1.AuthenticationMethod
 	0,  // 10: signoff.v1.Session.state:type_name -> signoff.v1.SessionState
-	12, // 11: signoff.v1.Session.create_time:type_name -> google.protobuf.Timestamp
-	12, // 12: signoff.v1.Session.last_use_time:type_name -> google.protobuf.Timestamp
-	12, // 13: signoff.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
-	12, // 14: signoff.v1.Session.end_time:type_name -> google.protobuf.Timestamp
-	11, // 15: signoff.v1.Session.ended_by:type_name -> signoff.v1.Actor
+	13, // 11: signoff.v1.Session.create_time:type_name -> google.protobuf.Timestamp
+	13, // 12: signoff.v1.Session.last_use_time:type_name -> google.protobuf.Timestamp
+	13, // 13: signoff.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 14: signoff.v1.Session.end_time:type_name -> google.protobuf.Timestamp
+	12, // 15: signoff.v1.Session.ended_by:type_name -> signoff.v1.Actor
 	6,  // 16: signoff.v1.BlockedSubject.subject:type_name -> signoff.v1.Subject
-	11, // 17: signoff.v1.BlockedSubject.blocked_by:type_name -> signoff.v1.Actor
-	12, // 18: signoff.v1.BlockedSubject.block_time:type_name -> google.protobuf.Timestamp
+	12, // 17: signoff.v1.BlockedSubject.blocked_by:type_name -> signoff.v1.Actor
+	13, // 18: signoff.v1.BlockedSubject.block_time:type_name -> google.protobuf.Timestamp
 	1,  // 19: signoff.v1.NotificationChannel.events:type_name -> signoff.v1.NotificationKind
-	12, // 20: signoff.v1.NotificationChannel.oldest_since_time:type_name -> google.protobuf.Timestamp
-	12, // 21: signoff.v1.NotificationChannel.last_success_time:type_name -> google.protobuf.Timestamp
-	12, // 22: signoff.v1.NotificationChannel.last_failure_time:type_name -> google.protobuf.Timestamp
+	13, // 20: signoff.v1.NotificationChannel.oldest_since_time:type_name -> google.protobuf.Timestamp
+	13, // 21: signoff.v1.NotificationChannel.last_success_time:type_name -> google.protobuf.Timestamp
+	13, // 22: signoff.v1.NotificationChannel.last_failure_time:type_name -> google.protobuf.Timestamp
 	1,  // 23: signoff.v1.Delivery.kind:type_name -> signoff.v1.NotificationKind
 	2,  // 24: signoff.v1.Delivery.state:type_name -> signoff.v1.DeliveryState
-	12, // 25: signoff.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
-	12, // 26: signoff.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	13, // 25: signoff.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	13, // 26: signoff.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
 	27, // [27:27] is the sub-list for method output_type
 	27, // [27:27] is the sub-list for method input_type
 	27, // [27:27] is the sub-list for extension type_name
@@ -1277,7 +1409,7 @@ func file_signoff_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_admin_proto_rawDesc), len(file_signoff_v1_admin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1392,6 +1392,130 @@ func (x *TestChannelResponse) GetAnswer() string {
 	return ""
 }
 
+// Asks for a backup.
+type BackupRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupRequest) Reset() {
+	*x = BackupRequest{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupRequest) ProtoMessage() {}
+
+func (x *BackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
+func (*BackupRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{26}
+}
+
+// A part of a backup.
+type BackupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The part.
+	//
+	// Types that are valid to be assigned to Part:
+	//
+	//	*BackupResponse_Data
+	//	*BackupResponse_Complete
+	Part          isBackupResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupResponse) Reset() {
+	*x = BackupResponse{}
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupResponse) ProtoMessage() {}
+
+func (x *BackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_admin_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
+func (*BackupResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *BackupResponse) GetPart() isBackupResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *BackupResponse) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*BackupResponse_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *BackupResponse) GetComplete() *BackupComplete {
+	if x != nil {
+		if x, ok := x.Part.(*BackupResponse_Complete); ok {
+			return x.Complete
+		}
+	}
+	return nil
+}
+
+type isBackupResponse_Part interface {
+	isBackupResponse_Part()
+}
+
+type BackupResponse_Data struct {
+	// The next bytes of the file: 1 byte to 64 KiB.
+	Data []byte `protobuf:"bytes,1,opt,name=data,proto3,oneof"`
+}
+
+type BackupResponse_Complete struct {
+	// The file is complete. The last message.
+	Complete *BackupComplete `protobuf:"bytes,2,opt,name=complete,proto3,oneof"`
+}
+
+func (*BackupResponse_Data) isBackupResponse_Part() {}
+
+func (*BackupResponse_Complete) isBackupResponse_Part() {}
+
 var File_signoff_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_admin_service_proto_rawDesc = "" +
@@ -1480,7 +1604,12 @@ const file_signoff_v1_admin_service_proto_rawDesc = "" +
 	"\achannel\x18\x01 \x01(\tR\achannel\"I\n" +
 	"\x13TestChannelResponse\x12\x1a\n" +
 	"\baccepted\x18\x01 \x01(\bR\baccepted\x12\x16\n" +
-	"\x06answer\x18\x02 \x01(\tR\x06answer2\xad\b\n" +
+	"\x06answer\x18\x02 \x01(\tR\x06answer\"\x0f\n" +
+	"\rBackupRequest\"h\n" +
+	"\x0eBackupResponse\x12\x14\n" +
+	"\x04data\x18\x01 \x01(\fH\x00R\x04data\x128\n" +
+	"\bcomplete\x18\x02 \x01(\v2\x1a.signoff.v1.BackupCompleteH\x00R\bcompleteB\x06\n" +
+	"\x04part2\xf0\b\n" +
 	"\fAdminService\x12?\n" +
 	"\x06Freeze\x12\x19.signoff.v1.FreezeRequest\x1a\x1a.signoff.v1.FreezeResponse\x129\n" +
 	"\x04Thaw\x12\x17.signoff.v1.ThawRequest\x1a\x18.signoff.v1.ThawResponse\x12N\n" +
@@ -1494,7 +1623,8 @@ const file_signoff_v1_admin_service_proto_rawDesc = "" +
 	"\fListChannels\x12\x1f.signoff.v1.ListChannelsRequest\x1a .signoff.v1.ListChannelsResponse\x12W\n" +
 	"\x0eListDeliveries\x12!.signoff.v1.ListDeliveriesRequest\x1a\".signoff.v1.ListDeliveriesResponse\x12T\n" +
 	"\rRetryDelivery\x12 .signoff.v1.RetryDeliveryRequest\x1a!.signoff.v1.RetryDeliveryResponse\x12N\n" +
-	"\vTestChannel\x12\x1e.signoff.v1.TestChannelRequest\x1a\x1f.signoff.v1.TestChannelResponseBV\n" +
+	"\vTestChannel\x12\x1e.signoff.v1.TestChannelRequest\x1a\x1f.signoff.v1.TestChannelResponse\x12A\n" +
+	"\x06Backup\x12\x19.signoff.v1.BackupRequest\x1a\x1a.signoff.v1.BackupResponse0\x01BV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (
@@ -1509,7 +1639,7 @@ func file_signoff_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_admin_service_proto_rawDescData
 }
 
-var file_signoff_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_signoff_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_signoff_v1_admin_service_proto_goTypes = []any{
 	(*FreezeRequest)(nil),               // 0: signoff.v1.FreezeRequest
 	(*FreezeResponse)(nil),              // 1: signoff.v1.FreezeResponse
@@ -1537,62 +1667,68 @@ var file_signoff_v1_admin_service_proto_goTypes = []any{
 	(*RetryDeliveryResponse)(nil),       // 23: signoff.v1.RetryDeliveryResponse
 	(*TestChannelRequest)(nil),          // 24: signoff.v1.TestChannelRequest
 	(*TestChannelResponse)(nil),         // 25: signoff.v1.TestChannelResponse
-	(*FreezeScope)(nil),                 // 26: signoff.v1.FreezeScope
-	(*Freeze)(nil),                      // 27: signoff.v1.Freeze
-	(*ServerStatus)(nil),                // 28: signoff.v1.ServerStatus
-	(*Session)(nil),                     // 29: signoff.v1.Session
-	(*Subject)(nil),                     // 30: signoff.v1.Subject
-	(*BlockedSubject)(nil),              // 31: signoff.v1.BlockedSubject
-	(*NotificationChannel)(nil),         // 32: signoff.v1.NotificationChannel
-	(*Delivery)(nil),                    // 33: signoff.v1.Delivery
+	(*BackupRequest)(nil),               // 26: signoff.v1.BackupRequest
+	(*BackupResponse)(nil),              // 27: signoff.v1.BackupResponse
+	(*FreezeScope)(nil),                 // 28: signoff.v1.FreezeScope
+	(*Freeze)(nil),                      // 29: signoff.v1.Freeze
+	(*ServerStatus)(nil),                // 30: signoff.v1.ServerStatus
+	(*Session)(nil),                     // 31: signoff.v1.Session
+	(*Subject)(nil),                     // 32: signoff.v1.Subject
+	(*BlockedSubject)(nil),              // 33: signoff.v1.BlockedSubject
+	(*NotificationChannel)(nil),         // 34: signoff.v1.NotificationChannel
+	(*Delivery)(nil),                    // 35: signoff.v1.Delivery
+	(*BackupComplete)(nil),              // 36: signoff.v1.BackupComplete
 }
 var file_signoff_v1_admin_service_proto_depIdxs = []int32{
-	26, // 0: signoff.v1.FreezeRequest.scope:type_name -> signoff.v1.FreezeScope
-	27, // 1: signoff.v1.FreezeResponse.freeze:type_name -> signoff.v1.Freeze
-	27, // 2: signoff.v1.ThawResponse.freeze:type_name -> signoff.v1.Freeze
-	27, // 3: signoff.v1.ListFreezesResponse.freezes:type_name -> signoff.v1.Freeze
-	28, // 4: signoff.v1.GetStatusResponse.status:type_name -> signoff.v1.ServerStatus
-	29, // 5: signoff.v1.ListSessionsResponse.sessions:type_name -> signoff.v1.Session
-	30, // 6: signoff.v1.EndSessionsRequest.person:type_name -> signoff.v1.Subject
-	30, // 7: signoff.v1.BlockSubjectRequest.subject:type_name -> signoff.v1.Subject
-	31, // 8: signoff.v1.BlockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
-	30, // 9: signoff.v1.UnblockSubjectRequest.subject:type_name -> signoff.v1.Subject
-	31, // 10: signoff.v1.UnblockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
-	31, // 11: signoff.v1.ListBlockedSubjectsResponse.blocks:type_name -> signoff.v1.BlockedSubject
-	32, // 12: signoff.v1.ListChannelsResponse.channels:type_name -> signoff.v1.NotificationChannel
-	33, // 13: signoff.v1.ListDeliveriesResponse.deliveries:type_name -> signoff.v1.Delivery
-	33, // 14: signoff.v1.RetryDeliveryResponse.delivery:type_name -> signoff.v1.Delivery
-	0,  // 15: signoff.v1.AdminService.Freeze:input_type -> signoff.v1.FreezeRequest
-	2,  // 16: signoff.v1.AdminService.Thaw:input_type -> signoff.v1.ThawRequest
-	4,  // 17: signoff.v1.AdminService.ListFreezes:input_type -> signoff.v1.ListFreezesRequest
-	6,  // 18: signoff.v1.AdminService.GetStatus:input_type -> signoff.v1.GetStatusRequest
-	8,  // 19: signoff.v1.AdminService.ListSessions:input_type -> signoff.v1.ListSessionsRequest
-	10, // 20: signoff.v1.AdminService.EndSessions:input_type -> signoff.v1.EndSessionsRequest
-	12, // 21: signoff.v1.AdminService.BlockSubject:input_type -> signoff.v1.BlockSubjectRequest
-	14, // 22: signoff.v1.AdminService.UnblockSubject:input_type -> signoff.v1.UnblockSubjectRequest
-	16, // 23: signoff.v1.AdminService.ListBlockedSubjects:input_type -> signoff.v1.ListBlockedSubjectsRequest
-	18, // 24: signoff.v1.AdminService.ListChannels:input_type -> signoff.v1.ListChannelsRequest
-	20, // 25: signoff.v1.AdminService.ListDeliveries:input_type -> signoff.v1.ListDeliveriesRequest
-	22, // 26: signoff.v1.AdminService.RetryDelivery:input_type -> signoff.v1.RetryDeliveryRequest
-	24, // 27: signoff.v1.AdminService.TestChannel:input_type -> signoff.v1.TestChannelRequest
-	1,  // 28: signoff.v1.AdminService.Freeze:output_type -> signoff.v1.FreezeResponse
-	3,  // 29: signoff.v1.AdminService.Thaw:output_type -> signoff.v1.ThawResponse
-	5,  // 30: signoff.v1.AdminService.ListFreezes:output_type -> signoff.v1.ListFreezesResponse
-	7,  // 31: signoff.v1.AdminService.GetStatus:output_type -> signoff.v1.GetStatusResponse
-	9,  // 32: signoff.v1.AdminService.ListSessions:output_type -> signoff.v1.ListSessionsResponse
-	11, // 33: signoff.v1.AdminService.EndSessions:output_type -> signoff.v1.EndSessionsResponse
-	13, // 34: signoff.v1.AdminService.BlockSubject:output_type -> signoff.v1.BlockSubjectResponse
-	15, // 35: signoff.v1.AdminService.UnblockSubject:output_type -> signoff.v1.UnblockSubjectResponse
-	17, // 36: signoff.v1.AdminService.ListBlockedSubjects:output_type -> signoff.v1.ListBlockedSubjectsResponse
-	19, // 37: signoff.v1.AdminService.ListChannels:output_type -> signoff.v1.ListChannelsResponse
-	21, // 38: signoff.v1.AdminService.ListDeliveries:output_type -> signoff.v1.ListDeliveriesResponse
-	23, // 39: signoff.v1.AdminService.RetryDelivery:output_type -> signoff.v1.RetryDeliveryResponse
-	25, // 40: signoff.v1.AdminService.TestChannel:output_type -> signoff.v1.TestChannelResponse
-	28, // [28:41] is the sub-list for method output_type
-	15, // [15:28] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	28, // 0: signoff.v1.FreezeRequest.scope:type_name -> signoff.v1.FreezeScope
+	29, // 1: signoff.v1.FreezeResponse.freeze:type_name -> signoff.v1.Freeze
+	29, // 2: signoff.v1.ThawResponse.freeze:type_name -> signoff.v1.Freeze
+	29, // 3: signoff.v1.ListFreezesResponse.freezes:type_name -> signoff.v1.Freeze
+	30, // 4: signoff.v1.GetStatusResponse.status:type_name -> signoff.v1.ServerStatus
+	31, // 5: signoff.v1.ListSessionsResponse.sessions:type_name -> signoff.v1.Session
+	32, // 6: signoff.v1.EndSessionsRequest.person:type_name -> signoff.v1.Subject
+	32, // 7: signoff.v1.BlockSubjectRequest.subject:type_name -> signoff.v1.Subject
+	33, // 8: signoff.v1.BlockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
+	32, // 9: signoff.v1.UnblockSubjectRequest.subject:type_name -> signoff.v1.Subject
+	33, // 10: signoff.v1.UnblockSubjectResponse.block:type_name -> signoff.v1.BlockedSubject
+	33, // 11: signoff.v1.ListBlockedSubjectsResponse.blocks:type_name -> signoff.v1.BlockedSubject
+	34, // 12: signoff.v1.ListChannelsResponse.channels:type_name -> signoff.v1.NotificationChannel
+	35, // 13: signoff.v1.ListDeliveriesResponse.deliveries:type_name -> signoff.v1.Delivery
+	35, // 14: signoff.v1.RetryDeliveryResponse.delivery:type_name -> signoff.v1.Delivery
+	36, // 15: signoff.v1.BackupResponse.complete:type_name -> signoff.v1.BackupComplete
+	0,  // 16: signoff.v1.AdminService.Freeze:input_type -> signoff.v1.FreezeRequest
+	2,  // 17: signoff.v1.AdminService.Thaw:input_type -> signoff.v1.ThawRequest
+	4,  // 18: signoff.v1.AdminService.ListFreezes:input_type -> signoff.v1.ListFreezesRequest
+	6,  // 19: signoff.v1.AdminService.GetStatus:input_type -> signoff.v1.GetStatusRequest
+	8,  // 20: signoff.v1.AdminService.ListSessions:input_type -> signoff.v1.ListSessionsRequest
+	10, // 21: signoff.v1.AdminService.EndSessions:input_type -> signoff.v1.EndSessionsRequest
+	12, // 22: signoff.v1.AdminService.BlockSubject:input_type -> signoff.v1.BlockSubjectRequest
+	14, // 23: signoff.v1.AdminService.UnblockSubject:input_type -> signoff.v1.UnblockSubjectRequest
+	16, // 24: signoff.v1.AdminService.ListBlockedSubjects:input_type -> signoff.v1.ListBlockedSubjectsRequest
+	18, // 25: signoff.v1.AdminService.ListChannels:input_type -> signoff.v1.ListChannelsRequest
+	20, // 26: signoff.v1.AdminService.ListDeliveries:input_type -> signoff.v1.ListDeliveriesRequest
+	22, // 27: signoff.v1.AdminService.RetryDelivery:input_type -> signoff.v1.RetryDeliveryRequest
+	24, // 28: signoff.v1.AdminService.TestChannel:input_type -> signoff.v1.TestChannelRequest
+	26, // 29: signoff.v1.AdminService.Backup:input_type -> signoff.v1.BackupRequest
+	1,  // 30: signoff.v1.AdminService.Freeze:output_type -> signoff.v1.FreezeResponse
+	3,  // 31: signoff.v1.AdminService.Thaw:output_type -> signoff.v1.ThawResponse
+	5,  // 32: signoff.v1.AdminService.ListFreezes:output_type -> signoff.v1.ListFreezesResponse
+	7,  // 33: signoff.v1.AdminService.GetStatus:output_type -> signoff.v1.GetStatusResponse
+	9,  // 34: signoff.v1.AdminService.ListSessions:output_type -> signoff.v1.ListSessionsResponse
+	11, // 35: signoff.v1.AdminService.EndSessions:output_type -> signoff.v1.EndSessionsResponse
+	13, // 36: signoff.v1.AdminService.BlockSubject:output_type -> signoff.v1.BlockSubjectResponse
+	15, // 37: signoff.v1.AdminService.UnblockSubject:output_type -> signoff.v1.UnblockSubjectResponse
+	17, // 38: signoff.v1.AdminService.ListBlockedSubjects:output_type -> signoff.v1.ListBlockedSubjectsResponse
+	19, // 39: signoff.v1.AdminService.ListChannels:output_type -> signoff.v1.ListChannelsResponse
+	21, // 40: signoff.v1.AdminService.ListDeliveries:output_type -> signoff.v1.ListDeliveriesResponse
+	23, // 41: signoff.v1.AdminService.RetryDelivery:output_type -> signoff.v1.RetryDeliveryResponse
+	25, // 42: signoff.v1.AdminService.TestChannel:output_type -> signoff.v1.TestChannelResponse
+	27, // 43: signoff.v1.AdminService.Backup:output_type -> signoff.v1.BackupResponse
+	30, // [30:44] is the sub-list for method output_type
+	16, // [16:30] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_admin_service_proto_init() }
@@ -1606,13 +1742,17 @@ func file_signoff_v1_admin_service_proto_init() {
 		(*EndSessionsRequest_Person)(nil),
 		(*EndSessionsRequest_All)(nil),
 	}
+	file_signoff_v1_admin_service_proto_msgTypes[27].OneofWrappers = []any{
+		(*BackupResponse_Data)(nil),
+		(*BackupResponse_Complete)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_admin_service_proto_rawDesc), len(file_signoff_v1_admin_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -32,6 +32,7 @@ const (
 	AdminService_ListDeliveries_FullMethodName      = "/signoff.v1.AdminService/ListDeliveries"
 	AdminService_RetryDelivery_FullMethodName       = "/signoff.v1.AdminService/RetryDelivery"
 	AdminService_TestChannel_FullMethodName         = "/signoff.v1.AdminService/TestChannel"
+	AdminService_Backup_FullMethodName              = "/signoff.v1.AdminService/Backup"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -91,6 +92,19 @@ type AdminServiceClient interface {
 	// Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
 	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
 	TestChannel(ctx context.Context, in *TestChannelRequest, opts ...grpc.CallOption) (*TestChannelResponse, error)
+	// Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+	// the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+	// has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+	// the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+	// in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+	//
+	// The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+	// again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+	// if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+	// backup had not read yet.
+	// Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+	// down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
+	Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error)
 }
 
 type adminServiceClient struct {
@@ -231,6 +245,25 @@ func (c *adminServiceClient) TestChannel(ctx context.Context, in *TestChannelReq
 	return out, nil
 }
 
+func (c *adminServiceClient) Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_Backup_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BackupRequest, BackupResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupClient = grpc.ServerStreamingClient[BackupResponse]
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -288,6 +321,19 @@ type AdminServiceServer interface {
 	// Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
 	// Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
 	TestChannel(context.Context, *TestChannelRequest) (*TestChannelResponse, error)
+	// Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+	// the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+	// has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+	// the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+	// in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+	//
+	// The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+	// again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+	// if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+	// backup had not read yet.
+	// Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+	// down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
+	Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -336,6 +382,9 @@ func (UnimplementedAdminServiceServer) RetryDelivery(context.Context, *RetryDeli
 }
 func (UnimplementedAdminServiceServer) TestChannel(context.Context, *TestChannelRequest) (*TestChannelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestChannel not implemented")
+}
+func (UnimplementedAdminServiceServer) Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error {
+	return status.Error(codes.Unimplemented, "method Backup not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -592,6 +641,17 @@ func _AdminService_TestChannel_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_Backup_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(BackupRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).Backup(m, &grpc.GenericServerStream[BackupRequest, BackupResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupServer = grpc.ServerStreamingServer[BackupResponse]
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -652,6 +712,12 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_TestChannel_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Backup",
+			Handler:       _AdminService_Backup_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "signoff/v1/admin_service.proto",
 }

@@ -184,6 +184,12 @@ const (
 	ErrorReason_ERROR_REASON_CHANNEL_NOT_FOUND ErrorReason = 71
 	// NOT_FOUND: there is no such delivery. It may have been sent. Metadata: `delivery_id`.
 	ErrorReason_ERROR_REASON_DELIVERY_NOT_FOUND ErrorReason = 72
+	// RESOURCE_EXHAUSTED: the server makes one backup at a time, and another one is running. A google.rpc.RetryInfo in the
+	// details says when to retry.
+	ErrorReason_ERROR_REASON_BACKUP_RUNNING ErrorReason = 80
+	// ABORTED: the server ended a backup, because the client read too slowly, or too much changed meanwhile. What was
+	// received is not a backup. Call again. Metadata: `limit`, the limit that was reached.
+	ErrorReason_ERROR_REASON_BACKUP_ABORTED ErrorReason = 81
 )
 
 // Enum value maps for ErrorReason.
@@ -248,6 +254,8 @@ var (
 		70: "ERROR_REASON_ASSURANCE_TOO_LOW",
 		71: "ERROR_REASON_CHANNEL_NOT_FOUND",
 		72: "ERROR_REASON_DELIVERY_NOT_FOUND",
+		80: "ERROR_REASON_BACKUP_RUNNING",
+		81: "ERROR_REASON_BACKUP_ABORTED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -309,6 +317,8 @@ var (
 		"ERROR_REASON_ASSURANCE_TOO_LOW":             70,
 		"ERROR_REASON_CHANNEL_NOT_FOUND":             71,
 		"ERROR_REASON_DELIVERY_NOT_FOUND":            72,
+		"ERROR_REASON_BACKUP_RUNNING":                80,
+		"ERROR_REASON_BACKUP_ABORTED":                81,
 	}
 )
 
@@ -344,7 +354,7 @@ var File_signoff_v1_error_proto protoreflect.FileDescriptor
 const file_signoff_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16signoff/v1/error.proto\x12\n" +
-	"signoff.v1*\xf4\x0f\n" +
+	"signoff.v1*\xb6\x10\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -405,7 +415,9 @@ const file_signoff_v1_error_proto_rawDesc = "" +
 	"\x1cERROR_REASON_SUBJECT_BLOCKED\x10@\x12\"\n" +
 	"\x1eERROR_REASON_ASSURANCE_TOO_LOW\x10F\x12\"\n" +
 	"\x1eERROR_REASON_CHANNEL_NOT_FOUND\x10G\x12#\n" +
-	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10HBV\n" +
+	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10H\x12\x1f\n" +
+	"\x1bERROR_REASON_BACKUP_RUNNING\x10P\x12\x1f\n" +
+	"\x1bERROR_REASON_BACKUP_ABORTED\x10QBV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (

@@ -561,3 +561,57 @@ class Delivery(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
+
+@_typing.final
+class BackupComplete(_message.Message):
+    """What a complete backup must be. A client compares it with what it has received."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    APPROVAL_COUNT_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_COUNT_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    FREEZE_COUNT_FIELD_NUMBER: _builtins.int
+    BLOCK_COUNT_FIELD_NUMBER: _builtins.int
+    DELIVERY_QUEUE_COUNT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_COUNT_FIELD_NUMBER: _builtins.int
+    size_bytes: _builtins.int
+    """Size of the file in bytes."""
+    sha256: _builtins.str
+    """SHA-256 of the file: `sha256:` and 64 hex digits."""
+    approval_count: _builtins.int
+    """Number of approvals."""
+    policy_version_count: _builtins.int
+    """Number of versions of the policy."""
+    token_count: _builtins.int
+    """Number of tokens."""
+    freeze_count: _builtins.int
+    """Number of freezes, with the thawed ones that the server remembers."""
+    block_count: _builtins.int
+    """Number of blocks of subjects, with the ended ones that the server remembers."""
+    delivery_queue_count: _builtins.int
+    """Number of approvals and channels with messages that were not delivered, or with a state of the channel."""
+    request_id_count: _builtins.int
+    """Number of request_ids of deleted approvals, and of SetPolicy calls that changed nothing."""
+    def __init__(
+        self,
+        *,
+        size_bytes: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        approval_count: _builtins.int = ...,
+        policy_version_count: _builtins.int = ...,
+        token_count: _builtins.int = ...,
+        freeze_count: _builtins.int = ...,
+        block_count: _builtins.int = ...,
+        delivery_queue_count: _builtins.int = ...,
+        request_id_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_count", b"approval_count", "block_count", b"block_count", "delivery_queue_count", b"delivery_queue_count", "freeze_count", b"freeze_count", "policy_version_count", b"policy_version_count", "request_id_count", b"request_id_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupComplete: _TypeAlias = BackupComplete  # noqa: Y015

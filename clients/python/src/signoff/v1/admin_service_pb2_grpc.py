@@ -100,6 +100,11 @@ class AdminServiceStub(object):
                 request_serializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelRequest.SerializeToString,
                 response_deserializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelResponse.FromString,
                 _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/signoff.v1.AdminService/Backup',
+                request_serializer=signoff_dot_v1_dot_admin__service__pb2.BackupRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_admin__service__pb2.BackupResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -222,6 +227,24 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Backup(self, request, context):
+        """Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+        the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+        has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+        the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+        in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+
+        The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+        again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+        if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+        backup had not read yet.
+        Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+        down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -289,6 +312,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.TestChannel,
                     request_deserializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelRequest.FromString,
                     response_serializer=signoff_dot_v1_dot_admin__service__pb2.TestChannelResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=signoff_dot_v1_dot_admin__service__pb2.BackupRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_admin__service__pb2.BackupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -643,6 +671,33 @@ class AdminService(object):
             '/signoff.v1.AdminService/TestChannel',
             signoff_dot_v1_dot_admin__service__pb2.TestChannelRequest.SerializeToString,
             signoff_dot_v1_dot_admin__service__pb2.TestChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/signoff.v1.AdminService/Backup',
+            signoff_dot_v1_dot_admin__service__pb2.BackupRequest.SerializeToString,
+            signoff_dot_v1_dot_admin__service__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -93,6 +93,20 @@ class AdminServiceStub:
     """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
     Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
     """
+    Backup: _grpc.UnaryStreamMultiCallable[_admin_service_pb2.BackupRequest, _admin_service_pb2.BackupResponse]
+    """Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+    the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+    has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+    the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+    in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+
+    The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+    again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+    if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+    backup had not read yet.
+    Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+    down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -158,6 +172,20 @@ class AdminServiceAsyncStub(AdminServiceStub):
     TestChannel: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.TestChannelRequest, _admin_service_pb2.TestChannelResponse]  # type: ignore[assignment]
     """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
     Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+    """
+    Backup: _aio.UnaryStreamMultiCallable[_admin_service_pb2.BackupRequest, _admin_service_pb2.BackupResponse]  # type: ignore[assignment]
+    """Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+    the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+    has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+    the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+    in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+
+    The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+    again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+    if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+    backup had not read yet.
+    Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+    down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -299,6 +327,26 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_service_pb2.TestChannelResponse, _abc.Awaitable[_admin_service_pb2.TestChannelResponse]]:
         """Sends a message to a channel that says it is a test, and returns the receiver's answer. Each call sends one.
         Errors: NOT_FOUND (CHANNEL_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def Backup(
+        self,
+        request: _admin_service_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_service_pb2.BackupResponse], _abc.AsyncIterator[_admin_service_pb2.BackupResponse]]:
+        """Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+        the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+        has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+        the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+        in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+
+        The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+        again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+        if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+        backup had not read yet.
+        Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+        down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

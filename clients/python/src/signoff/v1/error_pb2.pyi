@@ -208,6 +208,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no channel of notifications has this name. Metadata: `channel`."""
     ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 72
     """NOT_FOUND: there is no such delivery. It may have been sent. Metadata: `delivery_id`."""
+    ERROR_REASON_BACKUP_RUNNING: _ErrorReason.ValueType  # 80
+    """RESOURCE_EXHAUSTED: the server makes one backup at a time, and another one is running. A google.rpc.RetryInfo in the
+    details says when to retry.
+    """
+    ERROR_REASON_BACKUP_ABORTED: _ErrorReason.ValueType  # 81
+    """ABORTED: the server ended a backup, because the client read too slowly, or too much changed meanwhile. What was
+    received is not a backup. Call again. Metadata: `limit`, the limit that was reached.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Every error carries a google.rpc.ErrorInfo with the domain `signoff.v1` and one of these as its
@@ -400,4 +408,12 @@ ERROR_REASON_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 71
 """NOT_FOUND: no channel of notifications has this name. Metadata: `channel`."""
 ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 72
 """NOT_FOUND: there is no such delivery. It may have been sent. Metadata: `delivery_id`."""
+ERROR_REASON_BACKUP_RUNNING: ErrorReason.ValueType  # 80
+"""RESOURCE_EXHAUSTED: the server makes one backup at a time, and another one is running. A google.rpc.RetryInfo in the
+details says when to retry.
+"""
+ERROR_REASON_BACKUP_ABORTED: ErrorReason.ValueType  # 81
+"""ABORTED: the server ended a backup, because the client read too slowly, or too much changed meanwhile. What was
+received is not a backup. Call again. Metadata: `limit`, the limit that was reached.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

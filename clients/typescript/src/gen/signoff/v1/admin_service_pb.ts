@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { BlockedSubject, Delivery, Freeze, FreezeScope, NotificationChannel, ServerStatus, Session, Subject } from "./admin_pb.js";
+import type { BackupComplete, BlockedSubject, Delivery, Freeze, FreezeScope, NotificationChannel, ServerStatus, Session, Subject } from "./admin_pb.js";
 import { file_signoff_v1_admin } from "./admin_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/admin_service.proto.
  */
 export const file_signoff_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzIlEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEwoLYWN0aXZlX29ubHkYAyABKAgiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USJQoIc2Vzc2lvbnMYASADKAsyEy5zaWdub2ZmLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn0KEkVuZFNlc3Npb25zUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhQKCnNlc3Npb25faWQYAiABKAlIABIlCgZwZXJzb24YAyABKAsyEy5zaWdub2ZmLnYxLlN1YmplY3RIABINCgNhbGwYBCABKAhIAEIHCgVzY29wZSIqChNFbmRTZXNzaW9uc1Jlc3BvbnNlEhMKC2VuZGVkX2NvdW50GAEgASgFIl8KE0Jsb2NrU3ViamVjdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIkCgdzdWJqZWN0GAIgASgLMhMuc2lnbm9mZi52MS5TdWJqZWN0Eg4KBnJlYXNvbhgDIAEoCSJBChRCbG9ja1N1YmplY3RSZXNwb25zZRIpCgVibG9jaxgBIAEoCzIaLnNpZ25vZmYudjEuQmxvY2tlZFN1YmplY3QiUQoVVW5ibG9ja1N1YmplY3RSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdCJDChZVbmJsb2NrU3ViamVjdFJlc3BvbnNlEikKBWJsb2NrGAEgASgLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIcChpMaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdCJJChtMaXN0QmxvY2tlZFN1YmplY3RzUmVzcG9uc2USKgoGYmxvY2tzGAEgAygLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIVChNMaXN0Q2hhbm5lbHNSZXF1ZXN0IkkKFExpc3RDaGFubmVsc1Jlc3BvbnNlEjEKCGNoYW5uZWxzGAEgAygLMh8uc2lnbm9mZi52MS5Ob3RpZmljYXRpb25DaGFubmVsIncKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIPCgdjaGFubmVsGAMgASgJEhMKC2FwcHJvdmFsX2lkGAQgASgJEhEKCWRlYWRfb25seRgFIAEoCCJbChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEigKCmRlbGl2ZXJpZXMYASADKAsyFC5zaWdub2ZmLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhMKC2RlbGl2ZXJ5X2lkGAIgASgJIj8KFVJldHJ5RGVsaXZlcnlSZXNwb25zZRImCghkZWxpdmVyeRgBIAEoCzIULnNpZ25vZmYudjEuRGVsaXZlcnkiJQoSVGVzdENoYW5uZWxSZXF1ZXN0Eg8KB2NoYW5uZWwYASABKAkiNwoTVGVzdENoYW5uZWxSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoCBIOCgZhbnN3ZXIYAiABKAkyrQgKDEFkbWluU2VydmljZRI/CgZGcmVlemUSGS5zaWdub2ZmLnYxLkZyZWV6ZVJlcXVlc3QaGi5zaWdub2ZmLnYxLkZyZWV6ZVJlc3BvbnNlEjkKBFRoYXcSFy5zaWdub2ZmLnYxLlRoYXdSZXF1ZXN0Ghguc2lnbm9mZi52MS5UaGF3UmVzcG9uc2USTgoLTGlzdEZyZWV6ZXMSHi5zaWdub2ZmLnYxLkxpc3RGcmVlemVzUmVxdWVzdBofLnNpZ25vZmYudjEuTGlzdEZyZWV6ZXNSZXNwb25zZRJICglHZXRTdGF0dXMSHC5zaWdub2ZmLnYxLkdldFN0YXR1c1JlcXVlc3QaHS5zaWdub2ZmLnYxLkdldFN0YXR1c1Jlc3BvbnNlElEKDExpc3RTZXNzaW9ucxIfLnNpZ25vZmYudjEuTGlzdFNlc3Npb25zUmVxdWVzdBogLnNpZ25vZmYudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USTgoLRW5kU2Vzc2lvbnMSHi5zaWdub2ZmLnYxLkVuZFNlc3Npb25zUmVxdWVzdBofLnNpZ25vZmYudjEuRW5kU2Vzc2lvbnNSZXNwb25zZRJRCgxCbG9ja1N1YmplY3QSHy5zaWdub2ZmLnYxLkJsb2NrU3ViamVjdFJlcXVlc3QaIC5zaWdub2ZmLnYxLkJsb2NrU3ViamVjdFJlc3BvbnNlElcKDlVuYmxvY2tTdWJqZWN0EiEuc2lnbm9mZi52MS5VbmJsb2NrU3ViamVjdFJlcXVlc3QaIi5zaWdub2ZmLnYxLlVuYmxvY2tTdWJqZWN0UmVzcG9uc2USZgoTTGlzdEJsb2NrZWRTdWJqZWN0cxImLnNpZ25vZmYudjEuTGlzdEJsb2NrZWRTdWJqZWN0c1JlcXVlc3QaJy5zaWdub2ZmLnYxLkxpc3RCbG9ja2VkU3ViamVjdHNSZXNwb25zZRJRCgxMaXN0Q2hhbm5lbHMSHy5zaWdub2ZmLnYxLkxpc3RDaGFubmVsc1JlcXVlc3QaIC5zaWdub2ZmLnYxLkxpc3RDaGFubmVsc1Jlc3BvbnNlElcKDkxpc3REZWxpdmVyaWVzEiEuc2lnbm9mZi52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaIi5zaWdub2ZmLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2USVAoNUmV0cnlEZWxpdmVyeRIgLnNpZ25vZmYudjEuUmV0cnlEZWxpdmVyeVJlcXVlc3QaIS5zaWdub2ZmLnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZRJOCgtUZXN0Q2hhbm5lbBIeLnNpZ25vZmYudjEuVGVzdENoYW5uZWxSZXF1ZXN0Gh8uc2lnbm9mZi52MS5UZXN0Q2hhbm5lbFJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_signoff_v1_admin]);
+  fileDesc("Ch5zaWdub2ZmL3YxL2FkbWluX3NlcnZpY2UucHJvdG8SCnNpZ25vZmYudjEiWwoNRnJlZXplUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiYKBXNjb3BlGAIgASgLMhcuc2lnbm9mZi52MS5GcmVlemVTY29wZRIOCgZyZWFzb24YAyABKAkiNAoORnJlZXplUmVzcG9uc2USIgoGZnJlZXplGAEgASgLMhIuc2lnbm9mZi52MS5GcmVlemUiNAoLVGhhd1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCglmcmVlemVfaWQYAiABKAkiMgoMVGhhd1Jlc3BvbnNlEiIKBmZyZWV6ZRgBIAEoCzISLnNpZ25vZmYudjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI6ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiMKB2ZyZWV6ZXMYASADKAsyEi5zaWdub2ZmLnYxLkZyZWV6ZSISChBHZXRTdGF0dXNSZXF1ZXN0Ij0KEUdldFN0YXR1c1Jlc3BvbnNlEigKBnN0YXR1cxgBIAEoCzIYLnNpZ25vZmYudjEuU2VydmVyU3RhdHVzIlEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEwoLYWN0aXZlX29ubHkYAyABKAgiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USJQoIc2Vzc2lvbnMYASADKAsyEy5zaWdub2ZmLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn0KEkVuZFNlc3Npb25zUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhQKCnNlc3Npb25faWQYAiABKAlIABIlCgZwZXJzb24YAyABKAsyEy5zaWdub2ZmLnYxLlN1YmplY3RIABINCgNhbGwYBCABKAhIAEIHCgVzY29wZSIqChNFbmRTZXNzaW9uc1Jlc3BvbnNlEhMKC2VuZGVkX2NvdW50GAEgASgFIl8KE0Jsb2NrU3ViamVjdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIkCgdzdWJqZWN0GAIgASgLMhMuc2lnbm9mZi52MS5TdWJqZWN0Eg4KBnJlYXNvbhgDIAEoCSJBChRCbG9ja1N1YmplY3RSZXNwb25zZRIpCgVibG9jaxgBIAEoCzIaLnNpZ25vZmYudjEuQmxvY2tlZFN1YmplY3QiUQoVVW5ibG9ja1N1YmplY3RSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSJAoHc3ViamVjdBgCIAEoCzITLnNpZ25vZmYudjEuU3ViamVjdCJDChZVbmJsb2NrU3ViamVjdFJlc3BvbnNlEikKBWJsb2NrGAEgASgLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIcChpMaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdCJJChtMaXN0QmxvY2tlZFN1YmplY3RzUmVzcG9uc2USKgoGYmxvY2tzGAEgAygLMhouc2lnbm9mZi52MS5CbG9ja2VkU3ViamVjdCIVChNMaXN0Q2hhbm5lbHNSZXF1ZXN0IkkKFExpc3RDaGFubmVsc1Jlc3BvbnNlEjEKCGNoYW5uZWxzGAEgAygLMh8uc2lnbm9mZi52MS5Ob3RpZmljYXRpb25DaGFubmVsIncKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIPCgdjaGFubmVsGAMgASgJEhMKC2FwcHJvdmFsX2lkGAQgASgJEhEKCWRlYWRfb25seRgFIAEoCCJbChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEigKCmRlbGl2ZXJpZXMYASADKAsyFC5zaWdub2ZmLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhMKC2RlbGl2ZXJ5X2lkGAIgASgJIj8KFVJldHJ5RGVsaXZlcnlSZXNwb25zZRImCghkZWxpdmVyeRgBIAEoCzIULnNpZ25vZmYudjEuRGVsaXZlcnkiJQoSVGVzdENoYW5uZWxSZXF1ZXN0Eg8KB2NoYW5uZWwYASABKAkiNwoTVGVzdENoYW5uZWxSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoCBIOCgZhbnN3ZXIYAiABKAkiDwoNQmFja3VwUmVxdWVzdCJYCg5CYWNrdXBSZXNwb25zZRIOCgRkYXRhGAEgASgMSAASLgoIY29tcGxldGUYAiABKAsyGi5zaWdub2ZmLnYxLkJhY2t1cENvbXBsZXRlSABCBgoEcGFydDLwCAoMQWRtaW5TZXJ2aWNlEj8KBkZyZWV6ZRIZLnNpZ25vZmYudjEuRnJlZXplUmVxdWVzdBoaLnNpZ25vZmYudjEuRnJlZXplUmVzcG9uc2USOQoEVGhhdxIXLnNpZ25vZmYudjEuVGhhd1JlcXVlc3QaGC5zaWdub2ZmLnYxLlRoYXdSZXNwb25zZRJOCgtMaXN0RnJlZXplcxIeLnNpZ25vZmYudjEuTGlzdEZyZWV6ZXNSZXF1ZXN0Gh8uc2lnbm9mZi52MS5MaXN0RnJlZXplc1Jlc3BvbnNlEkgKCUdldFN0YXR1cxIcLnNpZ25vZmYudjEuR2V0U3RhdHVzUmVxdWVzdBodLnNpZ25vZmYudjEuR2V0U3RhdHVzUmVzcG9uc2USUQoMTGlzdFNlc3Npb25zEh8uc2lnbm9mZi52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiAuc2lnbm9mZi52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJOCgtFbmRTZXNzaW9ucxIeLnNpZ25vZmYudjEuRW5kU2Vzc2lvbnNSZXF1ZXN0Gh8uc2lnbm9mZi52MS5FbmRTZXNzaW9uc1Jlc3BvbnNlElEKDEJsb2NrU3ViamVjdBIfLnNpZ25vZmYudjEuQmxvY2tTdWJqZWN0UmVxdWVzdBogLnNpZ25vZmYudjEuQmxvY2tTdWJqZWN0UmVzcG9uc2USVwoOVW5ibG9ja1N1YmplY3QSIS5zaWdub2ZmLnYxLlVuYmxvY2tTdWJqZWN0UmVxdWVzdBoiLnNpZ25vZmYudjEuVW5ibG9ja1N1YmplY3RSZXNwb25zZRJmChNMaXN0QmxvY2tlZFN1YmplY3RzEiYuc2lnbm9mZi52MS5MaXN0QmxvY2tlZFN1YmplY3RzUmVxdWVzdBonLnNpZ25vZmYudjEuTGlzdEJsb2NrZWRTdWJqZWN0c1Jlc3BvbnNlElEKDExpc3RDaGFubmVscxIfLnNpZ25vZmYudjEuTGlzdENoYW5uZWxzUmVxdWVzdBogLnNpZ25vZmYudjEuTGlzdENoYW5uZWxzUmVzcG9uc2USVwoOTGlzdERlbGl2ZXJpZXMSIS5zaWdub2ZmLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBoiLnNpZ25vZmYudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZRJUCg1SZXRyeURlbGl2ZXJ5EiAuc2lnbm9mZi52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBohLnNpZ25vZmYudjEuUmV0cnlEZWxpdmVyeVJlc3BvbnNlEk4KC1Rlc3RDaGFubmVsEh4uc2lnbm9mZi52MS5UZXN0Q2hhbm5lbFJlcXVlc3QaHy5zaWdub2ZmLnYxLlRlc3RDaGFubmVsUmVzcG9uc2USQQoGQmFja3VwEhkuc2lnbm9mZi52MS5CYWNrdXBSZXF1ZXN0Ghouc2lnbm9mZi52MS5CYWNrdXBSZXNwb25zZTABQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_signoff_v1_admin]);
 
 /**
  * Stops calls.
@@ -680,6 +680,58 @@ export const TestChannelResponseSchema: GenMessage<TestChannelResponse> = /*@__P
   messageDesc(file_signoff_v1_admin_service, 25);
 
 /**
+ * Asks for a backup.
+ *
+ * @generated from message signoff.v1.BackupRequest
+ */
+export type BackupRequest = Message<"signoff.v1.BackupRequest"> & {
+};
+
+/**
+ * Describes the message signoff.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 26);
+
+/**
+ * A part of a backup.
+ *
+ * @generated from message signoff.v1.BackupResponse
+ */
+export type BackupResponse = Message<"signoff.v1.BackupResponse"> & {
+  /**
+   * The part.
+   *
+   * @generated from oneof signoff.v1.BackupResponse.part
+   */
+  part: {
+    /**
+     * The next bytes of the file: 1 byte to 64 KiB.
+     *
+     * @generated from field: bytes data = 1;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | {
+    /**
+     * The file is complete. The last message.
+     *
+     * @generated from field: signoff.v1.BackupComplete complete = 2;
+     */
+    value: BackupComplete;
+    case: "complete";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message signoff.v1.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_admin_service, 27);
+
+/**
  * Stop agents in an emergency, keep people out, and read the server's status. For operators; auditors may read.
  *
  * @generated from service signoff.v1.AdminService
@@ -839,6 +891,27 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof TestChannelRequestSchema;
     output: typeof TestChannelResponseSchema;
+  },
+  /**
+   * Streams a backup of the store: a file for `signoff import`, in chunks. The file is the state of one moment, while
+   * the server continues to work: every change that was acknowledged before this call, and no part of a later one. It
+   * has every policy version, token (as a hash), freeze and block, every approval with its arguments and events, and
+   * the messages that were not delivered yet. Sessions and signing keys are not in it: people sign in again, and links
+   * in earlier messages stop working. Treat the file as a secret, because arguments can contain secrets.
+   *
+   * The last message has `complete`. A stream that ends without it is not a backup. A backup cannot be resumed: call
+   * again. The server makes one backup at a time, and deletes no old approvals (`retain`) meanwhile. It ends the stream
+   * if the client reads nothing for 60 s, after 6 h, or once more than 256 MiB of stored records have changed that the
+   * backup had not read yet.
+   * Errors: RESOURCE_EXHAUSTED (BACKUP_RUNNING); ABORTED (BACKUP_ABORTED); UNAVAILABLE (DRAINING) when the server shuts
+   * down; UNAUTHENTICATED when the caller's credentials are revoked. Changes nothing.
+   *
+   * @generated from rpc signoff.v1.AdminService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signoff_v1_admin_service, 0);
