@@ -17,11 +17,15 @@
 mod approvals;
 mod blocks;
 mod columns;
+mod config;
 mod connections;
 mod durability;
+mod error;
+mod failed;
 mod feed;
 mod freezes;
 mod group;
+mod job;
 mod list;
 mod load;
 mod merged_records;
@@ -53,15 +57,17 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+pub use config::PostgresConfig;
 pub use durability::Durability;
+pub use error::OpenError;
 pub use migrations::SchemaVersion;
-pub use open::{OpenError, PostgresConfig};
+
 pub use tls::{PostgresTls, TlsError};
 pub use url::{PostgresUrl, PostgresUrlError};
 
 use self::{
     connections::{Connection, Connections},
-    writer::Job,
+    job::Job,
 };
 use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
 use crate::domain::{Routes, Time};

@@ -190,11 +190,32 @@ async fn a_store_moves_to_postgres_and_back() {
     assert_eq!(lines(&new), lines(&old));
 }
 
+#[tokio::test]
+async fn the_first_token_is_created_in_the_database() {
+    let (data, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+    let url = database.url();
+    assert!(run(&["store", "status", "--store", &url]).await.starts_with("no tables"));
+    let who = ["--subject", "me", "--kind", "person", "--role", "operator"];
+    let created = run(&[&["token", "create", "--store", &url][..], &who].concat()).await;
+    assert!(run(&["token", "list", "--store", &url]).await.contains("local/me"));
+    assert!(run(&["store", "status", "--store", &url]).await.starts_with("version 1; "));
+    assert!(run(&["store", "migrate", "--store", &url]).await.starts_with("version 1; "));
+    let mut serve = signoff(&["serve", "--listen", "127.0.0.1:0", "--store", &url, "--data-dir"]);
+    serve.arg(data.path());
+    let server = Process::spawn(data.path(), serve).listening().await.expect("a token is enough to serve");
+    let secret = created.split_whitespace().find(|word| word.starts_with("signoff_")).expect("the secret is printed");
+    let get = GetApprovalRequest { approval_id: uuid::Uuid::nil().to_string(), ..Default::default() };
+    let status = server.client(secret).get_approval(get).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::NotFound, "{status:?}");
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().expect("a name in UTF-8")
 }
 
-async fn run(arguments: &[&str]) {
+/// Runs a command, and returns what it prints.
+async fn run(arguments: &[&str]) -> String {
     let output = signoff(arguments).output().await.expect("the program starts");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
 }

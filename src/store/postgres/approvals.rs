@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{PostgresStore, columns, list, load, prune, writer::Job};
+use super::{PostgresStore, columns, job::Job, list, load, prune};
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},
     store::{

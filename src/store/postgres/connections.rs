@@ -7,7 +7,7 @@ use deadpool_postgres::{
 };
 use tokio_postgres::config::TargetSessionAttrs;
 
-use super::{PostgresConfig, tls};
+use super::{PostgresConfig, error::cause, tls};
 use crate::store::StoreError;
 
 /// Advisory locks. They are of the database, so each also depends on the schema.
@@ -177,24 +177,5 @@ impl Drop for Transaction {
         if let Some(connection) = self.0.take() {
             drop(Object::take(connection));
         }
-    }
-}
-
-/// An error with its causes, for logs.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// Why a statement failed is logged; callers learn only that the store cannot answer now.
-impl From<tokio_postgres::Error> for StoreError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        tracing::warn!(error = %cause(&error), "a statement failed in PostgreSQL");
-        Self::Unavailable("a statement failed in PostgreSQL".into())
     }
 }

@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     columns,
+    job::Job,
     load::{Found, Known},
-    writer::Job,
 };
 use crate::{
     domain::{

@@ -1,11 +1,8 @@
 //! Opening a store in PostgreSQL.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64},
 };
 
 use tokio::sync::{mpsc, watch};
@@ -13,107 +10,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Durability, PostgresStore, PostgresTls, PostgresUrl, SchemaVersion, Shared, TlsError,
-    connections::{Connection, Connections, cause},
-    feed, freezes, migrations, outbox, ownership, password, restored, writer,
+    Durability, OpenError, PostgresConfig, PostgresStore, SchemaVersion, Shared,
+    connections::{Connection, Connections},
+    feed, freezes, migrations, outbox, ownership, restored, writer,
 };
 use crate::{
-    domain::{Routes, Time},
-    store::{Health, Observer, StoreError, commit_broadcast::CommitBroadcast, records},
+    domain::Time,
+    store::{Health, Observer, commit_broadcast::CommitBroadcast, records},
 };
 
 /// Capacity of the writer's queue. Senders wait when it is full.
 const QUEUE: usize = 4_096;
-
-/// The schema of the tables, unless another one is set.
-const SCHEMA: &str = "signoff";
-
-/// Settings of a store in PostgreSQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostgresConfig {
-    /// Hosts, database, user and password.
-    pub connection: tokio_postgres::Config,
-    /// Protection of the connections.
-    pub tls: PostgresTls,
-    /// The schema (namespace) of the tables in the database: lower-case letters, digits and `_`.
-    pub schema: String,
-    /// Whether to create and migrate the tables.
-    pub migrate: bool,
-    /// Whether the store fails unless [`Durability::Standby`] is promised.
-    pub require_synchronous: bool,
-    /// The channels to notify about events.
-    pub routes: Arc<Routes>,
-}
-
-impl PostgresConfig {
-    /// The store in a database, whose tables are created or migrated when it is opened. The password, if the database
-    /// requires one, is in a file, or in the variable `PGPASSWORD`.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn new(url: &PostgresUrl, password_file: Option<&Path>) -> Result<Self, OpenError> {
-        let mut connection = url.connection().clone();
-        if let Some(password) = password::read(password_file).await? {
-            connection.password(password);
-        }
-        let schema = SCHEMA.to_owned();
-        Ok(Self {
-            connection,
-            tls: url.tls().clone(),
-            schema,
-            migrate: true,
-            require_synchronous: false,
-            routes: Arc::default(),
-        })
-    }
-}
-
-/// Why a store in PostgreSQL could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// PostgreSQL cannot be reached, or rejects the statements.
-    #[error("cannot open the store in PostgreSQL: {0}")]
-    Failed(String),
-    /// The password cannot be read.
-    #[error("cannot read the password of the database: {0}")]
-    Password(String),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// A later version migrated the store, and this build cannot serve it.
-    #[error("the store in PostgreSQL has schema version {found}, and this build knows {known}: use a newer signoff")]
-    Newer {
-        /// The applied migration.
-        found: i32,
-        /// The newest migration of this build.
-        known: i32,
-    },
-    /// The store needs a migration.
-    #[error(
-        "the store in PostgreSQL has schema version {found}, and this build needs {newest}: run `signoff store migrate`"
-    )]
-    Older {
-        /// The applied migration; 0 for an empty database.
-        found: i32,
-        /// The newest migration of this build.
-        newest: i32,
-    },
-    /// The settings of PostgreSQL promise less than is required.
-    #[error("require_synchronous is set, but {0}; set synchronous_standby_names, and synchronous_commit to on")]
-    NotSynchronous(Durability),
-    /// Another server runs on this store.
-    #[error("another server uses the store in PostgreSQL; one server can use it at a time")]
-    InUse,
-    /// The data is damaged.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<tokio_postgres::Error> for OpenError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Failed(cause(&error))
-    }
-}
 
 impl PostgresStore {
     /// The version of a store's schema, while a server may be using it.

@@ -12,13 +12,14 @@ use uuid::Uuid;
 use super::{
     Shared, columns,
     connections::Lock,
+    failed::Failed,
     freezes,
     group::{Caller, Loaded, Named, RequestKey},
+    job::Job,
     load,
-    writer::{Failed, Job, KnownFreezes},
 };
 use crate::{
-    domain::{ApprovalId, Digest, Lane, Time},
+    domain::{ApprovalId, Digest, Freezes, Lane, Time},
     store::{
         LaneId, StoreError,
         records::{self, corrupt},
@@ -42,6 +43,13 @@ const REJECTIONS: &str = "\
     SELECT DISTINCT ON (call) call, until, approval FROM rejections WHERE call = ANY($1) \
     ORDER BY call, until DESC, approval DESC";
 const FREEZES: &str = "SELECT freezes FROM meta";
+
+/// Freezes, as of a version.
+#[derive(Debug, Default)]
+pub(super) struct KnownFreezes {
+    pub(super) version: i64,
+    pub(super) freezes: Arc<Freezes>,
+}
 
 /// What a group of commands refers to.
 #[derive(Debug, Default)]

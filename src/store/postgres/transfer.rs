@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::{
     PostgresStore, columns,
+    failed::Failed,
     group::{Changed, RequestKey},
     load, policies, write,
-    writer::Failed,
 };
 use crate::{
     domain::{Approval, ApprovalId, ReplayError, Revision, Status, name::composed},

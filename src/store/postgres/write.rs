@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{
     Shared, columns,
+    failed::Failed,
     group::{Changed, Writes},
     outbox::LaneRow,
-    writer::Failed,
 };
 use crate::{domain::Approval, store::records};
 

@@ -19,22 +19,21 @@ use std::{
 };
 
 use deadpool_postgres::Object;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
-use tokio_postgres::error::SqlState;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Shared, columns,
     connections::Connection,
+    failed::Failed,
     freezes,
     group::{Group, Outcome, Writes},
-    read, write,
+    job::Job,
+    read::{self, KnownFreezes},
+    write,
 };
 use crate::{
-    domain::{ApprovalId, Command, Freezes, Time},
-    store::{StoreError, Submission, Submitted, Transitioned, records},
+    domain::Time,
+    store::{StoreError, records},
 };
 
 /// Maximum commands in one group.
@@ -49,16 +48,6 @@ const RESOLVE: Duration = Duration::from_secs(8);
 /// How often the number of pending approvals is counted anew, for what other servers do.
 const COUNT: Duration = Duration::from_secs(1);
 
-/// Answers a command.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// A command for the writer.
-pub(super) enum Job {
-    Submit(Box<Submission>, Reply<Submitted>),
-    Transition(ApprovalId, Box<Command>, Time, Reply<Transitioned>),
-    Close(oneshot::Sender<()>),
-}
-
 /// The number of pending approvals.
 pub(super) struct Pending {
     pub(super) count: u64,
@@ -72,13 +61,6 @@ pub(super) async fn pending(connection: &Connection) -> Result<Pending, StoreErr
     let row = connection.query_one(&statement, &[]).await?;
     let oldest: Option<i64> = row.get(1);
     Ok(Pending { count: columns::unsigned(row.get(0))?, oldest: oldest.map(records::time).transpose()? })
-}
-
-/// Freezes, as of a version.
-#[derive(Debug, Default)]
-pub(super) struct KnownFreezes {
-    pub(super) version: i64,
-    pub(super) freezes: Arc<Freezes>,
 }
 
 /// Starts the writer.
@@ -96,29 +78,6 @@ struct Writer {
     /// Kept between groups: its statements are prepared.
     connection: Option<Connection>,
     freezes: KnownFreezes,
-}
-
-/// Why a group is not on record.
-pub(super) enum Failed {
-    /// It lost a race, and can run again.
-    Race,
-    /// It failed.
-    Store(StoreError),
-    /// `COMMIT` failed: it may be on record.
-    Unknown(Writes, Vec<Outcome>),
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<tokio_postgres::Error> for Failed {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let races = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::UNIQUE_VIOLATION];
-        if error.code().is_some_and(|code| races.contains(code)) { Self::Race } else { Self::Store(error.into()) }
-    }
 }
 
 impl Writer {

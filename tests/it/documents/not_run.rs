@@ -21,6 +21,8 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/notifications.md", "signoff config check ", "needs the example's configuration"),
     ("docs/notifications.md", "signoff notify ", "needs the example's channels; src/cli/tests/notify.rs runs them"),
     ("docs/notifications.md", "ntfy ", "commands of another program"),
+    ("docs/postgresql.md", "export PGPASSWORD", POSTGRES),
+    ("docs/postgresql.md", "signoff ", POSTGRES),
     ("docs/security.md", "grpcurl ", "calls a server on another machine"),
     ("docs/troubleshooting.md", "umask ", MAKES_ROOM),
     ("docs/troubleshooting.md", "signoff export ", MAKES_ROOM),
@@ -34,6 +36,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
 const INSTALLED: &str = "cargo has built the program for these tests";
 const INSTALLS: &str = "changes this machine: cargo xtask deploy checks the unit, its user and the archive";
 const CLUSTER: &str = "needs a cluster: cargo xtask deploy renders the chart";
+const POSTGRES: &str = "needs a database: tests/it/postgres.rs makes one, and runs these commands with it";
 const PYTHON: &str = "needs packages: clients/python/tests/test_start.py runs the page's program";
 const MAKES_ROOM: &str = "tests/it/tokens/commands.rs: an_export_without_its_tokens_makes_room";
 const MAVEN: &str = "needs packages: clients/java/scripts/test builds the adapters";
