@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     identity::oidc::{self, check_client_secret_file},
     policy_file,
+    store::StoreConfig,
     tls::{LiveTls, TlsFiles},
     workers::read_policy_file,
 };
@@ -28,6 +29,10 @@ pub async fn check_files(config: &Config) -> Vec<String> {
     if let Some(path) = &config.oidc.client_secret_file {
         let unusable = check_client_secret_file(path).await.err();
         problems.extend(unusable.map(|error| format!("oidc.client_secret_file: {error}")));
+    }
+    if let (Some(url), Some(_)) = (&config.store, &config.store_password_file) {
+        let unusable = StoreConfig::in_postgres(url, config.store_password_file.as_deref()).await.err();
+        problems.extend(unusable.map(|error| format!("store_password_file: {error}")));
     }
     problems.extend(channel_secrets::problems(&config.channels).await);
     if let Some(path) = &config.policy {
@@ -100,6 +105,8 @@ mod tests {
         fs::write(path("keys.json"), r#"{"keys": []}"#).unwrap();
         let config = Config {
             data_dir: path("file").join("data"),
+            store: Some("postgres://u@localhost/d".parse().unwrap()),
+            store_password_file: Some(path("password")),
             policy: Some(path("policy.yaml")),
             tls: TlsConfig {
                 certificate: Some(path("tls.crt")),
@@ -123,6 +130,7 @@ mod tests {
         let told = problems.join("\n").replace(&format!("{}/", directory.path().display()), "");
         for expected in [
             "data_dir: file is not a directory",
+            "store_password_file: cannot read the password of the database: password: No such file",
             "tls: tls.crt: No such file",
             "tls: tls.key: No such file",
             "oidc.client_secret_file: client-secret: No such file",

@@ -42,6 +42,8 @@ mod signing_keys;
 mod snapshot;
 #[cfg(test)]
 pub(in crate::store) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transfer;
 mod url;

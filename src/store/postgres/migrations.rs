@@ -64,7 +64,8 @@ pub(super) async fn version(connection: &Connection, schema: &str) -> Result<Sch
 
 /// Brings a store to the newest version. Servers that start at once wait for each other.
 pub(super) async fn migrate(connection: &Connection, schema: &str) -> Result<SchemaVersion, OpenError> {
-    connection.batch_execute("BEGIN").await?;
+    // Changing a large table may take long.
+    connection.batch_execute("BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
     connection.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Migrations.number(schema)]).await?;
     let version = version(connection, schema).await?;
     if version.needs > version.newest {

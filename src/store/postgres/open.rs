@@ -28,7 +28,7 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn schema_version(config: &PostgresConfig) -> Result<SchemaVersion, OpenError> {
-        let connection = Connections::new(config)?.get().await?;
+        let connection = Connections::new(config)?.first().await?;
         Ok(migrations::version(&connection, &config.schema).await?)
     }
 
@@ -37,7 +37,7 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn migrate(config: &PostgresConfig) -> Result<SchemaVersion, OpenError> {
-        let connection = Connections::new(config)?.get().await?;
+        let connection = Connections::new(config)?.first().await?;
         migrations::migrate(&connection, &config.schema).await
     }
 
@@ -57,7 +57,7 @@ impl PostgresStore {
     /// [`OpenError`].
     pub async fn open(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
         let connections = Connections::new(config)?;
-        let connection = connections.get().await?;
+        let connection = connections.first().await?;
         if config.migrate {
             migrations::migrate(&connection, &config.schema).await?;
         }

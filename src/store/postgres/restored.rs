@@ -12,6 +12,7 @@ pub(super) async fn renumber(connections: &Connections) -> Result<(), OpenError>
     let transaction = connections.exclusive().await?;
     let ahead = "SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))";
     if transaction.query_one(ahead, &[]).await?.get(0) {
+        transaction.batch_execute("SET LOCAL statement_timeout = 0").await?;
         transaction.batch_execute("UPDATE changes SET xid = pg_current_xact_id()").await?;
         transaction.batch_execute("UPDATE meta SET store = gen_random_uuid()").await?;
         tracing::warn!("the database was restored into another cluster; consumers of the change feed start again");

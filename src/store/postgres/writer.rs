@@ -157,8 +157,21 @@ impl Writer {
     /// Runs a group once. On success it is durable.
     async fn attempt(&mut self, jobs: &[Job]) -> Result<(Writes, Vec<Outcome>), Failed> {
         let connection = self.connection().await?;
-        // A connection is kept only after a group that ended well: any other may have an open transaction.
-        let (loaded, freezes) = read::group(&connection, jobs, &self.freezes, &self.shared).await?;
+        match self.attempt_on(&connection, jobs).await {
+            Ok(done) => {
+                self.connection = Some(connection);
+                Ok(done)
+            }
+            Err(failed) => {
+                // Its transaction may be open, and hold locks: it must not return to the pool.
+                drop(Object::take(connection));
+                Err(failed)
+            }
+        }
+    }
+
+    async fn attempt_on(&mut self, connection: &Connection, jobs: &[Job]) -> Result<(Writes, Vec<Outcome>), Failed> {
+        let (loaded, freezes) = read::group(connection, jobs, &self.freezes, &self.shared).await?;
         if let Some(freezes) = freezes {
             freezes::observe(&self.shared, freezes.version, &freezes.freezes);
             self.freezes = freezes;
@@ -169,14 +182,12 @@ impl Writer {
         if writes.is_empty() {
             connection.batch_execute("ROLLBACK").await?;
         } else {
-            write::group(&connection, &writes, &self.shared).await?;
+            write::group(connection, &writes, &self.shared).await?;
             if let Err(error) = connection.batch_execute("COMMIT").await {
                 tracing::warn!(%error, "cannot tell whether a group of commands was committed");
-                drop(Object::take(connection));
                 return Err(Failed::Unknown(writes, outcomes));
             }
         }
-        self.connection = Some(connection);
         Ok((writes, outcomes))
     }
 
