@@ -19,7 +19,7 @@ pub struct PostgresConfig {
     pub schema: String,
     /// Whether to create and migrate the tables.
     pub migrate: bool,
-    /// Whether the store fails unless [`Durability::Standby`] is promised.
+    /// Whether the store fails unless [`Durability::Standby`](super::Durability::Standby) is promised.
     pub require_synchronous: bool,
     /// The channels to notify about events.
     pub routes: Arc<Routes>,
