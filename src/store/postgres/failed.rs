@@ -7,7 +7,7 @@ use crate::store::StoreError;
 
 /// Why a group is not on record.
 pub(super) enum Failed {
-    /// It lost a race, and can run again.
+    /// It lost a race, or its connection broke before the commit. It can run again.
     Race,
     /// It failed.
     Store(StoreError),
@@ -23,7 +23,14 @@ impl From<StoreError> for Failed {
 
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Self {
-        let races = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE, SqlState::UNIQUE_VIOLATION];
-        if error.code().is_some_and(|code| races.contains(code)) { Self::Race } else { Self::Store(error.into()) }
+        let again = [
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::UNIQUE_VIOLATION,
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+        ];
+        let again = error.is_closed() || error.code().is_some_and(|code| again.contains(code));
+        if again { Self::Race } else { Self::Store(error.into()) }
     }
 }

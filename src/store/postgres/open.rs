@@ -92,9 +92,10 @@ impl PostgresStore {
             stop: CancellationToken::new(),
         });
         drop(connection);
-        writer::start(Arc::clone(&shared), jobs).await?;
+        let health = watch::Sender::new(Health::Working);
+        writer::start(Arc::clone(&shared), jobs, health.clone()).await?;
         feed::start(Arc::clone(&shared)).await?;
-        Ok(Self { shared, writer: sender, newest_time, health: watch::Sender::new(Health::Working) })
+        Ok(Self { shared, writer: sender, newest_time, health })
     }
 }
 

@@ -19,7 +19,10 @@ use std::{
 };
 
 use deadpool_postgres::Object;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::{
     Shared, columns,
@@ -33,7 +36,7 @@ use super::{
 };
 use crate::{
     domain::Time,
-    store::{StoreError, records},
+    store::{Health, StoreError, records},
 };
 
 /// Maximum commands in one group.
@@ -64,12 +67,22 @@ pub(super) async fn pending(connection: &Connection) -> Result<Pending, StoreErr
 }
 
 /// Starts the writer.
-pub(super) async fn start(shared: Arc<Shared>, jobs: mpsc::Receiver<Job>) -> Result<(), StoreError> {
+pub(super) async fn start(
+    shared: Arc<Shared>,
+    jobs: mpsc::Receiver<Job>,
+    health: watch::Sender<Health>,
+) -> Result<(), StoreError> {
     let connection = shared.connections.get().await?;
     let freezes = read::freezes(&connection).await?;
     freezes::observe(&shared, freezes.version, &freezes.freezes);
     let writer = Writer { shared, connection: Some(connection), freezes };
-    tokio::spawn(writer.run(jobs));
+    let writing = tokio::spawn(writer.run(jobs));
+    tokio::spawn(async move {
+        // A bug. Nothing could be decided any more, so the process must end.
+        if writing.await.is_err() {
+            health.send_replace(Health::Failed("the writer of the store panicked".into()));
+        }
+    });
     Ok(())
 }
 
@@ -132,8 +145,8 @@ impl Writer {
                 Ok(done) => break done,
                 Err(Failed::Race) if attempt < ATTEMPTS => attempt += 1,
                 Err(Failed::Race) => {
-                    tracing::warn!(attempts = ATTEMPTS, "a group of commands lost every race");
-                    return fail(jobs, &StoreError::Unavailable("too many servers change the same approvals".into()));
+                    tracing::warn!(attempts = ATTEMPTS, "a group of commands failed every time");
+                    return fail(jobs, &StoreError::Unavailable("PostgreSQL ends every transaction".into()));
                 }
                 Err(Failed::Store(error)) => return fail(jobs, &error),
                 Err(Failed::Unknown(writes, outcomes)) => match self.resolve(&writes).await {
