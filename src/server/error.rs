@@ -40,13 +40,12 @@ pub enum StartError {
     /// No call could authenticate.
     #[error(
         "no authentication is configured: there is no active token, and neither oidc.issuer nor certificates.… is \
-         set. Create the first token with `signoff token create --data-dir {} --subject NAME --kind person --role \
-         operator` (see docs/security.md), or use --dev on your own machine",
-        data_dir.display()
+         set. Create the first token with `signoff token create {store} --subject NAME --kind person --role \
+         operator` (see docs/security.md), or use --dev on your own machine"
     )]
     NoAuthentication {
-        /// The data directory.
-        data_dir: PathBuf,
+        /// The option that names the store.
+        store: String,
     },
     /// The tokens of development mode cannot be read or created.
     #[error(transparent)]

@@ -60,7 +60,11 @@ impl UseCases {
         let kept = Arc::clone(store) as Arc<dyn TokenStore>;
         let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
         if !config.has_authentication() && !tokens.any_active() {
-            return Err(StartError::NoAuthentication { data_dir: config.data_dir.clone() });
+            let store = match &config.store {
+                None => format!("--data-dir {}", config.data_dir.display()),
+                Some(url) => format!("--store {url}"),
+            };
+            return Err(StartError::NoAuthentication { store });
         }
         let settings = sessions::Settings {
             idle: config.desk.session_idle,

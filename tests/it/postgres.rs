@@ -195,6 +195,11 @@ async fn the_first_token_is_created_in_the_database() {
     let (data, database) = (tempfile::tempdir().unwrap(), Database::create().await);
     let url = database.url();
     assert!(run(&["store", "status", "--store", &url]).await.starts_with("no tables"));
+    // Without a token the server does not start, and says how to create one there.
+    let mut serve = signoff(&["serve", "--listen", "127.0.0.1:0", "--store", &url, "--data-dir"]);
+    serve.arg(data.path());
+    let (_, log) = Process::spawn(data.path(), serve).listening().await.unwrap_err();
+    assert!(log.contains(&format!("signoff token create --store {url} --subject")), "{log}");
     let who = ["--subject", "me", "--kind", "person", "--role", "operator"];
     let created = run(&[&["token", "create", "--store", &url][..], &who].concat()).await;
     assert!(run(&["token", "list", "--store", &url]).await.contains("local/me"));

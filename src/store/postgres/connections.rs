@@ -7,7 +7,7 @@ use deadpool_postgres::{
 };
 use tokio_postgres::config::TargetSessionAttrs;
 
-use super::{OpenError, PostgresConfig, error::cause, tls};
+use super::{OpenError, PostgresConfig, error::cause_of_pool, tls};
 use crate::store::StoreError;
 
 /// Advisory locks. They are of the database, so each also depends on the schema.
@@ -105,14 +105,14 @@ impl Connections {
             if matches!(error, PoolError::Closed) {
                 return StoreError::Unavailable(super::CLOSED.into());
             }
-            tracing::warn!(error = %cause(&error), "cannot connect to PostgreSQL");
+            tracing::warn!(error = %cause_of_pool(&error), "cannot connect to PostgreSQL");
             StoreError::Unavailable("no connection to PostgreSQL".into())
         })
     }
 
     /// The first connection, for what opens the store: the error has the reason.
     pub(super) async fn first(&self) -> Result<Connection, OpenError> {
-        self.pool.get().await.map_err(|error| OpenError::Failed(cause(&error)))
+        self.pool.get().await.map_err(|error| OpenError::Failed(cause_of_pool(&error)))
     }
 
     /// A transaction that nothing else changes the store beside.

@@ -1,5 +1,7 @@
 //! Errors of PostgreSQL.
 
+use deadpool_postgres::PoolError;
+
 use super::{Durability, TlsError};
 use crate::store::StoreError;
 
@@ -50,15 +52,27 @@ impl From<tokio_postgres::Error> for OpenError {
     }
 }
 
-/// An error with its causes, for logs.
+/// An error with its causes.
 pub(super) fn cause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        // Some errors repeat their cause.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text
+}
+
+/// An error of the pool. What it says of its own about a connection that failed adds nothing.
+pub(super) fn cause_of_pool(error: &PoolError) -> String {
+    match error {
+        PoolError::Backend(error) => cause(error),
+        error => cause(error),
+    }
 }
 
 /// Why a statement failed is logged; callers learn only that the store cannot answer now.
@@ -66,5 +80,24 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         tracing::warn!(error = %cause(&error), "a statement failed in PostgreSQL");
         Self::Unavailable("a statement failed in PostgreSQL".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Told(&'static str, #[source] Option<Box<Told>>);
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let refused = Told("connection refused", None);
+        let connecting = Told("cannot connect: connection refused", Some(Box::new(refused)));
+        assert_eq!(
+            cause(&Told("no server", Some(Box::new(connecting)))),
+            "no server: cannot connect: connection refused"
+        );
     }
 }
