@@ -47,8 +47,7 @@ impl BlockStore for PostgresStore {
     }
 }
 
-/// Reads all blocks. One that is unreadable fails the whole: it may keep anyone out.
-/// Reads every block.
+/// Reads all blocks. One that is unreadable fails the call: it may block any subject.
 pub(super) async fn read(client: &ClientWrapper) -> Result<Blocks, StoreError> {
     let statement = client.prepare_cached("SELECT id, record FROM blocks").await?;
     let rows = client.query(&statement, &[]).await?;

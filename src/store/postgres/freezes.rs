@@ -51,7 +51,7 @@ impl FreezeStore for PostgresStore {
     }
 }
 
-/// Reads all freezes. One that is unreadable fails the whole: it may stop any call.
+/// Reads all freezes. One that is unreadable fails the call: it may stop any tool.
 pub(super) async fn read(client: &ClientWrapper) -> Result<Freezes, StoreError> {
     let statement = client.prepare_cached("SELECT id, record FROM freezes").await?;
     let rows = client.query(&statement, &[]).await?;

@@ -139,8 +139,8 @@ impl Cut {
         self.end
     }
 
-    /// Call before a group is applied: keeps what it is about to change. `revisions`: of the changed approvals before the
-    /// group. `records`: the keys of other records that it changes.
+    /// Keeps the old values of what a group will change. Call this before the group is applied. `revisions` are those of
+    /// the changed approvals before the group, and `records` the keys of the other changed records.
     fn note(
         &self,
         pages: &TreeReader,
@@ -223,8 +223,7 @@ impl Cuts {
         !self.0.is_empty()
     }
 
-    /// Call before a group is applied: keeps what it is about to change, for every snapshot that exists. `revisions`: of
-    /// the changed approvals before the group. `records`: the keys of other records that it changes.
+    /// As [`Cut::note`], for every snapshot that exists.
     pub(super) fn note<R: Iterator<Item = (Kind, Vec<u8>)>>(
         &self,
         pages: &TreeReader,
