@@ -84,32 +84,42 @@ pub(super) async fn events(
     after: Revision,
     up_to: Revision,
 ) -> Result<HashMap<ApprovalId, Vec<Event>>, StoreError> {
+    // An approval without such events has one row, so that a missing event shows.
     let sql = "SELECT a.id, a.head, e.revision, e.payload, s.document FROM approvals a \
                LEFT JOIN schemas s ON s.hash = a.schema \
-               JOIN events e ON e.approval = a.id AND e.revision > $2 AND e.revision <= $3 \
+               LEFT JOIN events e ON e.approval = a.id AND e.revision > $2 AND e.revision <= $3 \
                WHERE a.id = ANY($1) ORDER BY a.id, e.revision";
     let statement = client.prepare_cached(sql).await?;
-    let bound = number(up_to.min(Revision::MAX / 2));
-    let rows = client.query(&statement, &[&ids, &number(after.min(Revision::MAX / 2)), &bound]).await?;
-    let mut found: HashMap<ApprovalId, Vec<Event>> = HashMap::new();
-    let mut last: HashMap<ApprovalId, Digest> = HashMap::new();
-    for row in &rows {
-        let id = ApprovalId::new(row.get(0));
-        let revision = unsigned(row.get(2))?;
+    let (after, up_to) = (after.min(LAST), up_to.min(LAST));
+    let rows = client.query(&statement, &[&ids, &number(after), &number(up_to)]).await?;
+    let of_one = rows.chunk_by(|one, next| one.get::<_, Uuid>(0) == next.get::<_, Uuid>(0));
+    of_one.map(|rows| Ok((ApprovalId::new(rows[0].get(0)), chain(rows, after, up_to)?))).collect()
+}
+
+/// Far above every revision, and the largest that a column holds.
+const LAST: Revision = i64::MAX as Revision;
+
+/// The events in the rows of one approval.
+fn chain(rows: &[Row], after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
+    let id = ApprovalId::new(rows[0].get(0));
+    let head: Head = records::decode(rows[0].get(1))?;
+    let (mut events, mut last) = (Vec::new(), (after == 0).then_some(Digest::ZERO));
+    let mut expected = after + 1;
+    for row in rows {
+        let Some(revision) = row.get::<_, Option<i64>>(2).map(unsigned).transpose()? else { continue };
         let schema: Option<&str> = row.get(4);
         let link = Link::decode(id, revision, row.get(3), |_| Ok(schema.map(|text| text.as_bytes().to_vec())))?;
-        let events = found.entry(id).or_default();
-        let expected = events.last().map_or(after, |event: &Event| event.revision) + 1;
-        let previous = last.get(&id).copied().or_else(|| (after == 0).then_some(Digest::ZERO));
-        if revision != expected || previous.is_some_and(|previous| previous != link.previous) {
+        if revision != expected || last.is_some_and(|last| last != link.previous) {
             return Err(corrupt(format!("revision {revision} of {id} does not follow the one before it")));
         }
-        let head: Head = records::decode(row.get(1))?;
         if revision == head.revision && link.hash != head.chain {
             return Err(corrupt(format!("revision {revision} of {id} differs from the recorded one")));
         }
-        last.insert(id, link.hash);
+        (last, expected) = (Some(link.hash), revision + 1);
         events.push(link.event);
     }
-    Ok(found)
+    if expected <= up_to.min(head.revision) {
+        return Err(corrupt(format!("revision {expected} of {id} is missing")));
+    }
+    Ok(events)
 }
