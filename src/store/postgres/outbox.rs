@@ -58,34 +58,6 @@ const INSERT: &str = "\
     ON CONFLICT (approval, channel) DO UPDATE SET record = EXCLUDED.record, due = EXCLUDED.due, \
         since = EXCLUDED.since, dead = EXCLUDED.dead, leased_until = NULL";
 
-/// The columns of a lane, without its lease.
-#[derive(Debug)]
-pub(super) struct LaneRow {
-    pub(super) approval: Uuid,
-    pub(super) channel: String,
-    pub(super) record: Vec<u8>,
-    /// When its head is due; `None` if nothing waits.
-    pub(super) due: Option<i64>,
-    /// When its head could first be sent.
-    pub(super) since: Option<i64>,
-    /// Whether it has dead deliveries.
-    pub(super) dead: bool,
-}
-
-impl LaneRow {
-    /// The row of a lane.
-    pub(super) fn of(lane: &Lane, routes: &Routes) -> Result<Self, StoreError> {
-        Ok(Self {
-            approval: lane.approval.uuid(),
-            channel: lane.channel.as_str().to_owned(),
-            record: records::to_bytes(lane)?,
-            due: lane.due().map(columns::micros),
-            since: routes.since(lane).map(columns::micros),
-            dead: !lane.dead.is_empty(),
-        })
-    }
-}
-
 #[async_trait]
 impl OutboxStore for PostgresStore {
     async fn lease(
@@ -260,31 +232,30 @@ async fn lock(client: &ClientWrapper, ids: impl IntoIterator<Item = &LaneId>) ->
     Ok(client.query(&statement, &[&approvals, &channels]).await?)
 }
 
-/// Writes lanes with this statement.
-async fn write<'a>(
+/// Writes lanes with this statement. `ends_leases`: its last parameter, if it has one.
+pub(super) async fn write<'a>(
     client: &ClientWrapper,
     sql: &str,
     lanes: impl IntoIterator<Item = &'a Lane>,
     routes: &Routes,
     ends_leases: Option<bool>,
 ) -> Result<(), StoreError> {
-    let rows = lanes.into_iter().map(|lane| LaneRow::of(lane, routes)).collect::<Result<Vec<_>, _>>()?;
-    let (mut approvals, mut channels, mut records) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut approvals, mut channels, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
     let (mut due, mut since, mut dead) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        approvals.push(row.approval);
-        channels.push(row.channel);
-        records.push(row.record);
-        due.push(row.due);
-        since.push(row.since);
-        dead.push(row.dead);
+    for lane in lanes {
+        approvals.push(lane.approval.uuid());
+        channels.push(lane.channel.as_str());
+        encoded.push(records::to_bytes(lane)?);
+        due.push(lane.due().map(columns::micros));
+        since.push(routes.since(lane).map(columns::micros));
+        dead.push(!lane.dead.is_empty());
     }
     if approvals.is_empty() {
         return Ok(());
     }
     let statement = client.prepare_cached(sql).await?;
     let mut parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
-        vec![&approvals, &channels, &records, &due, &since, &dead];
+        vec![&approvals, &channels, &encoded, &due, &since, &dead];
     if let Some(ends_leases) = &ends_leases {
         parameters.push(ends_leases);
     }

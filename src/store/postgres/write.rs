@@ -8,7 +8,7 @@ use super::{
     Shared, columns,
     failed::Failed,
     group::{Changed, Writes},
-    outbox::LaneRow,
+    outbox,
 };
 use crate::{domain::Approval, store::records};
 
@@ -136,12 +136,8 @@ impl Old {
 /// Writes a group in the open transaction.
 pub(super) async fn group(client: &ClientWrapper, writes: &Writes, shared: &Shared) -> Result<(), Failed> {
     let approvals: Vec<_> = writes.changed.values().collect();
-    let lanes = writes.lanes.values().map(|lane| LaneRow::of(lane, &shared.routes)).collect::<Result<Vec<_>, _>>()?;
     changes(client, &approvals, shared.origin).await?;
-    if !lanes.is_empty() {
-        self::lanes(client, lanes).await?;
-    }
-    Ok(())
+    Ok(outbox::write(client, LANES, writes.lanes.values(), &shared.routes, None).await?)
 }
 
 /// Writes new states of approvals in the open transaction.
@@ -244,21 +240,5 @@ pub(super) async fn changes(client: &ClientWrapper, changed: &[&Changed], origin
     if named != new.ids.len() as u64 || updated != old.ids.len() as u64 {
         return Err(Failed::Race);
     }
-    Ok(())
-}
-
-async fn lanes(client: &ClientWrapper, rows: Vec<LaneRow>) -> Result<(), Failed> {
-    let (mut approvals, mut channels, mut records) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut due, mut since, mut dead) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        approvals.push(row.approval);
-        channels.push(row.channel);
-        records.push(row.record);
-        due.push(row.due);
-        since.push(row.since);
-        dead.push(row.dead);
-    }
-    let statement = client.prepare_cached(LANES).await?;
-    client.execute(&statement, &[&approvals, &channels, &records, &due, &since, &dead]).await?;
     Ok(())
 }
