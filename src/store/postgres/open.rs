@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64},
 };
 
+use deadpool_postgres::Object;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -46,8 +47,18 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`]: [`OpenError::InUse`] while another server uses it.
     pub async fn open_alone(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
-        let store = Self::open(config, observer).await?;
-        ownership::start(Arc::clone(&store.shared), store.health.clone(), config.require_synchronous).await?;
+        let connections = Connections::new(config)?;
+        // Before anything changes: another server may be running on these tables.
+        let lock = ownership::claim(&connections).await?;
+        let opened = Self::open_with(connections, config, observer).await;
+        let store = match opened {
+            Ok(store) => store,
+            Err(error) => {
+                drop(Object::take(lock)); // it must not return to the pool with the lock
+                return Err(error);
+            }
+        };
+        ownership::start(Arc::clone(&store.shared), store.health.clone(), lock, config.require_synchronous);
         Ok(store)
     }
 
@@ -56,7 +67,14 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
-        let connections = Connections::new(config)?;
+        Self::open_with(Connections::new(config)?, config, observer).await
+    }
+
+    async fn open_with(
+        connections: Connections,
+        config: &PostgresConfig,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, OpenError> {
         let connection = connections.first().await?;
         if config.migrate {
             migrations::migrate(&connection, &config.schema).await?;

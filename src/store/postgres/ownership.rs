@@ -26,20 +26,22 @@ async fn take(connections: &Connections, connection: &Connection) -> Result<bool
     Ok(connection.query_one("SELECT pg_try_advisory_lock($1)", &[&lock]).await?.get(0))
 }
 
-/// Takes the lock for a server that starts, and keeps it until the store is closed.
+/// Takes the lock for a server that starts. The lock lives as long as the returned connection.
+pub(super) async fn claim(connections: &Connections) -> Result<Connection, OpenError> {
+    let connection = connections.first().await?;
+    if take(connections, &connection).await? { Ok(connection) } else { Err(OpenError::InUse) }
+}
+
+/// Keeps the lock until the store is closed. `connection`: the one that [`claim`] returned.
 ///
 /// With `require_synchronous`, the store fails when PostgreSQL's settings no longer promise [`Durability::Standby`].
-pub(super) async fn start(
+pub(super) fn start(
     shared: Arc<Shared>,
     health: watch::Sender<Health>,
+    connection: Connection,
     require_synchronous: bool,
-) -> Result<(), OpenError> {
-    let connection = shared.connections.get().await?;
-    if !take(&shared.connections, &connection).await? {
-        return Err(OpenError::InUse);
-    }
+) {
     tokio::spawn(keep(shared, health, connection, require_synchronous));
-    Ok(())
 }
 
 async fn keep(shared: Arc<Shared>, health: watch::Sender<Health>, connection: Connection, require_synchronous: bool) {

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{PostgresStore, testing::Postgres};
+use super::{
+    OpenError, PostgresStore,
+    connections::Connections,
+    ownership,
+    testing::{self, Postgres},
+};
 use crate::{
     domain::{Choice, Command, EventKind, Refusal, Seen, Status, samples::*},
     store::{
-        ApprovalStore as _, ChangeFeed as _, CursorError, FeedError, StoreError,
+        ApprovalStore as _, ChangeFeed as _, CursorError, FeedError, StoreError, Transfer as _,
         conformance::{Subject as _, approve, outbox::routes, submission},
     },
 };
@@ -111,4 +116,38 @@ async fn a_restored_database_has_its_changes_at_once() {
     assert_eq!(store.changes_after(None, 100).await.unwrap().changes, before);
     let stale = store.changes_after(Some(cursor), 100).await.unwrap_err();
     assert!(matches!(stale, FeedError::Cursor(CursorError::OtherStore)), "{stale:?}");
+}
+
+#[tokio::test]
+async fn a_missing_event_is_damage_and_not_a_shorter_history() {
+    let subject = Postgres::create(routes()).await;
+    let store = subject.opened();
+    for n in 1..=2 {
+        store.submit(submission(0, n)).await.unwrap();
+        store.transition(id(0, n), approve(1), at(1)).await.unwrap();
+    }
+    let connection = store.shared.connection().await.unwrap();
+    for (n, revision) in [(1, 2), (2, 1_i32)] {
+        let sql = "DELETE FROM events WHERE approval = $1 AND revision = $2";
+        assert_eq!(connection.execute(sql, &[&id(0, n).uuid(), &i64::from(revision)]).await.unwrap(), 1);
+    }
+    for n in 1..=2 {
+        let read = store.events(id(0, n), 0, 99).await.unwrap_err();
+        assert!(matches!(read, StoreError::Corrupt(_)), "{read:?}");
+    }
+    assert_eq!(store.events(id(0, 1), 0, 1).await.unwrap().len(), 1, "the others are whole");
+    assert_eq!(store.events(id(0, 9), 0, 99).await.unwrap(), [], "an unknown approval has none");
+    let copied = store.export(None, 10).await.unwrap_err();
+    assert!(matches!(copied, StoreError::Corrupt(_)), "{copied:?}");
+}
+
+#[tokio::test]
+async fn a_second_server_changes_nothing() {
+    let config = testing::config(routes());
+    let connections = Connections::new(&config).unwrap();
+    let lock = ownership::claim(&connections).await.unwrap();
+    let refused = PostgresStore::open_alone(&config, Arc::new(())).await.unwrap_err();
+    assert!(matches!(refused, OpenError::InUse), "{refused:?}");
+    assert_eq!(PostgresStore::schema_version(&config).await.unwrap().applied, 0, "it made no tables");
+    drop(deadpool_postgres::Object::take(lock));
 }
