@@ -6,15 +6,16 @@ use futures_util::future::join_all;
 
 use super::{
     OpenError, PostgresStore,
-    connections::Connections,
+    connections::{Connections, Lock},
     ownership,
     testing::{self, Postgres},
 };
 use crate::{
-    domain::{Choice, Command, EventKind, Refusal, Seen, Status, samples::*},
+    domain::{Choice, Command, EventKind, FreezeScope, Refusal, Seen, Status, freeze_samples::new_freeze, samples::*},
     store::{
-        ApprovalStore as _, ChangeFeed as _, CursorError, FeedError, StoreError, Transfer as _,
-        conformance::{Subject as _, approve, outbox::routes, submission},
+        ApprovalStore as _, ChangeFeed as _, CursorError, FeedError, Filter, FreezeStore as _, StoreError, Submission,
+        Transfer as _,
+        conformance::{Subject as _, approve, claim, oldest_first, outbox::routes, submission},
     },
 };
 
@@ -150,4 +151,95 @@ async fn a_second_server_changes_nothing() {
     assert!(matches!(refused, OpenError::InUse), "{refused:?}");
     assert_eq!(PostgresStore::schema_version(&config).await.unwrap().applied, 0, "it made no tables");
     drop(deadpool_postgres::Object::take(lock));
+}
+
+/// Waits until a statement of the schema's servers waits for a lock that matches a condition on `pg_locks`.
+async fn waiting(store: &PostgresStore, condition: &str, meanwhile: impl Fn()) {
+    let connection = store.shared.connection().await.unwrap();
+    let sql = format!("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND {condition})");
+    while !connection.query_one(&sql, &[]).await.unwrap().get::<_, bool>(0) {
+        meanwhile();
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A condition on `pg_locks`: the advisory lock of a number.
+fn advisory(number: i64) -> String {
+    format!(
+        "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND (classid::bigint << 32 | objid::bigint) = {number}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_freeze_waits_for_the_claim_that_has_not_seen_it() {
+    let subject = Postgres::create(routes()).await;
+    let [here, there, _] = servers(&subject).await;
+    let digest = there.submit(submission(0, 1)).await.unwrap().approval.digest;
+    there.transition(id(0, 1), approve(1), at(1)).await.unwrap();
+    // The claim has read the freezes, and cannot write.
+    let transaction = here.shared.connections.begin().await.unwrap();
+    transaction.batch_execute("LOCK TABLE changes IN SHARE MODE").await.unwrap();
+    let claiming = tokio::spawn({
+        let there = Arc::clone(&there);
+        async move { there.transition(id(0, 1), claim(1, digest), at(2)).await }
+    });
+    waiting(&here, "relation = 'changes'::regclass", || ()).await;
+    let freezing = tokio::spawn({
+        let here = Arc::clone(&here);
+        async move { here.freeze(new_freeze(1, FreezeScope::All)).await }
+    });
+    let gate = here.shared.connections.lock(Lock::Gate);
+    waiting(&here, &advisory(gate), || assert!(!freezing.is_finished(), "it answered while a claim was under way"))
+        .await;
+    transaction.commit().await.unwrap();
+    claiming.await.unwrap().unwrap();
+    freezing.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_caller_cannot_exceed_its_limit_over_three_servers() {
+    let subject = Postgres::create(routes()).await;
+    let servers = servers(&subject).await;
+    for round in 0..5_u64 {
+        let limit = 3 * (u32::try_from(round).unwrap() + 1);
+        let asking = (0..30).map(|n| {
+            let server = Arc::clone(&servers[n as usize % 3]);
+            let new = Submission { pending_limit: limit, ..submission(0, 1 + round * 30 + n) };
+            tokio::spawn(async move { server.submit(new).await.is_ok() })
+        });
+        join_all(asking).await.into_iter().for_each(|asked| drop(asked.unwrap()));
+        let pending = servers[0].list(oldest_first(Filter::pending())).await.unwrap().approvals.len();
+        assert_eq!(pending, limit as usize);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_cut_off_runs_again_if_it_is_not_on_record() {
+    const HELD: i64 = 77;
+    let subject = Postgres::create(routes()).await;
+    let store = Arc::clone(subject.opened());
+    // COMMIT waits for a lock, before anything is on record.
+    let connection = store.shared.connection().await.unwrap();
+    connection
+        .batch_execute(&format!(
+            "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN PERFORM pg_advisory_xact_lock({HELD}); RETURN NULL; END'; \
+             CREATE CONSTRAINT TRIGGER held AFTER INSERT ON changes DEFERRABLE INITIALLY DEFERRED \
+                 FOR EACH ROW EXECUTE FUNCTION held(); \
+             SELECT pg_advisory_lock({HELD})"
+        ))
+        .await
+        .unwrap();
+    let submitting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.submit(submission(0, 1)).await }
+    });
+    waiting(&store, &advisory(HELD), || ()).await;
+    let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND {}", advisory(HELD));
+    connection.execute(&cut, &[]).await.unwrap();
+    connection.execute("SELECT pg_advisory_unlock($1)", &[&HELD]).await.unwrap();
+    assert!(submitting.await.unwrap().unwrap().created);
+    assert_eq!(store.events(id(0, 1), 0, 99).await.unwrap().len(), 1);
+    assert_eq!(store.pending(), 1);
 }
