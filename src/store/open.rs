@@ -92,6 +92,6 @@ pub async fn open(config: &StoreConfig, observer: Arc<dyn Observer>) -> Result<A
             let store = opening.await.map_err(|error| OpenError::Panicked(error.to_string()))??;
             Ok(Arc::new(store))
         }
-        StoreConfig::Postgres(config) => Ok(Arc::new(PostgresStore::open_alone(&config, observer).await?)),
+        StoreConfig::Postgres(config) => Ok(Arc::new(PostgresStore::open(&config, observer).await?)),
     }
 }

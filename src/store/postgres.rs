@@ -4,9 +4,8 @@
 //! the domain's step and writes. [`connections`] has the lock that orders freezes, policies and other changes that decide
 //! about approvals; [`writer`] the groups; [`feed`] the change feed.
 //!
-//! **One server at a time** ([`ownership`]). The rows are ready for several: two that decide about one approval wait for
-//! each other, and the second sees the first one's result. But servers keep tokens, sessions and the live policy in
-//! memory.
+//! **Several servers** may have the store open. Two that decide about one approval wait for each other, and the second
+//! sees the first one's result.
 //!
 //! **Reads go to the primary only.** A standby may lag, and an agent must never see an approval that is gone after a
 //! failover, or miss one that is there.
@@ -32,7 +31,6 @@ mod merged_records;
 mod migrations;
 mod open;
 mod outbox;
-mod ownership;
 mod password;
 mod policies;
 mod prune;
@@ -40,6 +38,7 @@ mod read;
 mod restored;
 mod signing_keys;
 mod snapshot;
+mod supervisor;
 #[cfg(test)]
 pub(in crate::store) mod testing;
 #[cfg(test)]

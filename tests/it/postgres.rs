@@ -20,7 +20,7 @@ use crate::{
     kills::{SETTINGS, now, repeat_calls},
     ledger::{assert_whole, hold_to},
     load::{Load, Random},
-    server::{Process, Server, serve, signoff, soon},
+    server::{Process, Server, signoff, soon},
 };
 
 /// Kills of servers, and breaks of all their connections.
@@ -89,22 +89,6 @@ async fn an_approval_is_decided_and_stays_over_a_kill() {
     let get = GetApprovalRequest { approval_id: approval.id.clone(), ..Default::default() };
     let again = server.agent().get_approval(get).await.unwrap().into_inner().approval.unwrap();
     assert_eq!(again, decided);
-}
-
-#[tokio::test]
-async fn one_server_uses_a_database_at_a_time() {
-    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let database = Database::create().await;
-    let store = database.setting();
-    let server = Server::start(first.path(), &[&store]).await;
-    let (_, log) = Process::spawn(second.path(), serve(second.path(), &[&store])).listening().await.unwrap_err();
-    assert!(log.contains("another server uses the store in PostgreSQL"), "{log}");
-    server.kill().await;
-    // PostgreSQL notices the end of the connection by itself.
-    soon("the second server starts", async {
-        while Process::spawn(second.path(), serve(second.path(), &[&store])).listening().await.is_err() {}
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

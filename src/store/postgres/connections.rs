@@ -19,8 +19,6 @@ pub(super) enum Lock {
     Gate,
     /// Of migrations.
     Migrations,
-    /// Of the one server: see [`ownership`](super::ownership).
-    Server,
 }
 
 impl Lock {
@@ -29,7 +27,6 @@ impl Lock {
         let kind: i64 = match self {
             Self::Gate => 1,
             Self::Migrations => 2,
-            Self::Server => 3,
         };
         // "signoff", without its last letters.
         (0x7369_676e << 32) ^ (kind << 33) ^ i64::from(crc32fast::hash(schema.as_bytes()))

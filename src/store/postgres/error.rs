@@ -38,9 +38,6 @@ pub enum OpenError {
     /// The settings of PostgreSQL promise less than is required.
     #[error("require_synchronous is set, but {0}; set synchronous_standby_names, and synchronous_commit to on")]
     NotSynchronous(Durability),
-    /// Another server runs on this store.
-    #[error("another server uses the store in PostgreSQL; one server can use it at a time")]
-    InUse,
     /// The data is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),

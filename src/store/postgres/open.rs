@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64},
 };
 
-use deadpool_postgres::Object;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Durability, OpenError, PostgresConfig, PostgresStore, SchemaVersion, Shared,
     connections::{Connection, Connections},
-    feed, freezes, migrations, outbox, ownership, restored, writer,
+    feed, freezes, migrations, outbox, restored, supervisor, writer,
 };
 use crate::{
     domain::Time,
@@ -42,39 +41,12 @@ impl PostgresStore {
         migrations::migrate(&connection, &config.schema).await
     }
 
-    /// Opens a store for the only server that uses it.
-    ///
-    /// # Errors
-    /// [`OpenError`]: [`OpenError::InUse`] while another server uses it.
-    pub async fn open_alone(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
-        let connections = Connections::new(config)?;
-        // Before anything changes: another server may be running on these tables.
-        let lock = ownership::claim(&connections).await?;
-        let opened = Self::open_with(connections, config, observer).await;
-        let store = match opened {
-            Ok(store) => store,
-            Err(error) => {
-                drop(Object::take(lock)); // it must not return to the pool with the lock
-                return Err(error);
-            }
-        };
-        ownership::start(Arc::clone(&store.shared), store.health.clone(), lock, config.require_synchronous);
-        Ok(store)
-    }
-
-    /// Opens a store that others may have open. Each approval is still decided once.
+    /// Opens a store, which other servers may have open.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: &PostgresConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
-        Self::open_with(Connections::new(config)?, config, observer).await
-    }
-
-    async fn open_with(
-        connections: Connections,
-        config: &PostgresConfig,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Self, OpenError> {
+        let connections = Connections::new(config)?;
         let connection = connections.first().await?;
         if config.migrate {
             migrations::migrate(&connection, &config.schema).await?;
@@ -113,6 +85,7 @@ impl PostgresStore {
         let health = watch::Sender::new(Health::Working);
         writer::start(Arc::clone(&shared), jobs, health.clone()).await?;
         feed::start(Arc::clone(&shared)).await?;
+        supervisor::start(Arc::clone(&shared), health.clone(), config.require_synchronous);
         Ok(Self { shared, writer: sender, newest_time, health })
     }
 }
