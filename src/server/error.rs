@@ -37,6 +37,9 @@ pub enum StartError {
     /// The stored sessions cannot be read.
     #[error("cannot read the sessions: {0}")]
     StoredSessions(StoreError),
+    /// Tokens, sessions, blocks and the policy cannot be read together.
+    #[error("cannot read the tokens, the sessions and the policy: {0}")]
+    StoredControl(StoreError),
     /// No call could authenticate.
     #[error(
         "no authentication is configured: there is no active token, and neither oidc.issuer nor certificates.… is \

@@ -1,13 +1,25 @@
 //! Connections to PostgreSQL, and transactions on them.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use tokio_postgres::config::TargetSessionAttrs;
 
-use super::{OpenError, PostgresConfig, error::cause_of_pool, tls};
+use super::{
+    OpenError, PostgresConfig,
+    connect::{Connector, Links},
+    error::cause_of_pool,
+    tls,
+};
 use crate::store::StoreError;
 
 /// Advisory locks. They are of the database, so each also depends on the schema.
@@ -19,6 +31,8 @@ pub(super) enum Lock {
     Gate,
     /// Of migrations.
     Migrations,
+    /// Held shared by servers that take the policy from a file.
+    PolicyFile,
 }
 
 impl Lock {
@@ -27,6 +41,7 @@ impl Lock {
         let kind: i64 = match self {
             Self::Gate => 1,
             Self::Migrations => 2,
+            Self::PolicyFile => 3,
         };
         // "signoff", without its last letters.
         (0x7369_676e << 32) ^ (kind << 33) ^ i64::from(crc32fast::hash(schema.as_bytes()))
@@ -51,6 +66,9 @@ const CONNECTIONS: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     pool: Pool,
+    links: Links,
+    /// Set while PostgreSQL does not answer. Calls then fail at once, instead of each waiting for a connection.
+    unreachable: Arc<AtomicBool>,
     schema: String,
 }
 
@@ -79,7 +97,9 @@ impl Connections {
             None => own,
         });
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(settings, tls::connector(&config.tls)?, recycling);
+        let links = Links::new();
+        let connector = Connector { tls: tls::connector(&config.tls)?, links: links.clone() };
+        let manager = Manager::from_connect(settings, connector, recycling);
         let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
         let wait_for_disk = Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(WAIT_FOR_DISK).await.map_err(HookError::Backend) })
@@ -88,7 +108,7 @@ impl Connections {
         let pool = pool.post_create(wait_for_disk);
         // The builder fails only without a runtime.
         let pool = pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?;
-        Ok(Self { pool, schema: config.schema.clone() })
+        Ok(Self { pool, links, unreachable: Arc::default(), schema: config.schema.clone() })
     }
 
     /// The number of a lock.
@@ -98,6 +118,14 @@ impl Connections {
 
     /// A connection.
     pub(super) async fn get(&self) -> Result<Connection, StoreError> {
+        if self.unreachable.load(Ordering::Acquire) {
+            return Err(StoreError::Unavailable("no connection to PostgreSQL".into()));
+        }
+        self.try_get().await
+    }
+
+    /// A connection, also while PostgreSQL does not answer: for the poller, which finds out when it does again.
+    pub(super) async fn try_get(&self) -> Result<Connection, StoreError> {
         self.pool.get().await.map_err(|error| {
             if matches!(error, PoolError::Closed) {
                 return StoreError::Unavailable(super::CLOSED.into());
@@ -124,6 +152,19 @@ impl Connections {
         let connection = self.get().await?;
         connection.batch_execute("BEGIN").await?;
         Ok(Transaction(Some(connection)))
+    }
+
+    /// Sets whether PostgreSQL answers. If it does not, this ends all connections, and so the statements on them.
+    pub(super) fn set_reachable(&self, reachable: bool) {
+        let was_reachable = !self.unreachable.swap(!reachable, Ordering::AcqRel);
+        if was_reachable && !reachable {
+            self.links.cut();
+        }
+    }
+
+    /// The number of warnings that PostgreSQL has sent, on all connections.
+    pub(super) fn warnings(&self) -> u64 {
+        self.links.warnings()
     }
 
     /// Closes all connections. Later calls fail.

@@ -30,7 +30,7 @@ use super::{
     failed::Failed,
     freezes,
     group::{Group, Outcome, Writes},
-    job::Job,
+    job::{Job, Task},
     read::{self, KnownFreezes},
     write,
 };
@@ -111,12 +111,13 @@ impl Writer {
                     return;
                 }
             }
-            let close = group.iter().position(|job| matches!(job, Job::Close(_)));
+            let close = group.iter().position(|job| matches!(job.task, Task::Close(_)));
             let rest = close.map(|at| group.split_off(at));
+            group.retain(|job| !job.is_abandoned());
             if !group.is_empty() {
                 self.commit(std::mem::take(&mut group)).await;
             }
-            if let Some(Job::Close(done)) = rest.and_then(|rest| rest.into_iter().next()) {
+            if let Some(Task::Close(done)) = rest.and_then(|rest| rest.into_iter().next()).map(|job| job.task) {
                 let _ = done.send(()); // fails if the caller no longer waits
                 return;
             }
@@ -196,8 +197,13 @@ impl Writer {
             connection.batch_execute("ROLLBACK").await?;
         } else {
             write::group(connection, &writes, &self.shared).await?;
+            let warnings = self.shared.connections.warnings();
             if let Err(error) = connection.batch_execute("COMMIT").await {
                 tracing::warn!(%error, "cannot tell whether a group of commands was committed");
+                return Err(Failed::Unknown(writes, outcomes));
+            }
+            // It may say that the wait for the standby was cancelled: see `connect`.
+            if self.shared.connections.warnings() != warnings {
                 return Err(Failed::Unknown(writes, outcomes));
             }
         }
@@ -258,19 +264,19 @@ impl Writer {
 
 fn answer(job: Job, outcome: Outcome) {
     // Sending fails if the caller no longer waits, which is fine.
-    match (job, outcome) {
-        (Job::Submit(_, reply), Outcome::Submitted(result)) => drop(reply.send(result)),
-        (Job::Transition(.., reply), Outcome::Transitioned(result)) => drop(reply.send(result)),
-        (Job::Submit(..) | Job::Transition(..) | Job::Close(_), _) => {}
+    match (job.task, outcome) {
+        (Task::Submit(_, reply), Outcome::Submitted(result)) => drop(reply.send(result)),
+        (Task::Transition(.., reply), Outcome::Transitioned(result)) => drop(reply.send(result)),
+        (Task::Submit(..) | Task::Transition(..) | Task::Close(_), _) => {}
     }
 }
 
 fn fail(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
-        match job {
-            Job::Submit(_, reply) => drop(reply.send(Err(error.clone()))),
-            Job::Transition(.., reply) => drop(reply.send(Err(error.clone()))),
-            Job::Close(_) => {}
+        match job.task {
+            Task::Submit(_, reply) => drop(reply.send(Err(error.clone()))),
+            Task::Transition(.., reply) => drop(reply.send(Err(error.clone()))),
+            Task::Close(_) => {}
         }
     }
 }

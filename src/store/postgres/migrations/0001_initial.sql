@@ -9,6 +9,10 @@ CREATE TABLE meta (
     newest bigint,
     -- Raised with every change of the freezes: servers cache them.
     freezes bigint NOT NULL DEFAULT 0,
+    -- Raised with every change of tokens, sessions, blocks and the policy: servers cache them.
+    control bigint NOT NULL DEFAULT 0,
+    -- The value of `control` at the last change that calls must not miss, such as a revocation.
+    restricted bigint NOT NULL DEFAULT 0,
     -- Written to wait for the standbys.
     fence bigint NOT NULL DEFAULT 0
 );
@@ -125,6 +129,8 @@ CREATE TABLE policies (
     -- The head, without the document.
     head bytea NOT NULL,
     record bytea NOT NULL,
+    -- `meta.control` of the change.
+    control bigint NOT NULL,
     UNIQUE (issuer, subject, request_id)
 );
 
@@ -137,8 +143,11 @@ CREATE TABLE unchanged_policies (
     PRIMARY KEY (issuer, subject, request_id)
 );
 
-CREATE TABLE tokens (id uuid PRIMARY KEY, record bytea NOT NULL);
-CREATE TABLE sessions (id uuid PRIMARY KEY, record bytea NOT NULL);
+-- `control` is `meta.control` of the last change.
+CREATE TABLE tokens (id uuid PRIMARY KEY, record bytea NOT NULL, control bigint NOT NULL);
+CREATE INDEX tokens_changed ON tokens (control);
+CREATE TABLE sessions (id uuid PRIMARY KEY, record bytea NOT NULL, control bigint NOT NULL);
+CREATE INDEX sessions_changed ON sessions (control);
 CREATE TABLE freezes (id uuid PRIMARY KEY, newest bigint NOT NULL, record bytea NOT NULL);
-CREATE TABLE blocks (id uuid PRIMARY KEY, newest bigint NOT NULL, record bytea NOT NULL);
+CREATE TABLE blocks (id uuid PRIMARY KEY, newest bigint NOT NULL, record bytea NOT NULL, control bigint NOT NULL);
 CREATE TABLE signing_keys (purpose text PRIMARY KEY, record bytea NOT NULL);
