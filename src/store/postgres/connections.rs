@@ -10,7 +10,8 @@ use std::{
 };
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType, Timeouts,
 };
 use tokio_postgres::config::TargetSessionAttrs;
 
@@ -129,6 +130,10 @@ impl Connections {
         self.pool.get().await.map_err(|error| {
             if matches!(error, PoolError::Closed) {
                 return StoreError::Unavailable(super::CLOSED.into());
+            }
+            if matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
+                tracing::warn!("all {CONNECTIONS} connections to PostgreSQL are busy for {CONNECT:?}");
+                return StoreError::Unavailable("all connections to PostgreSQL are busy".into());
             }
             tracing::warn!(error = %cause_of_pool(&error), "cannot connect to PostgreSQL");
             StoreError::Unavailable("no connection to PostgreSQL".into())

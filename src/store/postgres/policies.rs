@@ -175,11 +175,15 @@ async fn take_unchanged(client: &ClientWrapper, call: UnchangedPolicy) -> Result
 }
 
 /// A policy that is set while a server takes the policy from a file would not last: the file's next change replaces it.
-/// Such servers hold the lock shared.
+/// Such servers hold the lock. This looks at it, and does not take it: a commit releases its locks in any order, so the
+/// next transaction could meet it.
 async fn refuse_beside_a_file(client: &ClientWrapper, shared: &Shared) -> Result<(), StoreError> {
-    let statement = client.prepare_cached("SELECT pg_try_advisory_xact_lock($1)").await?;
-    let free: bool = client.query_one(&statement, &[&shared.connections.lock(Lock::PolicyFile)]).await?.get(0);
-    if free { Ok(()) } else { Err(StoreError::PolicyFromFile) }
+    let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted \
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+               AND (classid::bigint << 32 | objid::bigint) = $1)";
+    let statement = client.prepare_cached(sql).await?;
+    let held: bool = client.query_one(&statement, &[&shared.connections.lock(Lock::PolicyFile)]).await?.get(0);
+    if held { Err(StoreError::PolicyFromFile) } else { Ok(()) }
 }
 
 async fn add(client: &ClientWrapper, version: &PolicyVersion) -> Result<(), StoreError> {
