@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use crate::{
     calls::{ask, decide, next_update, open},
@@ -129,6 +129,15 @@ async fn a_store_moves_to_postgres_and_back() {
     let lines = |file: &Path| fs::read_to_string(file).unwrap();
     assert_eq!(lines(&path("there.jsonl")), lines(&old));
     assert_eq!(lines(&new), lines(&old));
+}
+
+#[tokio::test]
+async fn a_missing_data_directory_is_created_private() {
+    let (parent, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+    let (data, store) = (parent.path().join("new/data"), database.setting());
+    let server = Server::start(&data, &[&store]).await;
+    open(&mut server.agent(), ask("served")).await.unwrap();
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[tokio::test]
