@@ -42,15 +42,6 @@ impl Database {
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
         self.control.execute(sql, &[&self.name]).await.expect("a superuser may do that");
     }
-
-    /// A connection to it.
-    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
-        let mut settings = cluster::connection();
-        settings.dbname(&self.name);
-        let (client, connection) = settings.connect(NoTls).await.expect("PostgreSQL runs");
-        tokio::spawn(connection);
-        client
-    }
 }
 
 /// The URL of the database that stands for a data directory: the same directory always has the same database.

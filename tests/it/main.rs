@@ -39,6 +39,7 @@ mod rpc;
 mod schemas;
 mod serve;
 mod server;
+mod several;
 mod slack;
 mod stopping;
 mod strangers;

@@ -6,7 +6,7 @@ mod command;
 mod process;
 
 pub(crate) use self::{
-    command::{serve, signoff},
+    command::{serve, share_tokens, signoff},
     process::Process,
 };
 

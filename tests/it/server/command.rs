@@ -6,7 +6,7 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use tokio::process::Command;
@@ -64,14 +64,17 @@ pub(super) fn deployed(data: &Path, command: Command) -> (Vec<Command>, Option<S
         given.get_program() == PROGRAM && arguments.first().is_some_and(|first| first == "serve"),
         "this test does not start `signoff serve` itself: list it in xtask/src/stores.rs"
     );
-    if servers > 1 && arguments.iter().any(|argument| argument == "--dev") {
-        share_tokens(data);
-    }
     arguments.extend(["--store".to_owned(), databases::url_for(data)]);
     let balanced = (servers > 1).then(|| take_address(&mut arguments));
-    let commands = (0..servers).map(|_| {
+    let directories: Vec<_> = (0..servers).map(|number| directory(data, number)).collect();
+    if servers > 1 && arguments.iter().any(|argument| argument == "--dev") {
+        share_tokens(&directories);
+    }
+    let commands = directories.iter().map(|own| {
         let mut command = Command::new(PROGRAM);
-        command.args(&arguments).env_clear();
+        let own = own.to_str().expect("UTF-8");
+        command.args(arguments.iter().map(|argument| if Path::new(argument) == data { own } else { argument }));
+        command.env_clear();
         command.envs(given.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(directory) = given.get_current_dir() {
             command.current_dir(directory);
@@ -79,6 +82,11 @@ pub(super) fn deployed(data: &Path, command: Command) -> (Vec<Command>, Option<S
         command
     });
     (commands.collect(), balanced)
+}
+
+/// The directory of one of several servers: they share nothing on a disk. The first has the one that the test names.
+fn directory(data: &Path, number: usize) -> PathBuf {
+    if number == 0 { data.to_owned() } else { data.join(format!("of-server-{number}")) }
 }
 
 /// The address to listen on; the servers themselves get free ports.
@@ -98,18 +106,20 @@ fn take_address(arguments: &mut [String]) -> SocketAddr {
     panic!("a server without an address: list the test in xtask/src/stores.rs")
 }
 
-/// Creates the tokens of development mode, unless they exist. Servers that start at the same time would each create others.
-fn share_tokens(data: &Path) {
-    let file = data.join("dev-tokens.json");
-    if file.exists() {
+/// Creates the same tokens of development mode in these directories, unless the first has some.
+pub(crate) fn share_tokens(directories: &[PathBuf]) {
+    let file = |directory: &PathBuf| directory.join("dev-tokens.json");
+    if file(&directories[0]).exists() {
         return;
     }
     let random = || format!("{}", uuid::Uuid::new_v4().simple());
     let tokens = ["agent", "reviewer", "operator"].map(|role| (role, format!("dev_{role}_{}", random())));
     let tokens: serde_json::Value = tokens.into_iter().collect();
-    // A directory in which the server cannot create its files either is the test's concern.
-    let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    if let Ok(mut file) = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-        file.write_all(tokens.to_string().as_bytes()).expect("the tokens are written");
+    for directory in directories {
+        // A directory in which the server cannot create its files either is the test's concern.
+        let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        if let Ok(mut file) = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file(directory)) {
+            file.write_all(tokens.to_string().as_bytes()).expect("the tokens are written");
+        }
     }
 }
