@@ -45,6 +45,7 @@ use crate::{
     identity::{DevEnvFiles, DevTokens},
     notify::Channels,
     policies::PolicyStatus,
+    private_files,
     sessions::Sessions,
     store::{self, Health, Store, StoreConfig},
     telemetry::{ApprovalLog, Metrics},
@@ -334,10 +335,13 @@ async fn open_store(
 ) -> Result<Arc<dyn Store>, StartError> {
     let kept = match &config.store {
         None => StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout),
-        Some(url) => StoreConfig::in_postgres(url, config.store_password_file.as_deref())
-            .await?
-            .with_require_synchronous(config.require_synchronous)
-            .with_policy_file(config.policy.is_some()),
+        Some(url) => {
+            private_files::create(&config.data_dir)?;
+            StoreConfig::in_postgres(url, config.store_password_file.as_deref())
+                .await?
+                .with_require_synchronous(config.require_synchronous)
+                .with_policy_file(config.policy.is_some())
+        }
     };
     let kept = kept.with_routes(Arc::new(config.routes()));
     Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log), policy))).await?)

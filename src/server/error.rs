@@ -10,7 +10,7 @@ use crate::{
     },
     notify::BuildError,
     policies::PolicyError,
-    store::{OpenError, StoreError},
+    store::{OpenError, PrivacyError, StoreError},
     tls::TlsError,
 };
 
@@ -20,6 +20,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The data directory cannot be created, or other users can open it.
+    #[error(transparent)]
+    DataDirectory(#[from] PrivacyError),
     /// The machine's clock is out of range.
     #[error(transparent)]
     Clock(#[from] OutOfRange),

@@ -1,6 +1,7 @@
 //! Tests of the real program: they run it as a process, and call it over the network.
 
 mod backup;
+mod balancer;
 mod blocking;
 mod browser;
 mod calls;
@@ -8,7 +9,9 @@ mod change_feed;
 mod checks;
 mod clock;
 mod damage;
+mod databases;
 mod demo;
+mod deployment;
 mod documents;
 mod drain;
 mod email;
@@ -36,6 +39,7 @@ mod rpc;
 mod schemas;
 mod serve;
 mod server;
+mod several;
 mod slack;
 mod stopping;
 mod strangers;

@@ -113,6 +113,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "policies",
                     "policy",
                     "policy_file",
+                    "private_files",
                     "proto",
                     "sessions",
                     "store",
