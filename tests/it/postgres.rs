@@ -36,13 +36,13 @@ const CALLERS: usize = 6;
 const SAMPLE: usize = 50;
 
 /// A database of its own.
-struct Database {
+pub(crate) struct Database {
     name: String,
     control: tokio_postgres::Client,
 }
 
 impl Database {
-    async fn create() -> Self {
+    pub(crate) async fn create() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(1);
         let name = format!("it_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (control, connection) = cluster::connection().connect(NoTls).await.expect("PostgreSQL runs");
@@ -52,7 +52,7 @@ impl Database {
     }
 
     /// Its URL.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let directory = cluster::directory().to_str().expect("a name in UTF-8").replace('/', "%2F");
         format!("postgres://signoff@{directory}/{}", self.name)
     }
@@ -63,7 +63,7 @@ impl Database {
     }
 
     /// Breaks every connection of the servers.
-    async fn break_connections(&self) {
+    pub(crate) async fn break_connections(&self) {
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
         self.control.execute(sql, &[&self.name]).await.expect("a superuser may do that");
     }
