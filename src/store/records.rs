@@ -1,5 +1,8 @@
-//! The stored form of approvals, which all engines share: MessagePack with field names. Decoding rejects unknown fields,
-//! because a later version may add a field that restricts a record.
+//! The stored form of approvals, which all engines share: MessagePack with field names. Decoding rejects unknown fields
+//! and kinds, because a later version may add one that restricts a record: that is [`StoreError::Newer`].
+//!
+//! A server of this version decides by the head, and reads only the events that it needs. So a later version that adds
+//! an event with an effect on decisions must also add a field to the head.
 //!
 //! An approval consists of its first event (the request), the event of its last edit, and a small [`Head`] that every
 //! change rewrites. An event's payload starts with the SHA-256 of the previous event's payload, and the head has the hash
@@ -135,8 +138,8 @@ impl Link {
     ) -> Result<Self, StoreError> {
         let (previous, event) =
             payload.split_first_chunk().ok_or_else(|| corrupt(format!("revision {revision} of {id} is too short")))?;
-        let wrong = |error| corrupt(format!("revision {revision} of {id}: {error}"));
-        let mut event: Event = decode(event).map_err(wrong)?;
+        let place = format!("revision {revision} of {id}: ");
+        let mut event: Event = rmp_serde::from_slice(event).map_err(|error| undecodable(&place, &error))?;
         if event.revision != revision {
             return Err(corrupt(format!("revision {revision} of {id} says that it is revision {}", event.revision)));
         }
@@ -191,7 +194,20 @@ pub(super) fn to_bytes(record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
 
 /// Decodes a record.
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, StoreError> {
-    rmp_serde::from_slice(payload).map_err(|error| corrupt(error.to_string()))
+    rmp_serde::from_slice(payload).map_err(|error| undecodable("", &error))
+}
+
+/// The error for a record that this build cannot decode. Unknown fields and kinds are those of a later version: damage
+/// would have to hit a name, and leave a name. serde tells the difference only in its words, which a test pins.
+fn undecodable(place: &str, error: &rmp_serde::decode::Error) -> StoreError {
+    let text = format!("{place}{error}");
+    let later = match error {
+        rmp_serde::decode::Error::Syntax(what) | rmp_serde::decode::Error::Uncategorized(what) => {
+            what.starts_with("unknown field `") || what.starts_with("unknown variant `")
+        }
+        _ => false,
+    };
+    if later { StoreError::Newer(text.into()) } else { corrupt(text) }
 }
 
 /// A time on record.
@@ -240,4 +256,46 @@ pub(super) fn whole_schema(hash: Digest, text: Vec<u8>) -> Result<String, StoreE
         .ok()
         .filter(|text| Digest::of_bytes(text.as_bytes()) == hash)
         .ok_or_else(|| corrupt(format!("the schema {hash} does not match its hash")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Choice;
+
+    fn refused<T: DeserializeOwned>(record: &serde_json::Value) -> StoreError {
+        match decode::<T>(&to_bytes(record).unwrap()) {
+            Ok(_) => panic!("{record} is decoded"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_kinds_are_those_of_a_later_version() {
+        let event = |kind| json!({"revision": 2, "at": 1, "actor": 1, "kind": kind});
+        let known = json!({"revoked": {"reason": "", "until": 5}});
+        for later in [
+            refused::<Choice>(&json!("abstain")),
+            refused::<Status>(&json!("parked")),
+            refused::<EventKind>(&json!({"delegated": {"to": "ann"}})),
+            refused::<EventKind>(&known),
+            refused::<Head>(&json!({"revision": 1, "restriction": true})),
+            refused::<Event>(&json!({"revision": 1, "sealed": true})),
+        ] {
+            assert!(matches!(later, StoreError::Newer(_)), "{later}");
+        }
+        for damaged in [
+            refused::<Choice>(&json!(7)),
+            refused::<EventKind>(&json!({"revoked": {"reason": 7}})),
+            refused::<EventKind>(&json!({"revoked": {}})),
+            refused::<Head>(&json!({"revision": 1})),
+            refused::<Head>(&json!({"revision": "one"})),
+            refused::<Event>(&event(json!("voted"))),
+        ] {
+            assert!(matches!(damaged, StoreError::Corrupt(_)), "{damaged}");
+        }
+        assert!(matches!(decode::<Head>(b"").unwrap_err(), StoreError::Corrupt(_)));
+    }
 }

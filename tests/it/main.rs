@@ -22,6 +22,7 @@ mod files;
 mod gate;
 mod kills;
 mod ledger;
+mod linearizable;
 mod links;
 mod load;
 mod notify;
