@@ -17,6 +17,7 @@ mod approvals;
 mod blocks;
 mod columns;
 mod config;
+mod connect;
 mod connections;
 mod durability;
 mod error;

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
 
 #[path = "../../src/store/postgres/testing/cluster.rs"]
-mod cluster;
+pub(crate) mod cluster;
 
 use std::{
     fs,
@@ -36,13 +36,13 @@ const CALLERS: usize = 6;
 const SAMPLE: usize = 50;
 
 /// A database of its own.
-struct Database {
-    name: String,
-    control: tokio_postgres::Client,
+pub(crate) struct Database {
+    pub(crate) name: String,
+    pub(crate) control: tokio_postgres::Client,
 }
 
 impl Database {
-    async fn create() -> Self {
+    pub(crate) async fn create() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(1);
         let name = format!("it_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (control, connection) = cluster::connection().connect(NoTls).await.expect("PostgreSQL runs");
@@ -52,13 +52,13 @@ impl Database {
     }
 
     /// Its URL.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let directory = cluster::directory().to_str().expect("a name in UTF-8").replace('/', "%2F");
         format!("postgres://signoff@{directory}/{}", self.name)
     }
 
     /// The setting of a server.
-    fn setting(&self) -> String {
+    pub(crate) fn setting(&self) -> String {
         format!("store={}", self.url())
     }
 

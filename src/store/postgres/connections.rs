@@ -7,7 +7,7 @@ use deadpool_postgres::{
 };
 use tokio_postgres::config::TargetSessionAttrs;
 
-use super::{OpenError, PostgresConfig, error::cause_of_pool, tls};
+use super::{OpenError, PostgresConfig, connect::Connector, error::cause_of_pool, tls};
 use crate::store::StoreError;
 
 /// Advisory locks. They are of the database, so each also depends on the schema.
@@ -79,7 +79,8 @@ impl Connections {
             None => own,
         });
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(settings, tls::connector(&config.tls)?, recycling);
+        let connector = Connector { tls: tls::connector(&config.tls)? };
+        let manager = Manager::from_connect(settings, connector, recycling);
         let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
         let wait_for_disk = Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(WAIT_FOR_DISK).await.map_err(HookError::Backend) })
