@@ -68,13 +68,13 @@ async fn servers_that_die_take_nothing_with_them_that_was_acknowledged() {
     let store = database.setting();
     let fleet = Fleet::start(&vec![store.clone(); SERVERS]).await;
     let (callers, tasks) = Callers::start(&fleet, CALLERS);
-    for _ in 0..rounds {
+    for round in 0..rounds {
         let number = random.below(SERVERS);
         callers.progress(1 + random.below(40)).await;
         fleet.kill(number).await;
         callers.hold_one((number + 1) % SERVERS, &mut random).await;
         soon("the server starts again", fleet.start_one(number, &store)).await;
+        println!("round {round}: server {number} died");
     }
     callers.finish(tasks).await;
-    println!("{rounds} kills");
 }

@@ -65,5 +65,4 @@ impl Fleet {
     pub(crate) fn channel(&self, number: usize) -> tonic::transport::Channel {
         self.servers[number].lock().unwrap().as_ref().expect("the server runs").server.channel()
     }
-
 }

@@ -1,4 +1,4 @@
-//! Three instances of PostgreSQL: a primary that waits for one of its two standbys. `fsync` is on.
+//! Three instances of PostgreSQL: a primary that waits for one of its two standbys.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
