@@ -12,12 +12,12 @@ use std::{
 use tokio_postgres::NoTls;
 
 #[path = "../../src/store/postgres/testing/cluster.rs"]
-mod cluster;
+pub(crate) mod cluster;
 
 /// A database of its own.
 pub(crate) struct Database {
-    name: String,
-    control: tokio_postgres::Client,
+    pub(crate) name: String,
+    pub(crate) control: tokio_postgres::Client,
 }
 
 impl Database {

@@ -16,6 +16,7 @@ mod documents;
 mod drain;
 mod email;
 mod exec;
+mod failover;
 mod failure;
 mod faults;
 mod files;

@@ -17,7 +17,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 
 use super::{
     OpenError, PostgresConfig,
-    connect::{Connector, Links},
+    connect::{Connector, Cuts},
     error::cause_of_pool,
     tls,
 };
@@ -67,7 +67,7 @@ const CONNECTIONS: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     pool: Pool,
-    links: Links,
+    cuts: Cuts,
     /// Set while PostgreSQL does not answer. Calls then fail at once, instead of each waiting for a connection.
     unreachable: Arc<AtomicBool>,
     schema: String,
@@ -98,8 +98,8 @@ impl Connections {
             None => own,
         });
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let links = Links::new();
-        let connector = Connector { tls: tls::connector(&config.tls)?, links: links.clone() };
+        let cuts = Cuts::new();
+        let connector = Connector { tls: tls::connector(&config.tls)?, cuts: cuts.clone() };
         let manager = Manager::from_connect(settings, connector, recycling);
         let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
         let wait_for_disk = Hook::async_fn(|client: &mut ClientWrapper, _| {
@@ -109,7 +109,7 @@ impl Connections {
         let pool = pool.post_create(wait_for_disk);
         // The builder fails only without a runtime.
         let pool = pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?;
-        Ok(Self { pool, links, unreachable: Arc::default(), schema: config.schema.clone() })
+        Ok(Self { pool, cuts, unreachable: Arc::default(), schema: config.schema.clone() })
     }
 
     /// The number of a lock.
@@ -163,13 +163,8 @@ impl Connections {
     pub(super) fn set_reachable(&self, reachable: bool) {
         let was_reachable = !self.unreachable.swap(!reachable, Ordering::AcqRel);
         if was_reachable && !reachable {
-            self.links.cut();
+            self.cuts.cut();
         }
-    }
-
-    /// The number of warnings that PostgreSQL has sent, on all connections.
-    pub(super) fn warnings(&self) -> u64 {
-        self.links.warnings()
     }
 
     /// Closes all connections. Later calls fail.

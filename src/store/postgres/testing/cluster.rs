@@ -39,22 +39,7 @@ pub(crate) fn directory() -> &'static Path {
 
 impl Cluster {
     fn start() -> Self {
-        let programs = programs(Path::new(DEBIAN)).unwrap_or_else(|| {
-            panic!(
-                "PostgreSQL {OLDEST} or later is not installed: run `cargo xtask setup`, or install Debian's package \
-                 `postgresql` (looked in {DEBIAN})"
-            )
-        });
-        let mut command = if rustix::process::geteuid().is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", USER, "--regid", USER, "--init-groups", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
-        command.args(["-c", include_str!("cluster.sh"), "cluster.sh"]).arg(programs);
-        // In a group of its own, so that Ctrl-C leaves it the time to clean up.
-        command.current_dir("/").process_group(0);
+        let mut command = shell(include_str!("cluster.sh"));
         let mut guard = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut directory = String::new();
         BufReader::new(guard.stdout.take().unwrap()).read_line(&mut directory).unwrap();
@@ -65,6 +50,27 @@ impl Cluster {
         }
         Self { _guard: guard, directory: directory.trim_end().into() }
     }
+}
+
+/// A shell that runs a script, as a user that PostgreSQL accepts. The script's argument is the directory of the programs.
+pub(crate) fn shell(script: &str) -> Command {
+    let programs = programs(Path::new(DEBIAN)).unwrap_or_else(|| {
+        panic!(
+            "PostgreSQL {OLDEST} or later is not installed: run `cargo xtask setup`, or install Debian's package \
+             `postgresql` (looked in {DEBIAN})"
+        )
+    });
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", USER, "--regid", USER, "--init-groups", "sh"]);
+        command
+    } else {
+        Command::new("sh")
+    };
+    command.args(["-c", script, "sh"]).arg(programs);
+    // In a group of its own, so that Ctrl-C leaves it the time to clean up.
+    command.current_dir("/").process_group(0);
+    command
 }
 
 /// The programs of the newest version.
