@@ -1,5 +1,5 @@
 //! Fills a database: with a few histories by the store's import, and with copies of their rows in statements. The rows
-//! have the sizes, ids and times of real ones. A hundredth of the approvals is of each caller.
+//! have the sizes, ids and times of real ones. The newest tenth is pending. A hundredth is of each caller.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{Outcome, payload::Prepared};
 /// Different callers, each with a pending and a decided approval that are copied.
 const CALLERS: usize = 100;
 
-/// One in this many is pending.
+/// One in this many is pending: the newest ones, where a plan that expects them everywhere would read all others.
 const PENDING: i64 = 10;
 
 /// The copies: their ids, which are UUIDv7 of the milliseconds before the originals, and how much older they are.
@@ -24,7 +24,7 @@ const COPIES: &str = "\
     SELECT o.id AS original, older, \
         (lpad(to_hex((o.created - older) / 1000), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' \
             || substr(md5(n::text), 4, 15))::uuid AS id \
-    FROM numbers JOIN originals o ON o.pending = (n % $2 = 0) AND o.number = n / $2 % $3";
+    FROM numbers JOIN originals o ON o.pending = (n > $1 - $1 / $2) AND o.number = n % $3";
 
 /// Every table that a group writes.
 const ROWS: [&str; 5] = [

@@ -1,4 +1,4 @@
-//! The cost of a call with few and with many stored approvals, one in ten pending: two databases of one PostgreSQL, each
+//! The cost of a call with few and with many stored approvals, the newest tenth pending: two databases of one PostgreSQL, each
 //! with a server, take turns in short rounds.
 
 use std::{
