@@ -48,7 +48,7 @@ pub(super) async fn fill(database: &Database, count: usize) -> Outcome<()> {
     let config = PostgresConfig::new(&database.url.parse()?, None).await?;
     let store = PostgresStore::open(&config, Arc::new(())).await?;
     let prepared = Prepared::new()?;
-    let history = |n: usize| prepared.history(n / 2, n % 2 == 0);
+    let history = |n: usize| prepared.history(n / 2, n.is_multiple_of(2));
     let originals = (0..2 * CALLERS).map(history).collect::<Outcome<Vec<_>>>()?;
     let copies = count.saturating_sub(originals.len());
     store.import(originals).await?;

@@ -1,12 +1,9 @@
 //! The cost of a call with few and with many stored approvals, the newest tenth pending: two databases of one PostgreSQL, each
 //! with a server, take turns in short rounds.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use signoff::proto::v1 as pb;
@@ -74,20 +71,14 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
             let (with_few, with_many) = (middle_load(with_few), middle_load(with_many));
             let measure = format!("{name}, {} instead of {} stored, {callers} callers: mean", many.count, few.count);
             table.add(
-                Row::new(measure, mean(with_many, callers))
+                Row::new(measure, Figure::Time(with_many.mean))
                     .latencies(&with_many)
-                    .against("few stored", mean(with_few, callers))
+                    .against("few stored", Figure::Time(with_few.mean))
                     .aim(Aim::RatioAtMost(1.3)),
             );
         }
     }
     Ok(())
-}
-
-/// The mean time of a call; zero if none ended.
-#[expect(clippy::cast_precision_loss, reason = "a few callers")]
-fn mean(load: Load, callers: usize) -> Figure {
-    Figure::Time(Duration::try_from_secs_f64(callers as f64 / load.rate).unwrap_or_default())
 }
 
 /// A server on a filled database.
