@@ -16,7 +16,7 @@ use super::{fleet::Fleet, pause, proxy::Proxy};
 use crate::{
     calls::{ask, decide, next_update, open, terminal},
     load::{Call, Clients},
-    postgres::{Database, cluster},
+    databases::{Database, cluster},
     server::soon,
 };
 
