@@ -16,7 +16,7 @@ use callers::Callers;
 use fleet::Fleet;
 use replicated::Replicated;
 
-use crate::{load::Random, databases::Database, server::soon};
+use crate::{databases::Database, load::Random, server::soon};
 
 /// Concurrent callers.
 const CALLERS: usize = 6;

@@ -27,8 +27,8 @@ use self::{
     spec::{Action, Answer, Call, REVIEWERS, Rules, Who},
 };
 use crate::{
-    load::Random,
     databases::Database,
+    load::Random,
     server::{Process, Server, signoff, soon},
 };
 

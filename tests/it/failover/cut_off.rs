@@ -15,8 +15,8 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use super::{fleet::Fleet, pause, proxy::Proxy};
 use crate::{
     calls::{ask, decide, next_update, open, terminal},
-    load::{Call, Clients},
     databases::{Database, cluster},
+    load::{Call, Clients},
     server::soon,
 };
 
