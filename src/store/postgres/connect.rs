@@ -65,7 +65,7 @@ impl Connect for Connector {
                         let driving = async move {
                             tokio::select! {
                                 () = drive(connection) => {}
-                                _ = cut.changed() => {}
+                                Ok(()) = cut.changed() => {} // fails if nothing can cut it any more
                             }
                         };
                         return Ok((client, tokio::spawn(driving)));

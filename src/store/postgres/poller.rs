@@ -111,7 +111,6 @@ impl Poller {
 
     fn reached(&mut self) {
         self.answered = Instant::now();
-        self.shared.connections.set_reachable(true);
         self.health.send_if_modified(|health| {
             let back = matches!(health, Health::Unreachable(_));
             if back {
@@ -155,6 +154,7 @@ impl Poller {
         let connection = Unfinished(Some(connection));
         let (version, time) = control::poll(connection.get()).await?;
         let clock = Some(ClockSample { time, arrived: boot_time() });
+        self.shared.connections.set_reachable(true); // before streams wake, and read
         self.seen = feed::publish(connection.get(), &self.shared, self.seen).await?;
         self.shared.polls.send_modify(|poll| {
             *poll = ControlPoll { count: poll.count + 1, version, clock };
