@@ -49,7 +49,7 @@ const ATTEMPTS: usize = 5;
 const RESOLVE: Duration = Duration::from_secs(8);
 
 /// How often the number of pending approvals is counted anew, for what other servers do.
-const COUNT: Duration = Duration::from_secs(1);
+const COUNT: Duration = Duration::from_secs(5);
 
 /// The number of pending approvals.
 pub(super) struct Pending {
@@ -59,7 +59,9 @@ pub(super) struct Pending {
 
 /// Counts the pending approvals of all servers.
 pub(super) async fn pending(connection: &Connection) -> Result<Pending, StoreError> {
-    let sql = "SELECT count(*), min(created) FROM approvals WHERE status = 0";
+    // The oldest by id, for which there is an index: ids begin with the time.
+    let sql = "SELECT (SELECT count(*) FROM approvals WHERE status = 0), \
+               (SELECT created FROM approvals WHERE status = 0 ORDER BY id LIMIT 1)";
     let statement = connection.prepare_cached(sql).await?;
     let row = connection.query_one(&statement, &[]).await?;
     let oldest: Option<i64> = row.get(1);

@@ -39,6 +39,8 @@ CREATE TABLE approvals (
     head bytea NOT NULL
 );
 CREATE INDEX approvals_by_status ON approvals (status, id);
+-- The queue of reviewers, in order.
+CREATE INDEX approvals_waiting ON approvals (id) WHERE status = 0;
 CREATE INDEX approvals_by_caller ON approvals (caller, id);
 CREATE INDEX approvals_by_tool ON approvals (tool, id);
 CREATE INDEX approvals_by_agent ON approvals (agent, id);
@@ -78,6 +80,7 @@ CREATE TABLE request_ids (
     PRIMARY KEY (issuer, subject, request_id),
     CHECK ((approval IS NULL) <> (forgotten IS NULL))
 );
+CREATE INDEX request_ids_by_approval ON request_ids (approval) WHERE approval IS NOT NULL;
 CREATE INDEX request_ids_forgotten ON request_ids (forgotten, issuer, subject, request_id)
     WHERE forgotten IS NOT NULL;
 
