@@ -61,6 +61,13 @@ pub(super) enum Outcome {
     Transitioned(Result<Transitioned, StoreError>),
 }
 
+impl Outcome {
+    /// Whether the command had its effect, now or before.
+    pub(super) const fn succeeded(&self) -> bool {
+        matches!(self, Self::Submitted(Ok(_)) | Self::Transitioned(Ok(_)))
+    }
+}
+
 /// An approval that a group changed.
 #[derive(Debug)]
 pub(super) struct Changed {

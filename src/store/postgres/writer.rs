@@ -48,6 +48,10 @@ const ATTEMPTS: usize = 5;
 /// Maximum time to find out whether a group is on record.
 const RESOLVE: Duration = Duration::from_secs(8);
 
+/// Commits something, and so waits until everything before it is on a standby. A commit whose own wait ended early, for
+/// example because PostgreSQL restarted meanwhile, is visible to all at once.
+const FENCE: &str = "SELECT pg_logical_emit_message(true, 'signoff', ''); COMMIT";
+
 /// How often the number of pending approvals is counted anew, for what other servers do.
 const COUNT: Duration = Duration::from_secs(5);
 
@@ -195,7 +199,10 @@ impl Writer {
         let mut group = Group::new(loaded, &self.shared.routes);
         let outcomes: Vec<_> = jobs.iter().map(|job| group.run(job)).collect();
         let writes = group.into_writes();
-        if writes.is_empty() {
+        if writes.is_empty() && outcomes.iter().any(Outcome::succeeded) {
+            // A repetition. What it repeats may be on no standby yet: see [`FENCE`].
+            connection.batch_execute(FENCE).await?;
+        } else if writes.is_empty() {
             connection.batch_execute("ROLLBACK").await?;
         } else {
             write::group(connection, &writes, &self.shared).await?;
