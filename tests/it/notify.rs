@@ -136,7 +136,7 @@ async fn a_receiver_that_is_down_gets_everything_after_it_is_up_and_the_server_r
     until_metric(&server, failed, |value| value >= 1.0).await;
     let problem = &problems(&server).await[0];
     assert!(problem.starts_with("channel hook fails, last at "), "{problem}");
-    assert_eq!(metric(&server, r#"signoff_deliveries_waiting{channel="hook"}"#).await, Some(10.0));
+    until_metric(&server, r#"signoff_deliveries_waiting{channel="hook"}"#, |value| value == 10.0).await;
     assert!(server.log().contains("cannot send a message"));
     server.stop().await;
 

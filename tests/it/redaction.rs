@@ -37,6 +37,7 @@ async fn set(server: &Server, redact: &[&str], rule: PolicyRule) {
     let request = SetPolicyRequest { policy, ..SetPolicyRequest::default() };
     let mut client = server.policies(&server.tokens().operator);
     soon("SetPolicy answers", client.set_policy(request)).await.unwrap();
+    server.policy_is_live_everywhere().await;
 }
 
 async fn pending(client: &mut Client) -> Vec<Approval> {
@@ -116,6 +117,7 @@ async fn an_edit_is_shown_by_the_policy_that_judged_it() {
     let policy = Some(Policy { rules: vec![rule], ..Policy::default() });
     let request = SetPolicyRequest { policy, ..SetPolicyRequest::default() };
     server.policies(&server.tokens().operator).set_policy(request).await.unwrap();
+    server.policy_is_live_everywhere().await;
     let mut edit = decide(&asked, "", VoteChoice::Approve);
     edit.edited_arguments = Some(arguments(&[("to", SECRET), ("card", "x")]));
     let edited = reviewer.decide(edit).await.unwrap().into_inner().approval.unwrap();

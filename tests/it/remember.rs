@@ -30,6 +30,7 @@ async fn set(server: &Server, effect: Effect) {
     let policy = Some(Policy { rules: vec![rule], ..Policy::default() });
     let set = SetPolicyRequest { policy, ..SetPolicyRequest::default() };
     soon("the policy is set", server.policies(&server.tokens().operator).set_policy(set)).await.unwrap();
+    server.policy_is_live_everywhere().await;
 }
 
 /// Requires approval by the group finance, and remembers rejections.

@@ -19,7 +19,7 @@ use std::{
 
 use rustix::process::Signal;
 use signoff::proto::v1::{
-    access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
+    GetPolicyRequest, access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
     approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
 };
 use tonic::{
@@ -67,6 +67,8 @@ pub(crate) struct Server {
     address: SocketAddr,
     tokens: Tokens,
     process: Process,
+    /// The servers, if there are several.
+    members: Vec<SocketAddr>,
     _balancer: Option<Balancer>,
 }
 
@@ -121,6 +123,23 @@ impl Server {
     /// A client for the policy, with this token.
     pub(crate) fn policies(&self, token: &str) -> PolicyClient {
         PolicyServiceClient::with_interceptor(self.channel(), Bearer::new(token))
+    }
+
+    /// Waits until each of several servers uses the newest policy: the next call may be at any.
+    pub(crate) async fn policy_is_live_everywhere(&self) {
+        let mut versions = vec![0; self.members.len()];
+        soon("the policy reaches every server", async {
+            while versions.iter().any(|version| *version != versions[0]) || versions.first() == Some(&0) {
+                for (version, member) in versions.iter_mut().zip(&self.members) {
+                    let channel = Endpoint::from_shared(format!("http://{member}")).expect("an address").connect_lazy();
+                    let bearer = Bearer::new(&self.tokens.operator);
+                    let mut policies = PolicyServiceClient::with_interceptor(channel, bearer);
+                    let live = policies.get_policy(GetPolicyRequest::default()).await.expect("the live policy");
+                    *version = live.into_inner().version.expect("a version").version;
+                }
+            }
+        })
+        .await;
     }
 
     /// A client with this token, on a new connection.

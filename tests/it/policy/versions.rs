@@ -48,11 +48,13 @@ async fn versions_count_up_and_survive_a_kill() {
     let one = set(&mut client, first()).await.unwrap();
     assert_eq!((one.version, one.comment.as_str()), (1, "searching is harmless"));
     assert_eq!(one.author.as_ref().unwrap().subject, "operator");
+    server.policy_is_live_everywhere().await;
     let (_, approval) = open(&mut server.agent(), search("one")).await.unwrap();
     assert_eq!(approval.status(), ApprovalStatus::AutoApproved);
     assert_eq!(approval.policy.unwrap().policy_version, "1");
 
     let two = set(&mut client, second()).await.unwrap();
+    server.policy_is_live_everywhere().await;
     assert_eq!(two.version, 2);
     let again = set(&mut client, first()).await.unwrap();
     assert_eq!(again, one, "a repetition gives the first result, and changes nothing");

@@ -46,6 +46,7 @@ async fn everything_about_the_largest_approval_fits_into_one_message() {
     let server = Server::start(data.path(), &small).await;
     let set = SetPolicyRequest { policy: Some(policy()), ..SetPolicyRequest::default() };
     server.policies(&server.tokens().operator).set_policy(set).await.unwrap();
+    server.policy_is_live_everywhere().await;
     let request = RequestApprovalRequest {
         arguments: Some(arguments(9)),
         reason: "x".repeat(4 * 1024),

@@ -79,14 +79,14 @@ impl Process {
             };
             addresses.push(address);
         }
-        let (address, balancer) = match self.balanced {
-            None => (addresses[0], None),
+        let (address, members, balancer) = match self.balanced {
+            None => (addresses[0], Vec::new(), None),
             Some(listen) => {
-                let balancer = Balancer::start(listen, addresses).await.expect("the balancer listens");
-                (balancer.address(), Some(balancer))
+                let balancer = Balancer::start(listen, addresses.clone()).await.expect("the balancer listens");
+                (balancer.address(), addresses, Some(balancer))
             }
         };
-        Ok(Server { address, tokens: Tokens::of(&self.data), process: self, _balancer: balancer })
+        Ok(Server { address, tokens: Tokens::of(&self.data), process: self, members, _balancer: balancer })
     }
 
     /// Whether it listens before `moment` has passed.
