@@ -57,8 +57,17 @@ impl Database {
         format!("postgres://signoff@{directory}/{}", self.name)
     }
 
+    /// A connection to it, with the tables of the store in its path.
+    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
+        let (client, connection) =
+            cluster::connection().dbname(&self.name).connect(NoTls).await.expect("the database exists");
+        tokio::spawn(connection);
+        client.batch_execute("SET search_path = signoff").await.expect("a setting");
+        client
+    }
+
     /// The setting of a server.
-    fn setting(&self) -> String {
+    pub(crate) fn setting(&self) -> String {
         format!("store={}", self.url())
     }
 
@@ -69,7 +78,7 @@ impl Database {
     }
 }
 
-fn settings(store: &str) -> Vec<&str> {
+pub(crate) fn settings(store: &str) -> Vec<&str> {
     SETTINGS.into_iter().chain([store]).collect()
 }
 
@@ -204,7 +213,7 @@ fn text(path: &Path) -> &str {
 }
 
 /// Runs a command, and returns what it prints.
-async fn run(arguments: &[&str]) -> String {
+pub(crate) async fn run(arguments: &[&str]) -> String {
     let output = signoff(arguments).output().await.expect("the program starts");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
