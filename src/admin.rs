@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
+    control::{Control, Outdated},
     domain::{Freeze, FreezeId, FreezeScope, NewFreeze, NewThaw, ServerStatus, Time},
     identity::{Method, Principal},
     ids::IdGenerator,
@@ -45,7 +46,10 @@ pub struct Process {
 
 /// Use-cases that concern the server as a whole.
 pub struct Admin {
+    /// For reads.
     store: Arc<dyn Store>,
+    /// For what a caller changes.
+    control: Arc<Control>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     process: Process,
@@ -58,10 +62,11 @@ pub struct Admin {
 impl Admin {
     /// For a process that starts now.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings, process: Process) -> Arc<Self> {
+    pub fn new(control: Arc<Control>, clock: Arc<dyn Clock>, settings: Settings, process: Process) -> Arc<Self> {
         let started = clock.now();
         let (ids, backups) = (IdGenerator::default(), Arc::new(Semaphore::new(1)));
-        Arc::new(Self { store, clock, settings, process, ids, started, backups })
+        let store = Arc::clone(control.store());
+        Arc::new(Self { store, control, clock, settings, process, ids, started, backups })
     }
 
     /// Freezes calls. Once this returns, no claim in the scope is granted. A repeated call returns the same freeze.
@@ -76,13 +81,17 @@ impl Admin {
         request_id: Option<String>,
     ) -> Result<Freeze, Error> {
         by.require_role(Method::Freeze)?;
-        by.ensure_not_revoked()?;
-        let (this, actor) = (Arc::clone(self), by.actor.clone());
+        let (this, principal) = (Arc::clone(self), by.clone());
         // In its own task: the log must say who froze even if the caller has left.
         detached(async move {
             let now = this.clock.now();
             let id = this.ids.freeze(now);
-            let freeze = this.store.freeze(NewFreeze { id, scope, reason, actor, request_id, now }).await?;
+            let new = NewFreeze { id, scope, reason, actor: principal.actor.clone(), request_id, now };
+            let freeze = |store: Arc<dyn Store>| {
+                let new = new.clone();
+                async move { Ok::<_, Error>(store.freeze(new).await?) }
+            };
+            let freeze = this.control.guard(&principal, freeze).await?;
             if freeze.id == id {
                 // As strings, which the log quotes: names contain spaces and punctuation.
                 let (scope, by) = (freeze.scope.to_string(), freeze.actor.to_string());
@@ -104,7 +113,6 @@ impl Admin {
         request_id: Option<String>,
     ) -> Result<Freeze, Error> {
         by.require_role(Method::Thaw)?;
-        by.ensure_not_revoked()?;
         if self.settings.thaw_requires_other_operator {
             // The author of a freeze never changes, so it is safe to read it outside the transaction.
             let own = |freeze: &Freeze| freeze.id == id && freeze.stands() && freeze.actor.is(&by.actor);
@@ -112,11 +120,16 @@ impl Admin {
                 return Err(Error::OtherOperatorRequired { id, frozen_by: freeze.actor });
             }
         }
-        let (this, actor) = (Arc::clone(self), by.actor.clone());
+        let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let now = this.clock.now();
-            let by = actor.to_string();
-            let freeze = this.store.thaw(NewThaw { id, actor, request_id, now }).await?;
+            let by = principal.actor.to_string();
+            let new = NewThaw { id, actor: principal.actor.clone(), request_id, now };
+            let thaw = |store: Arc<dyn Store>| {
+                let new = new.clone();
+                async move { Ok::<_, Error>(store.thaw(new).await?) }
+            };
+            let freeze = this.control.guard(&principal, thaw).await?;
             // Do not log a repeated call again.
             if freeze.thawed.as_ref().is_some_and(|thawed| thawed.at >= now) {
                 let (scope, frozen_by) = (freeze.scope.to_string(), freeze.actor.to_string());
@@ -181,6 +194,12 @@ impl Admin {
         freezes.retain(Freeze::stands);
         freezes.sort_by_key(|freeze| (freeze.at, freeze.id));
         Ok(freezes)
+    }
+}
+
+impl Outdated for Error {
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Outdated))
     }
 }
 

@@ -29,6 +29,7 @@ use self::disconnect_tracker::DisconnectTracker;
 use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
+    control::{Control, Outdated},
     domain::{Actor, Approval, ApprovalId, Event, Revision, Schemas, Time, Verdict},
     identity::{Method, Principal},
     ids::IdGenerator,
@@ -62,7 +63,10 @@ pub struct Settings {
 
 /// The use-cases of approvals.
 pub struct Approvals {
+    /// For reads, and for what the server does by itself.
     store: Arc<dyn Store>,
+    /// For what a caller changes.
+    control: Arc<Control>,
     judge: Arc<dyn Judge>,
     clock: Arc<dyn Clock>,
     settings: Settings,
@@ -78,9 +82,10 @@ pub struct Approvals {
 impl Approvals {
     /// Assembles the use-cases.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, judge: Arc<dyn Judge>, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
+    pub fn new(control: Arc<Control>, judge: Arc<dyn Judge>, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
-            store,
+            store: Arc::clone(control.store()),
+            control,
             judge,
             clock,
             settings,
@@ -158,6 +163,12 @@ impl Approvals {
         principal.require_role(method)?;
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
         if principal.reaches(method, &approval) { Ok(approval) } else { Err(Error::NotFound(id)) }
+    }
+}
+
+impl Outdated for Error {
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Outdated))
     }
 }
 

@@ -25,8 +25,8 @@ use crate::domain::Time;
 #[cfg(test)]
 pub(crate) use manual::ManualClock;
 pub use persisted_time::PersistedTime;
-pub use server::ServerClock;
-pub use system::{OutOfRange, SystemWall};
+pub use server::{ReferenceClock, ServerClock};
+pub use system::{OutOfRange, SystemWall, boot_time};
 pub use timeline::{Direction, Jump};
 
 /// Wall time.

@@ -275,6 +275,14 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
+/// Learns of credentials that another server has made.
+#[async_trait]
+pub trait NewerCredentials: Send + Sync + 'static {
+    /// Waits until everything that was on record when this was called is known here. False if nothing can be new,
+    /// because there is no other server, or if it failed.
+    async fn caught_up(&self) -> bool;
+}
+
 /// Authenticates callers.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {

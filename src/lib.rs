@@ -8,6 +8,7 @@
 //! - [`wire`] converts between the API's messages and the domain, for calls, files and commands alike.
 //! - [`approvals`], [`policies`], [`tokens`], [`sessions`], [`links`] and [`admin`] hold the use-cases: the only places where
 //!   [`domain`], [`policy`], [`store`], [`identity`] and [`clock`] meet.
+//! - [`control`] keeps tokens, sessions, blocks and the policy in memory equal to the store's, which other servers change.
 //! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
 //! - [`export_file`] is the file of exports and backups.
 //! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod control;
 pub mod desk;
 pub mod domain;
 pub mod export_file;

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::{
@@ -25,10 +26,11 @@ use self::{
 use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
+    control::{Control, Follower, Outdated},
     domain::{ChannelName, Time, Verdict},
     identity::{Method, Principal},
     policy::{Call, Document, Effort, Judge, OwnedCall, Policy, PolicyChange, Tried},
-    store::{NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
+    store::{ControlChanges, NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
 };
 
 pub use error::{Error, PolicyError};
@@ -78,6 +80,8 @@ pub struct PolicyView {
 pub struct Policies {
     /// The whole store: warnings also read the newest approvals and the tokens.
     store: Arc<dyn Store>,
+    /// For what a caller changes.
+    control: Arc<Control>,
     clock: Arc<dyn Clock>,
     blocking_pool: BlockingPool,
     /// Default claim window of approved calls.
@@ -97,11 +101,11 @@ impl Policies {
     /// # Errors
     /// When the stored policy cannot be used: no other policy may decide calls.
     pub async fn from_store(
-        store: Arc<dyn Store>,
+        control: Arc<Control>,
         clock: Arc<dyn Clock>,
         claim_window: Duration,
     ) -> Result<Arc<Self>, PolicyError> {
-        let live = match store.policy(None).await? {
+        let live = match control.store().policy(None).await? {
             None => Live { version: 0, head: None, policy: Arc::default() },
             Some(stored) => {
                 let version = stored.head.version;
@@ -109,7 +113,7 @@ impl Policies {
                 Live { version, head: Some(stored.head.clone()), policy: Arc::new(policy) }
             }
         };
-        Ok(Arc::new(Self::new(store, clock, claim_window, None, live)))
+        Ok(Arc::new(Self::new(control, clock, claim_window, None, live)))
     }
 
     /// Starts with a policy from a file, and records it as a version if it is new.
@@ -117,18 +121,18 @@ impl Policies {
     /// # Errors
     /// A failure of the store.
     pub async fn from_file(
-        store: Arc<dyn Store>,
+        control: Arc<Control>,
         clock: Arc<dyn Clock>,
         claim_window: Duration,
         path: PathBuf,
         policy: Policy,
     ) -> Result<Arc<Self>, PolicyError> {
-        let live = record(&*store, &path, policy, clock.now()).await?;
-        Ok(Arc::new(Self::new(store, clock, claim_window, Some(path), live)))
+        let live = record(&**control.store(), &path, policy, clock.now()).await?;
+        Ok(Arc::new(Self::new(control, clock, claim_window, Some(path), live)))
     }
 
     fn new(
-        store: Arc<dyn Store>,
+        control: Arc<Control>,
         clock: Arc<dyn Clock>,
         claim_window: Duration,
         file: Option<PathBuf>,
@@ -136,7 +140,8 @@ impl Policies {
     ) -> Self {
         let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
         Self {
-            store,
+            store: Arc::clone(control.store()),
+            control,
             clock,
             blocking_pool: BlockingPool::new(1),
             claim_window,
@@ -234,12 +239,15 @@ impl Policies {
                 _ => Ok(PolicyHead { version: version + 1, author, comment, at: now }),
             };
         }
-        principal.ensure_not_revoked()?; // checked again, because compiling may have taken long
-        let this = Arc::clone(self);
+        let (this, principal) = (Arc::clone(self), principal.clone());
         // In its own task: a recorded version must become live, even if the caller leaves.
         let setting = tokio::spawn(async move {
             let new = NewPolicy { document, author, comment, request_id, expected, now };
-            let stored = this.store.put_policy(new).await?;
+            let put = |store: Arc<dyn Store>| {
+                let new = new.clone();
+                async move { Ok::<_, Error>(store.put_policy(new).await?) }
+            };
+            let stored = this.control.guard(&principal, put).await?;
             let head = stored.head.clone();
             this.publish(Live { version: head.version, head: Some(head.clone()), policy });
             Ok(head)
@@ -325,6 +333,43 @@ impl Policies {
 
     async fn stored(&self, version: u64) -> Result<Arc<PolicyVersion>, Error> {
         self.store.policy(Some(version)).await?.ok_or(Error::VersionNotFound(version))
+    }
+}
+
+#[async_trait]
+impl Follower for Policies {
+    /// Makes a version live that another server recorded. A server with a policy file also does so, and then reports that
+    /// its file differs, until the file changes.
+    async fn follow(&self, changes: &ControlChanges) -> Result<(), StoreError> {
+        let Some(stored) = changes.policy.as_ref().filter(|stored| stored.head.version > self.live().version) else {
+            return Ok(());
+        };
+        let (version, head) = (stored.head.version, Some(stored.head.clone()));
+        let compiling = Arc::clone(stored);
+        let compiled = tokio::task::spawn_blocking(move || compile(&compiling)).await;
+        let compiled = compiled.map_err(|error| StoreError::Corrupt(error.to_string().into()))?;
+        // No other policy may decide calls.
+        let policy = compiled.map_err(|problems| {
+            StoreError::Newer(format!("version {version} of the policy: {}", error::list(&problems)).into())
+        })?;
+        self.publish(Live { version, head, policy: Arc::new(policy) });
+        if let Some(path) = &self.file {
+            let error = format!(
+                "another server recorded version {version} of the policy, which differs from {}; give all servers the \
+                 same file",
+                path.display()
+            );
+            tracing::warn!("{error}");
+            let at = self.clock.now();
+            self.status.send_modify(|status| status.fault = Some(FileFault { error, at }));
+        }
+        Ok(())
+    }
+}
+
+impl Outdated for Error {
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Outdated))
     }
 }
 

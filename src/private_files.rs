@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Metadata, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -55,6 +55,14 @@ pub enum PrivacyError {
         /// Its target.
         target: PathBuf,
     },
+    /// It does not exist, and cannot be created.
+    #[error("cannot create the data directory {}: {source}", path.display())]
+    NotCreated {
+        /// The directory.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Its permissions cannot be read.
     #[error("cannot read the permissions of {}: {source}", path.display())]
     Io {
@@ -69,6 +77,17 @@ pub enum PrivacyError {
 /// process.
 pub(crate) fn keep_new_files_private() {
     umask(Mode::from_raw_mode(OTHERS));
+}
+
+/// Creates a data directory unless it exists, and makes it private. A store in a directory does this for itself, and durably:
+/// without one, a crash may forget the directory, because it holds nothing that must be kept.
+///
+/// # Errors
+/// When it cannot be created, or other users can open it and its permissions cannot be changed.
+pub(crate) fn create(directory: &Path) -> Result<(), PrivacyError> {
+    let path = secured(directory)?;
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+    created.map_err(|source| PrivacyError::NotCreated { path, source })
 }
 
 /// Resolves the links of a data directory, and makes the directory and our files in it private. Does nothing if the
@@ -256,6 +275,19 @@ mod tests {
         assert!(matches!(&refused, PrivacyError::Dangling { target, .. } if *target == data), "{refused}");
         assert!(refused.to_string().contains("which does not exist; create that directory"), "{refused}");
         assert_eq!(secured(&data).unwrap(), data, "it will be created, and private");
+    }
+
+    #[test]
+    fn a_missing_directory_is_created_private() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("new/data");
+        for _ in 0..2 {
+            create(&data).unwrap();
+            assert_eq!((mode(&data) & 0o777, mode(data.parent().unwrap()) & 0o777), (0o700, 0o700));
+        }
+        fs::write(parent.path().join("file"), b"").unwrap();
+        let refused = create(&parent.path().join("file/data")).unwrap_err();
+        assert!(refused.to_string().contains("file/data"), "{refused}");
     }
 
     #[test]

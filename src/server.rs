@@ -45,6 +45,7 @@ use crate::{
     identity::{DevEnvFiles, DevTokens},
     notify::Channels,
     policies::PolicyStatus,
+    private_files,
     sessions::Sessions,
     store::{self, Health, Store, StoreConfig},
     telemetry::{ApprovalLog, Metrics},
@@ -153,7 +154,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, sessions, policies, approvals, links: _, admin: _, deliveries: _ } = use_cases;
+        let UseCases { control, tokens, sessions, policies, approvals, links: _, admin: _, deliveries: _ } = use_cases;
         let scheme = scheme(&config);
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let dispatcher = notifications::start(&channels, &store, &policies, (&clock, public_url), &metrics);
@@ -162,10 +163,11 @@ impl Server {
         if let Some(retain) = config.retain {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
+        workers.spawn(async move { control.follow().await });
         workers.spawn(workers::keep_token_uses(Arc::clone(&tokens)));
         workers.spawn(workers::tidy_sessions(Arc::clone(&sessions)));
         workers.spawn(accept::sweep(connections, Arc::clone(&clock)));
-        workers.spawn(policy_status::report(policy.clone(), metrics.clone(), health.clone()));
+        workers.spawn(policy_status::report(policy.clone(), store.health(), metrics.clone(), health.clone()));
         if let Some(file) = policy_file {
             workers.spawn(workers::follow_policy_file(policies, file, Arc::clone(&clock), reload.subscribe()));
         }
@@ -267,7 +269,7 @@ impl Server {
         self.end(patience).await;
         let at_the_end = match &*health.borrow() {
             Health::Failed(reason) => Err(RunError::Store(reason.clone())),
-            Health::Working => Ok(()),
+            Health::Working | Health::Unreachable(_) => Ok(()),
         };
         outcome.and(at_the_end)
     }
@@ -333,9 +335,13 @@ async fn open_store(
 ) -> Result<Arc<dyn Store>, StartError> {
     let kept = match &config.store {
         None => StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout),
-        Some(url) => StoreConfig::in_postgres(url, config.store_password_file.as_deref())
-            .await?
-            .with_require_synchronous(config.require_synchronous),
+        Some(url) => {
+            private_files::create(&config.data_dir)?;
+            StoreConfig::in_postgres(url, config.store_password_file.as_deref())
+                .await?
+                .with_require_synchronous(config.require_synchronous)
+                .with_policy_file(config.policy.is_some())
+        }
     };
     let kept = kept.with_routes(Arc::new(config.routes()));
     Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log), policy))).await?)
@@ -389,7 +395,7 @@ fn why(ended: Result<(), tokio::task::JoinError>) -> String {
 }
 
 async fn failure(mut health: watch::Receiver<Health>) -> String {
-    match health.wait_for(|health| *health != Health::Working).await.as_deref() {
+    match health.wait_for(|health| matches!(health, Health::Failed(_))).await.as_deref() {
         Ok(Health::Failed(reason)) => reason.clone(),
         _ => "closed".to_owned(),
     }

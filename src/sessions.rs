@@ -9,20 +9,23 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
+    control::{Control, Follower, Outdated},
     domain::{
-        Actor, Ended, Role, SESSION_MAX, Session, SessionId, SessionScope, SessionState, SignIn, SubjectName, Time,
-        after, truncate,
+        Actor, Block, Ended, Role, SESSION_MAX, Session, SessionId, SessionScope, SessionState, SignIn, SubjectName,
+        Time, after, before, truncate,
     },
     identity::{
-        AuthenticationMethod, Method, Principal, Secret, SessionRegistry, SignedIn, TokenRegistry, Unrecognised,
+        AuthenticationMethod, Method, NewerCredentials as _, Principal, Secret, SessionRegistry, SignedIn,
+        TokenRegistry, Unrecognised,
     },
     ids::IdGenerator,
-    store::{Store, StoreError},
+    store::{ControlChanges, Store, StoreError},
 };
 
 pub use error::Error;
@@ -35,6 +38,9 @@ const SESSIONS_MAX: usize = 10_000;
 
 /// Maximum number of sessions in one commit: other commits wait for it.
 const BATCH: usize = 200;
+
+/// Time within which every server has saved the last uses.
+const UNSAVED: Duration = Duration::from_mins(5);
 
 /// Size at which a page ends early: by default, clients reject messages of more than 4 MiB.
 const PAGE_BYTES: usize = 1 << 20;
@@ -72,7 +78,7 @@ pub struct SessionPage {
 
 /// The use-cases of sessions and blocks.
 pub struct Sessions {
-    store: Arc<dyn Store>,
+    control: Arc<Control>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
     tokens: Arc<TokenRegistry>,
@@ -89,21 +95,22 @@ impl Sessions {
     /// # Errors
     /// A failure of the store.
     pub async fn load(
-        store: Arc<dyn Store>,
+        control: Arc<Control>,
         clock: Arc<dyn Clock>,
         tokens: Arc<TokenRegistry>,
         settings: Settings,
     ) -> Result<Arc<Self>, StoreError> {
-        Self::load_up_to(SESSIONS_MAX, store, clock, tokens, settings).await
+        Self::load_up_to(SESSIONS_MAX, control, clock, tokens, settings).await
     }
 
     async fn load_up_to(
         limit: usize,
-        store: Arc<dyn Store>,
+        control: Arc<Control>,
         clock: Arc<dyn Clock>,
         tokens: Arc<TokenRegistry>,
         settings: Settings,
     ) -> Result<Arc<Self>, StoreError> {
+        let store = Arc::clone(control.store());
         let blocks: Vec<_> = store.blocks().await?.into_iter().filter(|block| block.stands()).collect();
         tokens.blocked().replace(blocks.iter().map(|block| &block.subject));
         let registry = SessionRegistry::new(Arc::clone(&tokens), settings.idle);
@@ -129,7 +136,7 @@ impl Sessions {
             store.forget_sessions(gone.to_vec()).await?;
         }
         Ok(Arc::new(Self {
-            store,
+            control,
             clock,
             ids: IdGenerator::default(),
             tokens,
@@ -162,31 +169,23 @@ impl Sessions {
         detached(async move {
             let _changing = this.changing.lock().await;
             let now = truncate(this.clock.wall());
-            principal.check(now)?;
-            // A principal that no authenticator made does not watch its subject.
-            if this.tokens.blocked().contains(&principal.actor) {
-                return Err(Unrecognised::SubjectBlocked.into());
-            }
-            this.make_room(now).await?;
             let secret = Secret::of_session().map_err(|error| Error::Internal(error.to_string()))?;
             let longest = after(now, this.settings.max.min(SESSION_MAX));
             let session = Session {
                 id: this.ids.session(now),
                 secret: secret.hash(),
-                actor: principal.actor,
-                roles: principal.roles,
-                groups: principal.groups,
-                on_behalf_of: principal.on_behalf_of,
-                permissions: principal.permissions,
+                actor: principal.actor.clone(),
+                roles: principal.roles.clone(),
+                groups: principal.groups.clone(),
+                on_behalf_of: principal.on_behalf_of.clone(),
+                permissions: principal.permissions.clone(),
                 sign_in,
                 created_at: now,
                 last_used_at: now,
                 expires_at: principal.expires_at.map_or(longest, |end| truncate(end).min(longest)),
                 ended: None,
             };
-            let mut changed = this.beyond_the_limit_of(&session.actor, now);
-            changed.push(session.clone());
-            this.save(changed).await?;
+            this.control.retry(|store| this.add(store, &principal, &session)).await?;
             // As a string, which the log quotes: names contain spaces and punctuation.
             let (id, by) = (session.id, session.actor.to_string());
             let method = match sign_in {
@@ -205,6 +204,11 @@ impl Sessions {
     #[must_use]
     pub fn recognise(&self, secret: &str) -> Option<SignedIn> {
         self.registry.recognise(secret, self.clock.wall())
+    }
+
+    /// Waits for sessions that another server has started: see [`Control`].
+    pub async fn caught_up(&self) -> bool {
+        self.control.caught_up().await
     }
 
     /// As [`recognise`](Self::recognise), but does not count as a use: for what a page does by itself.
@@ -297,26 +301,42 @@ impl Sessions {
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let _changing = this.changing.lock().await;
-            principal.ensure_not_revoked()?;
-            let by = principal.actor;
-            let now = truncate(this.clock.wall());
-            if let Some(key) = &request_id {
-                let before = this.ended_under(&by, key, now);
-                if let Some(other) = before.iter().find(|session| !whose.covers(session)) {
-                    return Err(Error::RequestIdReused { request_id: key.clone(), id: other.id });
-                }
-                if !before.is_empty() {
-                    return Ok(before.len());
-                }
-            }
-            if let SessionScope::One(id) = whose
-                && this.registry.get(id).is_none()
-            {
-                return Err(Error::NotFound(id));
-            }
-            this.end_active(&whose, &Ended { actor: by, at: now, request_id }).await
+            let end = Ended { actor: principal.actor.clone(), at: truncate(this.clock.wall()), request_id };
+            this.control.guard(&principal, |store| this.end_covered(store, &whose, &end)).await
         })
         .await
+    }
+
+    async fn end_covered(&self, store: Arc<dyn Store>, whose: &SessionScope, end: &Ended) -> Result<usize, Error> {
+        if let Some(key) = &end.request_id {
+            let before = self.ended_under(&end.actor, key, end.at);
+            if let Some(other) = before.iter().find(|session| !whose.covers(session)) {
+                return Err(Error::RequestIdReused { request_id: key.clone(), id: other.id });
+            }
+            if !before.is_empty() {
+                return Ok(before.len());
+            }
+        }
+        if let SessionScope::One(id) = *whose
+            && self.registry.get(id).is_none()
+        {
+            return Err(Error::NotFound(id));
+        }
+        self.end_active(&*store, whose, end).await
+    }
+
+    /// Records a new session of a person who may sign in.
+    async fn add(&self, store: Arc<dyn Store>, principal: &Principal, session: &Session) -> Result<(), Error> {
+        let now = session.created_at;
+        principal.check(now)?;
+        // A principal that no authenticator made does not watch its subject.
+        if self.tokens.blocked().contains(&principal.actor) {
+            return Err(Unrecognised::SubjectBlocked.into());
+        }
+        self.make_room(&*store, now).await?;
+        let mut changed = self.beyond_the_limit_of(&session.actor, now);
+        changed.push(session.clone());
+        Ok(self.save(&*store, changed).await?)
     }
 
     /// Stores the last uses, and forgets the sessions that have expired. Open streams of these end.
@@ -326,14 +346,16 @@ impl Sessions {
     pub async fn tidy(&self) -> Result<(), StoreError> {
         self.keep_uses().await?;
         let _changing = self.changing.lock().await;
-        let now = self.clock.wall();
+        // Another server may have seen a use that it has not saved yet.
+        let late = if self.control.has_others() { UNSAVED } else { Duration::ZERO };
+        let now = before(self.clock.wall(), late);
         // An ended session stays until it would have expired, for operators to see who ended it.
         let gone = |session: &Session, state| match state {
             SessionState::Active => false,
             SessionState::Expired => true,
             SessionState::Ended => session.expires_at <= now,
         };
-        self.forget(now, gone).await
+        self.forget(&**self.control.store(), now, gone).await
     }
 
     /// Stores the last uses of sessions that are not in the store yet.
@@ -344,7 +366,7 @@ impl Sessions {
         // A session that is forgotten meanwhile must not be saved again.
         let _changing = self.changing.lock().await;
         for used in self.registry.used().chunks(BATCH) {
-            self.store.save_sessions(used.to_vec()).await?;
+            self.control.store().save_sessions(used.to_vec()).await?;
             self.registry.kept(used);
         }
         Ok(())
@@ -356,13 +378,13 @@ impl Sessions {
     }
 
     /// Ends the active sessions that `whose` covers.
-    async fn end_active(&self, whose: &SessionScope, end: &Ended) -> Result<usize, Error> {
+    async fn end_active(&self, store: &dyn Store, whose: &SessionScope, end: &Ended) -> Result<usize, Error> {
         let active = |session: &Session, state| state == SessionState::Active && whose.covers(session);
         let found = self.registry.before(None, end.at, usize::MAX, active);
         let ended = found.into_iter().map(|(session, _)| Session { ended: Some(end.clone()), ..session });
         let ended: Vec<_> = ended.collect();
         for ended in ended.chunks(BATCH) {
-            self.save(ended.to_vec()).await?;
+            self.save(store, ended.to_vec()).await?;
         }
         if !ended.is_empty() {
             let (whose, count, by) = (whose.to_string(), ended.len(), end.actor.to_string());
@@ -371,8 +393,8 @@ impl Sessions {
         Ok(ended.len())
     }
 
-    async fn save(&self, sessions: Vec<Session>) -> Result<(), StoreError> {
-        self.store.save_sessions(sessions.clone()).await?;
+    async fn save(&self, store: &dyn Store, sessions: Vec<Session>) -> Result<(), StoreError> {
+        store.save_sessions(sessions.clone()).await?;
         sessions.into_iter().for_each(|session| self.registry.insert(session));
         Ok(())
     }
@@ -400,21 +422,54 @@ impl Sessions {
     }
 
     /// At the limit, forgets the sessions that are not active.
-    async fn make_room(&self, now: Time) -> Result<(), Error> {
+    async fn make_room(&self, store: &dyn Store, now: Time) -> Result<(), Error> {
         if self.registry.count() >= self.limit {
-            self.forget(now, |_, state| state != SessionState::Active).await?;
+            self.forget(store, now, |_, state| state != SessionState::Active).await?;
         }
         if self.registry.count() < self.limit { Ok(()) } else { Err(Error::TooMany { limit: self.limit }) }
     }
 
-    async fn forget(&self, now: Time, gone: impl Fn(&Session, SessionState) -> bool) -> Result<(), StoreError> {
+    async fn forget(
+        &self,
+        store: &dyn Store,
+        now: Time,
+        gone: impl Fn(&Session, SessionState) -> bool,
+    ) -> Result<(), StoreError> {
         let gone = self.registry.before(None, now, usize::MAX, gone);
         let gone: Vec<_> = gone.into_iter().map(|(session, _)| session.id).collect();
         for ids in gone.chunks(BATCH) {
-            self.store.forget_sessions(ids.to_vec()).await?;
+            store.forget_sessions(ids.to_vec()).await?;
             ids.iter().for_each(|id| self.registry.remove(*id));
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Follower for Sessions {
+    async fn follow(&self, changes: &ControlChanges) -> Result<(), StoreError> {
+        for block in &changes.blocks {
+            if block.stands() {
+                self.tokens.blocked().add(&block.subject);
+            }
+        }
+        for block in changes.blocks.iter().filter(|block| !block.stands()) {
+            // A later block of the same subject stands.
+            let stands = |other: &Block| other.stands() && other.subject.is(&block.subject);
+            if !self.control.store().blocks().await?.iter().any(stands) {
+                self.tokens.blocked().remove(&block.subject);
+            }
+        }
+        for session in changes.sessions.iter().filter(|session| self.settings.accepts(session)) {
+            self.registry.insert(session.clone());
+        }
+        Ok(())
+    }
+}
+
+impl Outdated for Error {
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Outdated))
     }
 }
 

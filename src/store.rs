@@ -13,6 +13,7 @@
 //! | [`SessionStore`] | sessions of people who signed in |
 //! | [`FreezeStore`] | freezes, which block claims |
 //! | [`BlockStore`] | blocks of subjects, whose credentials are then rejected |
+//! | [`ControlStore`] | what other servers change of tokens, sessions, blocks and the policy |
 //! | [`OutboxStore`] | what channels are still to be told |
 //! | [`SigningKeyStore`] | keys by which the server recognises what it has signed |
 //! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
@@ -38,6 +39,7 @@ mod approvals;
 mod blocks;
 mod changes;
 mod commit_broadcast;
+mod control;
 mod cursor;
 mod error;
 mod freezes;
@@ -63,6 +65,7 @@ pub use approvals::{ApprovalStore, Due, Page, Submission, Submitted, Transitione
 pub use blocks::BlockStore;
 pub use changes::{Change, ChangeFeed, ChangePage, FeedError, RecordedChange};
 pub use commit_broadcast::{CommitBroadcast, Subscription};
+pub use control::{ClockSample, ControlChanges, ControlPoll, ControlStore, ControlVersion};
 pub use cursor::{Cursor, CursorError};
 pub use error::{PolicyFault, StoreError};
 pub use freezes::FreezeStore;
@@ -104,6 +107,7 @@ pub trait Store:
     + SessionStore
     + FreezeStore
     + BlockStore
+    + ControlStore
     + OutboxStore
     + SigningKeyStore
     + ChangeFeed
@@ -120,6 +124,8 @@ impl<T> Store for T where
         + SessionStore
         + FreezeStore
         + BlockStore
+        + ControlStore
+        + ControlStore
         + OutboxStore
         + SigningKeyStore
         + ChangeFeed

@@ -7,14 +7,16 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     clock::Clock,
+    control::{Control, Follower, Outdated},
     domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
     identity::{Method, Principal, Secret, TokenRegistry},
     ids::IdGenerator,
-    store::{StoreError, TokenStore},
+    store::{ControlChanges, Store, StoreError},
 };
 
 pub use error::Error;
@@ -44,7 +46,7 @@ pub struct TokenPage {
 
 /// The use-cases of the server's own tokens.
 pub struct Tokens {
-    store: Arc<dyn TokenStore>,
+    control: Arc<Control>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
     registry: Arc<TokenRegistry>,
@@ -60,17 +62,13 @@ impl Tokens {
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn load(store: Arc<dyn TokenStore>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
-        Self::load_up_to(TOKENS_MAX, store, clock).await
+    pub async fn load(control: Arc<Control>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
+        Self::load_up_to(TOKENS_MAX, control, clock).await
     }
 
-    async fn load_up_to(
-        limit: usize,
-        store: Arc<dyn TokenStore>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Arc<Self>, StoreError> {
+    async fn load_up_to(limit: usize, control: Arc<Control>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(TokenRegistry::default());
-        for token in store.tokens().await? {
+        for token in control.store().tokens().await? {
             let Grant { subject, permissions, decides_for, .. } = &token.grant;
             let usable = token.revoked.is_none() && permissions.contains(&Permission::DecideForOthers);
             if usable && decides_for.is_empty() {
@@ -83,7 +81,7 @@ impl Tokens {
             registry.insert(token);
         }
         Ok(Arc::new(Self {
-            store,
+            control,
             clock,
             ids: IdGenerator::default(),
             registry,
@@ -121,33 +119,20 @@ impl Tokens {
             let _making = making; // held until the work ends, even if the caller leaves
             let NewToken { request_id, grant, ttl } = new;
             let _changing = this.changing.lock().await;
-            principal.ensure_not_revoked()?; // the caller's own token may have been revoked meanwhile
-            let by = principal.actor;
             let now = truncate(this.clock.wall());
-            if let Some(request_id) = request_id.clone()
-                && let Some(first) = this.made_by(&by, &request_id)
-            {
-                let id = first.id;
-                return Err(match differing(&first, &grant, ttl) {
-                    None => Error::AlreadyCreated { request_id, id },
-                    Some(field) => Error::RequestIdReused { request_id, id, field },
-                });
-            }
-            this.make_room(now).await?;
             let secret = Secret::generate().map_err(|error| Error::Internal(error.to_string()))?;
             let token = Token {
                 id: this.ids.token(now),
                 secret: secret.hash(),
                 grant,
-                creator: by,
+                creator: principal.actor.clone(),
                 request_id,
                 created_at: now,
                 expires_at: ttl.map(|ttl| after(now, ttl)),
                 last_used_at: None,
                 revoked: None,
             };
-            this.store.save_tokens(vec![token.clone()]).await?;
-            this.registry.insert(token.clone());
+            this.control.guard(&principal, |store| this.add(store, &token, ttl)).await?;
             let roles: Vec<_> = token.grant.roles.iter().map(|role| role.name()).collect();
             let (subject, roles) = (token.grant.subject.as_str(), roles.join(","));
             tracing::info!(token = %token.id, subject, roles, by = %token.creator, "created a token");
@@ -202,18 +187,21 @@ impl Tokens {
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let _changing = this.changing.lock().await;
-            principal.ensure_not_revoked()?;
-            let by = principal.actor;
-            let token = this.registry.get(id).ok_or(Error::NotFound(id))?;
-            if token.revoked.is_some() {
-                return Ok(token);
-            }
-            let revoked = Revoked { actor: by.clone(), at: truncate(this.clock.wall()) };
-            let token = Token { revoked: Some(revoked), ..token };
-            this.store.save_tokens(vec![token.clone()]).await?;
-            this.registry.insert(token.clone());
-            tracing::info!(token = %id, subject = token.grant.subject, %by, "revoked a token");
-            Ok(token)
+            let by = &principal.actor;
+            let revoke = |store: Arc<dyn Store>| async {
+                let token = this.registry.get(id).ok_or(Error::NotFound(id))?;
+                if token.revoked.is_some() {
+                    return Ok(token);
+                }
+                let revoked = Revoked { actor: by.clone(), at: truncate(this.clock.wall()) };
+                let token = Token { revoked: Some(revoked), ..token };
+                let store = store;
+                store.save_tokens(vec![token.clone()]).await?;
+                this.registry.insert(token.clone());
+                tracing::info!(token = %id, subject = token.grant.subject, %by, "revoked a token");
+                Ok(token)
+            };
+            this.control.guard(&principal, revoke).await
         })
         .await
     }
@@ -224,7 +212,7 @@ impl Tokens {
     /// A failure of the store.
     pub async fn keep_uses(&self) -> Result<(), StoreError> {
         for used in self.registry.used().chunks(USES) {
-            self.store.save_tokens(used.to_vec()).await?;
+            self.control.store().save_tokens(used.to_vec()).await?;
             self.registry.kept(used);
         }
         Ok(())
@@ -235,6 +223,23 @@ impl Tokens {
         self.clock.sleep(span).await;
     }
 
+    /// Records a new token, unless the same call has created one before.
+    async fn add(&self, store: Arc<dyn Store>, token: &Token, ttl: Option<Duration>) -> Result<(), Error> {
+        if let Some(request_id) = token.request_id.clone()
+            && let Some(first) = self.made_by(&token.creator, &request_id)
+        {
+            let id = first.id;
+            return Err(match differing(&first, &token.grant, ttl) {
+                None => Error::AlreadyCreated { request_id, id },
+                Some(field) => Error::RequestIdReused { request_id, id, field },
+            });
+        }
+        self.make_room(&*store, token.created_at).await?;
+        store.save_tokens(vec![token.clone()]).await?;
+        self.registry.insert(token.clone());
+        Ok(())
+    }
+
     fn made_by(&self, creator: &Actor, request_id: &str) -> Option<Token> {
         let same = |token: &Token| token.request_id.as_deref() == Some(request_id) && token.creator.is(creator);
         self.registry.before(None, 1, same).pop()
@@ -242,14 +247,28 @@ impl Tokens {
 
     /// At the limit, removes the token that expired first. Never removes a token that is only revoked: importing an
     /// older export would make it valid again.
-    async fn make_room(&self, now: Time) -> Result<(), Error> {
+    async fn make_room(&self, store: &dyn Store, now: Time) -> Result<(), Error> {
         if self.registry.count() < self.limit {
             return Ok(());
         }
         let id = self.registry.first_expired(now).ok_or(Error::TooMany { limit: self.limit })?;
-        self.store.forget_tokens(vec![id]).await?;
+        store.forget_tokens(vec![id]).await?;
         self.registry.remove(id);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Follower for Tokens {
+    async fn follow(&self, changes: &ControlChanges) -> Result<(), StoreError> {
+        changes.tokens.iter().for_each(|token| self.registry.insert(token.clone()));
+        Ok(())
+    }
+}
+
+impl Outdated for Error {
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Outdated))
     }
 }
 

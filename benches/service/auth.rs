@@ -18,13 +18,14 @@ use std::{
 
 use signoff::{
     clock::{Clock, ServerClock},
+    control::Control,
     domain::{ActorKind, Grant, NewToken, Role as CallerRole},
     identity::{
         Authenticator, CertificateRoles, CredentialVerifier, Credentials, DevTokens, Principal, RoleGroups,
         TokenRegistry, oidc::Oidc,
     },
     proto::v1 as pb,
-    store::{Lifecycle as _, SledStore, TokenStore},
+    store::{Lifecycle as _, SledStore, Store},
     tokens::Tokens,
 };
 
@@ -81,7 +82,7 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
 async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
     let clock: Arc<dyn Clock> = Arc::new(ServerClock::start(None, |_| ())?);
-    let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn TokenStore>, Arc::clone(&clock)).await?;
+    let tokens = Tokens::load(Control::new(Arc::clone(&store) as Arc<dyn Store>), Arc::clone(&clock)).await?;
     let grant = Grant {
         kind: ActorKind::Agent,
         subject: "bench".to_owned(),
@@ -105,7 +106,7 @@ fn verifier(tokens: Arc<TokenRegistry>, scratch: &Scratch, provider: &Provider) 
     let dev = Some(DevTokens::in_directory(scratch.path())?);
     let oidc = Some(Oidc::new(provider.config(), Arc::clone(&clock) as _)?);
     let roles = RoleGroups { agent: vec![AGENTS.to_owned()], ..RoleGroups::default() };
-    Ok(CredentialVerifier { tokens, dev, oidc, roles, certificates: CertificateRoles::default(), clock })
+    Ok(CredentialVerifier { tokens, dev, oidc, roles, certificates: CertificateRoles::default(), clock, newer: None })
 }
 
 /// A kind of credentials, and an agent with them.

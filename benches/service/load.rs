@@ -23,6 +23,8 @@ pub(crate) struct Load {
     pub(crate) rate: f64,
     /// Total calls, including the warm-up.
     pub(crate) calls: u64,
+    /// Mean latency.
+    pub(crate) mean: Duration,
     /// Median latency.
     pub(crate) p50: Duration,
     /// 99th percentile of the latency.
@@ -62,7 +64,8 @@ impl Latencies {
         let count = self.0.len();
         #[expect(clippy::cast_precision_loss, reason = "far fewer calls than a double can count")]
         let rate = count as f64 / took.as_secs_f64();
-        Load { rate, calls, p50: at(0.5), p99: at(0.99) }
+        let mean = Duration::from_secs_f64(self.0.mean() / 1e9);
+        Load { rate, calls, mean, p50: at(0.5), p99: at(0.99) }
     }
 }
 

@@ -5,7 +5,7 @@
 //! fdatasync of the same bytes, the store without the network, and a bare tonic service with the same messages; for
 //! `auth`, the same server with credentials that cost almost nothing; for `gate`, the calls that it makes. The server
 //! and the bare service are processes of their own; load comes from this one, over one connection per
-//! [`load::CALLERS_PER_CONNECTION`] callers.
+//! [`load::CALLERS_PER_CONNECTION`] callers. `postgres` and `postgres-stored` start a PostgreSQL of their own.
 
 #![expect(clippy::disallowed_methods, reason = "benchmarks measure the time that passes")]
 
@@ -23,6 +23,7 @@ mod notify;
 mod outbox;
 mod payload;
 mod pending;
+mod postgres;
 mod provider;
 mod raw;
 mod requests;
@@ -90,6 +91,10 @@ enum Measure {
     Startup,
     /// Time of a backup, and requests while it runs
     Backup,
+    /// Requests, decisions and wake-ups with one and several servers on PostgreSQL
+    Postgres,
+    /// Cost of a call with few and many approvals stored in PostgreSQL
+    PostgresStored,
     /// Effect of unauthenticated attacks on an authenticated caller
     Strangers,
 }
@@ -110,6 +115,8 @@ impl Measure {
             Self::Desk => desk::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,
             Self::Backup => backup::measure(sizes, table).await,
+            Self::Postgres => postgres::measure(sizes, table).await,
+            Self::PostgresStored => postgres::measure_stored(sizes, table).await,
             Self::Strangers => strangers::measure(sizes, table).await,
         }
     }
@@ -135,6 +142,8 @@ struct Sizes {
     loads: u64,
     /// Approvals stored when the server starts.
     stored: usize,
+    /// Approvals stored in PostgreSQL: few, and many.
+    in_postgres: [usize; 2],
 }
 
 const FULL: Sizes = Sizes {
@@ -147,6 +156,7 @@ const FULL: Sizes = Sizes {
     rows: 1_000,
     loads: 200,
     stored: 1_000_000,
+    in_postgres: [1_000, 1_000_000],
 };
 
 const QUICK: Sizes = Sizes {
@@ -159,6 +169,7 @@ const QUICK: Sizes = Sizes {
     rows: 60,
     loads: 10,
     stored: 1_000,
+    in_postgres: [1_000, 5_000],
 };
 
 fn main() -> ExitCode {
@@ -177,13 +188,16 @@ fn main() -> ExitCode {
     let sizes = if quick { &QUICK } else { &FULL };
     let measures = if options.measures.is_empty() { Measure::value_variants().to_vec() } else { options.measures };
     let mut table = Table::default();
-    for measure in measures {
+    for measure in &measures {
         eprintln!("measuring {measure:?}…");
         if let Err(error) = runtime.block_on(measure.take(sizes, &mut table)) {
             return failed(&format!("{measure:?}"), &*error);
         }
     }
     println!("{table}");
+    if let Some(note) = measures.contains(&Measure::Postgres).then(postgres::note) {
+        println!("{note}");
+    }
     if quick {
         println!("Quick sizes: the figures say nothing about speed.");
     }

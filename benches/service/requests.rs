@@ -21,7 +21,8 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     for &callers in sizes.callers {
         let raw = Figure::Rate(raw::records_per_second(&record, callers, sizes.seconds / 2.0)?);
         let own = std::process::id();
-        let (stored, stored_cpu) = cpu_per_call(own, stored::submits(Prepared::new()?, callers, sizes.seconds)).await?;
+        let (stored, stored_cpu) =
+            cpu_per_call(&[own], stored::submits(Prepared::new()?, callers, sizes.seconds)).await?;
         let (bare, bare_cpu) = bare.under(requests(&bare, callers, sizes.seconds, payload::wire_request)).await?;
         let (served, cpu) = server.under(requests(&server, callers, sizes.seconds, payload::wire_request)).await?;
         table.add(Row::load(format!("store alone: submits, {callers} callers"), &stored).against("raw append", raw));

@@ -6,7 +6,11 @@ use crate::load::Load;
 
 /// The round of median throughput.
 pub(crate) fn middle(rounds: &[(Load, Duration)]) -> Load {
-    let mut loads: Vec<_> = rounds.iter().map(|(load, _)| *load).collect();
+    middle_load(rounds.iter().map(|(load, _)| *load).collect())
+}
+
+/// As above.
+pub(crate) fn middle_load(mut loads: Vec<Load>) -> Load {
     loads.sort_by(|one, other| one.rate.total_cmp(&other.rate));
     loads[loads.len() / 2]
 }

@@ -47,6 +47,7 @@ pub(crate) struct Server {
 struct Tokens {
     agent: String,
     reviewer: String,
+    operator: String,
 }
 
 /// The role of a caller.
@@ -54,6 +55,7 @@ struct Tokens {
 pub(crate) enum Role {
     Agent,
     Reviewer,
+    Operator,
 }
 
 impl Server {
@@ -95,6 +97,11 @@ impl Server {
         Ok(Self { process, _stdout: stdout, address, tokens: Tokens::default(), started_in })
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// One client per connection.
     pub(crate) async fn connect(&self, connections: usize, role: Role) -> Outcome<Vec<Client>> {
         self.connect_with(connections, Headers::bearer(self.token(role))?).await
@@ -109,13 +116,19 @@ impl Server {
         match role {
             Role::Agent => &self.tokens.agent,
             Role::Reviewer => &self.tokens.reviewer,
+            Role::Operator => &self.tokens.operator,
         }
+    }
+
+    /// A connection.
+    pub(crate) async fn channel(&self) -> Outcome<Channel> {
+        Ok(Endpoint::from_shared(self.address.clone())?.tcp_nodelay(true).connect().await?)
     }
 
     async fn connect_with(&self, connections: usize, headers: Headers) -> Outcome<Vec<Client>> {
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
-            let channel = Endpoint::from_shared(self.address.clone())?.tcp_nodelay(true).connect().await?;
+            let channel = self.channel().await?;
             clients.push(ApprovalServiceClient::with_interceptor(channel, headers.clone()));
         }
         Ok(clients)
@@ -133,7 +146,7 @@ impl Server {
 
     /// Runs a load, and returns it with the processor time that the server spent on each call.
     pub(crate) async fn under(&self, load: impl Future<Output = Outcome<Load>>) -> Outcome<(Load, Duration)> {
-        cpu_per_call(self.process.id(), load).await
+        cpu_per_call(&[self.process.id()], load).await
     }
 
     /// Resident memory of the process, in bytes.
@@ -146,11 +159,15 @@ impl Server {
     }
 }
 
-/// Runs a load, and returns it with the processor time that a process spent on each call.
-pub(crate) async fn cpu_per_call(process: u32, load: impl Future<Output = Outcome<Load>>) -> Outcome<(Load, Duration)> {
-    let before = cpu::used_by(process)?;
+/// Runs a load, and returns it with the processor time that these processes together spent on each call.
+pub(crate) async fn cpu_per_call(
+    processes: &[u32],
+    load: impl Future<Output = Outcome<Load>>,
+) -> Outcome<(Load, Duration)> {
+    let used = || processes.iter().map(|process| cpu::used_by(*process)).sum::<Outcome<Duration>>();
+    let before = used()?;
     let load = load.await?;
-    let used = cpu::used_by(process)?.saturating_sub(before);
+    let used = used()?.saturating_sub(before);
     Ok((load, used / u32::try_from(load.calls)?.max(1)))
 }
 

@@ -27,8 +27,8 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     let (scratch, bare) = (Scratch::new()?, Server::bare()?);
     let server = Server::signoff(scratch.path(), &[])?;
     for pairs in PAIRS {
-        let (bare_whole, bare_after) = wake_ups(&bare, pairs, sizes.seconds).await?;
-        let (whole, after) = wake_ups(&server, pairs, sizes.seconds).await?;
+        let (bare_whole, bare_after) = wake_ups_on(&bare, pairs, sizes.seconds).await?;
+        let (whole, after) = wake_ups_on(&server, pairs, sizes.seconds).await?;
         let p99 = |load: &Load| Figure::Time(load.p99);
         table.add(
             Row::new(format!("Decide to waiter, {pairs} at once: p99"), p99(&whole))
@@ -45,10 +45,19 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     Ok(())
 }
 
-/// Latencies from Decide, and from its reply, to the terminal message.
-async fn wake_ups(server: &Server, pairs: usize, seconds: f64) -> Outcome<(Load, Load)> {
+async fn wake_ups_on(server: &Server, pairs: usize, seconds: f64) -> Outcome<(Load, Load)> {
     let waiters = server.connect_for(pairs, Role::Agent).await?;
     let reviewers = server.connect_for(pairs, Role::Reviewer).await?;
+    wake_ups(waiters, reviewers, pairs, seconds).await
+}
+
+/// Latencies from Decide, and from its reply, to the terminal message. Pair `n` uses client `n % len` of each.
+pub(crate) async fn wake_ups(
+    waiters: Vec<Client>,
+    reviewers: Vec<Client>,
+    pairs: usize,
+    seconds: f64,
+) -> Outcome<(Load, Load)> {
     let times = Arc::new(Mutex::new((Latencies::new()?, Latencies::new()?)));
     let recorded = Arc::clone(&times);
     let load = drive(pairs, seconds, move |pair| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     clock::ManualClock,
+    control::Control,
     domain::{
         ActorKind, Command, FreezeError, Role,
         freeze_samples::tool,
@@ -29,7 +30,7 @@ impl AdminFixture {
         let notification_problems = Box::new(|| vec!["channel hook fails".to_owned()]);
         let process = Process { policy_version: Box::new(|| 7), draining: draining.clone(), notification_problems };
         let (kept, dated) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
-        Self { admin: Admin::new(kept, dated, settings, process), store, clock, draining }
+        Self { admin: Admin::new(Control::new(kept), dated, settings, process), store, clock, draining }
     }
 
     async fn freeze(&self, scope: FreezeScope) -> Freeze {

@@ -6,7 +6,7 @@ use super::{Approvals, Error, unknown};
 use crate::{
     domain::{Approval, ApprovalId, Cancellation, Claiming, Command, NewClaim, NewReport, Refusal, Reporting, Time},
     identity::{Method, Principal},
-    store::StoreError,
+    store::{Store, StoreError},
 };
 
 impl Approvals {
@@ -60,8 +60,19 @@ impl Approvals {
         command: Command,
         now: Time,
     ) -> Result<Approval, Error> {
-        principal.ensure_not_revoked()?;
-        let done = match self.store.transition(id, command, now).await {
+        self.control.guard(principal, |store| self.run(store, principal, id, command.clone(), now)).await
+    }
+
+    /// As [`command`](Self::command), in the store of a guard.
+    pub(super) async fn run(
+        &self,
+        store: Arc<dyn Store>,
+        principal: &Principal,
+        id: ApprovalId,
+        command: Command,
+        now: Time,
+    ) -> Result<Approval, Error> {
+        let done = match store.transition(id, command, now).await {
             Ok(done) => done,
             // Callers who may not read an approval get the same error as for one that does not exist.
             Err(error @ StoreError::Refused(Refusal::NotRequester)) => {

@@ -10,6 +10,7 @@ use crate::{
     },
     identity::{AccessDenied, Method, Principal},
     policy::Call,
+    store::Store,
 };
 
 impl Approvals {
@@ -38,17 +39,8 @@ impl Approvals {
         {
             return Err(Error::NotFound(new.id));
         }
-        let edit = match new.edit {
-            Some(arguments) => {
-                let now = self.clock.now();
-                Some(self.judge_edit(&principal.actor, &approval, arguments, now).await?)
-            }
-            None => None,
-        };
-        // Read the clock after the evaluation of the edit, which may have waited for its turn: after the deadline
-        // nothing can be approved.
-        let now = self.clock.now();
-        let command = Command::Decide(Deciding {
+        let edited = new.edit;
+        let deciding = Deciding {
             actor,
             groups,
             via,
@@ -57,16 +49,38 @@ impl Approvals {
             choice: new.choice,
             seen: new.seen,
             comment: new.comment,
-            edit,
+            edit: None,
             provenance,
-        });
-        if let Command::Decide(Deciding { actor, via: Some(_), .. }) = &command
-            && principal.revocation.blocks(actor)
-        {
-            // Blocked while the edit was judged.
-            return Err(AccessDenied::SubjectBlocked(actor.clone()).into());
+        };
+        self.control
+            .guard(principal, |store| self.decide_in(store, principal, &approval, edited.clone(), deciding.clone()))
+            .await
+    }
+
+    /// Judges an edit, and records the decision, in the store of a guard.
+    async fn decide_in(
+        &self,
+        store: Arc<dyn Store>,
+        principal: &Principal,
+        approval: &Approval,
+        edited: Option<Arguments>,
+        deciding: Deciding,
+    ) -> Result<Approval, Error> {
+        let edit = match edited {
+            Some(arguments) => {
+                let now = self.clock.now();
+                Some(self.judge_edit(&principal.actor, approval, arguments, now).await?)
+            }
+            None => None,
+        };
+        // Read the clock after the evaluation of the edit, which may have waited for its turn: after the deadline
+        // nothing can be approved.
+        let now = self.clock.now();
+        principal.ensure_not_revoked()?; // the evaluation may have taken long
+        if deciding.via.is_some() && principal.revocation.blocks(&deciding.actor) {
+            return Err(AccessDenied::SubjectBlocked(deciding.actor).into());
         }
-        self.command(principal, new.id, command, now).await
+        self.run(store, principal, approval.id, Command::Decide(Deciding { edit, ..deciding }), now).await
     }
 
     async fn judge_edit(

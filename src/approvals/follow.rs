@@ -20,8 +20,11 @@ use crate::{
     clock::Timer,
     domain::{Approval, ApprovalId, Event, Revision, Time},
     identity::{AccessDenied, Method, Principal},
-    store::Subscription,
+    store::{Health, StoreError, Subscription},
 };
+
+/// Time between attempts to read while a database does not answer.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What a stream sends.
 #[derive(Clone, Debug)]
@@ -145,6 +148,11 @@ impl Follower {
                 State::Starting | State::Woken => match self.read().await {
                     Ok(Some(message)) => return Some(Ok(message)),
                     Ok(None) => {}
+                    Err(error) if self.state == State::Woken && self.outlasts(&error) => {
+                        if let Err(error) = self.pause().await {
+                            return Some(Err(error));
+                        }
+                    }
                     Err(error) => return Some(Err(error)),
                 },
                 State::Waiting => match self.wait().await {
@@ -201,12 +209,34 @@ impl Follower {
         may_read_on(&self.by.0, approvals.clock.wall())?;
         self.heartbeat = woken + approvals.settings.heartbeat;
         self.timer = approvals.clock.timer(self.heartbeat.min(self.ends));
-        let approval = approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?;
+        let approval = match approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error)) {
+            Ok(approval) => approval,
+            Err(error) if self.outlasts(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         if approval.revision > self.seen {
             self.state = State::Woken;
             return Ok(None);
         }
         Ok(Some(Message::Progress { approval, now: approvals.clock.now() }))
+    }
+
+    /// Whether the stream stays open: a database may answer again, for example after a failover.
+    fn outlasts(&self, error: &Error) -> bool {
+        let Approvals { store, control, .. } = &*self.approvals;
+        let unavailable = matches!(error, Error::Store(StoreError::Unavailable(_)));
+        unavailable && control.has_others() && !matches!(*store.health().borrow(), Health::Failed(_))
+    }
+
+    /// Waits until the next attempt to read.
+    async fn pause(&mut self) -> Result<(), Error> {
+        tokio::select! {
+            biased;
+            () = self.approvals.draining.cancelled() => return Err(Error::Draining),
+            () = self.by.0.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
+            () = self.approvals.clock.sleep(RETRY) => {}
+        }
+        if self.approvals.clock.instant() < self.ends { Ok(()) } else { Err(Error::StreamAged) }
     }
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::{Approvals, Error, Follower, disconnect_tracker::Attached, unknown};
 use crate::{
-    domain::{Actor, Approval, ApprovalId, Digest, NewRequest, Permission, Repetition, Request, Revision, Time},
+    domain::{
+        Actor, Approval, ApprovalId, Arguments, Digest, NewRequest, Permission, Repetition, Request, Revision, Time,
+    },
     identity::{Method, Principal},
     policy::Call,
-    store::{Submission, Submitted, Subscription},
+    store::{Store, Submission, Submitted, Subscription},
 };
 
 impl Approvals {
@@ -147,22 +149,13 @@ impl Approvals {
         now: Time,
         new: NewRequest,
     ) -> Result<Submitted, Error> {
-        let call = Call {
-            tool_name: &new.tool_name,
-            arguments: &new.arguments,
-            agent: &new.agent,
-            labels: &new.labels,
-            caller: &principal.actor,
-            now,
-        };
         let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
-        let verdict = self.verdict(&principal.actor, call).await?;
-        principal.ensure_not_revoked()?;
-        let request = Request {
+        let arguments = new.arguments;
+        let request = Arc::new(Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
             on_behalf_of,
-            digest: Digest::of(&new.tool_name, &new.arguments),
+            digest: Digest::of(&new.tool_name, &arguments),
             tool_name: new.tool_name,
             agent: new.agent,
             reason: new.reason,
@@ -170,16 +163,35 @@ impl Approvals {
             timeout: new.timeout,
             cancel_on_disconnect: new.cancel_on_disconnect,
             schema: new.schema,
-        };
-        let submission = Submission {
-            id,
-            request: Arc::new(request),
-            arguments: new.arguments,
-            verdict: Arc::new(verdict),
+        });
+        self.control
+            .guard(principal, |store| {
+                self.submit_in(store, principal, (id, now), Arc::clone(&request), arguments.clone())
+            })
+            .await
+    }
+
+    /// Judges a request, and records it, in the store of a guard.
+    async fn submit_in(
+        &self,
+        store: Arc<dyn Store>,
+        principal: &Principal,
+        (id, now): (ApprovalId, Time),
+        request: Arc<Request>,
+        arguments: Arguments,
+    ) -> Result<Submitted, Error> {
+        let call = Call {
+            tool_name: &request.tool_name,
+            arguments: &arguments,
+            agent: &request.agent,
+            labels: &request.labels,
+            caller: &request.caller,
             now,
-            pending_limit: self.settings.pending_per_caller,
         };
-        Ok(self.store.submit(submission).await?)
+        let verdict = Arc::new(self.verdict(&request.caller, call).await?);
+        principal.ensure_not_revoked()?; // the evaluation may have taken long
+        let pending_limit = self.settings.pending_per_caller;
+        Ok(store.submit(Submission { id, request, arguments, verdict, now, pending_limit }).await?)
     }
 }
 

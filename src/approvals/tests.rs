@@ -28,6 +28,7 @@ use self::scripted::Scripted;
 use super::*;
 use crate::{
     clock::ManualClock,
+    control::Control,
     domain::{
         Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation, Refusal,
         RepeatedField, Role, Seen, Status, Surface,
@@ -61,7 +62,7 @@ impl World {
     fn with(settings: Settings) -> Self {
         let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
         let approvals = Approvals::new(
-            Arc::clone(&store) as Arc<dyn Store>,
+            Control::new(Arc::clone(&store) as Arc<dyn Store>),
             Arc::new(Scripted),
             Arc::clone(&clock) as Arc<dyn Clock>,
             settings,
@@ -72,7 +73,7 @@ impl World {
     /// The use-cases of a restarted server on the same store.
     fn restarted(&self) -> Arc<Approvals> {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        Approvals::new(store, Arc::new(Scripted), clock, self.approvals.settings)
+        Approvals::new(Control::new(store), Arc::new(Scripted), clock, self.approvals.settings)
     }
 
     /// Requests as the agent, and follows.

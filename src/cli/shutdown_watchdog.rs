@@ -56,7 +56,7 @@ pub(super) fn watch(
         let limit = runtime.block_on(async {
             tokio::select! {
                 () = stopping.cancelled() => patience.stopping,
-                failed = async { health.wait_for(|health| *health != Health::Working).await.is_ok() } => {
+                failed = async { health.wait_for(|health| matches!(health, Health::Failed(_))).await.is_ok() } => {
                     // An error means that the store has closed.
                     if failed { patience.failed } else { patience.stopping }
                 }

@@ -72,19 +72,20 @@ fn check(raw: Result<Duration, Duration>) -> Result<(), OutOfRange> {
 
 /// Reads both clocks. Reads them again if the thread was paused in between, which would look like a jump.
 pub(super) fn read() -> Reading {
-    let mut before = elapsed();
+    let mut before = boot_time();
     for _ in 1..TRIES {
-        let (wall, elapsed) = (wall(), elapsed());
+        let (wall, elapsed) = (wall(), boot_time());
         if elapsed.saturating_sub(before) <= MOMENT {
             return Reading { wall, elapsed };
         }
         before = elapsed;
     }
-    Reading { wall: wall(), elapsed: elapsed() }
+    Reading { wall: wall(), elapsed: boot_time() }
 }
 
-/// Time since the machine started, in whole microseconds, including suspension.
-fn elapsed() -> Duration {
+/// Time since the machine started (`CLOCK_BOOTTIME`), in whole microseconds, including suspension. It cannot be set.
+#[must_use]
+pub fn boot_time() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     whole_micros(Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0)))
 }

@@ -28,14 +28,23 @@ impl FromRequestParts<Arc<Desk>> for Viewer {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Failed> {
-        admit(parts, desk, Sessions::recognise)
+        admit(parts, desk, Sessions::recognise).await
     }
 }
 
 /// Admits the person whose cookie `look` recognises.
-fn admit(parts: &Parts, desk: &Desk, look: impl FnOnce(&Sessions, &str) -> Option<SignedIn>) -> Result<Viewer, Failed> {
+async fn admit(
+    parts: &Parts,
+    desk: &Desk,
+    look: impl Fn(&Sessions, &str) -> Option<SignedIn> + Send,
+) -> Result<Viewer, Failed> {
     let Some(secret) = desk.hosts.cookies().session(&parts.headers) else { return Err(elsewhere(parts)) };
-    let Some(signed_in) = look(&desk.sessions, &secret) else { return Err(elsewhere(parts)) };
+    let mut signed_in = look(&desk.sessions, &secret);
+    // Another server may have started the session a moment ago.
+    if signed_in.is_none() && desk.sessions.caught_up().await {
+        signed_in = look(&desk.sessions, &secret);
+    }
+    let Some(signed_in) = signed_in else { return Err(elsewhere(parts)) };
     desk.admission.admit_known(&signed_in.principal, &parts.extensions)?;
     Ok(Viewer { principal: signed_in.principal, session: signed_in.session, csrf: CsrfToken::of_session(&secret) })
 }
@@ -64,7 +73,7 @@ impl FromRequestParts<Arc<Desk>> for Streaming {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Failed> {
-        let viewer = admit(parts, desk, Sessions::peek)?;
+        let viewer = admit(parts, desk, Sessions::peek).await?;
         let permit = desk.streams.open_on(&parts.extensions, &viewer.principal)?;
         Ok(Self { viewer, permit })
     }

@@ -30,6 +30,7 @@ use crate::{
     admin::{self, Admin, Deliveries, RunningChannels},
     approvals::{self, Approvals, Message},
     clock::{Clock, ManualClock, WallClock},
+    control::Control,
     domain::{
         Agent, Approval, ApprovalId, NewRequest, Routes, SignIn,
         limits::RequestLimits,
@@ -113,8 +114,8 @@ impl World {
         let compiled = Policy::compile(serde_json::from_value(document.clone()).unwrap()).unwrap();
         let (kept, dated) = (Arc::clone(&shared), Arc::clone(&time));
         let policies = match policy_file {
-            None => Policies::from_store(kept, dated, window).await.unwrap(),
-            Some(path) => Policies::from_file(kept, dated, window, path, compiled).await.unwrap(),
+            None => Policies::from_store(Control::new(kept), dated, window).await.unwrap(),
+            Some(path) => Policies::from_file(Control::new(kept), dated, window, path, compiled).await.unwrap(),
         };
         let settings = approvals::Settings {
             heartbeat: Duration::from_secs(15),
@@ -122,7 +123,7 @@ impl World {
             pending_per_caller: 100_000,
         };
         let judge = Arc::clone(&policies) as Arc<dyn crate::policy::Judge>;
-        let approvals = Approvals::new(Arc::clone(&shared), judge, Arc::clone(&time), settings);
+        let approvals = Approvals::new(Control::new(Arc::clone(&shared)), judge, Arc::clone(&time), settings);
         let process = admin::Process {
             policy_version: Box::new(|| 1),
             draining: CancellationToken::new(),
@@ -131,11 +132,12 @@ impl World {
         let thawing = admin::Settings { thaw_requires_other_operator };
         let limits = CallLimits::default();
         let clocks = (Arc::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&time));
-        let store_of_tokens = Arc::clone(&store) as Arc<dyn crate::store::TokenStore>;
-        let tokens = Tokens::load(store_of_tokens, Arc::clone(&time)).await.unwrap();
+        let tokens = Tokens::load(Control::new(Arc::clone(&shared)), Arc::clone(&time)).await.unwrap();
         let settings = sessions::Settings { dev: true, ..sessions::Settings::default() };
         let sessions =
-            Sessions::load(Arc::clone(&shared), Arc::clone(&time), tokens.registry(), settings).await.unwrap();
+            Sessions::load(Control::new(Arc::clone(&shared)), Arc::clone(&time), tokens.registry(), settings)
+                .await
+                .unwrap();
         let channels = Arc::new(ScriptedChannels { answer, ..ScriptedChannels::of(&routes) });
         let running = Arc::clone(&channels) as Arc<dyn RunningChannels>;
         let outbox = Arc::clone(&store) as Arc<dyn crate::store::OutboxStore>;
@@ -149,7 +151,7 @@ impl World {
             tokens,
             sessions,
             sign_in: None,
-            admin: Admin::new(shared, Arc::clone(&time), thawing, process),
+            admin: Admin::new(Control::new(shared), Arc::clone(&time), thawing, process),
             admission: Admission::new(Arc::new(Nobody), clocks, &limits, Metrics::new("test")),
             streams: Arc::new(Streams::new(&limits)),
             clock: time,

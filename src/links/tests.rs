@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     clock::{Clock, ManualClock},
+    control::Control,
     domain::{
         Agent, NewRequest, Refusal, Status,
         samples::{arguments, at},
@@ -28,7 +29,8 @@ impl World {
         let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
         let (shared, time) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
         let window = Duration::from_secs(300);
-        let policies = Policies::from_store(Arc::clone(&shared), Arc::clone(&time), window).await.unwrap();
+        let policies =
+            Policies::from_store(Control::new(Arc::clone(&shared)), Arc::clone(&time), window).await.unwrap();
         let policy = Arc::new(Policy::compile(serde_json::from_value(policy).unwrap()).unwrap());
         let change =
             PolicyChange { request_id: None, policy, expected: None, comment: String::new(), validate_only: false };
@@ -38,7 +40,7 @@ impl World {
             max_stream_age: Duration::from_secs(3_600),
             pending_per_caller: 100,
         };
-        let approvals = Approvals::new(shared, Arc::clone(&policies) as Arc<dyn Judge>, time, settings);
+        let approvals = Approvals::new(Control::new(shared), Arc::clone(&policies) as Arc<dyn Judge>, time, settings);
         let keys = Arc::clone(&store) as Arc<dyn SigningKeyStore>;
         let links = Links::new(keys, Arc::clone(&approvals), Arc::clone(&policies));
         Self { clock, store, approvals, policies, links }

@@ -15,6 +15,7 @@ use tracing_subscriber::{
 use super::*;
 use crate::{
     clock::ManualClock,
+    control::Control,
     domain::{
         Effect,
         samples::{arguments, at},
@@ -60,7 +61,7 @@ impl World {
 
 async fn opened(world: &World) -> Arc<Policies> {
     let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
-    Policies::from_store(store, clock, CLAIM_WINDOW).await.unwrap()
+    Policies::from_store(Control::new(store), clock, CLAIM_WINDOW).await.unwrap()
 }
 
 fn a_call(args: &Value) -> OwnedCall {
@@ -115,7 +116,7 @@ async fn an_unusable_stored_policy_is_not_replaced_by_another() {
         };
         world.store.put_policy(new).await.unwrap();
         let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
-        match Policies::from_store(store, clock, CLAIM_WINDOW).await {
+        match Policies::from_store(Control::new(store), clock, CLAIM_WINDOW).await {
             Err(PolicyError::Unusable { version: found, problems }) => {
                 assert_eq!(found, version);
                 assert!(!problems.is_empty());

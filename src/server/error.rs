@@ -10,7 +10,7 @@ use crate::{
     },
     notify::BuildError,
     policies::PolicyError,
-    store::{OpenError, StoreError},
+    store::{OpenError, PrivacyError, StoreError},
     tls::TlsError,
 };
 
@@ -20,6 +20,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The data directory cannot be created, or other users can open it.
+    #[error(transparent)]
+    DataDirectory(#[from] PrivacyError),
     /// The machine's clock is out of range.
     #[error(transparent)]
     Clock(#[from] OutOfRange),
@@ -37,6 +40,9 @@ pub enum StartError {
     /// The stored sessions cannot be read.
     #[error("cannot read the sessions: {0}")]
     StoredSessions(StoreError),
+    /// Tokens, sessions, blocks and the policy cannot be read together.
+    #[error("cannot read the tokens, the sessions and the policy: {0}")]
+    StoredControl(StoreError),
     /// No call could authenticate.
     #[error(
         "no authentication is configured: there is no active token, and neither oidc.issuer nor certificates.… is \

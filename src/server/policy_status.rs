@@ -1,9 +1,8 @@
-//! Loads the policy file at start, and reports the policy's status to metrics and health.
+//! Loads the policy file at start, and reports the status of the policy and of the store to metrics and health.
 
 use std::path::Path;
 
 use tokio::sync::watch;
-use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{StartError, routes, use_cases::PolicyFromFile};
@@ -11,6 +10,7 @@ use crate::{
     clock::Clock,
     policies::PolicyStatus,
     policy_file,
+    store::Health,
     telemetry::Metrics,
     workers::{self, PolicyFile, SettledFiles},
 };
@@ -26,14 +26,33 @@ pub(super) async fn read(path: Option<&Path>, clock: &dyn Clock) -> Result<Optio
     Ok(Some(((path.to_owned(), policy), followed)))
 }
 
-/// Reports the policy's status to metrics and health. While the policy file is invalid, the health of
-/// `signoff.v1.PolicyService` is NOT_SERVING; approvals continue. Never returns.
-pub(super) async fn report(status: watch::Receiver<PolicyStatus>, metrics: Metrics, health: HealthReporter) {
-    let mut statuses = WatchStream::new(status);
-    while let Some(PolicyStatus { live, fault }) = statuses.next().await {
-        metrics.policy(live.version, fault.is_some());
-        let serving = if fault.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
-        health.set_service_status(routes::POLICY_SERVICE, serving).await;
+/// Reports the status of the policy and of the store to metrics and health. While the store does not answer, every service
+/// is NOT_SERVING, so that balancers choose another server. While the policy file is invalid, or differs from that of
+/// another server, `signoff.v1.PolicyService` is; approvals continue. Never returns.
+pub(super) async fn report(
+    mut policy: watch::Receiver<PolicyStatus>,
+    mut store: watch::Receiver<Health>,
+    metrics: Metrics,
+    health: HealthReporter,
+) {
+    loop {
+        let works = *store.borrow_and_update() == Health::Working;
+        let (version, faulty) = {
+            let status = policy.borrow_and_update();
+            (status.live.version, status.fault.is_some())
+        };
+        metrics.policy(version, faulty);
+        for service in routes::SERVICES {
+            let serves = works && (service != routes::POLICY_SERVICE || !faulty);
+            let serving = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(service, serving).await;
+        }
+        let stopping = tokio::select! {
+            changed = policy.changed() => changed.is_err(),
+            changed = store.changed() => changed.is_err(),
+        };
+        if stopping {
+            return std::future::pending().await;
+        }
     }
-    std::future::pending::<()>().await; // the server is stopping
 }

@@ -8,6 +8,7 @@ use crate::{
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
+    control::{Control, Follower},
     domain::limits::RequestLimits,
     grpc::{AccessApi, AdminApi, Admission, ApprovalApi, PolicyApi, Streams},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
@@ -16,7 +17,7 @@ use crate::{
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
     sessions::{self, Sessions},
-    store::{ApprovalStore, OutboxStore, SigningKeyStore, Store, TokenStore},
+    store::{ApprovalStore, OutboxStore, SigningKeyStore, Store},
     tokens::Tokens,
 };
 
@@ -39,6 +40,7 @@ pub(super) struct Apis {
 
 /// The use-cases.
 pub(super) struct UseCases {
+    pub(super) control: Arc<Control>,
     pub(super) tokens: Arc<Tokens>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) policies: Arc<Policies>,
@@ -57,8 +59,8 @@ impl UseCases {
         policy: Option<PolicyFromFile>,
         channels: &Arc<Channels>,
     ) -> Result<Self, StartError> {
-        let kept = Arc::clone(store) as Arc<dyn TokenStore>;
-        let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
+        let control = Control::new(Arc::clone(store));
+        let tokens = Tokens::load(Arc::clone(&control), Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
         if !config.has_authentication() && !tokens.any_active() {
             let store = match &config.store {
                 None => format!("--data-dir {}", config.data_dir.display()),
@@ -72,10 +74,10 @@ impl UseCases {
             dev: config.dev,
             issuer: config.oidc.issuer.clone(),
         };
-        let (stored, dated) = (Arc::clone(store), Arc::clone(clock));
+        let (stored, dated) = (Arc::clone(&control), Arc::clone(clock));
         let sessions = Sessions::load(stored, dated, tokens.registry(), settings).await;
         let sessions = sessions.map_err(StartError::StoredSessions)?;
-        let (stored, dated) = (Arc::clone(store), Arc::clone(clock));
+        let (stored, dated) = (Arc::clone(&control), Arc::clone(clock));
         let policies = match policy {
             None => Policies::from_store(stored, dated, config.claim_window).await?,
             Some((path, policy)) => Policies::from_file(stored, dated, config.claim_window, path, policy).await?,
@@ -87,7 +89,7 @@ impl UseCases {
             pending_per_caller: config.limits.pending_per_caller,
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
-        let approvals = Approvals::new(Arc::clone(store), judge, Arc::clone(clock), settings);
+        let approvals = Approvals::new(Arc::clone(&control), judge, Arc::clone(clock), settings);
         let stored = Arc::clone(store) as Arc<dyn SigningKeyStore>;
         let links = Links::new(stored, Arc::clone(&approvals), Arc::clone(&policies));
         let live = policies.status();
@@ -97,16 +99,19 @@ impl UseCases {
             notification_problems: problems(channels, store),
         };
         let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
-        let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
+        let admin = Admin::new(Arc::clone(&control), Arc::clone(clock), settings, process);
         let outbox = Arc::clone(store) as Arc<dyn OutboxStore>;
         let running = Arc::clone(channels) as Arc<dyn RunningChannels>;
         let deliveries = Deliveries::new(outbox, running, config.routes(), Arc::clone(clock));
-        Ok(Self { tokens, sessions, policies, approvals, links, admin, deliveries })
+        let followers: Vec<Arc<dyn Follower>> =
+            vec![Arc::clone(&tokens) as _, Arc::clone(&sessions) as _, Arc::clone(&policies) as _];
+        control.begin(followers).await.map_err(StartError::StoredControl)?;
+        Ok(Self { control, tokens, sessions, policies, approvals, links, admin, deliveries })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits, streams: &Arc<Streams>) -> Apis {
-        let Self { tokens, sessions, policies, approvals, links: _, admin, deliveries } = self;
+        let Self { control: _, tokens, sessions, policies, approvals, links: _, admin, deliveries } = self;
         Apis {
             approvals: ApprovalApi::new(
                 Arc::clone(approvals),
@@ -158,6 +163,7 @@ impl UseCases {
             roles: config.roles.clone(),
             certificates: config.certificates.clone(),
             clock: Arc::<dyn Clock>::clone(clock),
+            newer: Some(Arc::clone(&self.control) as _),
         };
         Arc::new(RecordingAuthenticator { authenticator, seen: self.policies.seen_reviewers() })
     }

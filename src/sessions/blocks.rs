@@ -6,6 +6,7 @@ use super::{Error, Sessions, detached};
 use crate::{
     domain::{Block, Ended, NewBlock, NewUnblock, Session, SessionScope, SubjectName, truncate},
     identity::{Method, Principal},
+    store::Store,
 };
 
 impl Sessions {
@@ -29,10 +30,14 @@ impl Sessions {
         // In its own task: a block that is recorded must take effect, even if the caller leaves.
         detached(async move {
             let _changing = this.changing.lock().await;
-            principal.ensure_not_revoked()?;
-            let (now, actor) = (this.clock.now(), principal.actor);
+            let (now, actor) = (this.clock.now(), principal.actor.clone());
             let id = this.ids.block(now);
-            let block = this.store.block(NewBlock { id, subject, reason, actor, request_id, now }).await?;
+            let new = NewBlock { id, subject, reason, actor, request_id, now };
+            let block = |store: Arc<dyn Store>| {
+                let new = new.clone();
+                async move { Ok::<_, Error>(store.block(new).await?) }
+            };
+            let block = this.control.guard(&principal, block).await?;
             this.tokens.blocked().add(&block.subject);
             if block.id == id {
                 let (subject, by) = (block.subject.to_string(), block.actor.to_string());
@@ -58,10 +63,14 @@ impl Sessions {
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let _changing = this.changing.lock().await;
-            principal.ensure_not_revoked()?;
-            let (now, actor) = (this.clock.now(), principal.actor);
+            let (now, actor) = (this.clock.now(), principal.actor.clone());
             let by = actor.to_string();
-            let block = this.store.unblock(NewUnblock { subject, actor, request_id, now }).await?;
+            let new = NewUnblock { subject, actor, request_id, now };
+            let unblock = |store: Arc<dyn Store>| {
+                let new = new.clone();
+                async move { Ok::<_, Error>(store.unblock(new).await?) }
+            };
+            let block = this.control.guard(&principal, unblock).await?;
             this.tokens.blocked().remove(&block.subject);
             // Do not log a repeated call again.
             if block.unblocked.as_ref().is_some_and(|ended| ended.at >= now) {
@@ -80,7 +89,7 @@ impl Sessions {
     /// [`Error::Access`], or a failure of the store.
     pub async fn blocks(&self, by: &Principal) -> Result<Vec<Block>, Error> {
         by.require_role(Method::ListBlockedSubjects)?;
-        let mut blocks = self.store.blocks().await?;
+        let mut blocks = self.control.store().blocks().await?;
         blocks.retain(Block::stands);
         blocks.sort_by_key(|block| (block.at, block.id));
         Ok(blocks)
@@ -95,7 +104,8 @@ impl Sessions {
             .registry
             .before(None, end.at, usize::MAX, |session, _| session.ended.is_none() && whose.covers(session));
         for (session, _) in left {
-            self.save(vec![Session { ended: Some(end.clone()), ..session }]).await?;
+            // The block is on record, so this needs no other right.
+            self.save(&**self.control.store(), vec![Session { ended: Some(end.clone()), ..session }]).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     clock::{ManualClock, WallClock as _},
+    control::Control,
     domain::{
         ActorKind, BlockError, DecidesFor, Grant, NewToken, Permission, Token,
         block_samples::{new_block, new_unblock, subject},
@@ -14,7 +15,7 @@ use crate::{
         AccessDenied, Authenticator as _, CertificateRoles, CredentialVerifier, Credentials, DevTokens, LOCAL_ISSUER,
         PeerCertificate, PresentedCertificate, Revocation, RoleGroups,
     },
-    store::{BlockStore as _, MemoryStore, SessionStore as _, TokenStore},
+    store::{BlockStore as _, MemoryStore, SessionStore as _},
     test_support::{operator, principal},
     tokens::Tokens,
 };
@@ -39,10 +40,11 @@ impl SessionFixture {
     }
 
     async fn over(store: Arc<MemoryStore>, clock: Arc<ManualClock>, settings: Settings) -> Self {
-        let (kept, dated) = (Arc::clone(&store) as Arc<dyn TokenStore>, Arc::clone(&clock) as Arc<dyn Clock>);
-        let tokens = Tokens::load(kept, dated).await.unwrap();
         let (kept, dated) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
-        let sessions = Sessions::load_up_to(LIMIT, kept, dated, tokens.registry(), settings.clone()).await.unwrap();
+        let tokens = Tokens::load(Control::new(kept), dated).await.unwrap();
+        let (kept, dated) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
+        let sessions =
+            Sessions::load_up_to(LIMIT, Control::new(kept), dated, tokens.registry(), settings.clone()).await.unwrap();
         Self { store, clock, tokens, sessions, settings }
     }
 
@@ -61,6 +63,7 @@ impl SessionFixture {
             roles: RoleGroups::default(),
             certificates: CertificateRoles { reviewer: vec!["DNS:desk".parse().unwrap()], ..Default::default() },
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            newer: None,
         }
     }
 

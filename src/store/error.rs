@@ -60,6 +60,13 @@ pub enum StoreError {
     /// A freeze or a thaw failed.
     #[error(transparent)]
     Freeze(#[from] FreezeError),
+    /// The call was checked with older control data, and newer ones restrict. Check it again, and repeat it: see
+    /// [`ControlStore::as_of`](super::ControlStore::as_of).
+    #[error("tokens, sessions, blocked subjects or the policy have changed")]
+    Outdated,
+    /// A server takes the policy from a file.
+    #[error("a server of this store takes its policy from a file")]
+    PolicyFromFile,
     /// A forgotten `request_id` that cannot be stored.
     #[error("the forgotten request_id {0:?} is invalid: {1}")]
     BadForgotten(String, &'static str),

@@ -14,7 +14,7 @@ pub trait Lifecycle: Send + Sync + 'static {
     /// those of approvals forgotten since. `None` for an empty store. Server time continues from it.
     fn newest_time(&self) -> Option<Time>;
 
-    /// Whether the store works. A failed store never recovers.
+    /// Whether the store works. A failed store never recovers; an unreachable one may.
     fn health(&self) -> watch::Receiver<Health>;
 
     /// Writes all accepted commands, and releases the store. Later calls fail.
@@ -26,6 +26,8 @@ pub trait Lifecycle: Send + Sync + 'static {
 pub enum Health {
     /// The store works.
     Working,
+    /// The database does not answer. Calls fail until it does.
+    Unreachable(String),
     /// A write failed; the store accepts no more commands.
     Failed(String),
 }

@@ -71,6 +71,15 @@ impl StoreConfig {
         }
     }
 
+    /// Sets whether the server takes the policy from a file. Several servers of one store must know.
+    #[must_use]
+    pub fn with_policy_file(self, policy_file: bool) -> Self {
+        match self {
+            sled @ Self::Sled(_) => sled,
+            Self::Postgres(config) => Self::Postgres(Box::new(PostgresConfig { policy_file, ..*config })),
+        }
+    }
+
     /// Sets the channels to notify about events.
     #[must_use]
     pub fn with_routes(self, routes: Arc<Routes>) -> Self {

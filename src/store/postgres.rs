@@ -17,7 +17,9 @@ mod approvals;
 mod blocks;
 mod columns;
 mod config;
+mod connect;
 mod connections;
+mod control;
 mod durability;
 mod error;
 mod failed;
@@ -33,12 +35,12 @@ mod open;
 mod outbox;
 mod password;
 mod policies;
+mod poller;
 mod prune;
 mod read;
 mod restored;
 mod signing_keys;
 mod snapshot;
-mod supervisor;
 #[cfg(test)]
 pub(in crate::store) mod testing;
 #[cfg(test)]
@@ -49,9 +51,12 @@ mod url;
 mod write;
 mod writer;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -68,10 +73,13 @@ pub use url::{PostgresUrl, PostgresUrlError};
 
 use self::{
     connections::{Connection, Connections},
-    job::Job,
+    job::{Job, Reply, Task},
 };
-use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
+use super::{ControlPoll, ControlVersion, Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
 use crate::domain::{Routes, Time};
+
+/// Maximum time until a command is answered. The caller may then not know whether it is on record.
+const ANSWER: Duration = Duration::from_secs(9);
 
 /// The reason that calls get from a closed store.
 const CLOSED: &str = "closed";
@@ -82,6 +90,20 @@ pub struct PostgresStore {
     writer: mpsc::Sender<Job>,
     newest_time: Option<Time>,
     health: watch::Sender<Health>,
+    /// Ends the tasks with the last view of the store.
+    tasks: Arc<Tasks>,
+    /// The control data that a caller was checked with. `None` for what the server does by itself.
+    known: Option<ControlVersion>,
+}
+
+/// The tasks of a store. Dropping it ends them, whether or not the store was closed.
+struct Tasks(Arc<Shared>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.stop.cancel();
+        self.0.connections.close();
+    }
 }
 
 /// What the store's tasks share.
@@ -98,6 +120,10 @@ struct Shared {
     pending: AtomicU64,
     /// The version of the freezes that the observer saw last.
     observed: freezes::ObservedVersion,
+    /// What other servers changed of the control data, and the time of PostgreSQL.
+    polls: watch::Sender<ControlPoll>,
+    /// What PostgreSQL's settings promise.
+    durability: watch::Sender<Durability>,
     /// Wakes the dispatcher of notifications.
     outbox: watch::Sender<u64>,
     /// What waits in the outbox, as of the last look.
@@ -132,20 +158,16 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Sends a command to the writer, and waits for its answer.
-    async fn write<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+    /// Sends a command to the writer, and waits for its answer, at most [`ANSWER`].
+    async fn write<T>(&self, task: impl FnOnce(Reply<T>) -> Task) -> Result<T, StoreError> {
         let closed = || StoreError::Unavailable(CLOSED.into());
         let (reply, answer) = oneshot::channel();
-        self.writer.send(job(reply)).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
-    }
-}
-
-/// Ends the tasks, whether or not the store was closed.
-impl Drop for PostgresStore {
-    fn drop(&mut self) {
-        self.shared.stop.cancel();
-        self.shared.connections.close();
+        let job = Job { known: self.known, task: task(reply) };
+        let answered = tokio::time::timeout(ANSWER, async {
+            self.writer.send(job).await.map_err(|_| closed())?;
+            answer.await.map_err(|_| closed())?
+        });
+        answered.await.map_err(|_| StoreError::Unavailable("PostgreSQL does not answer".into()))?
     }
 }
 
@@ -162,7 +184,7 @@ impl Lifecycle for PostgresStore {
     async fn close(&self) {
         self.shared.closed.store(true, Ordering::Release);
         let (done, closed) = oneshot::channel();
-        if self.writer.send(Job::Close(done)).await.is_ok() {
+        if self.writer.send(Job { known: None, task: Task::Close(done) }).await.is_ok() {
             let _ = closed.await; // fails if the writer ended already
         }
         self.shared.stop.cancel();

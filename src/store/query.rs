@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Approval, ApprovalId, Provenance, Status, Time, Vote, name};
+use uuid::Uuid;
+
+use crate::domain::{Approval, ApprovalId, Provenance, Status, Time, Vote, name, to_micros};
 
 /// A page to list.
 #[derive(Clone, Debug)]
@@ -72,6 +74,17 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Minimum and maximum id of approvals in the filter's time range. Ids begin with the millisecond of creation, but a
+    /// generator that runs out of numbers in one millisecond may borrow from the next ones.
+    pub(super) fn id_bounds(&self) -> (ApprovalId, ApprovalId) {
+        const BORROWED_MS: u64 = 1_000;
+        let at = |millis: u64, rest: u128| ApprovalId::new(Uuid::from_u128(u128::from(millis) << 80 | rest));
+        let low = self.created_from.map_or(0, |time| to_micros(time) / 1_000);
+        let high = self.created_before.map(|time| (to_micros(time) / 1_000).saturating_add(BORROWED_MS));
+        let rest = (1 << 80) - 1;
+        (at(low, 0), high.map_or(ApprovalId::new(Uuid::max()), |millis| at(millis, rest)))
+    }
+
     /// A filter for pending approvals.
     #[must_use]
     pub fn pending() -> Self {

@@ -83,7 +83,10 @@ use self::{
     watchdog::Watchdog,
     writer::{CLOSED, SyncFile, Writer},
 };
-use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
+use super::{
+    ControlChanges, ControlPoll, ControlStore, ControlVersion, Health, Lifecycle, Observer, Store, StoreError,
+    commit_broadcast::CommitBroadcast,
+};
 use crate::domain::{Routes, Time};
 
 /// Version of the keys and records. Raise it when a build cannot read what an older one wrote, or the reverse.
@@ -310,7 +313,7 @@ impl SledStore {
     fn unavailable(&self) -> StoreError {
         StoreError::Unavailable(match &*self.shared.health.borrow() {
             Health::Failed(reason) => reason.as_str().into(),
-            Health::Working => CLOSED.into(),
+            Health::Working | Health::Unreachable(_) => CLOSED.into(),
         })
     }
 
@@ -327,6 +330,22 @@ impl SledStore {
             Ok(found)
         })
         .await
+    }
+}
+
+/// Only one server uses it.
+#[async_trait]
+impl ControlStore for SledStore {
+    fn as_of(self: Arc<Self>, _: ControlVersion) -> Arc<dyn Store> {
+        self
+    }
+
+    async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {
+        Ok(ControlChanges { version: known, ..ControlChanges::default() })
+    }
+
+    fn control_polls(&self) -> Option<watch::Receiver<ControlPoll>> {
+        None
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     clock::ManualClock,
+    control::Control,
     domain::{ActorKind, DecidesFor, Role, TokenState, samples::at},
     identity::{
         AccessDenied, AuthenticationMethod, Authenticator as _, CertificateRoles, CredentialVerifier, Credentials,
         RoleGroups, Unrecognised,
     },
-    store::MemoryStore,
+    store::{MemoryStore, TokenStore as _},
     test_support::{operator, principal},
 };
 
@@ -34,8 +35,8 @@ impl TokenFixture {
     }
 
     async fn load(limit: usize, store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Arc<Tokens> {
-        let (store, clock) = (Arc::clone(store) as Arc<dyn TokenStore>, Arc::clone(clock) as Arc<dyn Clock>);
-        Tokens::load_up_to(limit, store, clock).await.unwrap()
+        let (store, clock) = (Arc::clone(store) as Arc<dyn Store>, Arc::clone(clock) as Arc<dyn Clock>);
+        Tokens::load_up_to(limit, Control::new(store), clock).await.unwrap()
     }
 
     async fn create(&self, new: NewToken) -> Result<(Token, Secret), Error> {
@@ -51,6 +52,7 @@ impl TokenFixture {
             roles: RoleGroups::default(),
             certificates: CertificateRoles::default(),
             clock,
+            newer: None,
         };
         verifier.authenticate(Credentials { bearer: Some(secret.reveal()), certificate: None }).await
     }

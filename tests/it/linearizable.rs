@@ -27,8 +27,8 @@ use self::{
     spec::{Action, Answer, Call, REVIEWERS, Rules, Who},
 };
 use crate::{
+    databases::Database,
     load::Random,
-    postgres::Database,
     server::{Process, Server, signoff, soon},
 };
 

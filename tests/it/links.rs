@@ -68,11 +68,15 @@ async fn a_link_from_a_message_decides_after_the_sign_in_and_is_never_logged() {
     assert!(server.stop().await.success());
 
     // An export has neither the key nor the token; a check counts the key.
-    let exported = crate::server::signoff(&["export", "--data-dir"]).arg(&data).output().await.expect("it runs");
+    let exported =
+        crate::server::signoff(&["export", "--data-dir", data.to_str().unwrap()]).output().await.expect("it runs");
     let exported = String::from_utf8(exported.stdout).expect("text");
     assert!(exported.contains("\"surface\":\"link\""), "{exported}");
     assert!(!exported.contains("KioqKioq") && !exported.contains(&token));
-    let checked = crate::server::signoff(&["store", "check", "--data-dir"]).arg(&data).output().await.expect("it runs");
+    let checked = crate::server::signoff(&["store", "check", "--data-dir", data.to_str().unwrap()])
+        .output()
+        .await
+        .expect("it runs");
     let checked = String::from_utf8(checked.stdout).expect("text");
     assert!(checked.contains("1 signing keys"), "{checked}");
 }

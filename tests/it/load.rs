@@ -54,6 +54,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Other numbers, for another caller.
+    pub(crate) fn another(&mut self) -> Self {
+        Self(self.next())
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -277,28 +282,9 @@ impl Caller {
         self.load.call(self.clients(), call).await.map_err(Gone)
     }
 
-    fn request(&mut self) -> RequestApprovalRequest {
-        let text = "x".repeat(self.random.below(2_000));
-        let mut request = ask(&fresh("ask"));
-        request.arguments = Some(arguments(&[("to", "alice@company.com"), ("text", &text)]));
-        request.reason = format!("because {}", self.random.below(1_000));
-        request.labels.insert("team".into(), ["red", "blue"][self.random.below(2)].into());
-        if self.random.percent(20) {
-            // Some deadlines pass while the server runs, and some while it is down.
-            let milliseconds = 200 + self.random.below(1_500);
-            let (seconds, rest) = (milliseconds / 1_000, milliseconds % 1_000);
-            request.timeout = Some(Duration { seconds: seconds as i64, nanos: rest as i32 * 1_000_000 });
-        }
-        request.cancel_on_disconnect = self.random.percent(5);
-        if self.random.percent(50) {
-            request.arguments_schema = Some(schema(self.random.below(40)));
-        }
-        request
-    }
-
     /// Asks, and follows the stream while other calls are made.
     async fn follow(&mut self, streams: &mut JoinSet<()>) -> Result<(), Gone> {
-        let (request, mut agent, load) = (self.request(), self.agent.clone(), Arc::clone(&self.load));
+        let (request, mut agent, load) = (request(&mut self.random), self.agent.clone(), Arc::clone(&self.load));
         load.calls.lock().unwrap().push((Call::Request(request.clone()), None));
         let stream = agent.request_approval(request).await.map_err(|status| load.gone(status))?;
         let mut stream = stream.into_inner();
@@ -333,7 +319,7 @@ impl Caller {
 
     /// Makes many concurrent requests, so that a kill hits groups that are being written.
     async fn burst(&mut self) -> Result<(), Gone> {
-        let requests: Vec<_> = (0..BURST).map(|_| Call::Request(self.request())).collect();
+        let requests: Vec<_> = (0..BURST).map(|_| Call::Request(request(&mut self.random))).collect();
         for answer in join_all(requests.into_iter().map(|request| self.call(request))).await {
             self.load.approvals.lock().unwrap().extend(answer?.map(|approval| approval.id));
         }
@@ -403,8 +389,28 @@ impl Caller {
     }
 }
 
+/// A request that varies in everything that matters to the store.
+pub(crate) fn request(random: &mut Random) -> RequestApprovalRequest {
+    let text = "x".repeat(random.below(2_000));
+    let mut request = ask(&fresh("ask"));
+    request.arguments = Some(arguments(&[("to", "alice@company.com"), ("text", &text)]));
+    request.reason = format!("because {}", random.below(1_000));
+    request.labels.insert("team".into(), ["red", "blue"][random.below(2)].into());
+    if random.percent(20) {
+        // Some deadlines pass while the server runs, and some while it is down.
+        let milliseconds = 200 + random.below(1_500);
+        let (seconds, rest) = (milliseconds / 1_000, milliseconds % 1_000);
+        request.timeout = Some(Duration { seconds: seconds as i64, nanos: rest as i32 * 1_000_000 });
+    }
+    request.cancel_on_disconnect = random.percent(5);
+    if random.percent(50) {
+        request.arguments_schema = Some(schema(random.below(40)));
+    }
+    request
+}
+
 /// A new idempotency key.
-fn fresh(what: &str) -> String {
+pub(crate) fn fresh(what: &str) -> String {
     use std::sync::atomic::AtomicU64;
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed))

@@ -1,6 +1,7 @@
 //! Tests of the real program: they run it as a process, and call it over the network.
 
 mod backup;
+mod balancer;
 mod blocking;
 mod browser;
 mod calls;
@@ -8,11 +9,14 @@ mod change_feed;
 mod checks;
 mod clock;
 mod damage;
+mod databases;
 mod demo;
+mod deployment;
 mod documents;
 mod drain;
 mod email;
 mod exec;
+mod failover;
 mod failure;
 mod faults;
 mod files;
@@ -38,6 +42,7 @@ mod rpc;
 mod schemas;
 mod serve;
 mod server;
+mod several;
 mod slack;
 mod stopping;
 mod strangers;

@@ -2,26 +2,17 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
 
-#[path = "../../src/store/postgres/testing/cluster.rs"]
-mod cluster;
-
-use std::{
-    fs,
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
-
-use signoff::proto::v1::{ApprovalStatus, GetApprovalRequest, VoteChoice};
-use tokio_postgres::NoTls;
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use crate::{
     calls::{ask, decide, next_update, open},
+    databases::Database,
     kills::{SETTINGS, now, repeat_calls},
     ledger::{assert_whole, hold_to},
     load::{Load, Random},
     server::{Process, Server, signoff, soon},
 };
+use signoff::proto::v1::{ApprovalStatus, GetApprovalRequest, VoteChoice};
 
 /// Kills of servers, and breaks of all their connections.
 const KILLS: usize = 15;
@@ -34,49 +25,6 @@ const CALLERS: usize = 6;
 
 /// Old approvals that are checked after each kill.
 const SAMPLE: usize = 50;
-
-/// A database of its own.
-pub(crate) struct Database {
-    name: String,
-    control: tokio_postgres::Client,
-}
-
-impl Database {
-    pub(crate) async fn create() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(1);
-        let name = format!("it_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let (control, connection) = cluster::connection().connect(NoTls).await.expect("PostgreSQL runs");
-        tokio::spawn(connection);
-        control.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a new database");
-        Self { name, control }
-    }
-
-    /// Its URL.
-    pub(crate) fn url(&self) -> String {
-        let directory = cluster::directory().to_str().expect("a name in UTF-8").replace('/', "%2F");
-        format!("postgres://signoff@{directory}/{}", self.name)
-    }
-
-    /// A connection to it, with the tables of the store in its path.
-    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
-        let (client, connection) =
-            cluster::connection().dbname(&self.name).connect(NoTls).await.expect("the database exists");
-        tokio::spawn(connection);
-        client.batch_execute("SET search_path = signoff").await.expect("a setting");
-        client
-    }
-
-    /// The setting of a server.
-    pub(crate) fn setting(&self) -> String {
-        format!("store={}", self.url())
-    }
-
-    /// Breaks every connection of the servers.
-    pub(crate) async fn break_connections(&self) {
-        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
-        self.control.execute(sql, &[&self.name]).await.expect("a superuser may do that");
-    }
-}
 
 pub(crate) fn settings(store: &str) -> Vec<&str> {
     SETTINGS.into_iter().chain([store]).collect()
@@ -181,6 +129,15 @@ async fn a_store_moves_to_postgres_and_back() {
     let lines = |file: &Path| fs::read_to_string(file).unwrap();
     assert_eq!(lines(&path("there.jsonl")), lines(&old));
     assert_eq!(lines(&new), lines(&old));
+}
+
+#[tokio::test]
+async fn a_missing_data_directory_is_created_private() {
+    let (parent, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+    let (data, store) = (parent.path().join("new/data"), database.setting());
+    let server = Server::start(&data, &[&store]).await;
+    open(&mut server.agent(), ask("served")).await.unwrap();
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[tokio::test]

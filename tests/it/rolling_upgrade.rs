@@ -18,7 +18,8 @@ use crate::{
     calls::{ask, decide, next_update, open},
     checks::refused,
     load::Load,
-    postgres::{Database, run, settings},
+    databases::Database,
+    postgres::{run, settings},
     server::{Process, Server, serve, signoff, soon},
 };
 
@@ -226,8 +227,7 @@ async fn servers_that_start_at_once_migrate_an_empty_database_once() {
     for start in starts.collect::<Vec<_>>() {
         servers.push(start.await.expect("the server starts"));
     }
-    let rows = database.connect().await.query("SELECT version FROM migrations", &[]).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1]);
+    assert_eq!(Later::connect(&database).await.migrations().await, [1]);
     let approval = approved(&servers[0], "one").await;
     servers[3].agent().claim_execution(claim_of(&approval)).await.expect("all serve one store");
     for server in &servers[1..] {

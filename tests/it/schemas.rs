@@ -30,8 +30,8 @@ pub(crate) fn schema(n: usize) -> Struct {
 }
 
 async fn run(arguments: &[&str], data: &Path) -> Output {
-    let mut command = signoff(arguments);
-    command.arg("--data-dir").arg(data).stdin(Stdio::null());
+    let mut command = signoff(&[arguments, &["--data-dir", data.to_str().unwrap()]].concat());
+    command.stdin(Stdio::null());
     soon("the command ends", command.output()).await.expect("it runs")
 }
 

@@ -8,6 +8,7 @@
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`faults`]: the real server on failing disks, for a chosen number of runs.
+//! - [`stores`]: the integration tests with PostgreSQL, with one server and with several.
 //! - [`layers`]: the modules that each module of `src/` may use, without cycles.
 //! - [`tracked`]: rejects large files in git. [`breaking`]: compares the protos with the last release.
 //! - [`generated`]: writes the committed files, or parts of files, that are generated.
@@ -30,6 +31,7 @@ mod layers;
 mod node_modules;
 mod setup;
 mod step;
+mod stores;
 mod test;
 mod tools;
 mod tracked;
@@ -54,6 +56,12 @@ const COMMANDS: &[Command] = &[
         adapters::run,
     ),
     ("deploy", "[--image]", "check the unit, alerts, chart and workflows; with --image build the image", deploy::run),
+    (
+        "postgres",
+        "[TESTS...] [--servers N]",
+        "run the integration tests with PostgreSQL, with one server and with three",
+        test::run_with_postgres,
+    ),
     (
         "verify",
         "",

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     admin::{Process, Settings},
     clock::ManualClock,
+    control::Control,
     domain::{Role, samples::at, token_samples::token},
     export_file::{Counts, Line, Lines},
     store::{MemoryStore, NewPolicy, PolicyStore as _, Store, TokenStore as _},
@@ -25,7 +26,7 @@ impl BackupFixture {
         let (policy_version, notification_problems) = (Box::new(|| 0), Box::new(Vec::new));
         let process = Process { policy_version, draining: draining.clone(), notification_problems };
         let (kept, dated) = (Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as Arc<dyn Clock>);
-        Self { admin: Admin::new(kept, dated, Settings::default(), process), store, clock, draining }
+        Self { admin: Admin::new(Control::new(kept), dated, Settings::default(), process), store, clock, draining }
     }
 
     /// Large enough for several chunks.

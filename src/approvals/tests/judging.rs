@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    control::Control,
     policies::Policies,
     policy::{Policy, PolicyChange},
 };
@@ -18,7 +19,7 @@ async fn what_takes_long_is_judged_all_the_same() {
     }
     let world = World::new();
     let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
-    let policies = Policies::from_store(store, clock, Duration::from_secs(300)).await.unwrap();
+    let policies = Policies::from_store(Control::new(store), clock, Duration::from_secs(300)).await.unwrap();
     let slow = json!([{"name": "slow", "tools": ["*"], "when": "args.l.all(x, args.l.all(y, x + y >= 0))", "auto_approve": {}}]);
     let policy = serde_json::from_value(json!({ "rules": slow })).unwrap();
     let (policy, comment) = (Arc::new(Policy::compile(policy).unwrap()), String::new());
@@ -27,7 +28,7 @@ async fn what_takes_long_is_judged_all_the_same() {
     let judge = Arc::new(Watched(policies, std::sync::Mutex::default()));
     let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 };
     let approvals = Approvals::new(
-        Arc::clone(&world.store) as Arc<dyn Store>,
+        Control::new(Arc::clone(&world.store) as Arc<dyn Store>),
         Arc::clone(&judge) as Arc<dyn Judge>,
         Arc::clone(&world.clock) as Arc<dyn Clock>,
         settings,

@@ -1,5 +1,6 @@
 //! Each use-case reads the clock once. A decision with an edit reads it again, after the evaluation of the edit.
 
+use crate::control::Control;
 use async_trait::async_trait;
 
 use super::*;
@@ -44,8 +45,12 @@ impl Clock for TickingClock {
 fn ticking() -> (Arc<Approvals>, Arc<TickingClock>) {
     let (store, clock) = (Arc::new(Staged::default()), Arc::new(TickingClock(ManualClock::new(at(0)))));
     let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 10 };
-    let approvals =
-        Approvals::new(store as Arc<dyn Store>, Arc::new(Scripted), Arc::clone(&clock) as Arc<dyn Clock>, settings);
+    let approvals = Approvals::new(
+        Control::new(store as Arc<dyn Store>),
+        Arc::new(Scripted),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        settings,
+    );
     (approvals, clock)
 }
 

@@ -9,6 +9,7 @@ use crate::{
         stored::StoredArgs,
     },
     clock::{Clock, ServerClock, SystemWall},
+    control::Control,
     domain::limits::RequestLimits,
     grpc::{AccessApi, Admitted},
     identity::Principal,
@@ -17,7 +18,7 @@ use crate::{
         CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
         RevokeTokenResponse, access_service_server::AccessService as _,
     },
-    store::{self, Store, TokenStore},
+    store::{self, Store},
     tokens::Tokens,
 };
 
@@ -40,8 +41,8 @@ impl TokenBackend {
         let store = store::open(&config, Arc::new(())).await.map_err(|error| failed(&error))?;
         let clock = ServerClock::start(store.newest_time(), |_| ()).map_err(|error| failed(&error))?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
-        let kept = Arc::clone(&store) as Arc<dyn TokenStore>;
-        let tokens = Tokens::load(kept, Arc::clone(&clock)).await.map_err(|error| failed(&error))?;
+        let tokens =
+            Tokens::load(Control::new(Arc::clone(&store)), Arc::clone(&clock)).await.map_err(|error| failed(&error))?;
         let holder = Admitted::new(Arc::new(Principal::of_data_directory(clock.wall())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, RequestLimits::default()), store, holder })
     }

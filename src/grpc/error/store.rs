@@ -22,6 +22,14 @@ impl Answer {
                                retry with the same request_id";
                 Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
             }
+            StoreError::Outdated => {
+                let message = "the caller's rights or the policy change all the time; nothing was recorded; try again";
+                Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
+            }
+            StoreError::PolicyFromFile => {
+                let message = "another server of this store takes the policy from a file; change that file";
+                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message)
+            }
             StoreError::PolicyChanged { version } => {
                 Self::new(Code::Aborted, ErrorReason::PolicyChanged, error.to_string()).with("version", version)
             }

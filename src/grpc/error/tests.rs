@@ -16,7 +16,7 @@ use crate::{
 };
 
 const REFUSALS: usize = 23;
-const STORE_ERRORS: usize = 20;
+const STORE_ERRORS: usize = 22;
 const FREEZE_ERRORS: usize = 5;
 const BLOCK_ERRORS: usize = 5;
 const SESSION_ERRORS: usize = 10;
@@ -77,6 +77,8 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::Block(_) => 16,
         StoreError::BadLane(..) => 17,
         StoreError::SnapshotOverrun { .. } => 18,
+        StoreError::Outdated => 19,
+        StoreError::PolicyFromFile => 20,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }

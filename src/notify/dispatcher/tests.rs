@@ -13,6 +13,7 @@ use self::receiver::Receiver;
 use super::*;
 use crate::{
     clock::ManualClock,
+    control::Control,
     domain::{
         Approval, ApprovalId, Choice, Command, Lane, NotificationKind, Routes, Seen, Subscription,
         samples::{a_request, agent, at, decide, id, quorum, reviewer},
@@ -159,7 +160,7 @@ async fn start(
     let resources = Resources { clock: Arc::clone(&clock), links: Links::default(), minter: None };
     let channels = Channels::build(&settings, &resources).unwrap();
     let all = Arc::clone(store) as Arc<dyn Store>;
-    let policies = Policies::from_store(all, Arc::clone(&clock), Duration::from_secs(300)).await.unwrap();
+    let policies = Policies::from_store(Control::new(all), Arc::clone(&clock), Duration::from_secs(300)).await.unwrap();
     let metrics = Metrics::new("test");
     let sources = Sources {
         outbox: Arc::clone(store) as Arc<dyn OutboxStore>,

@@ -34,6 +34,7 @@ use super::signature::sign;
 use crate::{
     approvals::{self, Approvals, Message as Update},
     clock::{Clock, ManualClock, WallClock},
+    control::Control,
     domain::{
         Actor, ActorKind, Agent, Approval, ApprovalId, ChannelState, Choice, NewDecision, NewRequest, NotificationKind,
         Seen, Surface,
@@ -129,14 +130,15 @@ impl World {
         let channel = settings.kind.build(&Resources { clock: Arc::clone(&time), links, minter: None }).unwrap();
 
         let window = Duration::from_secs(300);
-        let policies = Policies::from_store(Arc::clone(&shared), Arc::clone(&time), window).await.unwrap();
+        let policies =
+            Policies::from_store(Control::new(Arc::clone(&shared)), Arc::clone(&time), window).await.unwrap();
         let waiting = approvals::Settings {
             heartbeat: Duration::from_secs(15),
             max_stream_age: Duration::from_secs(3_600),
             pending_per_caller: 1_000,
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
-        let approvals = Approvals::new(Arc::clone(&shared), judge, Arc::clone(&time), waiting);
+        let approvals = Approvals::new(Control::new(Arc::clone(&shared)), judge, Arc::clone(&time), waiting);
         let clocks = (Arc::clone(&clock) as Arc<dyn WallClock>, Arc::clone(&time));
         let admission = Admission::new(Arc::new(Nobody), clocks, &CallLimits::default(), Metrics::new("test"));
         let answering = Answering {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     clock::{Clock, ManualClock},
+    control::Control,
     domain::{
         Approval, Effect, Requirement,
         samples::{arguments, at, opened, verdict},
@@ -17,7 +18,7 @@ use crate::{
 async fn opened_on(store: &Arc<Staged>) -> Arc<Policies> {
     let clock = Arc::new(ManualClock::new(at(0))) as Arc<dyn Clock>;
     let store = Arc::clone(store) as Arc<dyn Store>;
-    Policies::from_store(store, clock, std::time::Duration::from_secs(300)).await.unwrap()
+    Policies::from_store(Control::new(store), clock, std::time::Duration::from_secs(300)).await.unwrap()
 }
 
 async fn set(policies: &Arc<Policies>, document: Value) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{PostgresStore, columns, job::Job, list, load, prune};
+use super::{PostgresStore, columns, job::Task, list, load, prune};
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},
     store::{
@@ -17,11 +17,11 @@ use crate::{
 #[async_trait]
 impl ApprovalStore for PostgresStore {
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
-        self.write(|reply| Job::Submit(Box::new(submission), reply)).await
+        self.write(|reply| Task::Submit(Box::new(submission), reply)).await
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
-        self.write(|reply| Job::Transition(id, Box::new(command), now, reply)).await
+        self.write(|reply| Task::Transition(id, Box::new(command), now, reply)).await
     }
 
     async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {

@@ -21,6 +21,10 @@ pub struct PostgresConfig {
     pub migrate: bool,
     /// Whether the store fails unless [`Durability::Standby`](super::Durability::Standby) is promised.
     pub require_synchronous: bool,
+    /// Whether the server takes the policy from a file. Other servers then reject [`put_policy`].
+    ///
+    /// [`put_policy`]: crate::store::PolicyStore::put_policy
+    pub policy_file: bool,
     /// The channels to notify about events.
     pub routes: Arc<Routes>,
 }
@@ -43,6 +47,7 @@ impl PostgresConfig {
             schema,
             migrate: true,
             require_synchronous: false,
+            policy_file: false,
             routes: Arc::default(),
         })
     }

@@ -1,13 +1,26 @@
 //! Connections to PostgreSQL, and transactions on them.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType, Timeouts,
 };
 use tokio_postgres::config::TargetSessionAttrs;
 
-use super::{OpenError, PostgresConfig, error::cause_of_pool, tls};
+use super::{
+    OpenError, PostgresConfig,
+    connect::{Connector, Cuts},
+    error::cause_of_pool,
+    tls,
+};
 use crate::store::StoreError;
 
 /// Advisory locks. They are of the database, so each also depends on the schema.
@@ -19,6 +32,8 @@ pub(super) enum Lock {
     Gate,
     /// Of migrations.
     Migrations,
+    /// Held shared by servers that take the policy from a file.
+    PolicyFile,
 }
 
 impl Lock {
@@ -27,6 +42,7 @@ impl Lock {
         let kind: i64 = match self {
             Self::Gate => 1,
             Self::Migrations => 2,
+            Self::PolicyFile => 3,
         };
         // "signoff", without its last letters.
         (0x7369_676e << 32) ^ (kind << 33) ^ i64::from(crc32fast::hash(schema.as_bytes()))
@@ -51,6 +67,9 @@ const CONNECTIONS: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     pool: Pool,
+    cuts: Cuts,
+    /// Set while PostgreSQL does not answer. Calls then fail at once, instead of each waiting for a connection.
+    unreachable: Arc<AtomicBool>,
     schema: String,
 }
 
@@ -79,7 +98,9 @@ impl Connections {
             None => own,
         });
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(settings, tls::connector(&config.tls)?, recycling);
+        let cuts = Cuts::new();
+        let connector = Connector { tls: tls::connector(&config.tls)?, cuts: cuts.clone() };
+        let manager = Manager::from_connect(settings, connector, recycling);
         let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
         let wait_for_disk = Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(WAIT_FOR_DISK).await.map_err(HookError::Backend) })
@@ -88,7 +109,7 @@ impl Connections {
         let pool = pool.post_create(wait_for_disk);
         // The builder fails only without a runtime.
         let pool = pool.build().map_err(|error| tls::TlsError::Pool(error.to_string()))?;
-        Ok(Self { pool, schema: config.schema.clone() })
+        Ok(Self { pool, cuts, unreachable: Arc::default(), schema: config.schema.clone() })
     }
 
     /// The schema.
@@ -103,9 +124,21 @@ impl Connections {
 
     /// A connection.
     pub(super) async fn get(&self) -> Result<Connection, StoreError> {
+        if self.unreachable.load(Ordering::Acquire) {
+            return Err(StoreError::Unavailable("no connection to PostgreSQL".into()));
+        }
+        self.try_get().await
+    }
+
+    /// A connection, also while PostgreSQL does not answer: for the poller, which finds out when it does again.
+    pub(super) async fn try_get(&self) -> Result<Connection, StoreError> {
         self.pool.get().await.map_err(|error| {
             if matches!(error, PoolError::Closed) {
                 return StoreError::Unavailable(super::CLOSED.into());
+            }
+            if matches!(error, PoolError::Timeout(TimeoutType::Wait)) {
+                tracing::warn!("all {CONNECTIONS} connections to PostgreSQL are busy for {CONNECT:?}");
+                return StoreError::Unavailable("all connections to PostgreSQL are busy".into());
             }
             tracing::warn!(error = %cause_of_pool(&error), "cannot connect to PostgreSQL");
             StoreError::Unavailable("no connection to PostgreSQL".into())
@@ -129,6 +162,14 @@ impl Connections {
         let connection = self.get().await?;
         connection.batch_execute("BEGIN").await?;
         Ok(Transaction(Some(connection)))
+    }
+
+    /// Sets whether PostgreSQL answers. If it does not, this ends all connections, and so the statements on them.
+    pub(super) fn set_reachable(&self, reachable: bool) {
+        let was_reachable = !self.unreachable.swap(!reachable, Ordering::AcqRel);
+        if was_reachable && !reachable {
+            self.cuts.cut();
+        }
     }
 
     /// Closes all connections. Later calls fail.

@@ -6,13 +6,9 @@
 //! is late by as much. The numbers count all databases of the PostgreSQL cluster: a long transaction that writes in any of
 //! them delays the feed, though not the decisions.
 //!
-//! A poller in each server reads what the others changed, and wakes streams, queues and pages. There is no `NOTIFY`: it
-//! takes a lock that all commits of the cluster share, and measured, it made decisions five times slower.
+//! The [poller](super::poller) of each server reads what the others changed, and wakes streams, queues and pages.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::ClientWrapper;
@@ -28,12 +24,6 @@ use crate::{
     },
 };
 
-/// How often the changes of other servers are read.
-const POLL: Duration = Duration::from_millis(50);
-
-/// How often the outbox is read, for what other servers changed.
-const OUTBOX: Duration = Duration::from_secs(1);
-
 /// Maximum changes that one poll reads.
 const PAGE: i64 = 1_000;
 
@@ -46,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A place in the feed: the number of a transaction, and that of a change within the store. The consumer has seen
 /// everything up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Position {
+pub(super) struct Position {
     transaction: u64,
     change: u64,
 }
@@ -174,57 +164,23 @@ impl ChangeFeed for PostgresStore {
     }
 }
 
-/// Starts the poller, from the newest change on.
-pub(super) async fn start(shared: Arc<Shared>) -> Result<(), StoreError> {
-    let (oldest, _) = horizon(&*shared.connections.get().await?).await?;
-    let mut seen = before(oldest);
-    tokio::spawn(async move {
-        let mut refreshed = Instant::now();
-        while !shared.stop.is_cancelled() {
-            match poll(&shared, seen).await {
-                Ok(next) => seen = next,
-                // `connection` logs the reason. Streams stay open, and go on when PostgreSQL is back.
-                Err(error) => tracing::debug!(%error, "cannot read the changes of other servers"),
-            }
-            if refreshed.elapsed() >= OUTBOX {
-                refreshed = Instant::now();
-                if let Err(error) = refresh_outbox(&shared).await {
-                    tracing::debug!(%error, "cannot read the outbox");
-                }
-            }
-            tokio::select! {
-                () = shared.stop.cancelled() => {}
-                () = tokio::time::sleep(POLL) => {}
-            }
-        }
-    });
-    Ok(())
-}
-
-async fn refresh_outbox(shared: &Shared) -> Result<(), StoreError> {
-    if shared.routes.is_empty() || shared.closed.load(Ordering::Acquire) {
-        return Ok(());
-    }
-    let connection = shared.connections.get().await?;
-    if shared.backlog.refresh(&connection).await? {
-        shared.outbox.send_modify(|count| *count = count.wrapping_add(1));
-    }
-    Ok(())
+/// The place from which a server reads what others change.
+pub(super) async fn begin(client: &ClientWrapper) -> Result<Position, StoreError> {
+    Ok(before(horizon(client).await?.0))
 }
 
 /// Publishes what other servers changed. Returns the place after it.
-async fn poll(shared: &Shared, after: Position) -> Result<Position, StoreError> {
-    let connection = shared.connections.get().await?;
+pub(super) async fn publish(client: &ClientWrapper, shared: &Shared, after: Position) -> Result<Position, StoreError> {
     // An approval that was forgotten since needs no wake-up.
     let sql = "SELECT c.xid::text, c.seq, c.origin, c.approval, c.revision, a.status, coalesce(a.due, a.updated) \
                FROM changes c LEFT JOIN approvals a ON a.id = c.approval \
                WHERE (c.xid, c.seq) > ($1::text::xid8, $2) AND c.xid < pg_snapshot_xmin(pg_current_snapshot()) \
                ORDER BY c.xid, c.seq LIMIT $3";
-    let statement = connection.prepare_cached(sql).await?;
+    let statement = client.prepare_cached(sql).await?;
     let mut seen = after;
     loop {
         let (transaction_text, change) = seen.parameters();
-        let rows = connection.query(&statement, &[&transaction_text, &change, &PAGE]).await?;
+        let rows = client.query(&statement, &[&transaction_text, &change, &PAGE]).await?;
         for row in &rows {
             seen = Position { transaction: transaction(row.get(0))?, change: columns::unsigned(row.get(1))? };
             let status: Option<i16> = row.get(5);
@@ -232,7 +188,7 @@ async fn poll(shared: &Shared, after: Position) -> Result<Position, StoreError> 
             shared.commits.publish(Change {
                 id: ApprovalId::new(row.get(3)),
                 revision: columns::unsigned(row.get(4))?,
-                // One of a later version. It wakes readers, whom the record refuses, and does not hide later changes.
+                // A later version may know further ones. Readers of the record find out.
                 status: columns::status_of(status).unwrap_or(Status::Pending),
                 due: records::time(row.get(6))?,
             });

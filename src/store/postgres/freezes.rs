@@ -31,12 +31,12 @@ const FORGET: &str = "\
 #[async_trait]
 impl FreezeStore for PostgresStore {
     async fn freeze(&self, new: NewFreeze) -> Result<Freeze, StoreError> {
-        let freeze = change(&self.shared, |all| all.freeze(new)).await?;
+        let freeze = change(self, |all| all.freeze(new)).await?;
         Ok(Freeze::clone(&freeze))
     }
 
     async fn thaw(&self, new: NewThaw) -> Result<Freeze, StoreError> {
-        let freeze = change(&self.shared, |all| all.thaw(new)).await?;
+        let freeze = change(self, |all| all.thaw(new)).await?;
         Ok(Freeze::clone(&freeze))
     }
 
@@ -47,7 +47,7 @@ impl FreezeStore for PostgresStore {
     }
 
     async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
-        change(&self.shared, |all| all.import(freezes)).await
+        change(self, |all| all.import(freezes)).await
     }
 }
 
@@ -64,12 +64,12 @@ pub(super) async fn read(client: &ClientWrapper) -> Result<Freezes, StoreError> 
 }
 
 async fn change<T: Send + 'static>(
-    shared: &Arc<Shared>,
+    store: &PostgresStore,
     run: impl FnOnce(&mut Freezes) -> Result<(T, FreezeChanges), FreezeError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let shared = Arc::clone(shared);
+    let (shared, known) = (Arc::clone(&store.shared), store.known);
     finish(async move {
-        let transaction = shared.connections.exclusive().await?;
+        let transaction = shared.exclusive(known).await?;
         let changed = async {
             let mut all = read(&transaction).await?;
             let (answer, changes) = run(&mut all)?;

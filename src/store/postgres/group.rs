@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     columns,
-    job::Job,
+    job::{Job, Task},
     load::{Found, Known},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         request, step_unless_frozen,
     },
     store::{
-        Change, Forgotten, LaneId, Observer, StoreError, Submission, Submitted, Transitioned,
+        Change, ControlVersion, Forgotten, LaneId, Observer, StoreError, Submission, Submitted, Transitioned,
         records::{self, corrupt},
     },
 };
@@ -48,6 +48,8 @@ pub(super) struct Loaded {
     /// The rejection of each call that is remembered longest.
     pub(super) rejections: HashMap<Digest, (Time, ApprovalId)>,
     pub(super) freezes: Arc<Freezes>,
+    /// The newest control data that restrict.
+    pub(super) restricted: ControlVersion,
     /// Those of the approvals that commands change. Unreadable ones are missing, and replaced.
     pub(super) lanes: HashMap<LaneId, Lane>,
 }
@@ -57,6 +59,13 @@ pub(super) struct Loaded {
 pub(super) enum Outcome {
     Submitted(Result<Submitted, StoreError>),
     Transitioned(Result<Transitioned, StoreError>),
+}
+
+impl Outcome {
+    /// Whether the command had its effect, now or before.
+    pub(super) const fn succeeded(&self) -> bool {
+        matches!(self, Self::Submitted(Ok(_)) | Self::Transitioned(Ok(_)))
+    }
 }
 
 /// An approval that a group changed.
@@ -108,10 +117,13 @@ impl<'a> Group<'a> {
 
     /// Runs a command.
     pub(super) fn run(&mut self, job: &Job) -> Outcome {
-        match job {
-            Job::Submit(new, _) => Outcome::Submitted(self.submit(new)),
-            Job::Transition(id, command, now, _) => Outcome::Transitioned(self.transition(*id, command, *now)),
-            Job::Close(_) => Outcome::Transitioned(Err(StoreError::NotFound)), // the writer does not pass it on
+        let outdated = job.known.is_some_and(|known| known < self.loaded.restricted);
+        match &job.task {
+            Task::Submit(..) if outdated => Outcome::Submitted(Err(StoreError::Outdated)),
+            Task::Submit(new, _) => Outcome::Submitted(self.submit(new)),
+            Task::Transition(..) if outdated => Outcome::Transitioned(Err(StoreError::Outdated)),
+            Task::Transition(id, command, now, _) => Outcome::Transitioned(self.transition(*id, command, *now)),
+            Task::Close(_) => Outcome::Transitioned(Err(StoreError::NotFound)), // the writer does not pass it on
         }
     }
 

@@ -8,7 +8,11 @@ use deadpool_postgres::ClientWrapper;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{PostgresStore, Shared, finish};
+use super::{
+    PostgresStore, Shared,
+    control::{self, Effect},
+    finish,
+};
 use crate::{
     domain::{Session, SessionId, Token, TokenId},
     store::{
@@ -20,7 +24,7 @@ use crate::{
 #[async_trait]
 impl TokenStore for PostgresStore {
     async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
-        save(&self.shared, tokens).await
+        save(self, tokens).await
     }
 
     async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
@@ -35,7 +39,7 @@ impl TokenStore for PostgresStore {
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn save_sessions(&self, sessions: Vec<Session>) -> Result<usize, StoreError> {
-        save(&self.shared, sessions).await
+        save(self, sessions).await
     }
 
     async fn forget_sessions(&self, ids: Vec<SessionId>) -> Result<(), StoreError> {
@@ -48,7 +52,7 @@ impl SessionStore for PostgresStore {
 }
 
 /// A kind of such records.
-pub(super) trait Mergeable: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub(super) trait Mergeable: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What one is called in messages.
     const NAME: &str;
     /// Reads those with some ids.
@@ -57,11 +61,19 @@ pub(super) trait Mergeable: Clone + Serialize + DeserializeOwned + Send + Sync +
     const ALL: &str;
     /// Writes some, whether they are new or not.
     const SAVE: &str;
+    /// Reads those that changed after a version of the control data.
+    const CHANGED: &str;
     /// Forgets some.
     const FORGET: &str;
 
+    /// How a new record affects calls.
+    const NEW: Effect;
+
     /// Its id.
     fn uuid(&self) -> Uuid;
+
+    /// Whether it differs from a copy by its last use at most.
+    fn grants_as(&self, other: &Self) -> bool;
 
     /// The error if it is invalid.
     fn check(&self) -> Result<(), StoreError>;
@@ -77,19 +89,26 @@ macro_rules! statements {
         const SAVE: &str = concat!(
             "INSERT INTO ",
             $table,
-            " (id, record) SELECT * FROM unnest($1::uuid[], $2::bytea[]) ",
-            "ON CONFLICT (id) DO UPDATE SET record = EXCLUDED.record"
+            " (id, record, control) SELECT *, $3::bigint FROM unnest($1::uuid[], $2::bytea[]) ",
+            "ON CONFLICT (id) DO UPDATE SET record = EXCLUDED.record, control = EXCLUDED.control"
         );
+        const CHANGED: &str = concat!("SELECT id, record FROM ", $table, " WHERE control > $1 ORDER BY id");
         const FORGET: &str = concat!("DELETE FROM ", $table, " WHERE id = ANY($1)");
     };
 }
 
 impl Mergeable for Token {
     const NAME: &str = "token";
+    /// Another server that creates a token with the same `request_id` must see it.
+    const NEW: Effect = Effect::Restricts;
     statements!("tokens");
 
     fn uuid(&self) -> Uuid {
         self.id.uuid()
+    }
+
+    fn grants_as(&self, other: &Self) -> bool {
+        Self { last_used_at: other.last_used_at, ..self.clone() } == *other
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -103,10 +122,15 @@ impl Mergeable for Token {
 
 impl Mergeable for Session {
     const NAME: &str = "session";
+    const NEW: Effect = Effect::Adds;
     statements!("sessions");
 
     fn uuid(&self) -> Uuid {
         self.id.uuid()
+    }
+
+    fn grants_as(&self, other: &Self) -> bool {
+        Self { last_used_at: other.last_used_at, ..self.clone() } == *other
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -134,10 +158,10 @@ pub(super) async fn all<R: Mergeable>(client: &ClientWrapper) -> Result<Vec<R>, 
 }
 
 /// Saves records: all or none. Returns the number of new ones.
-async fn save<R: Mergeable>(shared: &Arc<Shared>, records: Vec<R>) -> Result<usize, StoreError> {
-    let shared = Arc::clone(shared);
+async fn save<R: Mergeable>(store: &PostgresStore, records: Vec<R>) -> Result<usize, StoreError> {
+    let (shared, known) = (Arc::clone(&store.shared), store.known);
     finish(async move {
-        let transaction = shared.connections.exclusive().await?;
+        let transaction = shared.exclusive(known).await?;
         let saved = merge_into(&transaction, records).await;
         transaction.end(saved).await
     })
@@ -152,16 +176,31 @@ async fn merge_into<R: Mergeable>(client: &ClientWrapper, copies: Vec<R>) -> Res
         let record: R = decode(&row)?;
         known.insert(record.uuid(), record);
     }
-    let before = known.len();
+    let stored = known.clone();
     for copy in &copies {
         copy.check()?;
         known.entry(copy.uuid()).or_insert_with(|| copy.clone()).merge(copy)?;
     }
+    let new = known.len() - stored.len();
+    known.retain(|id, record| stored.get(id) != Some(record));
+    let effect = |record: &R| match stored.get(&record.uuid()) {
+        None => R::NEW,
+        Some(before) if before.grants_as(record) => Effect::Adds, // other servers learn of the use
+        Some(_) => Effect::Restricts,
+    };
+    let Some(effect) = known.values().map(effect).max() else { return Ok(0) };
+    let version = control::raise(client, effect).await?;
     let encoded = known.values().map(records::to_bytes).collect::<Result<Vec<_>, _>>()?;
     let ids: Vec<Uuid> = known.keys().copied().collect();
     let save = client.prepare_cached(R::SAVE).await?;
-    client.execute(&save, &[&ids, &encoded]).await?;
-    Ok(known.len() - before)
+    client.execute(&save, &[&ids, &encoded, &version]).await?;
+    Ok(new)
+}
+
+/// Reads the records that changed after a version of the control data.
+pub(super) async fn changed_after<R: Mergeable>(client: &ClientWrapper, version: i64) -> Result<Vec<R>, StoreError> {
+    let statement = client.prepare_cached(R::CHANGED).await?;
+    client.query(&statement, &[&version]).await?.iter().map(decode).collect()
 }
 
 async fn forget<R: Mergeable>(shared: &Arc<Shared>, ids: Vec<Uuid>) -> Result<(), StoreError> {

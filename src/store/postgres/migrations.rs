@@ -64,8 +64,10 @@ pub(super) fn still_serves(needs: i32) -> Result<(), StoreError> {
 
 /// Reads the version of a store.
 pub(super) async fn version(connection: &Connection, schema: &str) -> Result<SchemaVersion, tokio_postgres::Error> {
-    let exists = "SELECT to_regclass($1) IS NOT NULL";
-    let row = connection.query_one(exists, &[&format!("{schema}.migrations")]).await?;
+    // The catalog is read as a table. `to_regclass` answers from a cache, which a connection that waited for another
+    // server's migration has not renewed.
+    let exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'migrations')";
+    let row = connection.query_one(exists, &[&schema]).await?;
     if !row.get::<_, bool>(0) {
         return Ok(SchemaVersion { applied: 0, newest: newest(), needs: 0 });
     }

@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Durability, OpenError, PostgresConfig, PostgresStore, SchemaVersion, Shared,
+    Durability, OpenError, PostgresConfig, PostgresStore, SchemaVersion, Shared, Tasks,
     connections::{Connection, Connections},
-    feed, freezes, migrations, outbox, restored, supervisor, writer,
+    freezes, migrations, outbox,
+    poller::{self, Duties},
+    restored, writer,
 };
 use crate::{
     domain::Time,
@@ -76,6 +78,8 @@ impl PostgresStore {
             routes: Arc::clone(&config.routes),
             pending: AtomicU64::new(pending.count),
             observed: freezes::ObservedVersion::default(),
+            polls: watch::Sender::default(),
+            durability: watch::Sender::new(durability),
             outbox: watch::Sender::new(0),
             backlog: outbox::KnownBacklog::read(&connection).await?,
             closed: AtomicBool::new(false),
@@ -84,9 +88,10 @@ impl PostgresStore {
         drop(connection);
         let health = watch::Sender::new(Health::Working);
         writer::start(Arc::clone(&shared), jobs, health.clone()).await?;
-        feed::start(Arc::clone(&shared)).await?;
-        supervisor::start(Arc::clone(&shared), health.clone(), config.require_synchronous);
-        Ok(Self { shared, writer: sender, newest_time, health })
+        let duties = Duties { require_synchronous: config.require_synchronous, policy_file: config.policy_file };
+        poller::start(Arc::clone(&shared), health.clone(), duties).await?;
+        let tasks = Arc::new(Tasks(Arc::clone(&shared)));
+        Ok(Self { shared, writer: sender, newest_time, health, tasks, known: None })
     }
 }
 

@@ -6,7 +6,12 @@ use async_trait::async_trait;
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
 
-use super::{PostgresStore, Shared, columns, finish};
+use super::{
+    PostgresStore, Shared, columns,
+    connections::Lock,
+    control::{self, Effect},
+    finish,
+};
 use crate::{
     domain::Actor,
     store::{
@@ -18,10 +23,16 @@ use crate::{
 #[async_trait]
 impl PolicyStore for PostgresStore {
     async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
-        let shared = Arc::clone(&self.shared);
+        let (shared, known) = (Arc::clone(&self.shared), self.known);
         finish(async move {
-            let transaction = shared.connections.exclusive().await?;
-            let put = put(&transaction, new).await;
+            let transaction = shared.exclusive(known).await?;
+            let put = async {
+                if !new.author.is(&Actor::policy_file()) {
+                    refuse_beside_a_file(&transaction, &shared).await?;
+                }
+                put(&transaction, new).await
+            };
+            let put = put.await;
             transaction.end(put).await
         })
         .await
@@ -163,14 +174,27 @@ async fn take_unchanged(client: &ClientWrapper, call: UnchangedPolicy) -> Result
     }
 }
 
+/// A policy that is set while a server takes the policy from a file would not last: the file's next change replaces it.
+/// Such servers hold the lock. This looks at it, and does not take it: a commit releases its locks in any order, so the
+/// next transaction could meet it.
+async fn refuse_beside_a_file(client: &ClientWrapper, shared: &Shared) -> Result<(), StoreError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted \
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+               AND (classid::bigint << 32 | objid::bigint) = $1)";
+    let statement = client.prepare_cached(sql).await?;
+    let held: bool = client.query_one(&statement, &[&shared.connections.lock(Lock::PolicyFile)]).await?.get(0);
+    if held { Err(StoreError::PolicyFromFile) } else { Ok(()) }
+}
+
 async fn add(client: &ClientWrapper, version: &PolicyVersion) -> Result<(), StoreError> {
     let PolicyVersion { head, request_id, .. } = version;
-    let sql = "INSERT INTO policies (version, issuer, subject, request_id, at, head, record) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO policies (version, issuer, subject, request_id, at, head, record, control) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let changed = control::raise(client, Effect::Restricts).await?;
     let statement = client.prepare_cached(sql).await?;
     let (number, (issuer, subject)) = (columns::number(head.version), columns::names(&head.author));
     let (at, encoded, record) = (columns::micros(head.at), records::to_bytes(head)?, records::to_bytes(version)?);
-    client.execute(&statement, &[&number, &issuer, &subject, request_id, &at, &encoded, &record]).await?;
+    client.execute(&statement, &[&number, &issuer, &subject, request_id, &at, &encoded, &record, &changed]).await?;
     Ok(())
 }
 
@@ -225,7 +249,7 @@ async fn named(client: &ClientWrapper, number: u64) -> Result<PolicyVersion, Sto
     found.ok_or_else(|| corrupt(format!("version {number} of the policy is referenced, but missing")))
 }
 
-async fn newest(client: &ClientWrapper) -> Result<Option<PolicyVersion>, StoreError> {
+pub(super) async fn newest(client: &ClientWrapper) -> Result<Option<PolicyVersion>, StoreError> {
     let statement = client.prepare_cached("SELECT version, record FROM policies ORDER BY version DESC LIMIT 1").await?;
     client.query_opt(&statement, &[]).await?.map(|row| version(&row)).transpose()
 }

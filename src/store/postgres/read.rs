@@ -12,10 +12,11 @@ use uuid::Uuid;
 use super::{
     Shared, columns,
     connections::Lock,
+    control,
     failed::Failed,
     freezes,
     group::{Caller, Loaded, Named, RequestKey},
-    job::Job,
+    job::{Job, Task},
     load, migrations,
 };
 use crate::{
@@ -43,7 +44,8 @@ const REJECTIONS: &str = "\
     SELECT DISTINCT ON (call) call, until, approval FROM rejections WHERE call = ANY($1) \
     ORDER BY call, until DESC, approval DESC";
 /// Also reads which builds may serve: a later version may raise that while this one runs.
-const FREEZES: &str = "SELECT freezes, (SELECT coalesce(max(needs), 0) FROM migrations) FROM meta";
+const VERSIONS: &str =
+    "SELECT freezes, restricted, (SELECT coalesce(max(needs), 0) FROM migrations) FROM meta";
 
 /// Freezes, as of a version.
 #[derive(Debug, Default)]
@@ -65,15 +67,15 @@ impl Wanted {
     fn by(jobs: &[Job]) -> Self {
         let mut wanted = Self::default();
         for job in jobs {
-            match job {
-                Job::Submit(new, _) => {
+            match &job.task {
+                Task::Submit(new, _) => {
                     let (issuer, subject) = columns::names(&new.request.caller);
                     wanted.request_ids.insert((issuer.clone(), subject.clone(), new.request.request_id.clone()));
                     wanted.callers.insert((issuer, subject));
                     wanted.calls.extend(new.request.call_in_run());
                 }
-                Job::Transition(id, ..) => drop(wanted.approvals.insert(id.uuid())),
-                Job::Close(_) => {}
+                Task::Transition(id, ..) => drop(wanted.approvals.insert(id.uuid())),
+                Task::Close(_) => {}
             }
         }
         wanted
@@ -116,7 +118,7 @@ pub(super) async fn group(
     let request_ids = client.prepare_cached(REQUEST_IDS).await?;
     let pending = client.prepare_cached(PENDING).await?;
     let rejections = client.prepare_cached(REJECTIONS).await?;
-    let version = client.prepare_cached(FREEZES).await?;
+    let version = client.prepare_cached(VERSIONS).await?;
 
     // One round trip: statements are sent in this order, and each sees what was committed before the locks.
     let (.., lanes, approvals, request_ids, pending, rejections, version) = tokio::try_join!(
@@ -133,7 +135,7 @@ pub(super) async fn group(
         client.query_one(&version, &[]),
     )?;
 
-    migrations::still_serves(version.get(1))?;
+    migrations::still_serves(version.get(2))?;
     let mut loaded = Loaded { approvals: load::from_rows(&approvals)?, ..Loaded::default() };
     for row in &request_ids {
         let named = match (row.get::<_, Option<Uuid>>(3), row.get::<_, Option<i64>>(4)) {
@@ -167,6 +169,7 @@ pub(super) async fn group(
         loaded.approvals.extend(load::approvals(client, &missing).await?);
     }
 
+    loaded.restricted = control::version(version.get(1))?;
     let version: i64 = version.get(0);
     let newer = if version == known.version { None } else { Some(self::freezes(client).await?) };
     loaded.freezes = Arc::clone(newer.as_ref().map_or(&known.freezes, |newer| &newer.freezes));
@@ -176,7 +179,7 @@ pub(super) async fn group(
 /// Reads the freezes, with their version.
 pub(super) async fn freezes(client: &ClientWrapper) -> Result<KnownFreezes, StoreError> {
     // The version first: if they change in between, the next group reads them again.
-    let statement = client.prepare_cached(FREEZES).await?;
+    let statement = client.prepare_cached(VERSIONS).await?;
     let version = client.query_one(&statement, &[]).await?.get(0);
     Ok(KnownFreezes { version, freezes: Arc::new(freezes::read(client).await?) })
 }

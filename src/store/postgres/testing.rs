@@ -28,6 +28,7 @@ pub(in crate::store) fn config(routes: Arc<Routes>) -> PostgresConfig {
         schema,
         migrate: true,
         require_synchronous: false,
+        policy_file: false,
         routes,
     }
 }
@@ -52,6 +53,11 @@ impl Postgres {
     /// The store, with everything in it.
     pub(super) fn opened(&self) -> &Arc<PostgresStore> {
         &self.opened.as_ref().unwrap().0
+    }
+
+    /// Another server on the same schema, which takes the policy from a file.
+    pub(super) async fn with_policy_file(&self) -> Arc<PostgresStore> {
+        open(&PostgresConfig { policy_file: true, ..self.config.clone() }, Arc::new(())).await
     }
 
     /// Another server on the same schema.

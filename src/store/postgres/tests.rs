@@ -1,5 +1,7 @@
 //! Several servers on one database, groups that fail, and databases that were restored.
 
+mod control;
+
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -14,6 +16,10 @@ use crate::{
     },
 };
 
+async fn subject_of() -> Postgres {
+    Postgres::create(routes()).await
+}
+
 /// Three servers on one database.
 async fn servers(subject: &Postgres) -> [Arc<PostgresStore>; 3] {
     [Arc::clone(subject.opened()), subject.other().await, subject.other().await]
@@ -22,7 +28,7 @@ async fn servers(subject: &Postgres) -> [Arc<PostgresStore>; 3] {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_eight_deciders_over_three_servers_wins() {
     const APPROVALS: u64 = 60;
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let servers = servers(&subject).await;
     join_all((1..=APPROVALS).map(|n| servers[0].submit(submission(0, n)))).await.into_iter().for_each(|done| {
         done.unwrap();
@@ -52,7 +58,7 @@ async fn one_of_eight_deciders_over_three_servers_wins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_fires_once_over_three_servers() {
     const APPROVALS: u64 = 200;
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let servers = servers(&subject).await;
     join_all((1..=APPROVALS).map(|n| servers[0].submit(submission(0, n)))).await.into_iter().for_each(|done| {
         done.unwrap();
@@ -76,7 +82,7 @@ async fn a_deadline_fires_once_over_three_servers() {
 
 #[tokio::test]
 async fn a_group_that_fails_leaves_no_open_transaction() {
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let store = subject.opened();
     store.submit(submission(0, 1)).await.unwrap();
     let connection = store.shared.connection().await.unwrap();
@@ -96,7 +102,7 @@ async fn a_group_that_fails_leaves_no_open_transaction() {
 
 #[tokio::test]
 async fn a_restored_database_has_its_changes_at_once() {
-    let mut subject = Postgres::create(routes()).await;
+    let mut subject = subject_of().await;
     let store = subject.opened();
     for n in 1..=5 {
         store.submit(submission(0, n)).await.unwrap();
@@ -116,7 +122,7 @@ async fn a_restored_database_has_its_changes_at_once() {
 
 #[tokio::test]
 async fn a_missing_event_is_damage_and_not_a_shorter_history() {
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let store = subject.opened();
     for n in 1..=2 {
         store.submit(submission(0, n)).await.unwrap();
@@ -157,7 +163,7 @@ fn advisory(number: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_freeze_waits_for_the_claim_that_has_not_seen_it() {
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let [here, there, _] = servers(&subject).await;
     let digest = there.submit(submission(0, 1)).await.unwrap().approval.digest;
     there.transition(id(0, 1), approve(1), at(1)).await.unwrap();
@@ -183,7 +189,7 @@ async fn a_freeze_waits_for_the_claim_that_has_not_seen_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_caller_cannot_exceed_its_limit_over_three_servers() {
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let servers = servers(&subject).await;
     for round in 0..5_u64 {
         let limit = 3 * (u32::try_from(round).unwrap() + 1);
@@ -201,7 +207,7 @@ async fn one_caller_cannot_exceed_its_limit_over_three_servers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_was_cut_off_runs_again_if_it_is_not_on_record() {
     const HELD: i64 = 77;
-    let subject = Postgres::create(routes()).await;
+    let subject = subject_of().await;
     let store = Arc::clone(subject.opened());
     // COMMIT waits for a lock, before anything is on record.
     let connection = store.shared.connection().await.unwrap();

@@ -30,7 +30,7 @@ use super::{
     failed::Failed,
     freezes,
     group::{Group, Outcome, Writes},
-    job::Job,
+    job::{Job, Task},
     read::{self, KnownFreezes},
     write,
 };
@@ -48,8 +48,12 @@ const ATTEMPTS: usize = 5;
 /// Maximum time to find out whether a group is on record.
 const RESOLVE: Duration = Duration::from_secs(8);
 
+/// Commits something, and so waits until everything before it is on a standby. A commit whose own wait ended early, for
+/// example because PostgreSQL restarted meanwhile, is visible to all at once.
+const FENCE: &str = "SELECT pg_logical_emit_message(true, 'signoff', ''); COMMIT";
+
 /// How often the number of pending approvals is counted anew, for what other servers do.
-const COUNT: Duration = Duration::from_secs(1);
+const COUNT: Duration = Duration::from_secs(5);
 
 /// The number of pending approvals.
 pub(super) struct Pending {
@@ -59,7 +63,9 @@ pub(super) struct Pending {
 
 /// Counts the pending approvals of all servers.
 pub(super) async fn pending(connection: &Connection) -> Result<Pending, StoreError> {
-    let sql = "SELECT count(*), min(created) FROM approvals WHERE status = 0";
+    // The oldest by id, for which there is an index: ids begin with the time.
+    let sql = "SELECT (SELECT count(*) FROM approvals WHERE status = 0), \
+               (SELECT created FROM approvals WHERE status = 0 ORDER BY id LIMIT 1)";
     let statement = connection.prepare_cached(sql).await?;
     let row = connection.query_one(&statement, &[]).await?;
     let oldest: Option<i64> = row.get(1);
@@ -111,12 +117,13 @@ impl Writer {
                     return;
                 }
             }
-            let close = group.iter().position(|job| matches!(job, Job::Close(_)));
+            let close = group.iter().position(|job| matches!(job.task, Task::Close(_)));
             let rest = close.map(|at| group.split_off(at));
+            group.retain(|job| !job.is_abandoned());
             if !group.is_empty() {
                 self.commit(std::mem::take(&mut group)).await;
             }
-            if let Some(Job::Close(done)) = rest.and_then(|rest| rest.into_iter().next()) {
+            if let Some(Task::Close(done)) = rest.and_then(|rest| rest.into_iter().next()).map(|job| job.task) {
                 let _ = done.send(()); // fails if the caller no longer waits
                 return;
             }
@@ -192,7 +199,10 @@ impl Writer {
         let mut group = Group::new(loaded, &self.shared.routes);
         let outcomes: Vec<_> = jobs.iter().map(|job| group.run(job)).collect();
         let writes = group.into_writes();
-        if writes.is_empty() {
+        if writes.is_empty() && outcomes.iter().any(Outcome::succeeded) {
+            // A repetition. What it repeats may be on no standby yet: see [`FENCE`].
+            connection.batch_execute(FENCE).await?;
+        } else if writes.is_empty() {
             connection.batch_execute("ROLLBACK").await?;
         } else {
             write::group(connection, &writes, &self.shared).await?;
@@ -258,19 +268,19 @@ impl Writer {
 
 fn answer(job: Job, outcome: Outcome) {
     // Sending fails if the caller no longer waits, which is fine.
-    match (job, outcome) {
-        (Job::Submit(_, reply), Outcome::Submitted(result)) => drop(reply.send(result)),
-        (Job::Transition(.., reply), Outcome::Transitioned(result)) => drop(reply.send(result)),
-        (Job::Submit(..) | Job::Transition(..) | Job::Close(_), _) => {}
+    match (job.task, outcome) {
+        (Task::Submit(_, reply), Outcome::Submitted(result)) => drop(reply.send(result)),
+        (Task::Transition(.., reply), Outcome::Transitioned(result)) => drop(reply.send(result)),
+        (Task::Submit(..) | Task::Transition(..) | Task::Close(_), _) => {}
     }
 }
 
 fn fail(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
-        match job {
-            Job::Submit(_, reply) => drop(reply.send(Err(error.clone()))),
-            Job::Transition(.., reply) => drop(reply.send(Err(error.clone()))),
-            Job::Close(_) => {}
+        match job.task {
+            Task::Submit(_, reply) => drop(reply.send(Err(error.clone()))),
+            Task::Transition(.., reply) => drop(reply.send(Err(error.clone()))),
+            Task::Close(_) => {}
         }
     }
 }

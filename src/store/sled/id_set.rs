@@ -10,7 +10,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{ApprovalId, to_micros},
+    domain::ApprovalId,
     store::{Filter, Order, StoreError},
 };
 
@@ -36,7 +36,7 @@ pub(super) enum Sought {
 }
 
 impl<'a> IdSet<'a> {
-    /// The set of ids for a filter. Creation times are not in it: they bound the walk, see [`bounds`].
+    /// The set of ids for a filter. Creation times are not in it: they bound the walk, see [`Filter::id_bounds`].
     pub(super) fn of(pages: &'a TreeReader, filter: &Filter) -> Self {
         let index = |field: Field<'_>| IdSet::Index { pages, prefix: field.prefix() };
         let mut all = Vec::new();
@@ -142,17 +142,6 @@ pub(super) fn before(id: ApprovalId, order: Order) -> Option<ApprovalId> {
         Order::OldestFirst => beyond(id, Order::NewestFirst),
         Order::NewestFirst => beyond(id, Order::OldestFirst),
     }
-}
-
-/// Minimum and maximum id of approvals in the filter's time range. Ids begin with the millisecond of creation, but a
-/// generator that runs out of numbers in one millisecond may borrow from the next ones.
-pub(super) fn bounds(filter: &Filter) -> (ApprovalId, ApprovalId) {
-    const BORROWED_MS: u64 = 1_000;
-    let at = |millis: u64, rest: u128| ApprovalId::new(Uuid::from_u128(u128::from(millis) << 80 | rest));
-    let low = filter.created_from.map_or(0, |time| to_micros(time) / 1_000);
-    let high = filter.created_before.map(|time| (to_micros(time) / 1_000).saturating_add(BORROWED_MS));
-    let rest = (1 << 80) - 1;
-    (at(low, 0), high.map_or(ApprovalId::new(Uuid::max()), |millis| at(millis, rest)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const WALK: usize = 20_000;
 /// Reads a page.
 pub(super) fn list(pages: &TreeReader, query: &Query) -> Result<Page, StoreError> {
     let mut page = Page::default();
-    let (low, high) = id_set::bounds(&query.filter);
+    let (low, high) = query.filter.id_bounds();
     let first = match query.order {
         Order::OldestFirst => low,
         Order::NewestFirst => high,

@@ -2,16 +2,27 @@
 
 use serde_json::json;
 use signoff::proto::v1::Approval;
+use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-use crate::postgres::Database;
+use crate::databases::{Database, cluster};
 
 /// A server of a later version.
 pub(super) struct Later(tokio_postgres::Client);
 
 impl Later {
     pub(super) async fn connect(database: &Database) -> Self {
-        Self(database.connect().await)
+        let (client, connection) =
+            cluster::connection().dbname(&database.name).connect(NoTls).await.expect("the database exists");
+        tokio::spawn(connection);
+        client.batch_execute("SET search_path = signoff").await.expect("a setting");
+        Self(client)
+    }
+
+    /// The applied migrations.
+    pub(super) async fn migrations(&self) -> Vec<i32> {
+        let rows = self.0.query("SELECT version FROM migrations ORDER BY version", &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// Applies a migration that adds a table and a column. `needs`: the newest migration that a server must know.

@@ -52,8 +52,7 @@ async fn env_files_are_removed_when_the_server_does_not_accept_their_tokens() {
     assert!(start(home.path()).await.stop().await.success());
     let data = data(home.path());
     let create = ["token", "create", "--subject", "olga", "--kind", "person", "--role", "operator", "--data-dir"];
-    let mut create = signoff(&create);
-    create.arg(&data);
+    let mut create = signoff(&[&create[..], &[data.to_str().unwrap()]].concat());
     assert!(soon("a token is made", create.output()).await.unwrap().status.success());
     let mut command = signoff(&["serve", "--listen=127.0.0.1:0", "--data-dir"]);
     command.arg(&data);

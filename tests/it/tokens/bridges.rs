@@ -182,7 +182,8 @@ async fn the_command_creates_and_lists_bridges() {
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("store");
     let run = async |arguments: &[&str]| {
-        let output = signoff(&["token"]).args(arguments).arg("--data-dir").arg(&directory).output().await.unwrap();
+        let store = ["--data-dir", directory.to_str().unwrap()];
+        let output = signoff(&[&["token"], arguments, &store].concat()).output().await.unwrap();
         (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     };
     let create = ["create", "--subject", "chat", "--kind", "service", "--role", "reviewer"];

@@ -18,10 +18,11 @@ use signoff::{
         Settlement, SigningKey, Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten,
-        FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, OutboxStore, Page, PolicyVersion, Query,
-        Record, SessionStore, SigningKeyStore, Snapshot, SnapshotStore, Store, StoreError, Submission, Submitted,
-        Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, ControlChanges, ControlPoll, ControlStore,
+        ControlVersion, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History, LaneId, LaneQuery, Leased,
+        Lifecycle, OutboxStore, Page, PolicyVersion, Query, Record, SessionStore, SigningKeyStore, Snapshot,
+        SnapshotStore, Store, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
+        UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -32,12 +33,12 @@ pub(crate) use policies::Policies;
 pub(crate) struct Delegating {
     store: Arc<dyn Store>,
     policies: Arc<Policies>,
-    closed: AtomicBool,
+    closed: Arc<AtomicBool>,
 }
 
 impl Delegating {
     pub(crate) fn new(store: Arc<dyn Store>, policies: Arc<Policies>) -> Self {
-        Self { store, policies, closed: AtomicBool::new(false) }
+        Self { store, policies, closed: Arc::default() }
     }
 }
 
@@ -281,6 +282,22 @@ struct WithPolicies {
 impl Snapshot for WithPolicies {
     async fn next(&mut self) -> Result<Option<Vec<Record>>, StoreError> {
         if self.first.is_empty() { self.others.next().await } else { Ok(Some(std::mem::take(&mut self.first))) }
+    }
+}
+
+#[async_trait]
+impl ControlStore for Delegating {
+    fn as_of(self: Arc<Self>, known: ControlVersion) -> Arc<dyn Store> {
+        let (store, policies) = (Arc::clone(&self.store).as_of(known), Arc::clone(&self.policies));
+        Arc::new(Self { store, policies, closed: Arc::clone(&self.closed) })
+    }
+
+    async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {
+        self.store.control_after(known).await
+    }
+
+    fn control_polls(&self) -> Option<watch::Receiver<ControlPoll>> {
+        self.store.control_polls()
     }
 }
 

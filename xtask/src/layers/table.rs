@@ -113,6 +113,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                     "policies",
                     "policy",
                     "policy_file",
+                    "private_files",
                     "proto",
                     "sessions",
                     "store",
@@ -234,14 +235,20 @@ pub(crate) const LAYERS: &[Layer] = &[
             Row {
                 name: "approvals",
                 holds: "requests, decisions, claims, revocations and reports; followers (streams) and the queue. Only the use-cases combine domain, policy, store, identity and clock",
-                may_use: &["blocking_pool", "clock", "domain", "identity", "ids", "policy", "store"],
+                may_use: &["blocking_pool", "clock", "control", "domain", "identity", "ids", "policy", "store"],
                 tests_may_use: &["policies", "test_support", "workers"],
             },
             Row {
                 name: "policies",
                 holds: "the live policy: set it, test it, list its versions",
-                may_use: &["blocking_pool", "clock", "domain", "identity", "policy", "store"],
+                may_use: &["blocking_pool", "clock", "control", "domain", "identity", "policy", "store"],
                 tests_may_use: &["test_support"],
+            },
+            Row {
+                name: "control",
+                holds: "tokens, sessions, blocks and the policy in memory, equal to the store's while other servers change them",
+                may_use: &["identity", "store"],
+                tests_may_use: &["clock", "domain", "test_support"],
             },
             Row {
                 name: "links",
@@ -252,19 +259,19 @@ pub(crate) const LAYERS: &[Layer] = &[
             Row {
                 name: "tokens",
                 holds: "tokens: create, list, revoke, record their use",
-                may_use: &["clock", "domain", "identity", "ids", "store"],
+                may_use: &["clock", "control", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
             Row {
                 name: "sessions",
                 holds: "sessions of people who signed in at the desk: start, recognise, list, end; blocks of subjects",
-                may_use: &["clock", "domain", "identity", "ids", "store"],
+                may_use: &["clock", "control", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support", "tokens"],
             },
             Row {
                 name: "admin",
                 holds: "the server as a whole: freeze and thaw calls, report the status, back up the store, list and retry deliveries of notifications",
-                may_use: &["clock", "domain", "export_file", "identity", "ids", "store"],
+                may_use: &["clock", "control", "domain", "export_file", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
             Row {
@@ -304,7 +311,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             Row {
                 name: "store",
                 holds: "stores approvals, versions of the policy, tokens, sessions, freezes, blocks and signing keys: traits in the domain's terms; sled (`store/sled/`), PostgreSQL (`store/postgres/`) and an in-memory model",
-                may_use: &["bounded_file", "domain", "private_files"],
+                may_use: &["bounded_file", "clock", "domain", "private_files"],
                 tests_may_use: &[],
             },
             Row {

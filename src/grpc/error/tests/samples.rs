@@ -231,6 +231,8 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
+        (StoreError::Outdated, Code::Unavailable, Reason::StoreUnavailable, &[]),
+        (StoreError::PolicyFromFile, Code::FailedPrecondition, Reason::PolicyFromFile, &[]),
         (StoreError::Corrupt(Arc::from("SECRET")), Code::DataLoss, Reason::DataDamaged, &["approval_id"]),
         (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
     ];

@@ -9,6 +9,10 @@ CREATE TABLE meta (
     newest bigint,
     -- Raised with every change of the freezes: servers cache them.
     freezes bigint NOT NULL DEFAULT 0,
+    -- Raised with every change of tokens, sessions, blocks and the policy: servers cache them.
+    control bigint NOT NULL DEFAULT 0,
+    -- The value of `control` at the last change that calls must not miss, such as a revocation.
+    restricted bigint NOT NULL DEFAULT 0,
     -- Written to wait for the standbys.
     fence bigint NOT NULL DEFAULT 0
 );
@@ -35,6 +39,8 @@ CREATE TABLE approvals (
     head bytea NOT NULL
 );
 CREATE INDEX approvals_by_status ON approvals (status, id);
+-- The queue of reviewers, in order.
+CREATE INDEX approvals_waiting ON approvals (id) WHERE status = 0;
 CREATE INDEX approvals_by_caller ON approvals (caller, id);
 CREATE INDEX approvals_by_tool ON approvals (tool, id);
 CREATE INDEX approvals_by_agent ON approvals (agent, id);
@@ -74,6 +80,7 @@ CREATE TABLE request_ids (
     PRIMARY KEY (issuer, subject, request_id),
     CHECK ((approval IS NULL) <> (forgotten IS NULL))
 );
+CREATE INDEX request_ids_by_approval ON request_ids (approval) WHERE approval IS NOT NULL;
 CREATE INDEX request_ids_forgotten ON request_ids (forgotten, issuer, subject, request_id)
     WHERE forgotten IS NOT NULL;
 
@@ -125,6 +132,8 @@ CREATE TABLE policies (
     -- The head, without the document.
     head bytea NOT NULL,
     record bytea NOT NULL,
+    -- `meta.control` of the change.
+    control bigint NOT NULL,
     UNIQUE (issuer, subject, request_id)
 );
 
@@ -137,8 +146,11 @@ CREATE TABLE unchanged_policies (
     PRIMARY KEY (issuer, subject, request_id)
 );
 
-CREATE TABLE tokens (id uuid PRIMARY KEY, record bytea NOT NULL);
-CREATE TABLE sessions (id uuid PRIMARY KEY, record bytea NOT NULL);
+-- `control` is `meta.control` of the last change.
+CREATE TABLE tokens (id uuid PRIMARY KEY, record bytea NOT NULL, control bigint NOT NULL);
+CREATE INDEX tokens_changed ON tokens (control);
+CREATE TABLE sessions (id uuid PRIMARY KEY, record bytea NOT NULL, control bigint NOT NULL);
+CREATE INDEX sessions_changed ON sessions (control);
 CREATE TABLE freezes (id uuid PRIMARY KEY, newest bigint NOT NULL, record bytea NOT NULL);
-CREATE TABLE blocks (id uuid PRIMARY KEY, newest bigint NOT NULL, record bytea NOT NULL);
+CREATE TABLE blocks (id uuid PRIMARY KEY, newest bigint NOT NULL, record bytea NOT NULL, control bigint NOT NULL);
 CREATE TABLE signing_keys (purpose text PRIMARY KEY, record bytea NOT NULL);

@@ -201,7 +201,7 @@ fn bounds_include_every_id_of_their_time_range() {
         ApprovalId::new(uuid::Builder::from_unix_timestamp_millis(millis, &[rest; 10]).into_uuid())
     };
     let bounds = |from: Option<Time>, before| {
-        let (low, high) = bounds(&Filter { created_from: from, created_before: before, ..Filter::default() });
+        let (low, high) = Filter { created_from: from, created_before: before, ..Filter::default() }.id_bounds();
         move |id: ApprovalId| low <= id && id <= high
     };
     let micros = |micros| Some(at(0) + TimeDelta::microseconds(micros));
