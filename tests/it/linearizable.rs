@@ -258,6 +258,9 @@ async fn check(servers: &Servers, name: &str) {
         let (history, rules) = servers.history(number, &mut random).await;
         let explanations = history.check(rules).unwrap_or_else(|violation| panic!("history {number}: {violation}"));
         tally.add(&history, explanations);
+        if (number + 1) % 100 == 0 {
+            println!("{name}: {} histories", number + 1);
+        }
         if let Some(history) = with_a_stale_read(&history) {
             assert!(history.check(rules).is_err(), "history {number}: a stale read is not noticed");
             spoiled += 1;

@@ -37,6 +37,7 @@ mod redaction;
 mod relay;
 mod remember;
 mod reviewers;
+mod rolling_upgrade;
 mod rpc;
 mod schemas;
 mod serve;

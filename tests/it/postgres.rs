@@ -26,7 +26,7 @@ const CALLERS: usize = 6;
 /// Old approvals that are checked after each kill.
 const SAMPLE: usize = 50;
 
-fn settings(store: &str) -> Vec<&str> {
+pub(crate) fn settings(store: &str) -> Vec<&str> {
     SETTINGS.into_iter().chain([store]).collect()
 }
 
@@ -170,7 +170,7 @@ fn text(path: &Path) -> &str {
 }
 
 /// Runs a command, and returns what it prints.
-async fn run(arguments: &[&str]) -> String {
+pub(crate) async fn run(arguments: &[&str]) -> String {
     let output = signoff(arguments).output().await.expect("the program starts");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")

@@ -36,7 +36,7 @@ async fn open(args: &DatabaseArgs, migrate: bool) -> Result<SchemaVersion, Postg
 }
 
 fn print(version: Result<SchemaVersion, PostgresOpenError>, json: bool) -> ExitCode {
-    let SchemaVersion { applied, newest: known, .. } = match version {
+    let SchemaVersion { applied, newest: known, needs } = match version {
         Ok(version) => version,
         Err(error) => return failed(&error),
     };
@@ -47,6 +47,10 @@ fn print(version: Result<SchemaVersion, PostgresOpenError>, json: bool) -> ExitC
         }
     } else if applied == 0 {
         anstream::println!("no tables; this build has version {known}");
+    } else if needs > known {
+        anstream::println!(
+            "version {applied}; this build has version {known}, and cannot serve it: use a newer signoff"
+        );
     } else {
         anstream::println!("version {applied}; this build has version {known}");
     }

@@ -112,6 +112,11 @@ impl Connections {
         Ok(Self { pool, cuts, unreachable: Arc::default(), schema: config.schema.clone() })
     }
 
+    /// The schema.
+    pub(super) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// The number of a lock.
     pub(super) fn lock(&self, lock: Lock) -> i64 {
         lock.number(&self.schema)

@@ -8,6 +8,7 @@ use super::{
     OpenError,
     connections::{Connection, Lock},
 };
+use crate::store::StoreError;
 
 /// A step of the schema.
 struct Migration {
@@ -50,10 +51,23 @@ fn newest() -> i32 {
     ALL.last().map_or(0, |last| last.version)
 }
 
+/// Rejects a store that a later version has migrated meanwhile, so that this build can no longer serve it. `needs`: the
+/// newest migration that a server must know.
+pub(super) fn still_serves(needs: i32) -> Result<(), StoreError> {
+    let known = newest();
+    if needs <= known {
+        return Ok(());
+    }
+    let text = format!("the store in PostgreSQL needs schema version {needs}, and this build knows {known}");
+    Err(StoreError::Newer(text.into()))
+}
+
 /// Reads the version of a store.
 pub(super) async fn version(connection: &Connection, schema: &str) -> Result<SchemaVersion, tokio_postgres::Error> {
-    let exists = "SELECT to_regclass($1) IS NOT NULL";
-    let row = connection.query_one(exists, &[&format!("{schema}.migrations")]).await?;
+    // The catalog is read as a table. `to_regclass` answers from a cache, which a connection that waited for another
+    // server's migration has not renewed.
+    let exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'migrations')";
+    let row = connection.query_one(exists, &[&schema]).await?;
     if !row.get::<_, bool>(0) {
         return Ok(SchemaVersion { applied: 0, newest: newest(), needs: 0 });
     }
@@ -64,9 +78,15 @@ pub(super) async fn version(connection: &Connection, schema: &str) -> Result<Sch
 
 /// Brings a store to the newest version. Servers that start at once wait for each other.
 pub(super) async fn migrate(connection: &Connection, schema: &str) -> Result<SchemaVersion, OpenError> {
+    let now = version(connection, schema).await?;
+    if now.applied >= now.newest {
+        return if now.needs > now.newest { now.check().map(|()| now) } else { Ok(now) };
+    }
     // Changing a large table may take long.
     connection.batch_execute("BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
     connection.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Migrations.number(schema)]).await?;
+    // Afterwards, no transaction is left that has not seen which build may still serve.
+    connection.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Gate.number(schema)]).await?;
     let version = version(connection, schema).await?;
     if version.needs > version.newest {
         return version.check().map(|()| version);

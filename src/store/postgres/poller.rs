@@ -20,6 +20,7 @@ use super::{
     connections::{Connection, Lock},
     control,
     feed::{self, Position},
+    migrations,
 };
 use crate::{
     clock::boot_time,
@@ -188,6 +189,13 @@ impl Poller {
     }
 
     async fn check_settings(&self, connection: &Connection) -> Result<(), StoreError> {
+        // A later version may have migrated the store so that this build can no longer serve it. The writer rejects
+        // changes from then on.
+        if let Err(error) = migrations::version(connection, self.shared.connections.schema()).await?.check() {
+            let reason = error.to_string();
+            tracing::error!("{reason}");
+            self.health.send_replace(Health::Failed(reason));
+        }
         let durability = Durability::read(connection).await?;
         if self.duties.require_synchronous && durability < Durability::Standby {
             let reason = OpenError::NotSynchronous(durability).to_string();

@@ -17,7 +17,7 @@ use super::{
     freezes,
     group::{Caller, Loaded, Named, RequestKey},
     job::{Job, Task},
-    load,
+    load, migrations,
 };
 use crate::{
     domain::{ApprovalId, Digest, Freezes, Lane, Time},
@@ -43,7 +43,9 @@ const PENDING: &str = "\
 const REJECTIONS: &str = "\
     SELECT DISTINCT ON (call) call, until, approval FROM rejections WHERE call = ANY($1) \
     ORDER BY call, until DESC, approval DESC";
-const VERSIONS: &str = "SELECT freezes, restricted FROM meta";
+/// Also reads which builds may serve: a later version may raise that while this one runs.
+const VERSIONS: &str =
+    "SELECT freezes, restricted, (SELECT coalesce(max(needs), 0) FROM migrations) FROM meta";
 
 /// Freezes, as of a version.
 #[derive(Debug, Default)]
@@ -133,6 +135,7 @@ pub(super) async fn group(
         client.query_one(&version, &[]),
     )?;
 
+    migrations::still_serves(version.get(2))?;
     let mut loaded = Loaded { approvals: load::from_rows(&approvals)?, ..Loaded::default() };
     for row in &request_ids {
         let named = match (row.get::<_, Option<Uuid>>(3), row.get::<_, Option<i64>>(4)) {
