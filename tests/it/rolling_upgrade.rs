@@ -17,8 +17,8 @@ use self::later::{Later, with_field, with_status};
 use crate::{
     calls::{ask, decide, next_update, open},
     checks::refused,
-    load::Load,
     databases::Database,
+    load::Load,
     postgres::{run, settings},
     server::{Process, Server, serve, signoff, soon},
 };

@@ -44,8 +44,7 @@ const REJECTIONS: &str = "\
     SELECT DISTINCT ON (call) call, until, approval FROM rejections WHERE call = ANY($1) \
     ORDER BY call, until DESC, approval DESC";
 /// Also reads which builds may serve: a later version may raise that while this one runs.
-const VERSIONS: &str =
-    "SELECT freezes, restricted, (SELECT coalesce(max(needs), 0) FROM migrations) FROM meta";
+const VERSIONS: &str = "SELECT freezes, restricted, (SELECT coalesce(max(needs), 0) FROM migrations) FROM meta";
 
 /// Freezes, as of a version.
 #[derive(Debug, Default)]
