@@ -20,6 +20,7 @@ mod config;
 mod connect;
 mod connections;
 mod control;
+mod control_changes;
 mod durability;
 mod error;
 mod failed;

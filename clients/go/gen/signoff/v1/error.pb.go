@@ -100,7 +100,8 @@ const (
 	ErrorReason_ERROR_REASON_POLICY_NOT_FOUND ErrorReason = 27
 	// ABORTED: the live policy is not the expected version. Read the changes first. Metadata: `version`, the live one.
 	ErrorReason_ERROR_REASON_POLICY_CHANGED ErrorReason = 28
-	// FAILED_PRECONDITION: the server reads its policy from a file. Change that file. Metadata: `path`.
+	// FAILED_PRECONDITION: the server, or another server of the same store, reads its policy from a file. Change that file.
+	// Metadata: `path`, if it is this server's.
 	ErrorReason_ERROR_REASON_POLICY_FROM_FILE ErrorReason = 29
 	// PERMISSION_DENIED: the policy does not ask this reviewer. Callers who may not read the approval get
 	// APPROVAL_NOT_FOUND instead. Metadata: `approval_id`.

@@ -108,7 +108,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_POLICY_CHANGED: _ErrorReason.ValueType  # 28
     """ABORTED: the live policy is not the expected version. Read the changes first. Metadata: `version`, the live one."""
     ERROR_REASON_POLICY_FROM_FILE: _ErrorReason.ValueType  # 29
-    """FAILED_PRECONDITION: the server reads its policy from a file. Change that file. Metadata: `path`."""
+    """FAILED_PRECONDITION: the server, or another server of the same store, reads its policy from a file. Change that file.
+    Metadata: `path`, if it is this server's.
+    """
     ERROR_REASON_NOT_ELIGIBLE: _ErrorReason.ValueType  # 30
     """PERMISSION_DENIED: the policy does not ask this reviewer. Callers who may not read the approval get
     APPROVAL_NOT_FOUND instead. Metadata: `approval_id`.
@@ -308,7 +310,9 @@ ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 27
 ERROR_REASON_POLICY_CHANGED: ErrorReason.ValueType  # 28
 """ABORTED: the live policy is not the expected version. Read the changes first. Metadata: `version`, the live one."""
 ERROR_REASON_POLICY_FROM_FILE: ErrorReason.ValueType  # 29
-"""FAILED_PRECONDITION: the server reads its policy from a file. Change that file. Metadata: `path`."""
+"""FAILED_PRECONDITION: the server, or another server of the same store, reads its policy from a file. Change that file.
+Metadata: `path`, if it is this server's.
+"""
 ERROR_REASON_NOT_ELIGIBLE: ErrorReason.ValueType  # 30
 """PERMISSION_DENIED: the policy does not ask this reviewer. Callers who may not read the approval get
 APPROVAL_NOT_FOUND instead. Metadata: `approval_id`.

@@ -238,7 +238,8 @@ export enum ErrorReason {
   POLICY_CHANGED = 28,
 
   /**
-   * FAILED_PRECONDITION: the server reads its policy from a file. Change that file. Metadata: `path`.
+   * FAILED_PRECONDITION: the server, or another server of the same store, reads its policy from a file. Change that file.
+   * Metadata: `path`, if it is this server's.
    *
    * @generated from enum value: ERROR_REASON_POLICY_FROM_FILE = 29;
    */
