@@ -52,10 +52,19 @@ impl Shared {
     }
 }
 
-/// Reads the version and the clock, for a poll.
-pub(super) async fn poll(connection: &Connection) -> Result<(ControlVersion, Time), StoreError> {
-    let sql = "SELECT control, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM meta";
+/// What a poll reads.
+pub(super) struct Polled {
+    pub(super) control: ControlVersion,
+    /// The version of the freezes.
+    pub(super) freezes: i64,
+    /// The time of PostgreSQL.
+    pub(super) time: Time,
+}
+
+/// Reads the versions and the clock, for a poll.
+pub(super) async fn poll(connection: &Connection) -> Result<Polled, StoreError> {
+    let sql = "SELECT control, freezes, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM meta";
     let statement = connection.prepare_cached(sql).await?;
     let row = connection.query_one(&statement, &[]).await?;
-    Ok((version(row.get(0))?, records::time(row.get(1))?))
+    Ok(Polled { control: version(row.get(0))?, freezes: row.get(1), time: records::time(row.get(2))? })
 }

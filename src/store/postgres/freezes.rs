@@ -106,6 +106,15 @@ async fn write(client: &ClientWrapper, changes: &FreezeChanges) -> Result<Option
 #[derive(Debug, Default)]
 pub(super) struct ObservedVersion(Mutex<Option<i64>>);
 
+/// Shows the freezes that another server has changed to the observer: this one may have no calls that read them.
+pub(super) async fn catch_up(client: &ClientWrapper, shared: &Shared, version: i64) -> Result<(), StoreError> {
+    let seen = *shared.observed.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.is_none_or(|seen| seen < version) {
+        observe(shared, version, &read(client).await?);
+    }
+    Ok(())
+}
+
 /// Shows freezes to the observer, unless it has seen a newer version: the writer and changes at once may come late.
 pub(super) fn observe(shared: &Shared, version: i64, freezes: &Freezes) {
     let mut last = shared.observed.0.lock().unwrap_or_else(PoisonError::into_inner);

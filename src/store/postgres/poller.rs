@@ -18,9 +18,9 @@ use tokio::{
 use super::{
     Durability, OpenError, Shared,
     connections::{Connection, Lock},
-    control,
+    control::{self, Polled},
     feed::{self, Position},
-    migrations,
+    freezes, migrations,
 };
 use crate::{
     clock::boot_time,
@@ -153,10 +153,11 @@ impl Poller {
         };
         // Until the poll has ended, `self` does not have the connection: a poll that is given up closes it.
         let connection = Unfinished(Some(connection));
-        let (version, time) = control::poll(connection.get()).await?;
+        let Polled { control: version, freezes, time } = control::poll(connection.get()).await?;
         let clock = Some(ClockSample { time, arrived: boot_time() });
         self.shared.connections.set_reachable(true); // before streams wake, and read
         self.seen = feed::publish(connection.get(), &self.shared, self.seen).await?;
+        freezes::catch_up(connection.get(), &self.shared, freezes).await?;
         self.shared.polls.send_modify(|poll| {
             *poll = ControlPoll { count: poll.count + 1, version, clock };
         });

@@ -53,7 +53,7 @@ const RESOLVE: Duration = Duration::from_secs(8);
 const FENCE: &str = "SELECT pg_logical_emit_message(true, 'signoff', ''); COMMIT";
 
 /// How often the number of pending approvals is counted anew, for what other servers do.
-const COUNT: Duration = Duration::from_secs(5);
+const COUNT: Duration = Duration::from_secs(2);
 
 /// The number of pending approvals.
 pub(super) struct Pending {
