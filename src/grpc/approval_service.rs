@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     approvals::{Approvals, Error, Follower, Message, Queue, QueueChange, Revoked},
-    domain::{Actor, Approval, NewRequest, Revision, limits::RequestLimits},
+    domain::{Actor, Approval, ApprovalId, NewRequest, Revision, limits::RequestLimits},
     identity::{Method, Principal},
     policies::Policies,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
@@ -105,10 +105,10 @@ impl ApprovalService for ApprovalApi {
         let request = request.into_inner();
         let after = request.after_revision;
         Ok(Response::new(match self.decode_request(&principal.actor, request).await? {
-            Ok(new) => follow(Arc::clone(&self.approvals).request(principal, new, after), permit, asked),
+            Ok(new) => follow(Arc::clone(&self.approvals).request(principal, new, after), permit, None, asked),
             Err(invalid) => {
                 let follower = self.repeat(principal, invalid, after).await?;
-                follow(std::future::ready(Ok(follower)), permit, asked)
+                follow(std::future::ready(Ok(follower)), permit, None, asked)
             }
         }))
     }
@@ -119,7 +119,7 @@ impl ApprovalService for ApprovalApi {
         let request = request.into_inner();
         let (id, after) = (decode::approval_id(&request.approval_id)?, request.after_revision);
         let open = Arc::clone(&self.approvals).watch(principal, id, after);
-        Ok(Response::new(follow(open, permit, |message| {
+        Ok(Response::new(follow(open, permit, Some(id), |message| {
             use pb::watch_approval_response::Message as Wire;
             let message = match message {
                 Message::Update { approval, events } => Wire::Update(update(&approval, &events)),
@@ -133,9 +133,9 @@ impl ApprovalService for ApprovalApi {
         let principal = principal(&request)?;
         let request = request.into_inner();
         let id = decode::approval_id(&request.approval_id)?;
-        let approval = self.approvals.get(&principal, id).await.map_err(Failure::from)?;
+        let approval = self.approvals.get(&principal, id).await.map_err(|error| Failure::on(id, error))?;
         let events = if request.include_events {
-            self.approvals.events(&approval).await.map_err(Failure::from)?
+            self.approvals.events(&approval).await.map_err(|error| Failure::on(id, error))?
         } else {
             Vec::new()
         };
@@ -149,7 +149,8 @@ impl ApprovalService for ApprovalApi {
         let deadline = deadline::of(request.metadata());
         let decode::Wait { id, after, timeout } = decode::wait(&request.into_inner())?;
         let timeout = deadline.map_or(timeout, |left| timeout.min(deadline::in_time(left)));
-        let approval = self.approvals.wait(&principal, id, after, timeout).await.map_err(Failure::from)?;
+        let approval = self.approvals.wait(&principal, id, after, timeout).await;
+        let approval = approval.map_err(|error| Failure::on(id, error))?;
         Ok(Response::new(pb::WaitApprovalResponse { approval: Some(encode::approval(&approval)) }))
     }
 
@@ -270,9 +271,11 @@ enum Stage<F> {
 }
 
 /// Opens a follower inside the stream, and sends its messages. After an error there are no more messages.
+/// `id`: the approval that the call names.
 fn follow<T: Send + 'static>(
     open: impl Future<Output = Result<Follower, Error>> + Send + 'static,
     permit: StreamPermit,
+    id: Option<ApprovalId>,
     encode: fn(Message) -> T,
 ) -> Messages<T> {
     let stage = Stage::Opening(Box::pin(open));
@@ -284,6 +287,10 @@ fn follow<T: Send + 'static>(
         let message = follower.next().await.transpose()?;
         Ok::<_, Error>(message.map(|message| (message, (Stage::Open(follower), permit))))
     });
+    let failed = move |error| match id {
+        Some(id) => Failure::on(id, error).into(),
+        None => failed(error),
+    };
     Box::pin(messages.map(move |message| message.map(encode).map_err(failed)))
 }
 
