@@ -32,11 +32,23 @@ impl Authenticator for CredentialVerifier {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let principal = self.recognise(credentials).await?;
         // Everybody here watches the same list, so that no kind of credentials can be forgotten.
+        if principal.revocation.is_blocked() {
+            // Another server may have unblocked the subject.
+            self.catch_up().await;
+        }
         if principal.revocation.is_blocked() { Err(Unrecognised::SubjectBlocked) } else { Ok(principal) }
     }
 }
 
 impl CredentialVerifier {
+    /// Learns what other servers have changed. False if nothing can be new.
+    async fn catch_up(&self) -> bool {
+        match &self.newer {
+            Some(newer) => newer.caught_up().await,
+            None => false,
+        }
+    }
+
     async fn recognise(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let blocked = self.tokens.blocked();
         let Some(token) = credentials.bearer else {
@@ -50,10 +62,7 @@ impl CredentialVerifier {
         }
         if token.starts_with(Secret::PREFIX) {
             let mut recognised = self.tokens.recognise(token, self.clock.wall());
-            if recognised.is_none()
-                && let Some(newer) = &self.newer
-                && newer.caught_up().await
-            {
+            if recognised.is_none() && self.catch_up().await {
                 recognised = self.tokens.recognise(token, self.clock.wall());
             }
             return recognised.unwrap_or(Err(Unrecognised::Unknown));
