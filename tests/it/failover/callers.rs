@@ -4,10 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -52,7 +49,7 @@ pub(crate) struct Callers {
     /// The answers of each server.
     answers: watch::Sender<Vec<usize>>,
     counts: Mutex<Counts>,
-    stopped: AtomicBool,
+    stopped: watch::Sender<bool>,
     streams: Mutex<JoinSet<()>>,
 }
 
@@ -84,7 +81,7 @@ impl Callers {
             approvals: Mutex::default(),
             answers: watch::Sender::new(vec![0; fleet.size()]),
             counts: Mutex::default(),
-            stopped: AtomicBool::new(false),
+            stopped: watch::Sender::new(false),
             streams: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
@@ -119,11 +116,12 @@ impl Callers {
 
     /// Stops the callers, decides what is pending, waits until each stream has ended, and holds a server to everything.
     pub(crate) async fn finish(&self, mut tasks: JoinSet<()>) -> Counts {
-        self.stopped.store(true, Ordering::SeqCst);
+        self.stopped.send_replace(true);
         while let Some(ended) = soon("the callers stop", tasks.join_next()).await {
             ended.expect("each answer was consistent");
         }
         let ids = self.load.ledger.lock().unwrap().ids();
+        println!("the callers stopped; {} approvals, {:?}", ids.len(), self.counts.lock().unwrap());
         let end = |id: String| {
             let request = CancelApprovalRequest { approval_id: id, request_id: fresh("end"), ..Default::default() };
             async move { drop(self.call(Call::Cancel(request), &mut Random::new()).await) }
@@ -144,7 +142,7 @@ impl Callers {
     }
 
     async fn run(self: Arc<Self>, mut random: Random) {
-        while !self.stopped.load(Ordering::SeqCst) {
+        while !*self.stopped.borrow() {
             match random.below(20) {
                 0..=5 => self.follow(&mut random).await,
                 6 => self.burst(&mut random).await,
@@ -268,24 +266,29 @@ impl Callers {
         Ok(())
     }
 
+    /// Reads the queue of a server until the callers stop.
     async fn watch_queue(self: Arc<Self>, number: usize) {
-        while !self.stopped.load(Ordering::SeqCst) {
+        let mut stopped = self.stopped.subscribe();
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = self.read_queue(number) => {}
+        }
+    }
+
+    async fn read_queue(&self, number: usize) {
+        loop {
             pause().await;
             let Some(mut operator) = self.fleet.operator(number) else { continue };
-            let stream = operator.watch_pending(WatchPendingRequest::default()).await;
-            let watched = async {
-                let mut stream = stream?.into_inner();
+            let read = async {
+                let mut stream = operator.watch_pending(WatchPendingRequest::default()).await?.into_inner();
                 while let Some(message) = stream.message().await? {
                     if let Some(Change::Pending(approval)) = message.change {
                         self.load.ledger.lock().unwrap().saw(&approval);
                     }
-                    if self.stopped.load(Ordering::SeqCst) {
-                        break;
-                    }
                 }
-                Ok(())
+                Ok::<_, Status>(())
             };
-            if let Err(status) = watched.await {
+            if let Err(status) = read.await {
                 self.failed(&status, Duration::ZERO);
             }
         }
