@@ -63,7 +63,7 @@ async fn primaries_that_die_take_nothing_with_them_that_was_acknowledged() {
 /// `SIGNOFF_IT_SERVER_KILLS=50 cargo test --test it servers_that_die` is the long version.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_die_take_nothing_with_them_that_was_acknowledged() {
-    let (rounds, mut random) = (rounds("SIGNOFF_IT_SERVER_KILLS", 8), Random::new());
+    let (rounds, mut random) = (rounds("SIGNOFF_IT_SERVER_KILLS", 4), Random::new());
     let database = Database::create().await;
     let store = database.setting();
     let fleet = Fleet::start(&vec![store.clone(); SERVERS]).await;
