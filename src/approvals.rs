@@ -30,7 +30,7 @@ use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
     control::{Control, Outdated},
-    domain::{Actor, Approval, ApprovalId, Event, Revision, Schemas, Time, Verdict},
+    domain::{Actor, Approval, ApprovalId, Arguments, Event, Request, Revision, Schemas, Time, Verdict},
     identity::{Method, Principal},
     ids::IdGenerator,
     policy::{Call, Effort, Judge, OwnedCall},
@@ -164,6 +164,12 @@ impl Approvals {
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
         if principal.reaches(method, &approval) { Ok(approval) } else { Err(Error::NotFound(id)) }
     }
+}
+
+/// What the policy judges: a request, with the arguments that it was made with or that a reviewer gave it.
+fn call<'a>(request: &'a Request, arguments: &'a Arguments, now: Time) -> Call<'a> {
+    let Request { tool_name, agent, labels, caller, .. } = request;
+    Call { tool_name, arguments, agent, labels, caller, now }
 }
 
 impl Outdated for Error {

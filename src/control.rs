@@ -109,7 +109,8 @@ impl Control {
         loop {
             // The version first: what is checked after it is at least as new.
             let known = self.known();
-            match change(Arc::clone(&self.store).as_of(known)).await {
+            let store = self.store.as_of(known).unwrap_or_else(|| Arc::clone(&self.store));
+            match change(store).await {
                 Err(error) if error.is_outdated() && attempt < ATTEMPTS => self.refresh(known).await?,
                 done => return done,
             }

@@ -249,7 +249,7 @@ impl Policies {
             };
             let stored = this.control.guard(&principal, put).await?;
             let head = stored.head.clone();
-            this.publish(Live { version: head.version, head: Some(head.clone()), policy });
+            this.publish(Live { version: head.version, head: Some(head.clone()), policy }, None);
             Ok(head)
         });
         setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
@@ -297,7 +297,7 @@ impl Policies {
             (Ok(policy), Some(path)) => {
                 let live = record(&*self.store, path, policy, now).await?;
                 let version = live.version;
-                self.publish(live);
+                self.publish(live, None);
                 if self.status.send_if_modified(|status| status.fault.take().is_some()) {
                     tracing::info!(version, "the policy file is valid again, and live");
                 }
@@ -314,14 +314,16 @@ impl Policies {
         Arc::clone(&self.status.borrow().live)
     }
 
-    /// Makes a policy with a durable version live, unless a newer one is live.
-    fn publish(&self, live: Live) {
+    /// Makes a policy with a durable version live, unless a newer one is live. `fault`: the problem of the policy file that
+    /// comes with it.
+    fn publish(&self, live: Live, fault: Option<FileFault>) {
         let version = live.version;
         let by = live.head.as_ref().map(|head| head.author.to_string());
         let is_newer = self.status.send_if_modified(|status| {
             let is_newer = version > status.live.version;
             if is_newer {
                 status.live = Arc::new(live);
+                status.fault = fault.or(status.fault.take());
             }
             is_newer
         });
@@ -352,17 +354,16 @@ impl Follower for Policies {
         let policy = compiled.map_err(|problems| {
             StoreError::Newer(format!("version {version} of the policy: {}", error::list(&problems)).into())
         })?;
-        self.publish(Live { version, head, policy: Arc::new(policy) });
-        if let Some(path) = &self.file {
+        // In one step with the version: this server may be recording the same content itself, and then reports no problem.
+        let fault = self.file.as_ref().map(|path| {
+            let path = path.display();
             let error = format!(
-                "another server recorded version {version} of the policy, which differs from {}; give all servers the \
-                 same file",
-                path.display()
+                "another server recorded version {version} of the policy, which differs from {path}; give all servers \
+                 the same file"
             );
-            tracing::warn!("{error}");
-            let at = self.clock.now();
-            self.status.send_modify(|status| status.fault = Some(FileFault { error, at }));
-        }
+            FileFault { error, at: self.clock.now() }
+        });
+        self.publish(Live { version, head, policy: Arc::new(policy) }, fault);
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     control::{Control, Follower, Outdated},
     domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
-    identity::{Method, Principal, Secret, TokenRegistry},
+    identity::{Method, NewerCredentials as _, Principal, Secret, TokenRegistry},
     ids::IdGenerator,
     store::{ControlChanges, Store, StoreError},
 };
@@ -186,22 +186,11 @@ impl Tokens {
         by.require_role(Method::RevokeToken)?;
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
+            if this.registry.get(id).is_none() {
+                this.control.caught_up().await; // another server may have created it just before
+            }
             let _changing = this.changing.lock().await;
-            let by = &principal.actor;
-            let revoke = |store: Arc<dyn Store>| async {
-                let token = this.registry.get(id).ok_or(Error::NotFound(id))?;
-                if token.revoked.is_some() {
-                    return Ok(token);
-                }
-                let revoked = Revoked { actor: by.clone(), at: truncate(this.clock.wall()) };
-                let token = Token { revoked: Some(revoked), ..token };
-                let store = store;
-                store.save_tokens(vec![token.clone()]).await?;
-                this.registry.insert(token.clone());
-                tracing::info!(token = %id, subject = token.grant.subject, %by, "revoked a token");
-                Ok(token)
-            };
-            this.control.guard(&principal, revoke).await
+            this.control.guard(&principal, |store| this.mark_revoked(store, &principal.actor, id)).await
         })
         .await
     }
@@ -221,6 +210,19 @@ impl Tokens {
     /// Sleeps by the injected clock.
     pub async fn sleep(&self, span: Duration) {
         self.clock.sleep(span).await;
+    }
+
+    async fn mark_revoked(&self, store: Arc<dyn Store>, by: &Actor, id: TokenId) -> Result<Token, Error> {
+        let token = self.registry.get(id).ok_or(Error::NotFound(id))?;
+        if token.revoked.is_some() {
+            return Ok(token);
+        }
+        let revoked = Revoked { actor: by.clone(), at: truncate(self.clock.wall()) };
+        let token = Token { revoked: Some(revoked), ..token };
+        store.save_tokens(vec![token.clone()]).await?;
+        self.registry.insert(token.clone());
+        tracing::info!(token = %id, subject = token.grant.subject, %by, "revoked a token");
+        Ok(token)
     }
 
     /// Records a new token, unless the same call has created one before.

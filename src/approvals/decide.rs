@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, unknown};
+use super::{Approvals, Error, call, unknown};
 use crate::{
     domain::{
         Actor, Approval, Arguments, Assurance, Command, Deciding, Edit, NewDecision, Provenance, Schemas, Surface,
         Time, check_opened,
     },
     identity::{AccessDenied, Method, Principal},
-    policy::Call,
     store::Store,
 };
 
@@ -95,15 +94,7 @@ impl Approvals {
             let (schemas, schema, arguments) = (Arc::clone(&self.schemas), Arc::clone(schema), arguments.clone());
             self.blocking_pool.run(by, move || follow_schema(&schemas, &schema, &arguments)).await??;
         }
-        let call = Call {
-            tool_name: &request.tool_name,
-            arguments: &arguments,
-            agent: &request.agent,
-            labels: &request.labels,
-            caller: &request.caller,
-            now,
-        };
-        let verdict = Arc::new(self.verdict(by, call).await?);
+        let verdict = Arc::new(self.verdict(by, call(request, &arguments, now)).await?);
         Ok(Edit { arguments, verdict })
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, Follower, disconnect_tracker::Attached, unknown};
+use super::{Approvals, Error, Follower, call, disconnect_tracker::Attached, unknown};
 use crate::{
     domain::{
         Actor, Approval, ApprovalId, Arguments, Digest, NewRequest, Permission, Repetition, Request, Revision, Time,
     },
     identity::{Method, Principal},
-    policy::Call,
     store::{Store, Submission, Submitted, Subscription},
 };
 
@@ -180,15 +179,7 @@ impl Approvals {
         request: Arc<Request>,
         arguments: Arguments,
     ) -> Result<Submitted, Error> {
-        let call = Call {
-            tool_name: &request.tool_name,
-            arguments: &arguments,
-            agent: &request.agent,
-            labels: &request.labels,
-            caller: &request.caller,
-            now,
-        };
-        let verdict = Arc::new(self.verdict(&request.caller, call).await?);
+        let verdict = Arc::new(self.verdict(&request.caller, call(&request, &arguments, now)).await?);
         principal.ensure_not_revoked()?; // the evaluation may have taken long
         let pending_limit = self.settings.pending_per_caller;
         Ok(store.submit(Submission { id, request, arguments, verdict, now, pending_limit }).await?)

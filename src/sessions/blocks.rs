@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Error, Sessions, detached};
 use crate::{
     domain::{Block, Ended, NewBlock, NewUnblock, Session, SessionScope, SubjectName, truncate},
-    identity::{Method, Principal},
+    identity::{Method, NewerCredentials as _, Principal},
     store::Store,
 };
 
@@ -43,6 +43,7 @@ impl Sessions {
                 let (subject, by) = (block.subject.to_string(), block.actor.to_string());
                 tracing::info!(block = %id, subject = subject.as_str(), by = by.as_str(), "blocked a subject");
             }
+            this.control.caught_up().await; // sessions that another server has started just before the block
             this.end_blocked(&block).await?;
             Ok(block)
         })

@@ -7,7 +7,7 @@ use crate::{
     clock::{ManualClock, WallClock as _},
     control::Control,
     domain::{
-        ActorKind, BlockError, DecidesFor, Grant, NewToken, Permission, Token,
+        ActorKind, BlockError, DecidesFor, Grant, NewToken, Permission, SessionScope, Token,
         block_samples::{new_block, new_unblock, subject},
         samples::at,
     },

@@ -83,10 +83,7 @@ use self::{
     watchdog::Watchdog,
     writer::{CLOSED, SyncFile, Writer},
 };
-use super::{
-    ControlChanges, ControlPoll, ControlStore, ControlVersion, Health, Lifecycle, Observer, Store, StoreError,
-    commit_broadcast::CommitBroadcast,
-};
+use super::{ControlStore, Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
 use crate::domain::{Routes, Time};
 
 /// Version of the keys and records. Raise it when a build cannot read what an older one wrote, or the reverse.
@@ -334,20 +331,7 @@ impl SledStore {
 }
 
 /// Only one server uses it.
-#[async_trait]
-impl ControlStore for SledStore {
-    fn as_of(self: Arc<Self>, _: ControlVersion) -> Arc<dyn Store> {
-        self
-    }
-
-    async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {
-        Ok(ControlChanges { version: known, ..ControlChanges::default() })
-    }
-
-    fn control_polls(&self) -> Option<watch::Receiver<ControlPoll>> {
-        None
-    }
-}
+impl ControlStore for SledStore {}
 
 #[async_trait]
 impl Lifecycle for SledStore {

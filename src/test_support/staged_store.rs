@@ -12,11 +12,11 @@ use crate::{
         Settlement, SigningKey, Time, Token, TokenId,
     },
     store::{
-        ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, ControlChanges, ControlPoll, ControlStore,
-        ControlVersion, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History, LaneId, LaneQuery, Leased,
-        Lifecycle, MemoryStore, NewPolicy, OutboxStore, Page, PolicyHead, PolicyStore, PolicyVersion, Query,
-        SessionStore, SigningKeyStore, Snapshot, SnapshotStore, Store, StoreError, Submission, Submitted, Subscription,
-        TokenStore, Transfer, Transitioned, UnchangedPolicy,
+        ApprovalStore, Backlog, BlockStore, Change, ChangeFeed, ChangePage, ControlStore, Cursor, Due, FeedError,
+        Forgotten, FreezeStore, Health, History, LaneId, LaneQuery, Leased, Lifecycle, MemoryStore, NewPolicy,
+        OutboxStore, Page, PolicyHead, PolicyStore, PolicyVersion, Query, SessionStore, SigningKeyStore, Snapshot,
+        SnapshotStore, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer, Transitioned,
+        UnchangedPolicy,
     },
 };
 
@@ -366,20 +366,7 @@ impl SnapshotStore for Staged {
 }
 
 /// Only one server uses it.
-#[async_trait]
-impl ControlStore for Staged {
-    fn as_of(self: Arc<Self>, _: ControlVersion) -> Arc<dyn Store> {
-        self
-    }
-
-    async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {
-        Ok(ControlChanges { version: known, ..ControlChanges::default() })
-    }
-
-    fn control_polls(&self) -> Option<watch::Receiver<ControlPoll>> {
-        None
-    }
-}
+impl ControlStore for Staged {}
 
 #[async_trait]
 impl Lifecycle for Staged {

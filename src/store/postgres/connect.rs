@@ -5,8 +5,8 @@
 //!
 //! **A commit that did not wait.** An operator can cancel a `COMMIT` while it waits for a synchronous standby. PostgreSQL
 //! then reports success with a warning, although a failover would lose the commit. The warning comes first, so the
-//! connection ends there, and the client sees a commit whose outcome is unknown. It looks it up, as it does for every
-//! connection that breaks during a commit ([`writer`](super::writer)).
+//! connection ends there. The [`writer`](super::writer) then looks the commit up, as after every connection that breaks
+//! during a commit.
 
 use std::{future::poll_fn, pin::Pin, sync::Arc};
 

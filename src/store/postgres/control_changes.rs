@@ -13,15 +13,15 @@ use crate::{
 
 #[async_trait]
 impl ControlStore for PostgresStore {
-    fn as_of(self: Arc<Self>, known: ControlVersion) -> Arc<dyn Store> {
-        Arc::new(Self {
+    fn as_of(&self, known: ControlVersion) -> Option<Arc<dyn Store>> {
+        Some(Arc::new(Self {
             shared: Arc::clone(&self.shared),
             writer: self.writer.clone(),
             newest_time: self.newest_time,
             health: self.health.clone(),
             tasks: Arc::clone(&self.tasks),
             known: Some(known),
-        })
+        }))
     }
 
     async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {

@@ -87,6 +87,8 @@ pub(super) async fn migrate(connection: &Connection, schema: &str) -> Result<Sch
     connection.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Migrations.number(schema)]).await?;
     // Afterwards, no transaction is left that has not seen which build may still serve.
     connection.execute("SELECT pg_advisory_xact_lock($1)", &[&Lock::Gate.number(schema)]).await?;
+    // While this holds the gate, no server decides. So it does not wait long for a table that a backup reads.
+    connection.batch_execute("SET LOCAL lock_timeout = '5s'").await?;
     let version = version(connection, schema).await?;
     if version.needs > version.newest {
         return version.check().map(|()| version);

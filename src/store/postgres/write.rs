@@ -166,6 +166,8 @@ pub(super) async fn changes(client: &ClientWrapper, changed: &[&Changed], origin
     }
     let all: Vec<Uuid> = changed.iter().map(|one| one.approval.id.uuid()).collect();
     let newest: Vec<i64> = changed.iter().map(|one| columns::number(one.approval.revision)).collect();
+    // In order, so that two servers never wait for each other in a circle.
+    new.documents.sort_unstable();
     let (hashes, documents): (Vec<Vec<u8>>, Vec<&str>) = new.documents.into_iter().unzip();
 
     let insert = client.prepare_cached(INSERT).await?;

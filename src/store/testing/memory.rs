@@ -26,9 +26,9 @@ use crate::{
         SessionId, SigningKey, Status, Time, Token, TokenId, Verdict, name::composed, request, step_unless_frozen,
     },
     store::{
-        ApprovalStore, Change, CommitBroadcast, ControlChanges, ControlPoll, ControlStore, ControlVersion, Due,
-        Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query, RecordedChange, Store, StoreError, Submission,
-        Submitted, Subscription, Transitioned, UnchangedPolicy,
+        ApprovalStore, Change, CommitBroadcast, ControlStore, Due, Forgotten, Health, Lifecycle, Order, Page,
+        PolicyVersion, Query, RecordedChange, StoreError, Submission, Submitted, Subscription, Transitioned,
+        UnchangedPolicy,
         query::{PAGE_BYTES, weight},
     },
 };
@@ -278,20 +278,7 @@ impl ApprovalStore for MemoryStore {
 }
 
 /// Only one server uses it.
-#[async_trait]
-impl ControlStore for MemoryStore {
-    fn as_of(self: Arc<Self>, _: ControlVersion) -> Arc<dyn Store> {
-        self
-    }
-
-    async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {
-        Ok(ControlChanges { version: known, ..ControlChanges::default() })
-    }
-
-    fn control_polls(&self) -> Option<watch::Receiver<ControlPoll>> {
-        None
-    }
-}
+impl ControlStore for MemoryStore {}
 
 #[async_trait]
 impl Lifecycle for MemoryStore {

@@ -287,9 +287,9 @@ impl Snapshot for WithPolicies {
 
 #[async_trait]
 impl ControlStore for Delegating {
-    fn as_of(self: Arc<Self>, known: ControlVersion) -> Arc<dyn Store> {
-        let (store, policies) = (Arc::clone(&self.store).as_of(known), Arc::clone(&self.policies));
-        Arc::new(Self { store, policies, closed: Arc::clone(&self.closed) })
+    fn as_of(&self, known: ControlVersion) -> Option<Arc<dyn Store>> {
+        let (store, policies) = (self.store.as_of(known)?, Arc::clone(&self.policies));
+        Some(Arc::new(Self { store, policies, closed: Arc::clone(&self.closed) }))
     }
 
     async fn control_after(&self, known: ControlVersion) -> Result<ControlChanges, StoreError> {

@@ -18,7 +18,7 @@ use crate::{
 /// A view of a store for a caller who was checked with the newest control data.
 async fn up_to_date(store: &Arc<PostgresStore>) -> Arc<dyn Store> {
     let newest = store.control_after(ControlVersion::default()).await.unwrap().version;
-    Arc::clone(store).as_of(newest)
+    store.as_of(newest).unwrap()
 }
 
 fn revoked(n: u32) -> Token {
@@ -81,7 +81,7 @@ async fn what_only_adds_disturbs_nobody_and_reaches_the_others() {
     here.save_tokens(vec![token(1)]).await.unwrap();
     let before = there.control_after(ControlVersion::default()).await.unwrap();
     assert_eq!((before.tokens, before.sessions, before.policy), (vec![token(1)], vec![], None));
-    let view = Arc::clone(&there).as_of(before.version);
+    let view = there.as_of(before.version).unwrap();
     here.save_sessions(vec![session(1)]).await.unwrap();
     let used = Token { last_used_at: Some(at(77)), ..token(1) };
     here.save_tokens(vec![used.clone()]).await.unwrap();
