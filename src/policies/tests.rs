@@ -306,3 +306,27 @@ async fn a_revoked_caller_sets_no_policy() {
     assert_eq!(policies.set(&mallory, change(approving())).await.unwrap_err(), AccessDenied::Revoked.into());
     assert_eq!(live(&policies), 0);
 }
+
+#[tokio::test]
+async fn a_version_of_another_server_is_live_and_a_file_that_differs_is_a_problem() {
+    let world = World::new();
+    let opened = async || {
+        let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
+        let policy = Policy::compile(approving().document().clone()).unwrap();
+        Policies::from_file(Control::new(store), clock, CLAIM_WINDOW, "/p.yaml".into(), policy).await.unwrap()
+    };
+    let (here, there) = (opened().await, opened().await);
+    assert_eq!((here.live().version, there.live().version), (1, 1), "equal files make one version");
+    let changes =
+        async || ControlChanges { policy: world.store.policy(None).await.unwrap(), ..ControlChanges::default() };
+    let rejecting = || Ok(Policy::compile(rejecting().document().clone()).unwrap());
+    there.take_file(rejecting()).await.unwrap();
+    there.follow(&changes().await).await.unwrap();
+    assert!(there.file().unwrap().1.is_none(), "it recorded this version itself");
+    here.follow(&changes().await).await.unwrap();
+    assert_eq!(here.live().version, 2);
+    let fault = here.file().unwrap().1.unwrap();
+    assert!(fault.error.contains("version 2 of the policy, which differs from /p.yaml"), "{fault:?}");
+    here.take_file(rejecting()).await.unwrap();
+    assert!(here.file().unwrap().1.is_none() && here.live().version == 2, "the files are equal again");
+}

@@ -220,3 +220,23 @@ async fn a_stream_at_a_third_server_gets_the_decision_of_the_second() {
         assert_eq!(next_update(&mut own).await.unwrap().unwrap().approval, decided.approval);
     }
 }
+
+/// A session that one server has just started ends with a block at another server, and does not come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_ends_sessions_that_another_server_has_just_started() {
+    let several = Several::start(&[]).await;
+    let subject = Some(Subject { issuer: "dev".into(), subject: "reviewer".into() });
+    for round in 0..ROUNDS {
+        let (at, blocking) = (several.nth(round), several.nth(round + 1));
+        let mut admin = blocking.admin(&blocking.tokens().operator);
+        let block = BlockSubjectRequest { request_id: String::new(), subject: subject.clone(), reason: "left".into() };
+        let mut browser = Browser::default();
+        browser.sign_in(&format!("http://{}", at.address()), &at.tokens().reviewer, "/history").await;
+        admin.block_subject(block).await.unwrap();
+        let unblock = UnblockSubjectRequest { request_id: String::new(), subject: subject.clone() };
+        admin.unblock_subject(unblock).await.unwrap();
+        let listed = admin.list_sessions(ListSessionsRequest::default()).await.unwrap().into_inner().sessions;
+        assert_eq!(listed.len(), round + 1, "the server knows the session");
+        assert!(listed.iter().all(|session| session.state() == SessionState::Ended), "{listed:?}");
+    }
+}
