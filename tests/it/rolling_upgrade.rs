@@ -117,8 +117,16 @@ async fn records_of_a_later_version_are_refused_and_all_others_go_on() {
     for approval in [&pending, &parked, &unclaimed, &claimed] {
         grants_nothing(&server, &later, approval).await;
     }
-    let page = operator.list_pending(ListPendingRequest { page_size: 1_000, ..Default::default() }).await.unwrap();
-    assert!(page.into_inner().unreadable_approval_ids.contains(&pending.id), "a list hides it");
+    // The load has made others before it, more than one page holds.
+    let mut listing = ListPendingRequest { page_size: 1_000, ..Default::default() };
+    loop {
+        let page = operator.list_pending(listing.clone()).await.unwrap().into_inner();
+        if page.unreadable_approval_ids.contains(&pending.id) {
+            break;
+        }
+        assert!(!page.next_page_token.is_empty(), "a list hides it");
+        listing.page_token = page.next_page_token;
+    }
     let filter = ListApprovalsRequest { page_size: 1_000, tool_name: pending.tool_name.clone(), ..Default::default() };
     let mut found = Vec::new();
     let mut next = filter.clone();
